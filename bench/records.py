@@ -1,0 +1,167 @@
+"""The nouns of the project: Case, Block, Estimate, Crossing, Change, Verdict.
+
+Every record is frozen, holds SI units only, and imports nothing of the project. What flows:
+
+    Case -> Block -> Estimate -> Crossing | Change -> Verdict
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Scalar = str | int | float | bool | None
+"""What a parameter may be in a table."""
+
+Kind = Literal["first", "warmup", "wall", "latency", "device", "cold"]
+"""What a block timed.
+
+first    the first call in a fresh process: lazy initialization, caches, compilation
+warmup   calls on the way to steady state: kept, never counted
+wall     k calls back to back, one synchronization after the last
+latency  k calls, each followed by its own synchronization
+device   k calls between two device events behind a held queue: the device's own time
+cold     k calls, each behind a flush of the device's last-level cache
+"""
+
+Status = Literal["ok", "noisy", "skipped", "failed", "timeout"]
+
+DELAY_LIMIT = 0.01
+"""Run-queue delay, as a share of the block, above which others disturbed it. With under 1 % the median
+of a two-thread matmul beside busy processes stays within 2 % of its quiet value; without the rule it is
+off by a factor of 2 to 98."""
+
+FOREIGN_LIMIT = 0.05
+"""Processor time taken by others, as a share of the block on all processors, above which they disturbed
+a case that has child processes or more threads than processors: its own delay says nothing there."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case is the identity of one benchmark: the join key between runs.
+
+    `id` is the pytest node id, `params` its parameters as scalars (without `device`), `axis` and
+    `between` what `@pytest.mark.crossover` named, `isolate` what `@pytest.mark.isolate` named.
+    """
+
+    id: str
+    suite: str
+    operation: str
+    device: str = "cpu"
+    params: Mapping[str, Scalar] = field(default_factory=dict)
+    axis: str | None = None
+    between: str | None = None
+    isolate: str | None = None
+    doc: str = ""
+
+    @property
+    def worker(self) -> str:
+        """The kind of worker that measures the case: no worker mixes devices or inference engines."""
+        return self.device if self.isolate is None else f"{self.device}/{self.isolate}"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block is one timed stretch of `calls` calls, and what others took from it meanwhile.
+
+    All times are seconds. `start_s` is on the system-wide monotonic clock. `host_s` ends when the last
+    call returned, before the last synchronization. `device_s` is None where the device has no working
+    events or its queue ran dry. `delay_s` is the largest run-queue delay of any thread of the process;
+    `foreign_s` the processor time used outside its process tree, summed over `processors`;
+    `throttled_s` what a control group's quota withheld. A reading that the system does not offer is
+    None. `notes` names what makes the block unlike its neighbours (`queue_ran_dry`, `allocated`,
+    `throttled`, `foreign_device_use`).
+    """
+
+    kind: Kind
+    start_s: float
+    calls: int
+    wall_s: float
+    host_s: float | None = None
+    device_s: float | None = None
+    delay_s: float | None = None
+    foreign_s: float | None = None
+    throttled_s: float | None = None
+    threads: int = 1
+    children: int = 0
+    processors: int = 1
+    notes: tuple[str, ...] = ()
+
+    @property
+    def disturbs_itself(self) -> bool:
+        """True where the block's own processes wait for each other, so that delay proves nothing."""
+        return self.children > 0 or self.threads > self.processors
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An estimate is seconds per call: the centre, its 95 % interval, and what they rest on."""
+
+    case: str
+    median_s: float
+    low_s: float
+    high_s: float
+    blocks: int
+    clean_blocks: int
+    launches: int
+    status: Status = "ok"
+    warnings: tuple[str, ...] = ()
+
+
+CrossingState = Literal["crosses_at", "always_faster", "never", "multiple", "inconclusive", "not_measured"]
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A crossing is where `challenger` overtakes `incumbent` along a size axis.
+
+    `size` with its 95 % interval `low` to `high` is on the axis; None unless the state has one. A
+    state without a crossing never carries a zero. `sizes` lists every sign change, the sustained one
+    (after which the challenger stays ahead) being `size`. `definition` says what was timed: `throughput`
+    or `latency`, and for devices `resident`, `inputs` or `round_trip`.
+    """
+
+    operation: str
+    axis: str
+    incumbent: str
+    challenger: str
+    definition: str
+    state: CrossingState
+    size: float | None = None
+    low: float | None = None
+    high: float | None = None
+    sizes: tuple[float, ...] = ()
+    smallest: float | None = None
+    largest: float | None = None
+    launches: int = 0
+    reason: str = ""
+    fixed: Mapping[str, Scalar] = field(default_factory=dict)
+    evidence: tuple[str, ...] = ()
+
+
+ChangeState = Literal["faster", "slower", "same", "undecided"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change is one case on two sides: the ratio head/base with its interval, and the answer."""
+
+    case: str
+    state: ChangeState
+    ratio: float
+    low: float
+    high: float
+    launches: int
+    p_value: float | None
+    budget: float
+    rule: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A verdict is what a gate says of all its changes: an exit status and the reasons for it."""
+
+    exit_status: int
+    headline: str
+    changes: tuple[Change, ...]
+    reasons: tuple[str, ...] = ()
