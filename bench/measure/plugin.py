@@ -1,0 +1,223 @@
+"""The pytest plugin: the `device` parameter, our markers, which cases a preset keeps, a synchronizing clock.
+
+It defines no options and needs only the standard library, pytest and pytest-benchmark, so that a suite
+which knows nothing of us, in an environment without torch, is untouched by it. Settings that concern a
+whole run come as environment variables:
+
+    BENCH_DEVICES   devices to measure, comma-separated; unset: those present
+    BENCH_PRESET    quick, default or thorough; unset: default
+    BENCH_SIZES     JSON, {"path::test": {"axis": [more sizes]}}: sizes added near a crossover
+"""
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from bench.measure import devices
+from bench.records import Case, Scalar
+
+PRESETS = ("quick", "default", "thorough")
+
+SIZES_KEPT = {"quick": 4, "default": 7}
+"""How many sizes of an axis a preset measures; thorough measures all. Four is the fewest that show a
+curve and both its ends; seven put a size in every factor of 2 to 8 of the suites' axes."""
+
+NO_ACCELERATOR = "no accelerator: torch.accelerator finds none on this machine"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for line in (
+        "accelerator: needs an accelerator; collected once and skipped where there is none",
+        "crossover(axis, between): along `axis`, values of `between` compete; the report says where they cross",
+        "isolate(name): measured in a worker process of its own kind",
+        "preset(name): measured in this preset and in longer ones",
+    ):
+        config.addinivalue_line("markers", line)
+
+
+@pytest.fixture
+def device(request: pytest.FixtureRequest) -> str:
+    """The device that a benchmark runs on, by the name torch gives it: `cpu`, `cuda`, `mps`, ..."""
+    return str(request.param)
+
+
+def chosen_devices() -> tuple[str, ...]:
+    """The devices to measure: those chosen for this run, else those present."""
+    chosen = os.environ.get("BENCH_DEVICES")
+    return tuple(chosen.split(",")) if chosen else devices.present()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    _extend_sizes(metafunc)
+    if not _uses_our_device(metafunc):
+        return
+    values: list[Any] = list(chosen_devices())
+    if metafunc.definition.get_closest_marker("accelerator"):
+        values = [name for name in values if name != "cpu"] or [_absent_accelerator()]
+    metafunc.parametrize("device", values, indirect=True)
+
+
+def _uses_our_device(metafunc: pytest.Metafunc) -> bool:
+    fixtures = metafunc._arg2fixturedefs.get("device")
+    return bool(fixtures) and fixtures[-1].func.__module__ == __name__
+
+
+def _absent_accelerator() -> Any:
+    chosen = os.environ.get("BENCH_DEVICES")
+    reason = f"no accelerator among the chosen devices ({chosen})" if chosen else NO_ACCELERATOR
+    return pytest.param("accelerator", marks=pytest.mark.skip(reason=devices.unusable() or reason))
+
+
+def _extend_sizes(metafunc: pytest.Metafunc) -> None:
+    """Adds the sizes of BENCH_SIZES to the parametrization of the crossover's axis."""
+    added = json.loads(os.environ.get("BENCH_SIZES", "{}")).get(metafunc.definition.nodeid)
+    if not added:
+        return
+    own = metafunc.definition.own_markers
+    for position, mark in enumerate(own):
+        if mark.name == "parametrize" and mark.args[0] in added:
+            name, values = mark.args[0], list(mark.args[1])
+            own[position] = pytest.mark.parametrize(name, values + added[name], **mark.kwargs).mark
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    preset = os.environ.get("BENCH_PRESET", "default")
+    dropped = set(_beyond_preset(items, preset)) | set(_sizes_left_out(items, preset))
+    if dropped:
+        config.hook.pytest_deselected(items=[item for item in items if item in dropped])
+        items[:] = [item for item in items if item not in dropped]
+    for item in filter(is_case, items):
+        _give_synchronizing_clock(item)
+
+
+def _beyond_preset(items: Iterable[pytest.Item], preset: str) -> Iterable[pytest.Item]:
+    for item in items:
+        mark = item.get_closest_marker("preset")
+        if mark and PRESETS.index(mark.args[0]) > PRESETS.index(preset):
+            yield item
+
+
+def _sizes_left_out(items: Iterable[pytest.Item], preset: str) -> Iterable[pytest.Item]:
+    """Items whose size is not among those that the preset keeps of their crossover's axis."""
+    if preset not in SIZES_KEPT:
+        return
+    curves: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if _axis(item):
+            curves[item.nodeid.partition("[")[0]].append(item)
+    refined = json.loads(os.environ.get("BENCH_SIZES", "{}"))
+    for function, members in curves.items():
+        sizes = sorted({_size(item) for item in members})
+        axis = _axis(members[0])
+        extra = refined.get(function, {}).get(axis, [])
+        listed = [size for size in sizes if size not in extra]
+        kept = {*evenly(listed, SIZES_KEPT[preset]), *extra}
+        yield from (item for item in members if _size(item) not in kept)
+
+
+def evenly(values: Sequence[float], count: int) -> list[float]:
+    """At most `count` of the values, evenly spread over their positions, both ends among them."""
+    if len(values) <= count:
+        return list(values)
+    step = (len(values) - 1) / (count - 1)
+    return [values[round(i * step)] for i in range(count)]
+
+
+def _axis(item: pytest.Item) -> str | None:
+    mark = item.get_closest_marker("crossover")
+    if mark is None:
+        return None
+    axis = mark.kwargs.get("axis") or mark.args[0]
+    return axis if isinstance(_parameters(item).get(axis), int | float) else None
+
+
+def _size(item: pytest.Item) -> float:
+    return float(_parameters(item)[_axis(item)])
+
+
+def _parameters(item: pytest.Item) -> dict[Any, Any]:
+    callspec = getattr(item, "callspec", None)
+    return dict(callspec.params) if callspec else {}
+
+
+def _give_synchronizing_clock(item: pytest.Item) -> None:
+    """Makes pytest-benchmark wait for the device, through its own public marker.
+
+    Only the closest marker is read, so what the test's own one says is kept.
+    """
+    name = device_of(item)
+    if name in ("cpu", "accelerator"):
+        return
+    closest = item.get_closest_marker("benchmark")
+    settings = dict(closest.kwargs) if closest else {}
+    settings.setdefault("timer", synchronizing_clock(devices.get(name)))
+    item.add_marker(pytest.mark.benchmark(**settings), append=False)
+
+
+def synchronizing_clock(target: devices.Device) -> Callable[[], float]:
+    """A clock that waits for the device before each reading."""
+
+    def synchronized_clock() -> float:
+        target.synchronize()
+        return devices.clock()
+
+    return synchronized_clock
+
+
+def is_case(item: pytest.Item) -> bool:
+    """True for a test whose fixtures include `benchmark`."""
+    return "benchmark" in getattr(item, "fixturenames", ())
+
+
+def device_of(item: pytest.Item) -> str:
+    """The device of a case: its `device` parameter where that names one, else `cpu`."""
+    value = _parameters(item).get("device")
+    if value is None:
+        return "cpu"
+    return str(value) if str(value) in (*chosen_devices(), "accelerator") else "cpu"
+
+
+def case_of(item: pytest.Item) -> Case:
+    """The identity of a test as a benchmark."""
+    crossover = item.get_closest_marker("crossover")
+    named = dict(zip(("axis", "between"), crossover.args, strict=False)) | crossover.kwargs if crossover else {}
+    isolate = item.get_closest_marker("isolate")
+    function = getattr(item, "originalname", None) or item.name.partition("[")[0]
+    test = getattr(item, "function", None)
+    return Case(
+        id=item.nodeid,
+        suite=item.path.stem,
+        operation=function.removeprefix("test_"),
+        device=device_of(item),
+        params=_scalars(item),
+        axis=named.get("axis"),
+        between=named.get("between"),
+        isolate=isolate.args[0] if isolate else None,
+        doc=(getattr(test, "__doc__", None) or "").strip().partition("\n")[0],
+    )
+
+
+def _scalars(item: pytest.Item) -> dict[str, Scalar]:
+    """A case's parameters as scalars: pytest's own id stands for what is none."""
+    parameters = _parameters(item)
+    ids = item.callspec.id.split("-") if parameters else []  # type: ignore[attr-defined]  # only if parametrized
+    if len(ids) != len(parameters):
+        ids = [getattr(value, "__name__", str(value)) for value in parameters.values()]
+    scalars: dict[str, Scalar] = {}
+    for (name, value), pytest_id in zip(parameters.items(), ids, strict=True):
+        if name == "device" and device_of(item) == str(value):
+            continue
+        scalars[name] = value if isinstance(value, Scalar) else pytest_id
+    return scalars
+
+
+def as_event(case: Case) -> dict[str, Any]:
+    """A case as it goes over the channel and into the journal."""
+    return {"event": "case", **asdict(case)}
