@@ -1,0 +1,61 @@
+"""What several suites share: the dataset, how many threads compute, where random numbers start."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+# DataLoader workers that are not forked import `suites.fashion` by way of sys.path. At its end, so that
+# nothing installed is shadowed.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    """Starts torch's random numbers at the same place for every benchmark."""
+    pytest.importorskip("torch").manual_seed(0)
+
+
+@pytest.fixture
+def random() -> np.random.Generator:
+    """A source of random numbers for numpy arrays."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """How many threads torch computes with: `1`, or `all` that it uses by itself. Put back afterwards."""
+    torch = pytest.importorskip("torch")
+    everything = torch.get_num_threads()
+    if request.param == "all" and everything == 1:
+        pytest.skip("torch uses a single thread on this machine, so `all` is the same as `1`")
+    torch.set_num_threads(1 if request.param == "1" else everything)
+    yield torch.get_num_threads()
+    torch.set_num_threads(everything)
+
+
+@pytest.fixture(scope="session")
+def training_data() -> Any:
+    """The course's training images with integer labels."""
+    from .fashion import load
+
+    return load(train=True)
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Any:
+    """The course's test images with integer labels."""
+    from .fashion import load
+
+    return load(train=False)
+
+
+@pytest.fixture(scope="session")
+def one_hot_data() -> Any:
+    """The course's training images with one-hot labels."""
+    from .fashion import load
+
+    return load(train=True, one_hot_labels=True)

@@ -1,0 +1,60 @@
+"""The networks that the suites run: the course's own, and torchvision's resnet18."""
+
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
+
+MLP_FLOPS = 2 * (784 * 512 + 512 * 512 + 512 * 10)
+"""Floating-point operations of one image's forward pass: a multiplication and an addition a weight."""
+
+RESNET18_FLOPS = 2 * 1_814_073_344
+"""The same for resnet18 on 224 x 224 pixels: 1.814 G multiply-adds, as torchvision's weights state them."""
+
+
+class NeuralNetwork(nn.Module):
+    """The course's network: 28 x 28 pixels, two hidden layers of 512, ten classes.
+
+    The course ends it in one more ReLU. That cuts off every negative logit together with its gradient,
+    so a class whose logit has fallen below zero can no longer be learned; it is left out here.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flatten = nn.Flatten()
+        self.linear_relu_stack = nn.Sequential(
+            nn.Linear(28 * 28, 512),
+            nn.ReLU(),
+            nn.Linear(512, 512),
+            nn.ReLU(),
+            nn.Linear(512, 10),
+        )
+
+    def forward(self, x: Any) -> Any:
+        x = self.flatten(x)
+        return self.linear_relu_stack(x)
+
+
+def build(network: str) -> Any:
+    """A network by name, `mlp` or `resnet18`, with random weights, on the CPU."""
+    if network == "mlp":
+        return NeuralNetwork()
+    return pytest.importorskip("torchvision.models").resnet18(weights=None)
+
+
+def images_for(network: str, batch: int, device: str) -> Any:
+    """A batch of random images of the shape that the network expects."""
+    shape = (1, 28, 28) if network == "mlp" else (3, 224, 224)
+    return torch.rand(batch, *shape, device=device)
+
+
+def classes_of(network: str) -> int:
+    """How many classes the network tells apart."""
+    return 10 if network == "mlp" else 1000
+
+
+def forward_flops(network: str, batch: int) -> int:
+    """Floating-point operations of one forward pass; a backward pass takes about twice as many."""
+    return batch * (MLP_FLOPS if network == "mlp" else RESNET18_FLOPS)

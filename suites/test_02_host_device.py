@@ -1,0 +1,154 @@
+"""Moving tensors between the processor's memory (host) and the accelerator's (device).
+
+Pinned memory cannot be swapped out, so the device fetches from it directly. A `non_blocking` copy returns
+before it is done: every call here waits for the device, so that whole copies are timed. `bytes` counts
+what crosses the link, once.
+"""
+
+import pytest
+
+from .sizes import half_octaves
+
+torch = pytest.importorskip("torch")
+
+FLOAT_BYTES = 4
+LARGE = 2**22  # 16 MiB of floats: long enough that the fixed cost of a copy is small beside it
+ACROSS = {"bytes_counted": "once, as they cross the link"}
+
+
+@pytest.mark.crossover(axis="n", between="device")
+@pytest.mark.parametrize("n", half_octaves(2**10, 2**24))
+def test_copy_within(benchmark, device, n):
+    """A copy that stays within one memory, the processor's or the device's: the measure for copies across."""
+    source = torch.randn(n, device=device)
+    target = torch.rand(n, device=device)
+    benchmark.extra_info |= {"bytes": 2 * n * FLOAT_BYTES}
+    copy = benchmark(target.copy_, source)
+    assert torch.equal(copy, source)
+
+
+@pytest.mark.accelerator
+@pytest.mark.crossover(axis="n", between="memory")
+@pytest.mark.parametrize("n", half_octaves(2**8, 2**26))
+@pytest.mark.parametrize("memory", ["pageable", "pinned", "pinned in the call"])
+def test_to_device(benchmark, device, memory, n):
+    """A tensor moved to the device with .to(device), as the course does; from pinned memory as well."""
+    source = host_tensor(n, "pinned" if memory == "pinned" else "pageable")
+    benchmark.extra_info |= {"bytes": n * FLOAT_BYTES, **ACROSS}
+
+    def move():
+        return (source.pin_memory() if memory == "pinned in the call" else source).to(device)
+
+    moved = benchmark(move)
+    assert torch.equal(moved.cpu(), source)
+
+
+@pytest.mark.accelerator
+@pytest.mark.crossover(axis="n", between="destination")
+@pytest.mark.parametrize("n", half_octaves(2**8, 2**26))
+@pytest.mark.parametrize("destination", ["fresh", "pinned"])
+def test_to_host(benchmark, device, destination, n):
+    """A tensor fetched from the device with .cpu(), or into pinned memory that is ready for it."""
+    source = torch.randn(n, device=device)
+    target = host_tensor(n, "pinned") if destination == "pinned" else None
+    benchmark.extra_info |= {"bytes": n * FLOAT_BYTES, **ACROSS}
+    fetched = benchmark(source.cpu) if target is None else benchmark(target.copy_, source)
+    assert torch.equal(fetched, source.cpu())
+
+
+@pytest.mark.accelerator
+@pytest.mark.parametrize("memory", ["pageable", "pinned"])
+@pytest.mark.parametrize("destination", ["fresh", "preallocated"])
+@pytest.mark.parametrize("waiting", ["blocking", "non_blocking"])
+def test_ways_to_device(benchmark, device, memory, destination, waiting):
+    """Every way to move 16 MiB to the device."""
+    source = host_tensor(LARGE, memory)
+    target = torch.randn(LARGE, device=device) if destination == "preallocated" else None
+    benchmark.extra_info |= {"bytes": LARGE * FLOAT_BYTES, **ACROSS}
+    moved = benchmark(
+        copy_across, source, device, target, waiting, torch.get_device_module(device).synchronize
+    )
+    assert torch.equal(moved.cpu(), source)
+
+
+@pytest.mark.accelerator
+@pytest.mark.parametrize("destination", ["fresh", "pageable", "pinned"])
+@pytest.mark.parametrize("waiting", ["blocking", "non_blocking"])
+def test_ways_to_host(benchmark, device, destination, waiting):
+    """Every way to fetch 16 MiB from the device."""
+    source = torch.randn(LARGE, device=device)
+    target = None if destination == "fresh" else host_tensor(LARGE, destination)
+    benchmark.extra_info |= {"bytes": LARGE * FLOAT_BYTES, **ACROSS}
+    fetched = benchmark(
+        copy_across, source, "cpu", target, waiting, torch.get_device_module(device).synchronize
+    )
+    # A fresh non_blocking destination is pinned by torch itself: what a call costs includes getting it.
+    benchmark.extra_info["destination_memory"] = "pinned" if fetched.is_pinned() else "pageable"
+    assert torch.equal(fetched, source.cpu())
+
+
+@pytest.mark.accelerator
+@pytest.mark.parametrize("pieces", [1, 1000])
+@pytest.mark.parametrize("memory", ["pageable", "pinned"])
+@pytest.mark.parametrize("waiting", ["blocking", "non_blocking"])
+def test_one_large_or_many_small(benchmark, device, pieces, memory, waiting):
+    """A million numbers moved to the device as one tensor, or as a thousand small ones."""
+    sources = [host_tensor(1_000_000 // pieces, memory) for _ in range(pieces)]
+    synchronize = torch.get_device_module(device).synchronize
+    benchmark.extra_info |= {"bytes": 1_000_000 * FLOAT_BYTES, **ACROSS}
+
+    def move_all():
+        moved = [source.to(device, non_blocking=waiting == "non_blocking") for source in sources]
+        synchronize()
+        return moved
+
+    moved = benchmark(move_all)
+    assert torch.equal(moved[-1].cpu(), sources[-1])
+
+
+@pytest.mark.accelerator
+@pytest.mark.parametrize("n", [2**12, 2**18, 2**24])
+def test_pin(benchmark, device, n):
+    """Copying a tensor into newly pinned memory: what pinning itself costs."""
+    host_tensor(1, "pinned")
+    source = torch.randn(n)
+    empty = pinned_cache_emptier()
+    benchmark.extra_info |= {
+        "bytes": 2 * n * FLOAT_BYTES,
+        "pinned_cache": f"emptied before each call on {device}",
+    }
+    pinned = benchmark.pedantic(source.pin_memory, setup=empty, rounds=10)
+    assert pinned.is_pinned()
+    assert torch.equal(pinned, source)
+
+
+def host_tensor(n, memory):
+    """Random numbers in the processor's memory, pageable or pinned. Skips where nothing can be pinned."""
+    tensor = torch.randn(n)
+    if memory == "pageable":
+        return tensor
+    try:
+        return tensor.pin_memory()
+    except (RuntimeError, NotImplementedError) as error:
+        pytest.skip(f"this accelerator has no pinned memory: {error}")
+
+
+def copy_across(source, to, target, waiting, synchronize):
+    """One copy to a device or to the host, finished when this returns."""
+    non_blocking = waiting == "non_blocking"
+    if target is None:
+        copy = source.to(to, non_blocking=non_blocking)
+    else:
+        copy = target.copy_(source, non_blocking=non_blocking)
+    if non_blocking:
+        synchronize()
+    return copy
+
+
+def pinned_cache_emptier():
+    """The function that gives pinned memory back to the operating system; torch keeps it for later calls."""
+    if hasattr(torch.accelerator, "empty_host_cache"):
+        return torch.accelerator.empty_host_cache
+    if hasattr(torch._C, "_host_emptyCache"):  # torch 2.10 and 2.11 have no public name for it
+        return torch._C._host_emptyCache
+    return pytest.skip("this torch cannot empty its cache of pinned memory, so pinning anew cannot be timed")
