@@ -1,0 +1,99 @@
+"""What only CUDA devices have: a cache that can be flushed by size, a driver, a reason not to work."""
+
+import os
+import shutil
+import subprocess
+import warnings
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+CUDA_BUILDS = "https://pytorch.org/get-started/locally"
+"""Where torch's own site says which command installs which build."""
+
+
+@cache
+def cache_flush(device: str) -> Callable[[], object] | None:
+    """A function that queues a write of twice the second-level cache's size; None on other devices."""
+    import torch
+
+    if torch.device(device).type != "cuda":
+        return None
+    size = 2 * int(torch.cuda.get_device_properties(device).L2_cache_size)
+    buffer = torch.empty(size, dtype=torch.int8, device=device)
+    return buffer.zero_
+
+
+def facts(device: str) -> dict[str, str | int | float | bool]:
+    """Compute capability, multiprocessors, cache, UUID and driver of a CUDA device."""
+    import torch
+
+    properties = torch.cuda.get_device_properties(device)
+    found: dict[str, str | int | float | bool] = {
+        "capability": f"{properties.major}.{properties.minor}",
+        "multiprocessors": int(properties.multi_processor_count),
+        "l2_bytes": int(properties.L2_cache_size),
+        "uuid": f"GPU-{properties.uuid}",
+    }
+    if torch.version.hip is None:
+        found["cuda_build"] = str(torch.version.cuda)
+    return found
+
+
+def unusable() -> str | None:
+    """Why this torch cannot use the GPU of this machine, and what to install; None where there is none.
+
+    A GPU that the user hid through CUDA_VISIBLE_DEVICES is none.
+    """
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return None
+    if _nvidia_gpu_is_there():
+        return _why_not("NVIDIA GPU", "CUDA")
+    if Path("/dev/kfd").exists():
+        return _why_not("AMD GPU", "ROCm")
+    return None
+
+
+def _nvidia_gpu_is_there() -> bool:
+    """By its device file, else (on WSL) by nvidia-smi: a container has neither for a GPU it may not use."""
+    if any(Path("/dev").glob("nvidia[0-9]*")):
+        return True
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return False
+    try:
+        listed = subprocess.run([tool, "-L"], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return listed.returncode == 0 and "GPU 0" in listed.stdout
+
+
+def _why_not(gpu: str, build: str) -> str:
+    there, build_of = f"an {gpu} is there, but", f"install a {build} build: {CUDA_BUILDS}"
+    try:
+        import torch
+    except ImportError:
+        return f"{there} torch is not installed; {build_of}"
+    if not _built_for(torch, build):
+        return f"{there} torch {torch.__version__} is built without {build}; {build_of}"
+    version = torch.version.hip or torch.version.cuda
+    return (
+        f"{there} torch {torch.__version__} (built for {build} {version}) cannot use it: "
+        f"{_init_error(torch)}; update the driver, or {build_of.replace(build, f'older {build}', 1)}"
+    )
+
+
+def _built_for(torch: Any, build: str) -> bool:
+    return (torch.version.cuda if build == "CUDA" else torch.version.hip) is not None
+
+
+def _init_error(torch: Any) -> str:
+    """The first sentence of what torch says when it is made to start CUDA."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.cuda.init()
+    except (AssertionError, RuntimeError) as error:
+        return str(error).strip().partition("\n")[0].partition(". ")[0]
+    return "it finds no device"
