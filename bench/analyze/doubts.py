@@ -1,0 +1,108 @@
+"""What to know before trusting a case's figure: warnings that travel with it."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from bench.analyze.clean import unread
+from bench.tables import Run
+
+WIDE = 0.10
+"""Half-width of the interval, relative to the centre, from which a figure has one digit."""
+
+MODE_GAP = 0.05
+"""Launches disagree when they fall into groups this far apart (and three times a group's own range): a
+process that got a bad memory layout stays slow from start to end, and the median says nothing of it."""
+
+DRIFT = 0.05
+"""Change from the first to the last block of a launch from which a case drifts, if four errors from none."""
+
+FEWEST_FOR_DRIFT = 20
+
+
+def warnings(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFrame) -> pd.Series:
+    """One string a row: its warnings joined by "; "."""
+    wall = blocks[blocks["kind"] == "wall"]
+    counted = wall[wall["counted"]]
+    found: list[list[str]] = [[] for _ in range(len(frame))]
+    for row, text in _all(run, cases, frame, blocks, wall, counted):
+        found[row].append(text)
+    return pd.Series(["; ".join(texts) for texts in found], dtype="str")
+
+
+def _all(
+    run: Run,
+    cases: pd.DataFrame,
+    frame: pd.DataFrame,
+    blocks: pd.DataFrame,
+    wall: pd.DataFrame,
+    counted: pd.DataFrame,
+) -> Iterable[tuple[int, str]]:
+    measured = frame["blocks"] > 0
+    yield from _where(
+        measured & (frame["clean_blocks"] == 0), "every block was disturbed: the median counts them all"
+    )
+    yield from _where(measured & (frame["launches_made"] == 1), "one launch: its interval is from its passes")
+    yield from _where(measured & frame["low_s"].isna(), "too few launches and passes for an interval")
+    half = (frame["high_s"] / frame["low_s"]) ** 0.5 - 1
+    for row in map(int, np.flatnonzero(half > WIDE)):
+        yield row, f"wide: ±{half[row]:.0%}"
+    for row, gap in _mode_gaps(counted).items():
+        yield row, f"launches disagree: two groups {np.expm1(gap):.0%} apart"
+    for row, slope in _drifts(counted).items():
+        yield row, f"drifts by {np.expm1(slope):+.0%} within a launch"
+    dry = blocks["notes"].str.contains("queue_ran_dry")
+    yield from ((row, "no device time: queue_ran_dry") for row in blocks.loc[dry, "row"].unique())
+    blind = unread(wall).groupby(wall["row"]).all()
+    yield from ((row, "disturbance could not be read") for row in blind.index[blind])
+    for row in map(int, np.flatnonzero(measured & (cases["failed_visits"] > 0))):
+        failed, visits, message = (cases[name].iat[row] for name in ("failed_visits", "visits", "message"))
+        yield row, f"{failed} of {visits} visits {cases['outcome'].iat[row]}: {message}"
+    for device, names in failed_checks(run).items():
+        text = f"device columns untrusted: {', '.join(names)}"
+        yield from _where(measured & (frame["device"] == device), text)
+
+
+def failed_checks(run: Run) -> dict[str, list[str]]:
+    """Names of the self-checks that failed, by device."""
+    failed: dict[str, list[str]] = {}
+    for check in run.checks:
+        if not check.get("passed"):
+            failed.setdefault(check["device"], []).append(check["name"])
+    return failed
+
+
+def _where(mask: pd.Series, text: str) -> Iterable[tuple[int, str]]:
+    return ((int(row), text) for row in np.flatnonzero(mask))
+
+
+def _mode_gaps(counted: pd.DataFrame) -> dict[int, float]:
+    """Rows whose launches fall into two groups, of two or more each, with the gap between them in logs."""
+    medians = (counted["wall_s"] / counted["calls"]).groupby([counted["row"], counted["launch"]]).median()
+    table = np.log(medians).unstack("launch")
+    logs = np.sort(table.to_numpy(), axis=1)  # NaN, for a launch without a counted block, sorts last
+    launches = np.isfinite(logs).sum(axis=1)
+    largest = np.zeros(len(logs))
+    for split in range(2, logs.shape[1] - 1):
+        gap = logs[:, split] - logs[:, split - 1]
+        top = logs[np.arange(len(logs)), np.maximum(launches - 1, 0)]
+        own = np.maximum(logs[:, split - 1] - logs[:, 0], top - logs[:, split])
+        apart = (launches >= split + 2) & (gap > MODE_GAP) & (gap > 3 * own)
+        largest = np.where(apart, np.fmax(largest, gap), largest)
+    return {int(row): float(gap) for row, gap in zip(table.index, largest, strict=True) if gap > 0}
+
+
+def _drifts(counted: pd.DataFrame) -> dict[int, float]:
+    """Rows whose time moves from the start to the end of a launch: the slope over a launch, in logs."""
+    launch = [counted["row"], counted["launch"]]
+    logs = np.log(counted["wall_s"] / counted["calls"])
+    y = logs - logs.groupby(launch).transform("mean")
+    size = y.groupby(launch).transform("size")
+    x = y.groupby(launch).cumcount() / (size - 1).clip(lower=1) - (size > 1) / 2
+    sums = pd.DataFrame({"xx": x * x, "xy": x * y, "yy": y * y}).groupby(counted["row"]).sum()
+    count = counted.groupby("row").size()
+    slope = sums["xy"] / sums["xx"]
+    spread = (sums["yy"] - slope * sums["xy"]).clip(lower=0) / (count - 2) / sums["xx"]
+    sure = (count >= FEWEST_FOR_DRIFT) & (slope.abs() > DRIFT) & (slope**2 > 16 * spread)
+    return {int(row): float(slope[row]) for row in slope.index[sure]}

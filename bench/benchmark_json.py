@@ -1,0 +1,74 @@
+"""A run in pytest-benchmark's own JSON, so that `pytest-benchmark compare` and its kin read it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pytest_benchmark.stats import Stats
+
+from bench.tables import IDENTITY, MEASURED
+
+ROUNDS_KEPT = 200
+"""Rounds written per case, evenly spread over its blocks: all of them made 2 MB of JSON a case elsewhere."""
+
+
+def benchmark_json(header: Mapping[str, Any], cases: pd.DataFrame, blocks: pd.DataFrame) -> dict[str, Any]:
+    """The document: one entry a case that has counted wall blocks, a block being one round of it."""
+    counted = blocks[blocks["counted"] & (blocks["kind"] == "wall")]
+    seconds = counted["wall_s"] / counted["calls"]
+    rounds = dict(iter(seconds.groupby([counted["case"], counted["side"]], observed=True)))
+    calls = counted.groupby(["case", "side"], observed=True)["calls"].last()
+    commit = header.get("commit") or {}
+    return {
+        "machine_info": header.get("environment") or {},
+        "commit_info": {"id": "unversioned", "time": None, "dirty": False, "branch": "(unknown)", **commit},
+        "benchmarks": [
+            _entry(row, rounds[key].to_numpy(), int(calls[key]))
+            for row in cases.to_dict("records")
+            if (key := (row["case"], row["side"])) in rounds
+        ],
+        "datetime": header.get("created"),
+        "version": "5.0.0",
+    }
+
+
+def _entry(row: Mapping[Any, Any], seconds: Any, calls: int) -> dict[str, Any]:
+    names = list(row)
+    parameters = names[len(IDENTITY) : names.index(MEASURED[0])]
+    params = {name: _plain(row[name]) for name in parameters if not pd.isna(row[name])}
+    side = f" ({row['side']})" if row["side"] else ""
+    stats = Stats()  # type: ignore[no-untyped-call]  # the library has no annotations
+    stats.data = [float(value) for value in _thinned(seconds)]
+    work = {name: row[name] for name in ("flops", "bytes", "items") if not pd.isna(row[name])}
+    return {
+        "group": None,
+        "name": _name(str(row["case"])) + side,
+        "fullname": str(row["case"]) + side,
+        "params": {"device": row["device"], **params},
+        "param": None,
+        "extra_info": {**json.loads(row["extra"]), **work},
+        "options": {"timer": "perf_counter", "disable_gc": True},
+        "stats": {
+            **stats.as_dict(),  # type: ignore[no-untyped-call]  # as above
+            "data": stats.data,
+            "iterations": calls,
+        },
+    }
+
+
+def _name(case: str) -> str:
+    """What follows the last `::` before any bracket: a parameter may hold `::` too."""
+    path, bracket, parameters = case.partition("[")
+    return path.rpartition("::")[2] + bracket + parameters
+
+
+def _thinned(seconds: Any) -> Any:
+    if len(seconds) <= ROUNDS_KEPT:
+        return seconds
+    return seconds[np.linspace(0, len(seconds) - 1, ROUNDS_KEPT).round().astype(int)]
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,215 @@
+"""The journal: a run's append-only file of events, one JSON object a line, locked while it is written.
+
+It is the only file a run writes while it measures, so that a killed run loses at most the line in hand.
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+Event = dict[str, Any]
+
+JOURNAL = "journal.jsonl"
+
+
+class StoreError(Exception):
+    """What was seen in a run's files, what was expected there, and what to try."""
+
+
+class Journal:
+    """A run's open journal. Only one process holds it; closing it, or dying, lets it go.
+
+    Raises StoreError where the folder cannot be written, already holds a run, or is in other hands.
+    """
+
+    def __init__(self, folder: Path, file: int) -> None:
+        self.folder = folder
+        self._file = file
+        _lock(file, folder)
+
+    @classmethod
+    def create(cls, folder: Path, header: Event) -> Self:
+        """A new journal in `folder` (made where missing), with its header written."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = os.open(folder / JOURNAL, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND)
+        except FileExistsError:
+            raise StoreError(
+                f"{folder} already holds a run; expected a new folder; go on with it by --resume, or "
+                "choose another --out."
+            ) from None
+        except OSError as error:
+            raise StoreError(
+                f"{folder} cannot be written ({error.strerror}); choose another --out."
+            ) from error
+        journal = cls(folder, file)
+        journal.append({"event": "header", **header})
+        return journal
+
+    @classmethod
+    def resume(cls, folder: Path) -> tuple[Self, list[Event]]:
+        """The journal of a killed run, ready to go on, and its events; a torn last line is cut off."""
+        try:
+            file = os.open(folder / JOURNAL, os.O_RDWR | os.O_APPEND)
+        except OSError as error:
+            raise StoreError(
+                f"{folder} has no journal to go on with ({error.strerror}); start anew without --resume."
+            ) from error
+        journal = cls(folder, file)
+        past = list(events(folder))
+        whole = (folder / JOURNAL).read_bytes().rfind(b"\n") + 1
+        os.ftruncate(file, whole)
+        return journal, past
+
+    def append(self, event: Mapping[str, Any]) -> None:
+        """Writes one event as one line. On a full disk the lines before it stay whole."""
+        line = json.dumps(_finite(event), separators=(",", ":"), default=_plain).encode() + b"\n"
+        end = os.fstat(self._file).st_size
+        try:
+            rest = memoryview(line)
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+        except OSError as error:
+            os.ftruncate(self._file, end)
+            raise StoreError(
+                f"{self.folder / JOURNAL} cannot be written ({error.strerror}); what was measured before is "
+                "kept; make room, then go on by --resume."
+            ) from error
+
+    def close(self) -> None:
+        """Puts the journal on the disk and lets it go."""
+        if self._file >= 0:
+            os.fsync(self._file)
+            os.close(self._file)
+            self._file = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def lines(folder: Path) -> Iterator[bytes]:
+    """Every whole line of a run's journal; a torn last line is left out. Raises StoreError without one."""
+    try:
+        with (folder / JOURNAL).open("rb") as stream:
+            for line in stream:
+                if line.endswith(b"\n"):
+                    yield line
+    except OSError as error:
+        raise StoreError(
+            f"{folder} has no readable {JOURNAL} ({error.strerror}); name a folder that `bench run` made."
+        ) from error
+
+
+def parse(line: bytes, number: int, folder: Path) -> Event:
+    """The event on one line of a journal. Raises StoreError where it is none."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        event = None
+    if not isinstance(event, dict) or "event" not in event:
+        raise StoreError(
+            f"{folder / JOURNAL}, line {number}: seen {line[:40]!r}, expected one JSON object with an event; "
+            "the file was damaged after it was written: measure again, or cut that line out."
+        )
+    return event
+
+
+def events(folder: Path) -> Iterator[Event]:
+    """Every event of a run in the order written, the header first. Raises StoreError where damaged."""
+    number = 0
+    for number, line in enumerate(lines(folder), start=1):
+        event = parse(line, number, folder)
+        if number == 1 and event["event"] != "header":
+            raise StoreError(
+                f"{folder / JOURNAL} starts with {event['event']!r}, expected a header; name another run."
+            )
+        yield event
+    if number == 0:
+        raise StoreError(
+            f"{folder / JOURNAL} holds no whole line: that run was killed at its start; measure again."
+        )
+
+
+def new_run_folder(out: Path, host: str, commit: str) -> Path:
+    """A new, empty folder in `out`, named by time (UTC), host and commit so that names sort by time."""
+    parts = [datetime.now(UTC).strftime("%Y%m%dT%H%M%S"), host, commit[:10]]
+    name = "-".join("".join(c if c.isalnum() else "_" for c in part) for part in parts if part)
+    for copy in range(1, 1000):
+        folder = out / (name if copy == 1 else f"{name}-{copy}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise StoreError(f"{folder} cannot be made ({error.strerror}); choose another --out.") from error
+        return folder
+    raise StoreError(f"{out} holds 1000 runs named {name}; choose another --out.")
+
+
+def find_runs(path: Path) -> list[Path]:
+    """The run folders at `path`: itself, or those in it, oldest name first. Raises StoreError for none."""
+    if _is_run(path):
+        return [path]
+    found = sorted(folder for folder in path.iterdir() if _is_run(folder)) if path.is_dir() else []
+    if not found:
+        raise StoreError(
+            f"{path} {'holds no run' if path.exists() else 'does not exist'}; expected a run's folder or a "
+            "folder of runs, such as `bench run` puts into reports/."
+        )
+    return found
+
+
+def unfinished(out: Path) -> Path | None:
+    """The newest run in `out` that was not measured to its end, or None."""
+    runs = sorted(out.glob(f"*/{JOURNAL}"), reverse=True)
+    return next((run.parent for run in runs if not _complete(run)), None)
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / JOURNAL).is_file() or (folder / "cases.parquet").is_file()
+
+
+def _complete(journal: Path) -> bool:
+    with journal.open("rb") as stream:
+        stream.seek(max(journal.stat().st_size - 65536, 0))
+        tail = stream.read().splitlines(keepends=True)
+    last = tail[-1] if tail else b""
+    return b'"end"' in last[:20] and last.endswith(b"\n") and json.loads(last).get("complete") is True
+
+
+def _lock(file: int, folder: Path) -> None:
+    import fcntl  # POSIX only: reading a run must work where writing one does not
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise StoreError(
+            f"{folder} is being written by another process; wait for it, or choose another --out."
+        ) from None
+
+
+def _finite(value: Any) -> Any:
+    """The value with every NaN and infinity as None: JSON has neither."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """What a suite put into extra_info, as JSON: the number in a numpy or torch scalar, else its text."""
+    try:
+        return _finite(value.item())
+    except (AttributeError, ValueError, RuntimeError):
+        return repr(value)

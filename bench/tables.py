@@ -1,0 +1,62 @@
+"""What the store hands to the analysis: one Run, and the columns of the frames that users load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+IDENTITY = ("case", "suite", "operation", "device")
+"""The first columns of the cases frame; a column for each parameter follows them."""
+
+MEASURED = (
+    "median_s", "low_s", "high_s", "latency_s", "device_s", "host_s", "cold_s", "first_s", "blocks",
+    "clean_blocks", "launches", "disturbed_share", "flops", "bytes", "items", "flops_per_s", "bytes_per_s",
+    "items_per_s", "ceiling_share", "bound", "peak_memory_bytes", "status", "warnings", "run", "machine",
+)  # fmt: skip
+"""The columns after the parameters: seconds per call, work per call and per second, and what they rest on."""
+
+FURTHER = ("side", "axis", "between", "isolate", "doc", "reason", "warmup_s", "extra")
+"""The columns at the end: what a report needs besides. `extra` is JSON."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it was recorded: nothing in it is computed from times.
+
+    `cases` has one row a case and side: case, side, suite, operation, device, params (dict), axis,
+    between, isolate, doc, extra (dict: the last visit's extra_info), visits, failed_visits, outcome
+    (passed, failed, timeout, died, skipped or "" for never visited), message.
+    `blocks` has one row a block in the order written: case, side, launch, pass, kind, start_s, calls,
+    wall_s, host_s, device_s, delay_s, foreign_s, throttled_s, threads, children, processors, notes.
+    `ceilings` are the measured roofs by device; the other fields hold the events of that name.
+    """
+
+    path: Path
+    header: Mapping[str, Any]
+    cases: pd.DataFrame
+    blocks: pd.DataFrame
+    launches: tuple[Mapping[str, Any], ...] = ()
+    ceilings: Mapping[str, Mapping[str, Any]] | None = None
+    checks: tuple[Mapping[str, Any], ...] = ()
+    gpu: tuple[Mapping[str, Any], ...] = ()
+    initializations: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[Mapping[str, Any], ...] = ()
+    end: Mapping[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        return str(self.header.get("run") or self.path.name)
+
+    @property
+    def environment(self) -> Mapping[str, Any]:
+        return dict(self.header.get("environment") or {})
+
+    @property
+    def machine(self) -> str:
+        """The name under which this machine's runs may be set beside each other."""
+        return str(self.environment.get("machine") or self.environment.get("host") or "")
