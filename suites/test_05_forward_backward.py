@@ -1,0 +1,141 @@
+"""One training step and its parts: forward pass, loss, backward pass, optimizer.
+
+For the course's network (`mlp`, 784-512-512-10) and for torchvision's resnet18 on images of 224 x 224 pixels,
+both with random weights.
+"""
+
+from contextlib import nullcontext
+
+import pytest
+
+from .network import build, classes_of, forward_flops, images_for
+from .sizes import half_octaves
+
+torch = pytest.importorskip("torch")
+
+BATCH = {"mlp": 64, "resnet18": 1}  # the course's batch; and what a CPU still does in a tenth of a second
+LEARNING_RATE = 1e-3
+MODES = {"train": nullcontext, "no_grad": torch.no_grad, "inference_mode": torch.inference_mode}
+
+RESNET18_BATCHES = [
+    1,
+    2,
+    pytest.param(4, marks=pytest.mark.preset("default")),
+    *(
+        pytest.param(batch, marks=pytest.mark.preset("thorough"))
+        for batch in half_octaves(3, 128)
+        if batch != 4
+    ),
+]
+
+
+def labels_for(network, batch, device):
+    """A random class for each image."""
+    return torch.randint(classes_of(network), (batch,), device=device)
+
+
+@pytest.mark.crossover(axis="batch", between="device")
+@pytest.mark.parametrize("batch", half_octaves(1, 1024))
+def test_forward(benchmark, device, batch):
+    """The course's network computes its predictions for a batch of images."""
+    time_forward(benchmark, device, "mlp", batch)
+
+
+@pytest.mark.crossover(axis="batch", between="device")
+@pytest.mark.parametrize("batch", RESNET18_BATCHES)
+def test_forward_resnet18(benchmark, device, batch):
+    """resnet18 computes its predictions for a batch of photos."""
+    time_forward(benchmark, device, "resnet18", batch)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("network", ["mlp", "resnet18"])
+def test_forward_modes(benchmark, device, network, mode):
+    """The forward pass in train mode; in eval mode, without gradients (no_grad, inference_mode)."""
+    time_forward(benchmark, device, network, BATCH[network], mode)
+
+
+def time_forward(benchmark, device, network, batch, mode="train"):
+    """Times a forward pass; `mode` is a key of MODES."""
+    model = build(network).to(device).train(mode == "train")
+    images = images_for(network, batch, device)
+    benchmark.extra_info |= {"flops": forward_flops(network, batch), "items": batch}
+    with MODES[mode]():
+        predictions = benchmark(model, images)
+    assert predictions.shape == (batch, classes_of(network))
+    assert predictions.requires_grad == (mode == "train")
+
+
+@pytest.mark.parametrize("network", ["mlp", "resnet18"])
+def test_loss(benchmark, device, network):
+    """How wrong a batch's predictions are: the cross-entropy loss."""
+    batch = BATCH[network]
+    predictions = torch.randn(batch, classes_of(network), device=device, requires_grad=True)
+    labels = labels_for(network, batch, device)
+    benchmark.extra_info["items"] = batch
+    loss = benchmark(torch.nn.CrossEntropyLoss(), predictions, labels)
+    of_its_label = predictions.log_softmax(dim=1).gather(1, labels[:, None])
+    torch.testing.assert_close(loss, -of_its_label.mean())
+
+
+@pytest.mark.parametrize("network", ["mlp", "resnet18"])
+def test_backward(benchmark, device, network):
+    """The backward pass alone: the gradients of all weights, from a loss that is already there."""
+    batch = BATCH[network]
+    model = build(network).to(device)
+    predictions = model(images_for(network, batch, device))
+    loss = torch.nn.CrossEntropyLoss()(predictions, labels_for(network, batch, device))
+    weights = list(model.parameters())
+    benchmark.extra_info |= {"flops": 2 * forward_flops(network, batch), "items": batch}
+    gradients = benchmark(torch.autograd.grad, loss, weights, retain_graph=True)
+    assert all(gradient.shape == weight.shape for gradient, weight in zip(gradients, weights, strict=True))
+    assert any(gradient.abs().max() > 0 for gradient in gradients)
+
+
+@pytest.mark.parametrize("network", ["mlp", "resnet18"])
+def test_optimizer_step(benchmark, device, network):
+    """The optimizer moves every weight a little against its gradient (plain SGD)."""
+    model = build(network).to(device)
+    weights = list(model.parameters())
+    for weight in weights:
+        weight.grad = torch.randn_like(weight)
+    first, before = weights[0], weights[0].detach().clone()
+    optimizer = torch.optim.SGD(weights, lr=LEARNING_RATE)
+    # Reads a weight and its gradient, writes the weight.
+    benchmark.extra_info["bytes"] = 3 * sum(weight.nbytes for weight in weights)
+    benchmark(optimizer.step)
+    assert not torch.equal(first, before)
+
+
+@pytest.mark.crossover(axis="batch", between="device")
+@pytest.mark.parametrize("batch", half_octaves(1, 1024))
+def test_training_step(benchmark, device, batch):
+    """One whole training step of the course's network: forward, loss, backward, optimizer."""
+    time_training_step(benchmark, device, "mlp", batch)
+
+
+@pytest.mark.crossover(axis="batch", between="device")
+@pytest.mark.parametrize("batch", RESNET18_BATCHES)
+def test_training_step_resnet18(benchmark, device, batch):
+    """One whole training step of resnet18."""
+    time_training_step(benchmark, device, "resnet18", batch)
+
+
+def time_training_step(benchmark, device, network, batch):
+    """Times a step on one and the same batch, and checks that its loss falls."""
+    model = build(network).to(device)
+    loss_fn = torch.nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
+    images, labels = images_for(network, batch, device), labels_for(network, batch, device)
+
+    def step():
+        loss = loss_fn(model(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    benchmark.extra_info |= {"flops": 3 * forward_flops(network, batch), "items": batch}
+    first = step().item()
+    benchmark(step)
+    assert step().item() < first

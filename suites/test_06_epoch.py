@@ -1,0 +1,194 @@
+"""A full training epoch: the course's train loop and test loop, as a whole.
+
+Three things differ from the course's text, which would not run or not learn: for its `optimizer.backward()`,
+which does not exist, stands `loss.backward()`; its network's last ReLU is left out (see `NeuralNetwork`); and
+the loss of every batch is not printed, since an accelerator has to stop and wait for that.
+"""
+
+import time
+
+import pytest
+
+from .network import NeuralNetwork, forward_flops
+from .sizes import half_octaves
+
+torch = pytest.importorskip("torch")
+
+LEARNING_RATE = 0.1
+COURSE_BATCH = 64
+SUBSET = 6_400  # a hundred of the course's batches: an epoch that a slow CPU trains in a second
+TEST_IMAGES = 1_000
+CHANCE = 0.1  # what guessing one class of ten gets right
+GOAL = 0.75  # the share of test images told apart at which training is called done
+MOST_EPOCHS = 20
+
+
+class WaitingTime:
+    """Batches of a loader, and how many seconds their receiver waited for them."""
+
+    def __init__(self, loader):
+        self.loader = loader
+        self.seconds = 0.0
+
+    def __iter__(self):
+        batches = iter(self.loader)
+        while True:
+            asked = time.perf_counter()
+            batch = next(batches, None)
+            self.seconds += time.perf_counter() - asked
+            if batch is None:
+                return
+            yield batch
+
+
+def train_loop(dataloader, model, loss_fn, optimizer, device):
+    """The course's train loop."""
+    for images, labels in dataloader:
+        images, labels = images.to(device), labels.to(device)
+        # forward pass
+        predictions = model(images)
+        # compute loss
+        loss = loss_fn(predictions, labels)
+        # backpropagation
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def test_loop(dataloader, model, loss_fn, device):
+    """The course's test loop. Returns the share of right answers and the average loss of a batch."""
+    test_loss, correct = 0.0, 0.0
+    with torch.no_grad():
+        for images, labels in dataloader:
+            images, labels = images.to(device), labels.to(device)
+            predictions = model(images)
+            test_loss += loss_fn(predictions, labels).item()
+            correct += (predictions.argmax(dim=1) == labels).type(torch.float).sum().item()
+    return correct / len(dataloader.dataset), test_loss / len(dataloader)
+
+
+test_loop.__test__ = False  # the course's name for it; pytest is not to take it for a test
+
+
+class Training:
+    """What an epoch needs, and a way back to untrained weights, so that every call trains the same."""
+
+    def __init__(self, dataset, batch_size, device):
+        self.order = torch.Generator()
+        self.loader = torch.utils.data.DataLoader(
+            dataset, batch_size=batch_size, shuffle=True, generator=self.order
+        )
+        self.device = device
+        self.model = NeuralNetwork().to(device)
+        self.untrained = {name: weight.clone() for name, weight in self.model.state_dict().items()}
+        self.loss_fn = torch.nn.CrossEntropyLoss()
+        self.wait_share = 0.0
+
+    def start_over(self):
+        """Forgets all training."""
+        self.model.load_state_dict(self.untrained)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=LEARNING_RATE)
+        self.order.manual_seed(0)
+
+    def epoch(self):
+        """Trains one epoch."""
+        batches = WaitingTime(self.loader)
+        started = time.perf_counter()
+        train_loop(batches, self.model, self.loss_fn, self.optimizer, self.device)
+        torch.get_device_module(self.device).synchronize()
+        self.wait_share = batches.seconds / (time.perf_counter() - started)
+
+    def first_epoch(self):
+        """Trains one epoch from untrained weights."""
+        self.start_over()
+        self.epoch()
+
+
+def first(count, dataset):
+    """The first images of a dataset."""
+    return torch.utils.data.Subset(dataset, range(count))
+
+
+@pytest.fixture
+def test_batches(test_data):
+    """A thousand test images, in the course's batches."""
+    return torch.utils.data.DataLoader(first(TEST_IMAGES, test_data), batch_size=COURSE_BATCH)
+
+
+@pytest.mark.crossover(axis="batch_size", between="device")
+@pytest.mark.parametrize(
+    "batch_size",
+    [
+        COURSE_BATCH,
+        256,
+        *(
+            pytest.param(size, marks=pytest.mark.preset("thorough"))
+            for size in half_octaves(16, 1024)
+            if size not in (COURSE_BATCH, 256)
+        ),
+    ],
+)
+def test_epoch(benchmark, device, training_data, test_batches, batch_size):
+    """Training the course's network for one epoch, on the first 6400 images."""
+    time_epoch(benchmark, Training(first(SUBSET, training_data), batch_size, device), test_batches)
+
+
+@pytest.mark.preset("thorough")
+def test_epoch_of_all_images(benchmark, device, training_data, test_batches):
+    """Training the course's network for one epoch, on all 60000 images."""
+    time_epoch(benchmark, Training(training_data, COURSE_BATCH, device), test_batches)
+
+
+def time_epoch(benchmark, training, test_batches):
+    """Times an epoch; says what was learned and what share of the time went into waiting for data."""
+    images = len(training.loader.dataset)
+    benchmark(training.first_epoch)
+    accuracy, _ = test_loop(test_batches, training.model, training.loss_fn, training.device)
+    benchmark.extra_info |= {
+        "items": images,
+        "flops": 3 * forward_flops("mlp", images),
+        "data": test_batches.dataset.dataset.source,
+        "learning_rate": LEARNING_RATE,
+        "accuracy": accuracy,
+        "wait_share": training.wait_share,
+    }
+    assert accuracy > untrained + 0.1, (
+        f"{untrained:.0%} before training, {accuracy:.0%} after: it does not learn"
+    )
+
+
+def test_time_to_accuracy(benchmark, device, training_data, test_batches):
+    """Training the course's network until it tells three in four test images apart, tests included."""
+    training = Training(first(SUBSET, training_data), COURSE_BATCH, device)
+    reached = {}
+
+    def train_to_goal():
+        started = time.perf_counter()
+        training.start_over()
+        for epoch in range(1, MOST_EPOCHS + 1):  # noqa: B007 - how many it took is a result
+            training.epoch()
+            accuracy, _ = test_loop(test_batches, training.model, training.loss_fn, device)
+            if accuracy >= GOAL:
+                break
+        reached.update(
+            epochs=epoch, accuracy=accuracy, seconds_to_accuracy=time.perf_counter() - started, goal=GOAL
+        )
+
+    benchmark(train_to_goal)
+    benchmark.extra_info |= reached | {"data": training_data.source, "learning_rate": LEARNING_RATE}
+    assert reached["accuracy"] >= GOAL, f"{reached['accuracy']:.0%} after {MOST_EPOCHS} epochs"
+
+
+def test_test_loop(benchmark, device, test_batches):
+    """The course's test loop: predictions for a thousand test images, and how many are right."""
+    model = NeuralNetwork().to(device)
+    with torch.no_grad():
+        model.linear_relu_stack[-1].bias[3] = 1e6  # so that it always answers 3, and what is right is known
+    benchmark.extra_info |= {
+        "items": TEST_IMAGES,
+        "flops": forward_flops("mlp", TEST_IMAGES),
+        "data": test_batches.dataset.dataset.source,
+    }
+    accuracy, _ = benchmark(test_loop, test_batches, model, torch.nn.CrossEntropyLoss(), device)
+    labels = test_batches.dataset.dataset.targets[:TEST_IMAGES]
+    assert accuracy == (labels == 3).sum().item() / TEST_IMAGES
