@@ -1,0 +1,171 @@
+"""What a benchmark calls: `benchmark(fn, ...)` or `benchmark.pedantic(...)` as something a worker can time."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import repeat
+from typing import Any, Protocol, Self
+
+from bench.measure.devices import Device, Timed
+from bench.records import Kind
+
+
+class Calls(Protocol):
+    """Calls to be timed. `left` is how many may still be made in this visit, None for any number."""
+
+    left: int | None
+    result: Any
+
+    def run(self, calls: int) -> object: ...
+
+    def time(self, device: Device, kind: Kind, calls: int) -> Timed: ...
+
+
+class PlainCalls:
+    """The calls of `benchmark(fn, *args, **kwargs)`; the first one's value is the result."""
+
+    left: int | None = None
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        self.result: Any = None
+        self._called = False
+        self._once = lambda: function(*args, **kwargs)
+        self._many = _bare(function) if not args and not kwargs else _with(function, args, kwargs)
+
+    def run(self, calls: int) -> None:
+        if self._called:
+            self._many(calls)
+        else:
+            self.result = self._once()
+            self._called = True
+            self._many(calls - 1)
+
+    def time(self, device: Device, kind: Kind, calls: int) -> Timed:
+        if self._called:  # the loop itself is timed, without one more frame around it
+            return device.time(kind, self._many, calls)
+        return device.time(kind, self.run, calls)
+
+
+def _bare(function: Callable[[], Any]) -> Callable[[int], None]:
+    """A loop of calls without arguments: 16 ns around each, as timeit's."""
+
+    def run(calls: int) -> None:
+        for _ in repeat(None, calls):
+            function()
+
+    return run
+
+
+def _with(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Callable[[int], None]:
+    if not kwargs and len(args) == 1:
+        (only,) = args
+
+        def run_one(calls: int) -> None:
+            for _ in repeat(None, calls):
+                function(only)
+
+        return run_one
+    if not kwargs and len(args) == 2:
+        first, second = args
+
+        def run_two(calls: int) -> None:
+            for _ in repeat(None, calls):
+                function(first, second)
+
+        return run_two
+
+    def run(calls: int) -> None:
+        for _ in repeat(None, calls):
+            function(*args, **kwargs)
+
+    return run
+
+
+@dataclass
+class PedanticCalls:
+    """The calls of `benchmark.pedantic`: never more in a visit than its rounds times iterations.
+
+    With `setup` or `teardown` each call is timed by itself, with them outside.
+    """
+
+    target: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    setup: Callable[[], Any] | None
+    teardown: Callable[..., Any] | None
+    left: int | None
+    result: Any = field(default=None)
+
+    @classmethod
+    def of(
+        cls,
+        target: Callable[..., Any],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        setup: Callable[[], Any] | None = None,
+        teardown: Callable[..., Any] | None = None,
+        rounds: int = 1,
+        warmup_rounds: int = 0,
+        iterations: int = 1,
+    ) -> Self:
+        """From pytest-benchmark's arguments; raises ValueError where it would."""
+        for name, value, least in (
+            ("iterations", iterations, 1),
+            ("rounds", rounds, 1),
+            ("warmup_rounds", warmup_rounds, 0),
+        ):
+            if not isinstance(value, int) or value < least:
+                raise ValueError(f"Must have positive int for `{name}`.")
+        if iterations > 1 and setup:
+            raise ValueError("Can't use more than 1 `iterations` with a `setup` function.")
+        left = (rounds + warmup_rounds) * iterations
+        return cls(target, tuple(args), kwargs or {}, setup, teardown, left)
+
+    def run(self, calls: int) -> None:
+        """Untimed calls, outside the count."""
+        for _ in repeat(None, calls):
+            args, kwargs = self._arguments()
+            self.result = self.target(*args, **kwargs)
+            if self.teardown:
+                self.teardown(*args, **kwargs)
+
+    def time(self, device: Device, kind: Kind, calls: int) -> Timed:
+        assert self.left is not None
+        self.left -= calls
+        if self.setup is None and self.teardown is None:
+            return device.time(kind, self.run, calls)
+        return _sum([self._one(device, kind) for _ in range(calls)])
+
+    def _one(self, device: Device, kind: Kind) -> Timed:
+        args, kwargs = self._arguments()
+
+        def call(_calls: int) -> None:
+            self.result = self.target(*args, **kwargs)
+
+        timed = device.time(kind, call, 1)
+        if self.teardown:
+            self.teardown(*args, **kwargs)
+        return timed
+
+    def _arguments(self) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        made = self.setup() if self.setup else None
+        if not made:
+            return self.args, self.kwargs
+        if self.args or self.kwargs:
+            raise TypeError("Can't use `args` or `kwargs` if `setup` returns the arguments.")
+        args, kwargs = made
+        return args, kwargs
+
+
+def _sum(parts: list[Timed]) -> Timed:
+    """One block of calls that were timed one by one."""
+
+    def total(values: list[float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        return sum(known) if len(known) == len(values) else None
+
+    return Timed(
+        wall_s=sum(part.wall_s for part in parts),
+        host_s=total([part.host_s for part in parts]),
+        device_s=total([part.device_s for part in parts]),
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+    )

@@ -1,0 +1,292 @@
+"""The worker: a pytest session that obeys the coordinator, one case and one block at a time.
+
+It collects like any pytest run and then, in place of pytest's loop over the tests, waits for commands.
+`visit` sets one test up through pytest's own protocol; when the test calls `benchmark(...)` the worker
+announces it and times the blocks it is asked for, until `done`; then pytest tears the test down.
+
+    coordinator -> worker   visit CASE | initialize | ceilings | check | exit, at a test: block | peak_memory | done
+    worker -> coordinator   collected, announced, block, peak_memory, visited, answer
+
+Run by `workers.Worker`, which passes the channel's file descriptor and pytest's arguments.
+"""
+
+import copy
+import ctypes
+import importlib.util
+import os
+import signal
+import sys
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import asdict
+from multiprocessing.connection import Connection
+from typing import Any
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture, FixtureAlreadyUsed
+
+from bench.measure import ceilings, devices, plugin, self_check
+from bench.measure.calls import Calls, PedanticCalls, PlainCalls
+from bench.measure.channel import Channel, Message
+from bench.measure.interference import Readings
+from bench.records import Block
+
+MESSAGE_LIMIT = 2000
+"""Characters of a failure that are kept: the end, where the exception stands."""
+
+SPOILING_PLUGINS = ("timeout", "rerunfailures", "flaky", "dsession")
+"""Plugins whose work would spoil a worker's: time-outs that count its waiting, tests run again."""
+
+
+class SteeredFixture(BenchmarkFixture):
+    """pytest-benchmark's fixture, made to obey the coordinator. Set on finished fixtures only."""
+
+    steering: "Steering"
+
+    def __call__(self, function_to_benchmark: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._obey("benchmark(...)", PlainCalls(function_to_benchmark, args, kwargs))
+
+    def pedantic(self, target: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._obey("benchmark.pedantic(...)", PedanticCalls.of(target, *args, **kwargs))
+
+    def _obey(self, mode: str, calls: Calls) -> Any:
+        if self._mode:
+            self.has_error = True
+            raise FixtureAlreadyUsed(f"Fixture can only be used once. Previously it was used in {self._mode} mode.")
+        self._mode = mode
+        try:
+            blocks = self.steering.time(calls)
+        except Exception:
+            self.has_error = True
+            raise
+        self._fill_stats(blocks)
+        return calls.result
+
+    def _fill_stats(self, blocks: list[Block]) -> None:
+        """Lets tests read `benchmark.stats` afterwards, as under pytest-benchmark."""
+        timed = [block for block in blocks if block.kind == "wall"] or blocks
+        stats = self._make_stats(1)
+        for block in timed:
+            stats.update(block.wall_s / block.calls)
+
+
+class Steering:
+    """The pytest plugin that turns a session into a worker."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.readings = Readings()
+        self.items: dict[str, pytest.Item] = {}
+        self.problems: list[Message] = []
+        self.reports: list[pytest.TestReport] = []
+        self.item: pytest.Item | None = None
+        self.fixture: BenchmarkFixture | None = None
+        self.started_s = 0.0
+
+    # What a suite's own settings would spoil is set back before other plugins read it.
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_load_initial_conftests(self, early_config: pytest.Config) -> Generator[None, None, None]:
+        early_config.known_args_namespace.cov_source = []  # pytest-cov starts here, in every process
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, Any, Any]:
+        option = config.option
+        for name, value in {"numprocesses": None, "dist": "no", "tx": [], "maxfail": 0, "usepdb": False}.items():
+            setattr(option, name, value)
+        for name in vars(option):
+            if name in ("benchmark_skip", "benchmark_disable", "benchmark_autosave", "benchmark_only"):
+                setattr(option, name, False)
+            elif name in ("benchmark_json", "benchmark_save", "benchmark_compare", "benchmark_histogram"):
+                setattr(option, name, None)
+            elif name == "benchmark_compare_fail":
+                setattr(option, name, [])
+        return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        manager = session.config.pluginmanager
+        for name in SPOILING_PLUGINS:
+            if manager.has_plugin(name):
+                manager.unregister(name=name)
+
+    # Collection is announced as a whole: the cases, what is skipped, what could not be imported.
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.problems.append({"id": report.nodeid, "outcome": "failed", "message": _tail(report.longreprtext)})
+        elif report.skipped:
+            self.problems.append({"id": report.nodeid, "outcome": "skipped", "message": _reason(report)})
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self.items = {item.nodeid: item for item in session.items if plugin.is_case(item)}
+        cases = [asdict(plugin.case_of(item)) for item in self.items.values()]
+        self.channel.send({"event": "collected", "cases": cases, "problems": self.problems})
+        for command in iter(self.channel.receive, {"do": "exit"}):
+            if command["do"] == "visit":
+                self._visit(self.items[command["case"]])
+            else:
+                self.channel.send({"event": "answer", "answer": _answer(command)})
+        return True
+
+    # A visit runs a copy of the test through pytest's protocol, fixtures and all.
+
+    def _visit(self, item: pytest.Item) -> None:
+        visited = copy.copy(item)
+        for bound in ("_instance", "_obj"):
+            visited.__dict__.pop(bound, None)
+        visited._initrequest()  # type: ignore[attr-defined]  # a fresh request is what makes the copy runnable
+        self.item, self.fixture, self.reports = visited, None, []
+        self.started_s = devices.clock()
+        visited.ihook.pytest_runtest_protocol(item=visited, nextitem=OnlySession(item.session))
+        self.channel.send({"event": "visited", **self._outcome()})
+
+    def _outcome(self) -> Message:
+        fixture = self.fixture
+        outcome, message = _verdict(self.reports)
+        if outcome == "passed" and (fixture is None or fixture._mode is None):
+            outcome, message = "skipped", "the test passed without calling benchmark(...)"
+        return {
+            "outcome": outcome,
+            "message": message,
+            "extra_info": _plain(fixture.extra_info) if fixture is not None else {},
+            "group": fixture.group if fixture is not None else None,
+        }
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, Any, Any]:
+        result = yield
+        if isinstance(result, BenchmarkFixture) and self.item is not None:
+            result.__class__ = SteeredFixture
+            result.steering = self  # type: ignore[attr-defined]  # it is a SteeredFixture now
+            result.disabled = False
+            result._add_stats = _forget  # the session would keep every visit's statistics
+            self.fixture = result
+        return result
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.reports.append(report)
+
+    # At `benchmark(...)`: announce, then time what is asked for.
+
+    def time(self, calls: Calls) -> list[Block]:
+        """Times blocks as the coordinator asks; returns them all."""
+        assert self.item is not None
+        target = devices.get(plugin.device_of(self.item))
+        blocks: list[Block] = []
+        setup_s = devices.clock() - self.started_s
+        self.channel.send({"event": "announced", "limit": calls.left, "setup_s": setup_s})
+        for command in iter(self.channel.receive, {"do": "done"}):
+            if command["do"] == "peak_memory":
+                self.channel.send({"event": "peak_memory", "bytes": target.peak_memory_bytes(calls.run)})
+                continue
+            block = self._block(target, calls, command)
+            blocks.append(block)
+            self.channel.send({"event": "block", **asdict(block)})
+        return blocks
+
+    def _block(self, target: devices.Device, calls: Calls, command: Message) -> Block:
+        allocations = target.allocator_counts()
+        start_s = time.monotonic()
+        self.readings.before()
+        timed = calls.time(target, command["kind"], command["calls"])
+        taken = self.readings.after()
+        notes = list(timed.notes)
+        if allocations != target.allocator_counts():
+            notes.append("allocated")
+        return Block(
+            kind=command["kind"],
+            start_s=start_s,
+            calls=command["calls"],
+            wall_s=timed.wall_s,
+            host_s=timed.host_s,
+            device_s=timed.device_s,
+            notes=tuple(notes),
+            **asdict(taken),
+        )
+
+
+class OnlySession:
+    """Stands for the test to come: pytest then tears all down except what lives as long as the session."""
+
+    def __init__(self, session: pytest.Session) -> None:
+        self._session = session
+
+    def listchain(self) -> list[pytest.Session]:
+        return [self._session]
+
+
+def _answer(command: Message) -> Any:
+    target = devices.get(command["device"])
+    if command["do"] == "initialize":
+        return {"seconds": target.initialize(), "facts": target.facts()}
+    if command["do"] == "ceilings":
+        return ceilings.measure(target)
+    if command["do"] == "check":
+        return [asdict(check) for check in self_check.run(target)]
+    raise ValueError(f"unknown command: {command}")
+
+
+def _forget(_stats: object) -> None:
+    """Keeps nothing."""
+
+
+def _verdict(reports: list[pytest.TestReport]) -> tuple[str, str]:
+    for report in reports:
+        if report.failed:
+            return "failed", _tail(report.longreprtext)
+    for report in reports:
+        if report.skipped:
+            return "skipped", _reason(report)
+    return "passed", ""
+
+
+def _tail(text: str) -> str:
+    return text[-MESSAGE_LIMIT:]
+
+
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    if isinstance(report.longrepr, tuple):
+        return report.longrepr[2].removeprefix("Skipped: ")
+    return str(getattr(report, "wasxfail", "") or report.longreprtext)
+
+
+def _plain(info: dict[str, Any]) -> dict[str, Any]:
+    """What a test put into `extra_info`, as JSON can hold it."""
+    return {
+        str(name): value if isinstance(value, str | int | float | bool | None) else str(value)
+        for name, value in info.items()
+    }
+
+
+def _die_with_parent() -> None:
+    """Ends this process when the coordinator is killed, even in the middle of a call (Linux only)."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1  # <linux/prctl.h>
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+def _hide_ourselves() -> None:
+    """Frees the name `bench`, so that a suite which has a package of that name imports its own."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "bench"]:
+        sys.modules[f"_{name}"] = sys.modules.pop(name)
+
+
+def _without_color() -> Iterator[str]:
+    if importlib.util.find_spec("pytest_randomly"):
+        yield from ("-p", "randomly")
+
+
+def main(descriptor: int, arguments: list[str]) -> None:
+    """Runs a worker over the channel at `descriptor`; returns when the coordinator says so or is gone."""
+    _die_with_parent()
+    channel = Channel(Connection(descriptor))
+    os.register_at_fork(after_in_child=channel.close)
+    _hide_ourselves()
+    try:
+        status = pytest.main([*arguments, "-p", "no:bench.measure.plugin"], plugins=[plugin, Steering(channel)])
+    except EOFError:
+        os._exit(1)
+    channel.send({"event": "ended", "status": int(status)})

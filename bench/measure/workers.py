@@ -1,0 +1,166 @@
+"""A worker as its coordinator sees it: a process that answers, or died, or takes too long."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing import Pipe
+from pathlib import Path
+from typing import Any
+
+from bench.measure.channel import Channel, Message
+
+HOME = Path(__file__).resolve().parents[2]
+"""Where the package `bench` lies: a worker finds it there, installed or not."""
+
+BOOTSTRAP = (
+    "import sys; sys.path.insert(0, {home!r}); from bench.measure import worker; "
+    "sys.path.remove({home!r}); worker.main({descriptor}, sys.argv[1:])"
+)
+
+POLL_S = 0.1
+"""How often a silent worker is looked at; a message ends the wait at once."""
+
+LAST_WORDS = 1500
+"""Characters of a dead worker's output that are kept."""
+
+
+class WorkerError(Exception):
+    """The worker died, hung, or could not start. `outcome` is `died` or `timeout`."""
+
+    def __init__(self, outcome: str, message: str) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a worker collects, and how it is started."""
+
+    paths: tuple[str, ...]
+    keyword: str = ""
+    python: str = sys.executable
+    directory: Path = field(default_factory=Path.cwd)
+    rootdir: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
+
+    def command(self, descriptor: int) -> list[str]:
+        bootstrap = BOOTSTRAP.format(home=str(HOME), descriptor=descriptor)
+        pytest = [*self.paths, *self.arguments, "-p", "no:cacheprovider"]
+        if self.keyword:
+            pytest += ["-k", self.keyword]
+        if self.rootdir:
+            pytest.append(f"--rootdir={self.rootdir}")
+        # -P: a package named `bench` in the directory of the suite must not shadow ours.
+        return [self.python, "-P", "-c", bootstrap, *pytest]
+
+
+class Worker:
+    """A worker process, leading a process group of its own that ends as a whole with it."""
+
+    def __init__(self, spec: Spec) -> None:
+        ours, theirs = Pipe()
+        self.channel = Channel(ours)
+        self._output = tempfile.TemporaryFile()
+        self._started_s = time.monotonic()
+        self.process = subprocess.Popen(
+            spec.command(theirs.fileno()),
+            cwd=spec.directory,
+            env={**os.environ, **spec.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            pass_fds=(theirs.fileno(),),
+            start_new_session=True,
+        )
+        theirs.close()
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def tell(self, message: Message) -> None:
+        """Sends a command; raises WorkerError where the worker is gone."""
+        try:
+            self.channel.send(message)
+        except OSError:
+            raise self._death() from None
+
+    def hear(self, timeout_s: float) -> Message:
+        """The next message; raises WorkerError where none comes in time or the worker dies.
+
+        It waits for the process, not for the channel's end, which forked children may hold open.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        try:
+            while not self.channel.poll(POLL_S):
+                if self.process.poll() is not None and not self.channel.poll(0):
+                    raise self._death()
+                if time.monotonic() > deadline_s:
+                    raise WorkerError("timeout", f"no answer within {timeout_s:.0f} s")
+            return self.channel.receive()
+        except (EOFError, ConnectionError):
+            raise self._death() from None
+
+    def ask(self, message: Message, timeout_s: float) -> Message:
+        self.tell(message)
+        return self.hear(timeout_s)
+
+    def collected(self, timeout_s: float) -> Message:
+        """The worker's first message: its cases and the seconds from start to their collection."""
+        message = self.hear(timeout_s)
+        if message["event"] != "collected":
+            raise WorkerError("died", f"pytest ended before collecting:\n{self.last_words()}")
+        return {**message, "collect_s": time.monotonic() - self._started_s}
+
+    def last_words(self) -> str:
+        """The end of what the worker printed."""
+        self._output.seek(0)
+        return self._output.read().decode(errors="replace").strip()[-LAST_WORDS:]
+
+    def _death(self) -> WorkerError:
+        try:
+            status = self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return WorkerError("died", "the worker closed its channel")
+        if status == -signal.SIGKILL:
+            return WorkerError("died", "the process was killed (signal 9), as a machine out of memory does")
+        if status < 0:
+            return WorkerError("died", f"the process died of {signal.Signals(-status).name}\n{self.last_words()}")
+        return WorkerError("died", f"the process exited with status {status}\n{self.last_words()}")
+
+    def end(self) -> None:
+        """Ends the worker: politely, then its whole group, stopped or not."""
+        try:
+            self.channel.send({"do": "exit"})
+            self.process.wait(timeout=5)
+        except (OSError, subprocess.TimeoutExpired):
+            pass
+        self.kill()
+
+    def kill(self) -> None:
+        """Ends the worker's whole process group at once."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass  # it has gone, and all of its group
+        self.process.wait()
+        self.channel.close()
+        self._output.close()
+
+    def signal_group(self, number: int) -> None:
+        """Signals the worker and its children, so that a partner can be stopped between turns."""
+        os.killpg(self.process.pid, number)
+
+
+def group_of(message: Mapping[str, Any]) -> str:
+    """The kind of worker that a collected case belongs to: no worker mixes devices or engines."""
+    isolate = message.get("isolate")
+    return message["device"] if isolate is None else f"{message['device']}/{isolate}"
