@@ -34,6 +34,9 @@ FOREIGN_LIMIT = 0.05
 """Processor time taken by others, as a share of the block on all processors, above which they disturbed
 a case that has child processes or more threads than processors: its own delay says nothing there."""
 
+UNSTEADY_NOTES = frozenset({"allocated", "throttled", "foreign_device_use"})
+"""Notes of a block during which the device asked for memory, slowed down, or served others."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -90,6 +93,21 @@ class Block:
     def disturbs_itself(self) -> bool:
         """True where the block's own processes wait for each other, so that delay proves nothing."""
         return self.children > 0 or self.threads > self.processors
+
+    def disturbed(self, case_disturbs_itself: bool) -> bool:
+        """True where others took so much from the block that it must not count; its duration is never looked at.
+
+        The rule for a whole frame of blocks, which the analysis uses, is `bench.analyze.clean.marked`.
+        """
+        if UNSTEADY_NOTES.intersection(self.notes):
+            return True
+        if self.kind == "device" and self.device_s is not None:
+            return False  # its queue stayed full: the host's delay did not reach the device
+        if (self.throttled_s or 0.0) > DELAY_LIMIT * self.wall_s:
+            return True
+        if case_disturbs_itself:
+            return (self.foreign_s or 0.0) > FOREIGN_LIMIT * self.wall_s * self.processors
+        return (self.delay_s or 0.0) > DELAY_LIMIT * self.wall_s
 
 
 @dataclass(frozen=True)

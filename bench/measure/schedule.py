@@ -1,0 +1,195 @@
+"""What to time next and for how long: presets, what is known of each case, and the passes through them.
+
+Nothing here reads a clock or talks to a worker, so every decision can be tested with numbers.
+"""
+
+import math
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from statistics import NormalDist, median, quantiles
+
+from bench.records import Block, Case
+
+BLOCK_S = 0.010
+"""Length of a block: long against the clock (50 ns) and the channel (50 µs), short against a burst of noise."""
+
+SELF_DISTURBING_BLOCK_S = 0.5
+"""Length of a block of a case that disturbs itself: foreign processor time comes in ticks of 10 ms."""
+
+VISIT_S = 0.06
+"""Timed seconds a visit: five blocks and their warm-up, so that a pass through a hundred cases takes seconds."""
+
+LONG_CALL_S = 1.0
+"""From here a call is timed once a launch, after the first."""
+
+LEAST_BLOCKS = 5
+"""Counted blocks in a launch before its width is believed."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How thorough a run is: launches, its deadline, the width aimed at, the longest call, the patience."""
+
+    name: str
+    launches: int
+    deadline_s: float
+    width: float
+    longest_call_s: float
+    timeout_s: float
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset("quick", 2, 80, 0.03, 0.5, 30),
+        Preset("default", 5, 330, 0.02, 2.0, 120),
+        Preset("thorough", 10, math.inf, 0.01, math.inf, 900),
+    )
+}
+"""Deadlines leave 10 s (quick) and 30 s (default) for the report."""
+
+
+@dataclass
+class Known:
+    """What is known of a case while a run goes on: how to time it, and how well it is known already."""
+
+    case: Case
+    call_s: float = math.nan
+    calls: int = 0
+    cost_s: float = 0.0
+    self_disturbing: bool = False
+    fragile: bool = False
+    closed: str = ""
+    visits: int = 0
+    launches: set[int] = field(default_factory=set)
+    launch: int = -1
+    per_call_s: list[float] = field(default_factory=list)
+
+    @property
+    def long(self) -> bool:
+        return self.call_s >= LONG_CALL_S
+
+    def enter(self, launch: int) -> None:
+        """A new launch: its blocks are judged by themselves."""
+        self.launch, self.per_call_s = launch, []
+
+    def learn_speed(self, block: Block) -> None:
+        """Takes in how long a call took, and whether the case disturbs itself."""
+        self.call_s = block.wall_s / block.calls
+        self.self_disturbing |= block.disturbs_itself
+
+    def learn(self, blocks: Iterable[Block]) -> None:
+        """Takes in the blocks of a visit."""
+        for block in blocks:
+            if block.kind == "wall" or math.isnan(self.call_s):
+                self.learn_speed(block)
+            if block.kind == "wall" and not block.disturbed(self.self_disturbing):
+                self.per_call_s.append(block.wall_s / block.calls)
+        self.launches.add(self.launch)
+        self.visits += 1
+
+
+def calls_per_block(known: Known) -> int:
+    """How many calls make a block: chosen once per case, the same in every launch and on both sides."""
+    length_s = SELF_DISTURBING_BLOCK_S if known.self_disturbing else BLOCK_S
+    return max(1, round(length_s / known.call_s)) if known.call_s > 0 else 1_000_000
+
+
+def blocks_per_visit(known: Known) -> int:
+    """How many blocks a visit times."""
+    if known.long:
+        return 1
+    return max(1, min(LEAST_BLOCKS, round(VISIT_S / (known.calls * known.call_s))))
+
+
+def relative_width(per_call_s: Sequence[float]) -> float:
+    """Half the 95 % interval of a launch's median, as a share of it; infinite while it rests on too little.
+
+    The median's standard error is 1.2533 σ/√n for a normal series, σ taken from the quartiles.
+    """
+    if len(per_call_s) < LEAST_BLOCKS:
+        return math.inf
+    low, _, high = quantiles(per_call_s, n=4)
+    sigma = (high - low) / (2 * NormalDist().inv_cdf(0.75))
+    return NormalDist().inv_cdf(0.975) * 1.2533 * sigma / math.sqrt(len(per_call_s)) / median(per_call_s)
+
+
+def is_open(known: Known, width: float) -> bool:
+    """True while another visit in this launch is worth its time."""
+    if known.closed:
+        return False
+    if known.launch not in known.launches:
+        return True
+    if known.fragile or known.long:
+        return False
+    return relative_width(known.per_call_s) > width
+
+
+def first_pass(cases: Sequence[Known], rng: random.Random) -> list[Known]:
+    """Every case once, in random order; along a size axis the small sizes first, so that big ones can be foretold."""
+    order = [known for known in cases if not known.closed]
+    rng.shuffle(order)
+    sizes = iter(sorted((known for known in order if known.case.axis), key=_size))
+    return [next(sizes) if known.case.axis else known for known in order]
+
+
+def next_pass(cases: Sequence[Known], width: float, seconds: float, rng: random.Random) -> list[Known]:
+    """The open cases that fit into `seconds`: those furthest from their width per second of cost, shuffled."""
+    open_cases = [known for known in cases if is_open(known, width)]
+    ranked = sorted(open_cases, key=lambda known: _gain(known, width), reverse=True)
+    chosen, left_s = [], seconds
+    for known in ranked:
+        if known.cost_s <= left_s:
+            chosen.append(known)
+            left_s -= known.cost_s
+    rng.shuffle(chosen)
+    return chosen
+
+
+def _gain(known: Known, width: float) -> float:
+    distance = min(relative_width(known.per_call_s) / width, 100.0)
+    return distance / max(known.cost_s, 1e-4)
+
+
+def _size(known: Known) -> float:
+    size = known.case.params.get(known.case.axis or "")
+    return float(size) if isinstance(size, int | float) else 0.0
+
+
+def foretold_s(known: Known, cases: Iterable[Known]) -> float:
+    """Seconds per call that a case's smaller sizes foretell; 0 where they tell nothing.
+
+    Extends the last two sizes of the same curve as a power law, at least linearly.
+    """
+    smaller = sorted(
+        (other for other in cases if _same_curve(known.case, other.case) and other.call_s > 0), key=_size
+    )
+    smaller = [other for other in smaller if 0 < _size(other) < _size(known)]
+    if not smaller:
+        return 0.0
+    last, exponent = smaller[-1], 1.0
+    if len(smaller) > 1:
+        before = smaller[-2]
+        rise = math.log(last.call_s / before.call_s) / math.log(_size(last) / _size(before))
+        exponent = max(1.0, rise)
+    return last.call_s * (_size(known) / _size(last)) ** exponent
+
+
+def _same_curve(one: Case, other: Case) -> bool:
+    """Equal but for the size."""
+    if one.axis is None or (one.suite, one.operation, one.device) != (other.suite, other.operation, other.device):
+        return False
+    return all(other.params.get(name) == value for name, value in one.params.items() if name != one.axis)
+
+
+def settled(per_call_s: Sequence[float]) -> bool:
+    """True once a warm-up series is stationary: its last three blocks are no more than 2 % faster than the three before.
+
+    Two samples are compared as in pyperf's `calibrate_warmups`; medians, since one burst of noise must not
+    prolong the warm-up.
+    """
+    if len(per_call_s) < 6:
+        return False
+    recent, before = median(per_call_s[-3:]), median(per_call_s[-6:-3])
+    return recent >= before * 0.98

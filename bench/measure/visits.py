@@ -1,0 +1,167 @@
+"""A visit: one case, set up, warmed up, timed for a few blocks and torn down, in one worker or two side by side.
+
+Two workers are timed in lock step, block by block, with the order flipped from pair to pair; both make
+the same number of calls a block, chosen once on the first.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.measure.channel import Message
+from bench.measure.schedule import Known, blocks_per_visit, calls_per_block, settled
+from bench.measure.workers import Worker
+from bench.records import Block, Kind
+
+WARMUP_S = 0.5
+"""The longest warm-up of a case in a launch, beyond its first call and its calibration."""
+
+DEVICE_CALLS = 500
+"""Most calls in a device block: a held queue takes about a thousand launches."""
+
+
+@dataclass
+class Lane:
+    """One worker during one visit: its blocks, and how the visit ended."""
+
+    worker: Worker
+    timeout_s: float
+    turn: Callable[[], AbstractContextManager[object]] = nullcontext
+    blocks: list[Block] = field(default_factory=list)
+    left: int | None = None
+    ended: Message | None = None
+    setup_s: float = 0.0
+    peak_memory_bytes: int | None = None
+
+    @property
+    def running(self) -> bool:
+        """True from the announcement until the test has ended."""
+        return self.ended is None
+
+    def begin(self, case: str) -> None:
+        """Sets the test up; it may end before it calls `benchmark`."""
+        with self.turn():
+            self._take(self.worker.ask({"do": "visit", "case": case}, self.timeout_s))
+
+    def block(self, kind: Kind, calls: int) -> Block | None:
+        """Times one block; None where the test has ended instead, or may not be called so often."""
+        if not self.running or (self.left is not None and calls > self.left):
+            return None
+        with self.turn():
+            message = self.worker.ask({"do": "block", "kind": kind, "calls": calls}, self.timeout_s)
+        if message["event"] != "block":
+            self._take(message)
+            return None
+        block = as_block(message)
+        self.blocks.append(block)
+        if self.left is not None:
+            self.left -= calls
+        return block
+
+    def measure_peak_memory(self) -> None:
+        """One more call, untimed, for the device's peak memory."""
+        if self.running and self.left is None:
+            message = self.worker.ask({"do": "peak_memory"}, self.timeout_s)
+            if message["event"] == "peak_memory":
+                self.peak_memory_bytes = message["bytes"]
+            else:
+                self._take(message)
+
+    def end(self) -> None:
+        """Lets the test finish and be torn down."""
+        while self.running:
+            with self.turn():
+                self._take(self.worker.ask({"do": "done"}, self.timeout_s))
+
+    def _take(self, message: Message) -> None:
+        if message["event"] == "announced":
+            self.left, self.setup_s = message["limit"], message["setup_s"]
+        else:
+            self.ended = message
+
+    def per_call_s(self, kinds: Sequence[Kind]) -> list[float]:
+        return [block.wall_s / block.calls for block in self.blocks if block.kind in kinds]
+
+
+def as_block(message: Message) -> Block:
+    """A block as a worker sent it."""
+    fields: dict[str, Any] = {name: value for name, value in message.items() if name != "event"}
+    return Block(**{**fields, "notes": tuple(fields["notes"])})
+
+
+def visit(lanes: Sequence[Lane], known: Known, flip: bool = False, blocks: int | None = None) -> None:
+    """Visits a case in every lane. The lanes then hold the blocks and how the test ended.
+
+    Raises WorkerError where a worker dies or hangs.
+    """
+    begun_s = time.monotonic()
+    for lane in lanes:
+        lane.begin(known.case.id)
+    if all(lane.running for lane in lanes):
+        _time(lanes, known, flip, blocks)
+    for lane in lanes:
+        lane.end()
+    known.learn(lanes[0].blocks)
+    known.cost_s = time.monotonic() - begun_s
+
+
+def _time(lanes: Sequence[Lane], known: Known, flip: bool, blocks: int | None) -> None:
+    fresh = known.launch not in known.launches
+    once = lanes[0].left == 1
+    for lane in lanes:
+        lane.block("wall" if once else "first" if fresh else "warmup", 1)
+    if once or not all(lane.blocks for lane in lanes):
+        return
+    _calibrate(lanes[0], known)
+    if fresh and not known.long:
+        for lane in lanes:
+            _warm_up(lane, known)
+    accelerator = known.case.device != "cpu"
+    for number in range(blocks or blocks_per_visit(known)):
+        for lane in reversed(lanes) if (number % 2 == 1) != flip else lanes:
+            _block_of_each_kind(lane, known, number, accelerator)
+    if fresh and accelerator and not known.visits:
+        lanes[0].measure_peak_memory()
+
+
+def _block_of_each_kind(lane: Lane, known: Known, number: int, accelerator: bool) -> None:
+    lane.block("wall", _affordable(lane, known.calls))
+    if not accelerator:
+        return
+    lane.block("device", min(DEVICE_CALLS, known.calls))
+    if number == 0:
+        lane.block("latency", known.calls)
+        lane.block("cold", min(DEVICE_CALLS, known.calls))
+
+
+def _affordable(lane: Lane, calls: int) -> int:
+    """As many of the calls as the test allows in this visit."""
+    return calls if lane.left is None else max(1, min(calls, lane.left))
+
+
+def _calibrate(lane: Lane, known: Known) -> None:
+    """Finds, on a case's very first visit, the calls that fill a block; the cold first call says too little."""
+    if known.calls:
+        return
+    known.learn_speed(lane.blocks[-1])
+    while known.calls < (calls := calls_per_block(known)):
+        known.calls = min(calls, max(1, 10 * known.calls))
+        if known.calls == 1 or lane.left is not None:
+            break
+        block = lane.block("warmup", known.calls)
+        if block is None:
+            return
+        known.learn_speed(block)
+    known.calls = max(1, min(known.calls, calls_per_block(known)))
+
+
+def _warm_up(lane: Lane, known: Known) -> None:
+    """Goes on until the series is stationary, or its time is spent."""
+    spent_s = 0.0
+    while lane.left is None and spent_s < WARMUP_S and not settled(lane.per_call_s(("warmup",))):
+        block = lane.block("warmup", known.calls)
+        if block is None:
+            return
+        spent_s += block.wall_s
