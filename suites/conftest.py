@@ -1,7 +1,7 @@
 """What several suites share: the dataset, how many threads compute, where random numbers start."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,23 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
     torch.set_num_threads(1 if request.param == "1" else everything)
     yield torch.get_num_threads()
     torch.set_num_threads(everything)
+
+
+@pytest.fixture
+def set_flag() -> Iterator[Callable[[Any, str, Any], None]]:
+    """Sets a flag of torch's backends, `set_flag(torch.backends.cudnn, "benchmark", False)`, for one test.
+
+    (`monkeypatch` would delete the flag afterwards, since it is computed, not stored in its module.)
+    """
+    before = []
+
+    def set_one(part: Any, name: str, value: Any) -> None:
+        before.append((part, name, getattr(part, name)))
+        setattr(part, name, value)
+
+    yield set_one
+    for part, name, value in reversed(before):
+        setattr(part, name, value)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ elementwise one n². So the first is bound by arithmetic, the second by memory.
 """
 
 import operator
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -179,24 +178,13 @@ def test_matmul_dtype(benchmark, device, dtype):
 @pytest.mark.crossover(axis="n", between="tf32")
 @pytest.mark.parametrize("n", half_octaves(256, 4096))
 @pytest.mark.parametrize("tf32", ["off", "on"])
-def test_matmul_tf32(benchmark, device, tf32, n):
+def test_matmul_tf32(benchmark, set_flag, device, tf32, n):
     """Matrix product of float32 with TensorFloat-32 off and on: inputs rounded to 10 bits, for speed."""
     if torch.device(device).type != "cuda" or torch.cuda.get_device_capability(device) < (8, 0):
         pytest.skip(f"{device} has no TensorFloat-32; NVIDIA GPUs of compute capability 8.0 and later have")
     a, b = matrices(n, device)
     benchmark.extra_info |= work("matmul", n)
-    with matmul_precision("tf32" if tf32 == "on" else "ieee"):
-        result = benchmark(torch.matmul, a, b)
+    set_flag(torch.backends.cuda.matmul, "fp32_precision", "tf32" if tf32 == "on" else "ieee")
+    result = benchmark(torch.matmul, a, b)
     error = relative_error(result, a, b)
     assert (error > 1e-5) == (tf32 == "on"), f"relative error {error:.2g}: TensorFloat-32 is not {tf32}"
-
-
-@contextmanager
-def matmul_precision(precision):
-    """How CUDA multiplies float32 matrices, `ieee` or `tf32`; put back afterwards."""
-    before = torch.backends.cuda.matmul.fp32_precision
-    torch.backends.cuda.matmul.fp32_precision = precision
-    try:
-        yield
-    finally:
-        torch.backends.cuda.matmul.fp32_precision = before
