@@ -54,7 +54,10 @@ class Run:
 
     @property
     def environment(self) -> Mapping[str, Any]:
-        return dict(self.header.get("environment") or {})
+        """The facts of the header, and of the accelerators as they said them when first used."""
+        facts = dict(self.header.get("environment") or {})
+        told = [event["facts"] for event in self.initializations if event.get("facts")]
+        return {**facts, "devices": [*facts.get("devices", []), *told]}
 
     @property
     def machine(self) -> str:

@@ -25,7 +25,9 @@ class PlainCalls:
 
     left: int | None = None
 
-    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def __init__(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
         self.result: Any = None
         self._called = False
         self._once = lambda: function(*args, **kwargs)
@@ -55,7 +57,9 @@ def _bare(function: Callable[[], Any]) -> Callable[[int], None]:
     return run
 
 
-def _with(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Callable[[int], None]:
+def _with(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Callable[[int], None]:
     if not kwargs and len(args) == 1:
         (only,) = args
 

@@ -187,7 +187,9 @@ def device_of(item: pytest.Item) -> str:
 def case_of(item: pytest.Item) -> Case:
     """The identity of a test as a benchmark."""
     crossover = item.get_closest_marker("crossover")
-    named = dict(zip(("axis", "between"), crossover.args, strict=False)) | crossover.kwargs if crossover else {}
+    named = (
+        dict(zip(("axis", "between"), crossover.args, strict=False)) | crossover.kwargs if crossover else {}
+    )
     isolate = item.get_closest_marker("isolate")
     function = getattr(item, "originalname", None) or item.name.partition("[")[0]
     test = getattr(item, "function", None)

@@ -23,6 +23,9 @@ VISIT_S = 0.06
 LONG_CALL_S = 1.0
 """From here a call is timed once a launch, after the first."""
 
+MOST_VISITS = 12
+"""Visits of a case in one launch: beyond, launches differ more than a launch's blocks do."""
+
 LEAST_BLOCKS = 5
 """Counted blocks in a launch before its width is believed."""
 
@@ -64,6 +67,7 @@ class Known:
     visits: int = 0
     launches: set[int] = field(default_factory=set)
     launch: int = -1
+    visits_in_launch: int = 0
     per_call_s: list[float] = field(default_factory=list)
 
     @property
@@ -72,7 +76,7 @@ class Known:
 
     def enter(self, launch: int) -> None:
         """A new launch: its blocks are judged by themselves."""
-        self.launch, self.per_call_s = launch, []
+        self.launch, self.per_call_s, self.visits_in_launch = launch, [], 0
 
     def learn_speed(self, block: Block) -> None:
         """Takes in how long a call took, and whether the case disturbs itself."""
@@ -88,6 +92,7 @@ class Known:
                 self.per_call_s.append(block.wall_s / block.calls)
         self.launches.add(self.launch)
         self.visits += 1
+        self.visits_in_launch += 1
 
 
 def calls_per_block(known: Known) -> int:
@@ -121,7 +126,7 @@ def is_open(known: Known, width: float) -> bool:
         return False
     if known.launch not in known.launches:
         return True
-    if known.fragile or known.long:
+    if known.fragile or known.long or known.visits_in_launch >= MOST_VISITS:
         return False
     return relative_width(known.per_call_s) > width
 
@@ -178,7 +183,11 @@ def foretold_s(known: Known, cases: Iterable[Known]) -> float:
 
 def _same_curve(one: Case, other: Case) -> bool:
     """Equal but for the size."""
-    if one.axis is None or (one.suite, one.operation, one.device) != (other.suite, other.operation, other.device):
+    if one.axis is None or (one.suite, one.operation, one.device) != (
+        other.suite,
+        other.operation,
+        other.device,
+    ):
         return False
     return all(other.params.get(name) == value for name, value in one.params.items() if name != one.axis)
 

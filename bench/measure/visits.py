@@ -146,15 +146,14 @@ def _calibrate(lane: Lane, known: Known) -> None:
     if known.calls:
         return
     known.learn_speed(lane.blocks[-1])
-    while known.calls < (calls := calls_per_block(known)):
-        known.calls = min(calls, max(1, 10 * known.calls))
-        if known.calls == 1 or lane.left is not None:
-            break
-        block = lane.block("warmup", known.calls)
+    tried = 1
+    while lane.left is None and tried < calls_per_block(known):
+        tried = min(10 * tried, calls_per_block(known))
+        block = lane.block("warmup", tried)
         if block is None:
             return
         known.learn_speed(block)
-    known.calls = max(1, min(known.calls, calls_per_block(known)))
+    known.calls = calls_per_block(known)
 
 
 def _warm_up(lane: Lane, known: Known) -> None:

@@ -12,12 +12,11 @@ Run by `workers.Worker`, which passes the channel's file descriptor and pytest's
 
 import copy
 import ctypes
-import importlib.util
 import os
 import signal
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from typing import Any
@@ -25,7 +24,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture, FixtureAlreadyUsed
 
-from bench.measure import ceilings, devices, plugin, self_check
+from bench.measure import ceilings, devices, environment, plugin, self_check
 from bench.measure.calls import Calls, PedanticCalls, PlainCalls
 from bench.measure.channel import Channel, Message
 from bench.measure.interference import Readings
@@ -52,7 +51,9 @@ class SteeredFixture(BenchmarkFixture):
     def _obey(self, mode: str, calls: Calls) -> Any:
         if self._mode:
             self.has_error = True
-            raise FixtureAlreadyUsed(f"Fixture can only be used once. Previously it was used in {self._mode} mode.")
+            raise FixtureAlreadyUsed(
+                f"Fixture can only be used once. Previously it was used in {self._mode} mode."
+            )
         self._mode = mode
         try:
             blocks = self.steering.time(calls)
@@ -93,7 +94,13 @@ class Steering:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, Any, Any]:
         option = config.option
-        for name, value in {"numprocesses": None, "dist": "no", "tx": [], "maxfail": 0, "usepdb": False}.items():
+        for name, value in {
+            "numprocesses": None,
+            "dist": "no",
+            "tx": [],
+            "maxfail": 0,
+            "usepdb": False,
+        }.items():
             setattr(option, name, value)
         for name in vars(option):
             if name in ("benchmark_skip", "benchmark_disable", "benchmark_autosave", "benchmark_only"):
@@ -115,7 +122,9 @@ class Steering:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self.problems.append({"id": report.nodeid, "outcome": "failed", "message": _tail(report.longreprtext)})
+            self.problems.append(
+                {"id": report.nodeid, "outcome": "failed", "message": _tail(report.longreprtext)}
+            )
         elif report.skipped:
             self.problems.append({"id": report.nodeid, "outcome": "skipped", "message": _reason(report)})
 
@@ -123,12 +132,17 @@ class Steering:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self.items = {item.nodeid: item for item in session.items if plugin.is_case(item)}
         cases = [asdict(plugin.case_of(item)) for item in self.items.values()]
-        self.channel.send({"event": "collected", "cases": cases, "problems": self.problems})
+        facts = (
+            {"torch": environment.torch_facts(), "unusable": devices.unusable()}
+            if "torch" in sys.modules
+            else {}
+        )
+        self.channel.send({"event": "collected", "cases": cases, "problems": self.problems, "facts": facts})
         for command in iter(self.channel.receive, {"do": "exit"}):
             if command["do"] == "visit":
                 self._visit(self.items[command["case"]])
             else:
-                self.channel.send({"event": "answer", "answer": _answer(command)})
+                self.channel.send({"event": "answer", **_answer(command)})
         return True
 
     # A visit runs a copy of the test through pytest's protocol, fixtures and all.
@@ -218,15 +232,19 @@ class OnlySession:
         return [self._session]
 
 
-def _answer(command: Message) -> Any:
-    target = devices.get(command["device"])
-    if command["do"] == "initialize":
-        return {"seconds": target.initialize(), "facts": target.facts()}
-    if command["do"] == "ceilings":
-        return ceilings.measure(target)
-    if command["do"] == "check":
-        return [asdict(check) for check in self_check.run(target)]
-    raise ValueError(f"unknown command: {command}")
+def _answer(command: Message) -> Message:
+    """What a device says of itself; an error is an answer too, since the cases can still be measured."""
+    try:
+        target = devices.get(command["device"])
+        match command["do"]:
+            case "initialize":
+                return {"answer": {"seconds": target.initialize(), "facts": target.facts()}}
+            case "ceilings":
+                return {"answer": ceilings.measure(target)}
+            case _:
+                return {"answer": [asdict(check) for check in self_check.run(target)]}
+    except Exception as error:  # a device's driver raises what it likes
+        return {"error": f"{type(error).__name__}: {_tail(str(error))}"}
 
 
 def _forget(_stats: object) -> None:
@@ -274,11 +292,6 @@ def _hide_ourselves() -> None:
         sys.modules[f"_{name}"] = sys.modules.pop(name)
 
 
-def _without_color() -> Iterator[str]:
-    if importlib.util.find_spec("pytest_randomly"):
-        yield from ("-p", "randomly")
-
-
 def main(descriptor: int, arguments: list[str]) -> None:
     """Runs a worker over the channel at `descriptor`; returns when the coordinator says so or is gone."""
     _die_with_parent()
@@ -286,7 +299,14 @@ def main(descriptor: int, arguments: list[str]) -> None:
     os.register_at_fork(after_in_child=channel.close)
     _hide_ourselves()
     try:
-        status = pytest.main([*arguments, "-p", "no:bench.measure.plugin"], plugins=[plugin, Steering(channel)])
+        for name in filter(None, os.environ.get("BENCH_DEVICES", "").split(",")):
+            devices.get(name)
+        status = pytest.main(
+            [*arguments, "-p", "no:bench.measure.plugin"], plugins=[plugin, Steering(channel)]
+        )
+    except devices.DeviceError as error:
+        channel.send({"event": "refused", "message": str(error)})
     except EOFError:
         os._exit(1)
-    channel.send({"event": "ended", "status": int(status)})
+    else:
+        channel.send({"event": "ended", "status": int(status)})

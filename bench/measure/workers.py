@@ -30,7 +30,7 @@ LAST_WORDS = 1500
 
 
 class WorkerError(Exception):
-    """The worker died, hung, or could not start. `outcome` is `died` or `timeout`."""
+    """The worker died, hung, or could not start. `outcome` is `died`, `timeout` or `refused`."""
 
     def __init__(self, outcome: str, message: str) -> None:
         super().__init__(message)
@@ -116,14 +116,19 @@ class Worker:
     def collected(self, timeout_s: float) -> Message:
         """The worker's first message: its cases and the seconds from start to their collection."""
         message = self.hear(timeout_s)
+        if message["event"] == "refused":
+            raise WorkerError("refused", message["message"])
         if message["event"] != "collected":
             raise WorkerError("died", f"pytest ended before collecting:\n{self.last_words()}")
         return {**message, "collect_s": time.monotonic() - self._started_s}
 
     def last_words(self) -> str:
         """The end of what the worker printed."""
-        self._output.seek(0)
-        return self._output.read().decode(errors="replace").strip()[-LAST_WORDS:]
+        size = os.fstat(self._output.fileno()).st_size
+        text = os.pread(
+            self._output.fileno(), LAST_WORDS, max(0, size - LAST_WORDS)
+        )  # moves no shared offset
+        return text.decode(errors="replace").strip()
 
     def _death(self) -> WorkerError:
         try:
@@ -133,7 +138,9 @@ class Worker:
         if status == -signal.SIGKILL:
             return WorkerError("died", "the process was killed (signal 9), as a machine out of memory does")
         if status < 0:
-            return WorkerError("died", f"the process died of {signal.Signals(-status).name}\n{self.last_words()}")
+            return WorkerError(
+                "died", f"the process died of {signal.Signals(-status).name}\n{self.last_words()}"
+            )
         return WorkerError("died", f"the process exited with status {status}\n{self.last_words()}")
 
     def end(self) -> None:
@@ -158,9 +165,3 @@ class Worker:
     def signal_group(self, number: int) -> None:
         """Signals the worker and its children, so that a partner can be stopped between turns."""
         os.killpg(self.process.pid, number)
-
-
-def group_of(message: Mapping[str, Any]) -> str:
-    """The kind of worker that a collected case belongs to: no worker mixes devices or engines."""
-    isolate = message.get("isolate")
-    return message["device"] if isolate is None else f"{message['device']}/{isolate}"

@@ -1,0 +1,51 @@
+"""The command line: `bench COMMAND ...`, also as `python -m bench COMMAND ...`.
+
+It parses and hands over; what a command does is in the module of `bench.commands` named after it. Nothing
+heavy is imported before a command needs it.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "run": "measure suites on every device present and write the report",
+    "list": "the cases that `run` would measure",
+    "report": "the report of one run, or of several side by side",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command with its arguments, each declared by the command's own module."""
+    top = argparse.ArgumentParser(
+        prog="bench", description="Benchmarks for what every PyTorch course teaches."
+    )
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        module = importlib.import_module(f"bench.commands.{name}")
+        sub = commands.add_parser(name, help=summary, description=module.__doc__)
+        module.declare(sub)
+        sub.set_defaults(command=module.command)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit status, 2 for what the user has to put right, 130 for Ctrl-C."""
+    options = parser().parse_args(arguments)
+    from bench.commands.problems import UserError
+
+    try:
+        return int(options.command(options))
+    except UserError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output, such as `head`, has left
+        sys.stderr.close()
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The commands: one module each, with `declare` (its arguments) and `command` (what it does)."""

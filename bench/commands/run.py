@@ -1,0 +1,172 @@
+"""Measure suites on every device present, then write the report."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.commands import selection
+from bench.commands.problems import UserError
+
+if TYPE_CHECKING:
+    from bench.measure.coordinator import Coordinator, Plan
+    from bench.store import Journal
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    selection.declare(parser)
+    parser.add_argument(
+        "--launches", type=_positive, metavar="N", help="fresh processes a case is measured in"
+    )
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the order of cases (default: 1)")
+    parser.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="where runs are put")
+    parser.add_argument("--resume", action="store_true", help="go on with the newest unfinished run in --out")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} launches; expected at least 1")
+    return value
+
+
+def command(options: argparse.Namespace) -> int:
+    """Exit status 0; 1 if a case failed; 130 on Ctrl-C, with what was measured kept and reported."""
+    from bench.commands import report
+    from bench.store import StoreError
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        folder, interrupted = _measure(options)
+        page, sentences, failed = report.write(folder)
+    except StoreError as error:
+        raise UserError(str(error)) from None
+    for sentence in sentences:
+        print(f"  {sentence}")
+    print(page)
+    return 130 if interrupted else int(failed)
+
+
+def _measure(options: argparse.Namespace) -> tuple[Path, bool]:
+    """Measures, into a new folder or an unfinished one; the folder, and whether Ctrl-C cut the run."""
+    from bench.commands.progress import shown
+    from bench.measure.coordinator import Coordinator
+
+    past, journal = _unfinished(options) if options.resume else ([], None)
+    plan = _plan(options)
+    try:
+        with shown(plan) as progress:
+            coordinator = Coordinator(plan, progress, past)
+            try:
+                return _record(coordinator, options, journal)
+            finally:
+                coordinator.close()
+    finally:
+        if journal:
+            journal.close()
+
+
+def _plan(options: argparse.Namespace) -> "Plan":
+    from bench.measure.coordinator import Plan
+    from bench.measure.schedule import PRESETS
+
+    preset = PRESETS[options.preset]
+    spec = selection.spec(
+        options.paths or selection.default_paths(), options.keyword, options.device, options.preset
+    )
+    return Plan(spec, preset, options.launches or preset.launches, options.seed)
+
+
+def _record(
+    coordinator: "Coordinator", options: argparse.Namespace, journal: "Journal | None"
+) -> tuple[Path, bool]:
+    """Collects, opens the journal, measures into it and closes it with what the run took."""
+    from dataclasses import asdict
+
+    from bench.measure import environment
+
+    collected = _collect(coordinator, options)
+    journal = journal or _begin(options, collected["facts"])
+    interrupted = False
+    with journal:
+        if unusable := collected["facts"].get("unusable"):
+            print(f"bench: warning: {unusable}", file=sys.stderr)
+            journal.append({"event": "note", "level": "warning", "text": unusable})
+        load_before = environment.load()
+        try:
+            coordinator.measure(journal.append)
+        except KeyboardInterrupt:
+            interrupted = True
+            print("bench: interrupted; what was measured is kept; go on with --resume", file=sys.stderr)
+        else:
+            spent = {name: seconds for name, seconds in asdict(coordinator.state.spent).items()}
+            end = {"spent_s": spent, "load_before": load_before, "load_after": environment.load()}
+            journal.append({"event": "end", **end, "complete": True})
+    return journal.folder, interrupted
+
+
+def _collect(coordinator: "Coordinator", options: argparse.Namespace) -> dict[str, Any]:
+    from bench.measure.workers import WorkerError
+
+    try:
+        collected = coordinator.collect()
+    except WorkerError as error:
+        raise UserError(str(error)) from None
+    if not collected["cases"] and not collected["problems"]:
+        what = f" that match -k {options.keyword!r}" if options.keyword else ""
+        raise UserError(f"no benchmarks{what} in {' '.join(options.paths) or 'suites/'}; see `bench list`")
+    return collected
+
+
+def _arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """The arguments that decide what is measured: --resume must find them unchanged."""
+    return {
+        "paths": options.paths,
+        "k": options.keyword,
+        "devices": options.device,
+        "preset": options.preset,
+        "launches": options.launches,
+        "seed": options.seed,
+    }
+
+
+def _begin(options: argparse.Namespace, facts: dict[str, Any]) -> "Journal":
+    from datetime import UTC, datetime
+
+    from bench.measure import environment
+    from bench.store import Journal, new_run_folder
+
+    commit = environment.commit(Path.cwd())
+    facts = environment.environment([]) | {"torch": facts.get("torch", {})}
+    folder = new_run_folder(options.out, str(facts.get("host", "")), str(commit.get("id", ""))[:10])
+    header = {
+        "version": 1,
+        "run": folder.name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "arguments": _arguments(options),
+        "environment": facts,
+        "commit": commit,
+    }
+    return Journal.create(folder, header)
+
+
+def _unfinished(options: argparse.Namespace) -> tuple[Iterable[dict[str, Any]], "Journal"]:
+    """The events and the journal of the newest unfinished run. Raises UserError where there is none, or another."""
+    from bench.store import Journal, StoreError, unfinished
+
+    folder = unfinished(options.out)
+    if folder is None:
+        raise UserError(f"{options.out} holds no unfinished run; start one without --resume")
+    try:
+        journal, past = Journal.resume(folder)
+    except StoreError as error:
+        raise UserError(str(error)) from None
+    recorded, asked = past[0]["arguments"], _arguments(options)
+    different = [name for name, value in asked.items() if recorded.get(name) != value]
+    if different:
+        journal.close()
+        seen = ", ".join(f"{name} {recorded.get(name)!r} then, {asked[name]!r} now" for name in different)
+        raise UserError(f"{folder} was started with other arguments ({seen}); resume it with the same ones")
+    return past, journal

@@ -1,0 +1,398 @@
+"""The coordinator: starts workers, leads them through their launches, and records every visit at once.
+
+round    one turn through all kinds of worker (CPU, CPU with ONNX Runtime, accelerator, ...)
+launch   one fresh worker process; a worker that dies is followed by a new launch in the same round
+pass     one walk through the cases of a launch
+"""
+
+import math
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from bench.measure.schedule import (
+    PRESETS,
+    Known,
+    Preset,
+    first_pass,
+    foretold_s,
+    next_pass,
+)
+from bench.measure.visits import Lane, as_block, visit
+from bench.measure.workers import Spec, Worker, WorkerError
+from bench.records import Case
+
+Event = dict[str, Any]
+
+COLLECT_TIMEOUT_S = 300.0
+"""Patience with the imports of a suite: torch alone takes 7 s on a busy machine, network drives far more."""
+
+SIDE_TASK_S = 120.0
+"""Patience with initialization, self-check and ceilings."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run measures, and how thoroughly."""
+
+    spec: Spec
+    preset: Preset = PRESETS["default"]
+    launches: int = 5
+    seed: int = 1
+    ceilings: bool = True
+
+
+@dataclass
+class Progress:
+    """Where a run stands; `say` is called with it whenever it moves."""
+
+    say: Callable[["Progress"], None] = lambda _progress: None
+    round: int = 0
+    rounds: int = 0
+    case: str = ""
+    cases: int = 0
+    done: int = 0
+    elapsed_s: float = 0.0
+    left_s: float = math.inf
+
+    def move(self, **changes: Any) -> None:
+        for name, value in changes.items():
+            setattr(self, name, value)
+        self.say(self)
+
+
+@dataclass
+class Spent:
+    """Where the seconds of a run went."""
+
+    timed: float = 0.0
+    warmup: float = 0.0
+    setup: float = 0.0
+    imports: float = 0.0
+    other: float = 0.0
+
+
+@dataclass
+class State:
+    """What a run knows while it goes on; `past` events, of a run that was cut, restore it."""
+
+    known: dict[str, Known] = field(default_factory=dict)
+    done: set[tuple[str, int]] = field(default_factory=set)
+    launches: int = 0
+    side_tasks: set[str] = field(default_factory=set)
+    elapsed_s: float = 0.0
+    spent: Spent = field(default_factory=Spent)
+    problems: set[str] = field(default_factory=set)
+
+
+class Coordinator:
+    """Measures a plan: `collect`, then `measure` with what records an event (and has written it on return)."""
+
+    def __init__(self, plan: Plan, progress: Progress, past: Iterable[Event] = ()) -> None:
+        self.plan = plan
+        self.progress = progress
+        self.record: Callable[[Event], None] = lambda _event: None
+        self.state = restored(past)
+        self.rng = random.Random(plan.seed)
+        self._started_s = time.monotonic() - self.state.elapsed_s
+        self._first: tuple[Worker, Event] | None = None
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self._started_s
+
+    def collect(self) -> Event:
+        """Starts the first worker, which then waits; what it collected: cases, problems, facts.
+
+        Raises WorkerError where nothing can be collected.
+        """
+        self.progress.move(case="collecting")
+        worker = Worker(self.plan.spec)
+        try:
+            self._first = worker, worker.collected(COLLECT_TIMEOUT_S)
+        except BaseException:
+            worker.kill()
+            raise
+        return self._first[1]
+
+    def close(self) -> None:
+        """Ends a worker that waits."""
+        if self._first:
+            self._first[0].kill()
+            self._first = None
+
+    def measure(self, record: Callable[[Event], None]) -> None:
+        """Runs every launch of the plan. Raises WorkerError where a worker fails outside all cases."""
+        self.record = record
+        kinds: list[str] = []
+        for number in range(self.plan.launches):
+            self.progress.move(round=number + 1, rounds=self.plan.launches, done=0)
+            for kind in kinds or [""]:
+                self._launches(kind, number)
+            if not kinds:  # the first worker has collected for all
+                kinds = self._kinds()
+                for kind in kinds[1:]:
+                    self._launches(kind, number)
+            if number + 1 < self.plan.launches and self._time_is_up(number):
+                break
+        self.state.spent.other = self.elapsed_s - sum(asdict(self.state.spent).values())
+
+    def _kinds(self) -> list[str]:
+        return list(dict.fromkeys(known.case.worker for known in self.state.known.values()))
+
+    def _time_is_up(self, number: int) -> bool:
+        """True where another round like those before would pass the deadline."""
+        return self.elapsed_s * (number + 2) / (number + 1) > self.plan.preset.deadline_s * 1.02
+
+    def _launches(self, kind: str, number: int) -> None:
+        """One round of one kind of worker: a launch, and another behind each worker that dies."""
+        begun_s = self.elapsed_s
+        visited: set[str] = set()
+        while (kind, number) not in self.state.done:
+            before = len(visited)
+            try:
+                worker, collected = self._start()
+                with worker:
+                    kind = self._enter(collected, kind, number)
+                    if not self.state.known or (kind, number) in self.state.done:
+                        return
+                    self._launch(worker, kind, number, begun_s, visited)
+            except WorkerError:
+                if len(visited) == before:  # it is not a case that ends it
+                    raise
+                continue
+            self._finish(kind, number)
+
+    def _finish(self, kind: str, number: int) -> None:
+        self.state.done.add((kind, number))
+        self.record({"event": "launched", "worker": kind, "round": number, "elapsed_s": self.elapsed_s})
+
+    def _start(self) -> tuple[Worker, Event]:
+        """A worker that has collected: the one that waits, or a fresh one."""
+        if not self._first:
+            self.collect()
+        assert self._first is not None
+        first, self._first = self._first, None
+        return first
+
+    def _enter(self, collected: Event, kind: str, number: int) -> str:
+        """Takes in what the worker collected; returns its kind, the first one's where none was asked for."""
+        self.state.spent.imports += collected["collect_s"]
+        for problem in collected["problems"]:
+            self._report_problem(problem)
+        for fields in collected["cases"]:
+            self._meet(Case(**fields))
+        kinds = self._kinds()
+        if not kinds:
+            return kind
+        kind = kind or kinds[0]
+        self.record(
+            {
+                "event": "launch",
+                "launch": self.state.launches,
+                "round": number,
+                "worker": kind,
+                "side": "",
+                "collect_s": collected["collect_s"],
+                "elapsed_s": self.elapsed_s,
+            }
+        )
+        return kind
+
+    def _meet(self, case: Case) -> None:
+        if case.id not in self.state.known:
+            self.state.known[case.id] = Known(case)
+            self.record({"event": "case", **asdict(case)})
+
+    def _report_problem(self, problem: Mapping[str, str]) -> None:
+        """A file that could not be imported is a row of the results, once."""
+        if problem["id"] in self.state.problems:
+            return
+        self.state.problems.add(problem["id"])
+        suite = problem["id"].rpartition("/")[2].removesuffix(".py")
+        self.record(
+            {
+                "event": "case",
+                **asdict(Case(problem["id"], suite, suite, doc="the file could not be collected")),
+            }
+        )
+        if problem["outcome"] == "skipped":
+            self.record({"event": "skip", "case": problem["id"], "reason": problem["message"]})
+        else:
+            self._record_visit(
+                problem["id"], Lane(None, 0, ended={**problem, "extra_info": {}, "group": None}), -1, 0
+            )  # type: ignore[arg-type]  # no worker got so far
+
+    def _launch(self, worker: Worker, kind: str, number: int, begun_s: float, visited: set[str]) -> None:
+        """The passes of one launch, as long as its share of the time lasts."""
+        launch = self.state.launches
+        self.state.launches += 1
+        cases = [known for known in self.state.known.values() if known.case.worker == kind]
+        if not number:
+            self._side_tasks(worker, kind)
+        for known in cases:
+            known.enter(launch)
+        self.progress.move(cases=len(self.state.known))
+        order = [known for known in first_pass(cases, self.rng) if known.case.id not in visited]
+        until_s = self._until_s(kind, number, begun_s)
+        pass_number = 0
+        while order:
+            for known in order:
+                if pass_number and self.elapsed_s + known.cost_s > until_s:
+                    continue
+                visited.add(known.case.id)
+                self._visit(worker, known, launch, pass_number)
+            pass_number += 1
+            order = next_pass(cases, self.plan.preset.width, until_s - self.elapsed_s, self.rng)
+
+    def _until_s(self, kind: str, number: int, begun_s: float) -> float:
+        """When this launch ends: the time left is shared among the launches to come by their cases' cost."""
+        left_s = self.plan.preset.deadline_s - begun_s
+        if math.isinf(left_s):
+            return math.inf
+        kinds = self._kinds()
+        weights = {
+            name: sum(1 + 3 * k.long for k in self.state.known.values() if k.case.worker == name)
+            for name in kinds
+        }
+        this_round = kinds[kinds.index(kind) :]
+        to_come = sum(weights[name] for name in this_round) + (self.plan.launches - number - 1) * sum(
+            weights.values()
+        )
+        return begun_s + left_s * weights[kind] / to_come
+
+    def _visit(self, worker: Worker, known: Known, launch: int, pass_number: int) -> None:
+        """One visit, recorded whatever comes of it. Raises WorkerError where the worker is lost."""
+        limit_s = self.plan.preset.longest_call_s
+        foretold = foretold_s(known, self.state.known.values())
+        if not known.visits and foretold > limit_s:
+            return self._leave_out(
+                known, f"foretold {foretold:.1f} s a call; beyond {limit_s:g} s it belongs to a longer preset"
+            )
+        self.progress.move(case=known.case.id, done=self.progress.done + 1, elapsed_s=self.elapsed_s)
+        lane = Lane(worker, self.plan.preset.timeout_s)
+        try:
+            visit([lane], known)
+        except WorkerError as death:
+            worker.kill()
+            lane.ended = {"outcome": death.outcome, "message": str(death), "extra_info": {}, "group": None}
+            known.closed = death.outcome
+            self._record_visit(known.case.id, lane, launch, pass_number)
+            raise
+        self._judge(known, lane)
+        self._record_visit(known.case.id, lane, launch, pass_number)
+        return None
+
+    def _leave_out(self, known: Known, reason: str) -> None:
+        known.closed = "skipped"
+        self.record({"event": "skip", "case": known.case.id, "reason": reason})
+
+    def _judge(self, known: Known, lane: Lane) -> None:
+        """A case that is skipped or fails at once is not visited again; one that fails later, once a launch."""
+        assert lane.ended is not None
+        if lane.ended["outcome"] == "passed":
+            return
+        if known.visits > 1 and not known.closed:
+            known.fragile = True
+        else:
+            known.closed = lane.ended["outcome"]
+
+    def _record_visit(self, case: str, lane: Lane, launch: int, pass_number: int) -> None:
+        assert lane.ended is not None
+        spent = self.state.spent
+        spent.setup += lane.setup_s
+        for block in lane.blocks:
+            if block.kind in ("first", "warmup"):
+                spent.warmup += block.wall_s
+            else:
+                spent.timed += block.wall_s
+        extra = dict(lane.ended["extra_info"])
+        if lane.peak_memory_bytes is not None:
+            extra.setdefault("peak_memory_bytes", lane.peak_memory_bytes)
+        self.record(
+            {
+                "event": "visit",
+                "case": case,
+                "side": "",
+                "launch": launch,
+                "pass": pass_number,
+                "setup_s": lane.setup_s,
+                "outcome": lane.ended["outcome"],
+                "message": lane.ended["message"],
+                "extra_info": extra,
+                "group": lane.ended["group"],
+                "elapsed_s": self.elapsed_s,
+                "blocks": [_compact(asdict(block)) for block in lane.blocks],
+            }
+        )
+
+    def _side_tasks(self, worker: Worker, kind: str) -> None:
+        """What is measured once for a device, before its cases: first use, self-check, ceilings."""
+        device, _, isolate = kind.partition("/")
+        if isolate or device in self.state.side_tasks or device == "accelerator":
+            return
+        self.state.side_tasks.add(device)
+        if device != "cpu":
+            self._ask(worker, "initialize", device, lambda answer: {"event": "initialize", **answer})
+            self._ask(
+                worker, "check", device, lambda checks: [{"event": "check", **check} for check in checks]
+            )
+        if self.plan.ceilings:
+            self._ask(worker, "ceilings", device, lambda answer: {"event": "ceilings", "ceilings": answer})
+
+    def _ask(
+        self, worker: Worker, task: str, device: str, events: Callable[[Any], Event | list[Event]]
+    ) -> None:
+        self.progress.move(case=f"{task} {device}")
+        answer = worker.ask({"do": task, "device": device}, SIDE_TASK_S)
+        if "error" in answer:
+            self.record(
+                {"event": "note", "level": "warning", "text": f"{task} of {device}: {answer['error']}"}
+            )
+            return
+        made = events(answer["answer"])
+        for event in made if isinstance(made, list) else [made]:
+            self.record({**event, "device": device})
+
+
+def _compact(block: Mapping[str, Any]) -> Event:
+    """A block without the readings that were not taken."""
+    return {name: value for name, value in block.items() if value not in (None, (), [])}
+
+
+def restored(past: Iterable[Event]) -> State:
+    """The state of a run that was cut, from its events; the launch in hand then stays a launch of its own."""
+    state = State()
+    for event in past:
+        state.elapsed_s = max(state.elapsed_s, event.get("elapsed_s", 0.0))
+        match event["event"]:
+            case "case":
+                fields = {name: value for name, value in event.items() if name != "event"}
+                case = Case(**fields)
+                if "::" in case.id:
+                    state.known[case.id] = Known(case)
+                else:
+                    state.problems.add(case.id)
+            case "launch":
+                state.launches = event["launch"] + 1
+            case "launched":
+                state.done.add((event["worker"], event["round"]))
+            case "ceilings" | "initialize":
+                state.side_tasks.add(event["device"])
+            case "skip" if event["case"] in state.known:
+                state.known[event["case"]].closed = "skipped"
+            case "visit" if event["case"] in state.known:
+                _recall(state.known[event["case"]], event)
+    return state
+
+
+def _recall(known: Known, event: Event) -> None:
+    """Takes in a visit of a run that was cut."""
+    blocks = [as_block({"notes": (), **block}) for block in event["blocks"]]
+    known.enter(event["launch"])
+    known.learn(blocks)
+    known.calls = max([known.calls, *(block.calls for block in blocks if block.kind == "wall")])
+    if event["outcome"] in ("died", "timeout") or (event["outcome"] != "passed" and known.visits == 1):
+        known.closed = event["outcome"]
