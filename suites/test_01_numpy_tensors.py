@@ -54,8 +54,9 @@ SHARING_A_TENSOR = {
 }
 
 
+@pytest.mark.preset("default")
 @pytest.mark.parametrize("way", SHARING_A_TENSOR)
-@pytest.mark.parametrize("n", [pytest.param(2**10, marks=pytest.mark.preset("default")), LARGE])
+@pytest.mark.parametrize("n", [2**10, LARGE])
 def test_share_tensor(benchmark, way, n):
     """A tensor seen as a numpy array: nothing is copied, so its size does not matter."""
     tensor = torch.randn(n)

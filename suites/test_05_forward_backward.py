@@ -17,6 +17,8 @@ BATCH = {"mlp": 64, "resnet18": 1}  # the course's batch; and what a CPU still d
 LEARNING_RATE = 1e-3
 MODES = {"train": nullcontext, "no_grad": torch.no_grad, "inference_mode": torch.inference_mode}
 
+NETWORKS = ["mlp", pytest.param("resnet18", marks=pytest.mark.preset("default"))]
+
 RESNET18_BATCHES = [
     1,
     2,
@@ -49,7 +51,7 @@ def test_forward_resnet18(benchmark, device, batch):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("network", ["mlp", "resnet18"])
+@pytest.mark.parametrize("network", NETWORKS)
 def test_forward_modes(benchmark, device, network, mode):
     """The forward pass in train mode; in eval mode, without gradients (no_grad, inference_mode)."""
     time_forward(benchmark, device, network, BATCH[network], mode)
@@ -66,7 +68,7 @@ def time_forward(benchmark, device, network, batch, mode="train"):
     assert predictions.requires_grad == (mode == "train")
 
 
-@pytest.mark.parametrize("network", ["mlp", "resnet18"])
+@pytest.mark.parametrize("network", NETWORKS)
 def test_loss(benchmark, device, network):
     """How wrong a batch's predictions are: the cross-entropy loss."""
     batch = BATCH[network]
@@ -78,7 +80,7 @@ def test_loss(benchmark, device, network):
     torch.testing.assert_close(loss, -of_its_label.mean())
 
 
-@pytest.mark.parametrize("network", ["mlp", "resnet18"])
+@pytest.mark.parametrize("network", NETWORKS)
 def test_backward(benchmark, device, network):
     """The backward pass alone: the gradients of all weights, from a loss that is already there."""
     batch = BATCH[network]
@@ -92,7 +94,7 @@ def test_backward(benchmark, device, network):
     assert any(gradient.abs().max() > 0 for gradient in gradients)
 
 
-@pytest.mark.parametrize("network", ["mlp", "resnet18"])
+@pytest.mark.parametrize("network", NETWORKS)
 def test_optimizer_step(benchmark, device, network):
     """The optimizer moves every weight a little against its gradient (plain SGD)."""
     model = build(network).to(device)

@@ -165,6 +165,7 @@ def compare(answer, expected):
     torch.testing.assert_close(answer.cpu(), expected.cpu(), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.preset("default")
 @pytest.mark.isolate("onnxruntime")
 @pytest.mark.parametrize("way", ["run", "io_binding"])
 def test_run_or_bind(benchmark, model, onnx_file, way):
