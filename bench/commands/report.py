@@ -1,0 +1,45 @@
+"""Write the report of one recorded run, or of several side by side, on any machine: torch is not needed."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.commands.problems import UserError
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run's folder, or a folder of runs")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where to put the report (default: in the run)")
+
+
+def command(options: argparse.Namespace) -> int:
+    """Exit status 0, or 2 where there is no run to read."""
+    from bench.store import StoreError, find_runs
+
+    try:
+        folders = [folder for path in options.runs for folder in find_runs(path)]
+        if len(folders) > 1 and options.out is None:
+            raise UserError("several runs have no folder in common; expected --out DIR")
+        page, sentences, _ = write(*folders, out=options.out)
+    except StoreError as error:
+        raise UserError(str(error)) from None
+    for sentence in sentences:
+        print(f"  {sentence}")
+    print(page)
+    return 0
+
+
+def write(*folders: Path, out: Path | None = None) -> tuple[Path, Sequence[str], bool]:
+    """Writes tables (of a single run) and report; the page, its five best sentences, whether a case failed."""
+    from bench import store
+    from bench.analyze.report import report
+    from bench.render import figures, page, summary
+
+    runs = [store.read_run(folder) for folder in folders]
+    made = report(runs)
+    target = out or folders[0]
+    if len(folders) == 1:
+        store.write_tables(target, made.cases, made.blocks)
+    path = store.write_report(target, page.render(made), summary.render(made), figures.draw(made))
+    failed = bool(made.cases["status"].isin(["failed", "timeout"]).any())
+    return path, [answer.sentence for answer in made.answers[:5]], failed
