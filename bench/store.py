@@ -19,7 +19,7 @@ from bench.journal import (
     new_run_folder,
     unfinished,
 )
-from bench.tables import FURTHER, IDENTITY, MEASURED, Run
+from bench.tables import Run, merge
 
 __all__ = [
     "Journal",
@@ -75,14 +75,6 @@ def load(path: str | Path | Sequence[str | Path], estimates: Callable[[Run], pd.
     paths = [path] if isinstance(path, str | Path) else list(path)
     folders = [folder for each in paths for folder in find_runs(Path(each))]
     return merge([_cases_of(folder, estimates) for folder in folders])
-
-
-def merge(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Cases frames under each other, the columns in the contract's order."""
-    known = {*IDENTITY, *MEASURED, *FURTHER}
-    parameters = dict.fromkeys(name for frame in frames for name in frame.columns if name not in known)
-    merged = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-    return merged[[*IDENTITY, *parameters, *MEASURED, *FURTHER]]
 
 
 def write_tables(folder: Path, cases: pd.DataFrame, blocks: pd.DataFrame) -> None:

@@ -1,14 +1,11 @@
 """What the store hands to the analysis: one Run, and the columns of the frames that users load."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
 
 IDENTITY = ("case", "suite", "operation", "device")
 """The first columns of the cases frame; a column for each parameter follows them."""
@@ -63,3 +60,11 @@ class Run:
     def machine(self) -> str:
         """The name under which this machine's runs may be set beside each other."""
         return str(self.environment.get("machine") or self.environment.get("host") or "")
+
+
+def merge(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Cases frames under each other, the columns in the contract's order."""
+    known = {*IDENTITY, *MEASURED, *FURTHER}
+    parameters = dict.fromkeys(name for frame in frames for name in frame.columns if name not in known)
+    merged = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+    return merged[[*IDENTITY, *parameters, *MEASURED, *FURTHER]]

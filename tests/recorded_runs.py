@@ -347,9 +347,14 @@ def header(name: str = "20260105T101500-attic-0a1b2c3", simulated: bool = False)
             "cpu": {"model": "Example 3000", "cores": 2},
             "packages": {"torch": "2.12.0", "numpy": "2.2.0"},
             "variables": {"OMP_NUM_THREADS": "2"},
-            "devices": {
-                "cuda": {"name": "Example Accelerator", "memory_bytes": 24e9, "simulated": simulated}
-            },
+            "devices": [
+                {
+                    "device": "cuda",
+                    "name": "Example Accelerator",
+                    "memory_bytes": 24e9,
+                    "simulated": simulated,
+                }
+            ],
         },
         "commit": {
             "id": "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567",

@@ -1,0 +1,141 @@
+"""The questions people have, answered in sentences: each with its interval and its evidence."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.analyze.contests import Contest
+from bench.records import Crossing
+
+QUESTIONS = {
+    "device": "On which device?",
+    "engine": "torch or ONNX Runtime?",
+    "num_workers": "How many DataLoader workers?",
+    "way": "Share or copy?",
+    "library": "numpy or torch?",
+    "threads": "One thread or all?",
+}
+"""By what competes; the order in which answers are told. Whatever else competes comes after."""
+
+NEAR = 1.05
+"""Ratio up to which a choice is called a tie: `bench.analyze.crossover.TIE`."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One sentence that answers a question, and the cases that it rests on."""
+
+    question: str
+    sentence: str
+    evidence: tuple[str, ...]
+    state: str
+
+
+def answers(contests: Sequence[Contest]) -> list[Answer]:
+    """Every answer, the most useful first: one a question in turn, so that the first five differ in kind."""
+    by_question: dict[str, list[Answer]] = {key: [] for key in QUESTIONS}
+    for contest in _quoted(contests):
+        if contest.crossing.state not in ("not_measured", "inconclusive"):
+            question = QUESTIONS.get(contest.between, f"Which {_words(contest.between)}?")
+            by_question.setdefault(contest.between, []).append(
+                Answer(question, sentence(contest), contest.crossing.evidence, contest.crossing.state)
+            )
+    queues = [
+        sorted(found, key=lambda answer: answer.state != "crosses_at") for found in by_question.values()
+    ]
+    return [
+        queue[turn]
+        for turn in range(max(map(len, queues), default=0))
+        for queue in queues
+        if turn < len(queue)
+    ]
+
+
+def _quoted(contests: Sequence[Contest]) -> Iterator[Contest]:
+    """Latency where it was measured, else back-to-back time: what a learner meets is one call."""
+    by_pair: dict[tuple[Any, ...], dict[str, Contest]] = defaultdict(dict)
+    for contest in contests:
+        crossing = contest.crossing
+        pair = frozenset((crossing.incumbent, crossing.challenger))
+        key = (
+            contest.suite,
+            crossing.operation,
+            crossing.axis,
+            pair,
+            tuple(sorted(crossing.fixed.items(), key=str)),
+        )
+        by_pair[key][crossing.definition] = contest
+    for forms in by_pair.values():
+        yield forms.get("latency") or forms["throughput"]
+
+
+def sentence(contest: Contest) -> str:
+    """The contest's outcome in plain words."""
+    crossing = contest.crossing
+    what, axis = _what(crossing), _words(crossing.axis)
+    rival, winner = (_named(contest.between, each) for each in (crossing.incumbent, crossing.challenger))
+    first, last = _exact(contest.sizes[0]), _exact(contest.sizes[-1])
+    exception = f" ({crossing.reason})" if crossing.reason else ""
+    if crossing.state == "crosses_at":
+        return (
+            f"{what}: {_beats(winner, rival)} from {axis} ≈ {_about(crossing.size)} (95 %: {_about(crossing.low)} "
+            f"to {_about(crossing.high)}); {_times(contest.ratio[-1])} at {axis} = {last}.{exception}"
+        )
+    if crossing.state == "multiple":
+        changes = ", ".join(_about(size) for size in crossing.sizes)
+        return (
+            f"{what}: {winner} and {rival} trade places at {axis} ≈ {changes}; "
+            f"{_beats(winner, rival)} from {_about(crossing.size)} on.{exception}"
+        )
+    ratio = contest.ratio
+    if crossing.state == "never":
+        winner, rival, ratio = rival, winner, tuple(1 / each for each in ratio)
+    return (
+        f"{what}: {_beats(winner, rival)} at every {axis} from {first} to {last}: {_times(ratio[0])} "
+        f"at the smallest, {_times(ratio[-1])} at the largest.{exception}"
+    )
+
+
+def _what(crossing: Crossing) -> str:
+    """The operation and the parameters that set its contest apart, as "matmul (float32)"."""
+    shown = [
+        f"{_words(key)} {value}"
+        for key, value in crossing.fixed.items()
+        if not (key == "device" and value == "cpu")
+    ]
+    return _words(crossing.operation) + (f" ({', '.join(shown)})" if shown else "")
+
+
+def _named(between: str, value: str) -> str:
+    """A contender as one says it: "cuda", "2 workers", "1 thread"."""
+    if not value.isdigit():
+        return value
+    noun = _words(between)
+    return f"{value} {noun.removesuffix('s') if value == '1' else noun}"
+
+
+def _beats(winner: str, rival: str) -> str:
+    several = winner[0].isdigit() and not winner.startswith("1 ")
+    return f"{winner} {'beat' if several else 'beats'} {rival}"
+
+
+def _words(name: str) -> str:
+    return name.removeprefix("num_").replace("_", " ")
+
+
+def _exact(size: float) -> str:
+    """A size that was measured; groups of three digits, so that 16777216 can be read."""
+    return f"{size:,.0f}".replace(",", "\u202f") if size >= 10_000 else f"{size:g}"
+
+
+def _about(size: float | None) -> str:
+    """A size between those measured, in three digits."""
+    return _exact(float(f"{size:.3g}")) if size is not None else "?"
+
+
+def _times(ratio: float) -> str:
+    """How many times as fast, in two digits."""
+    if 1 / NEAR < ratio < NEAR:
+        return "as fast"
+    return f"{_exact(float(f'{ratio:.2g}'))} × as fast"
