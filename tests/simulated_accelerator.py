@@ -32,6 +32,8 @@ NAME = "sim"
 PARAMETERS = "SIMULATED_ACCELERATOR"
 """The environment variable that holds a Parameters object as JSON, for other processes."""
 
+HOST = torch.device("cpu")
+
 aten = torch.ops.aten
 
 
@@ -162,64 +164,68 @@ class Event:
 
 # Values: a device memory has a version for each write; a version is computed when it is read.
 
+Geometry = tuple[tuple[int, ...], tuple[int, ...], int, torch.dtype]
+"""Size, stride, offset and type of a tensor on its memory."""
+
 
 class Version:
     """What a memory holds between two writes: bytes, or the operation that will make them."""
 
     __slots__ = ("__weakref__", "operation", "storage")
 
-    def __init__(self, operation: "Operation | None", storage: torch.UntypedStorage | None = None) -> None:
-        self.operation = operation
+    def __init__(self, storage: torch.UntypedStorage | None = None) -> None:
+        self.operation: Operation | None = None
         self.storage = storage
 
 
 class Memory:
-    """One allocation on the device. `meta` is its stand-in for whatever shares it."""
+    """One allocation on the device."""
 
-    __slots__ = ("__weakref__", "size", "version")
+    __slots__ = ("size", "version")
 
     def __init__(self, size: int, version: Version) -> None:
         timeline.first_use()
+        self.size = 0
         allocator.take(size)
-        self.size = size
-        self.version = version
+        self.size, self.version = size, version
 
     def __del__(self) -> None:
-        allocator.give(getattr(self, "size", 0))
+        allocator.give(self.size)
 
 
 class Operand:
-    """A tensor as an operation found it: a version and the geometry on it; written ones become another."""
+    """A tensor as an operation found it. `result` is the version that the operation makes by writing to it."""
 
-    __slots__ = ("meta", "result", "size", "version")
+    __slots__ = ("geometry", "result", "size", "version")
 
     def __init__(self, tensor: "SimulatedTensor", result: Version | None, overwritten: bool) -> None:
-        self.meta = tensor.meta
-        self.size = tensor.memory.size
-        self.version = None if overwritten else tensor.memory.version
+        self.geometry, self.size = tensor.geometry, tensor.memory.size
+        whole = tensor.numel() * tensor.itemsize == self.size
+        self.version = None if overwritten and whole else tensor.memory.version
         self.result = None if result is None else weakref.ref(result)
 
-    def tensor(self) -> torch.Tensor:
+    def on_host(self) -> torch.Tensor:
         """The operand on the processor; a written one on a copy, which is the new version."""
-        old = None if self.version is None else self.version.storage
-        if old is None:
+        storage = None if self.version is None else self.version.storage
+        if storage is None:
             storage = torch.UntypedStorage(self.size)
-        else:
-            storage = old if self.result is None else old.clone()
+        elif self.result is not None:
+            storage = storage.clone()
         if self.result is not None and (result := self.result()) is not None:
             result.storage, result.operation = storage, None
-        return _on_storage(storage, self.meta)
+        return _on_storage(storage, self.geometry)
 
 
 class Operation:
     """A call to be made on the processor when one of its results is read."""
 
-    def __init__(self, function: Any, args: Any, kwargs: Any, seed: int | None) -> None:
-        self.function, self.args, self.kwargs, self.seed = function, args, kwargs, seed
-        self.fresh: list[tuple[weakref.ref[Version], torch.Tensor] | None] = []
+    def __init__(self, function: Any, args: Any, kwargs: Any) -> None:
+        self.function, self.args, self.kwargs = function, args, kwargs
+        self.seed = next_seed() if torch.Tag.nondeterministic_seeded in function.tags else None
+        self.fresh: list[tuple[weakref.ref[Version], Geometry] | None] = []
 
     def inputs(self) -> Iterator[Version]:
-        for operand in _leaves((self.args, list(self.kwargs.values())), Operand):
+        for operand in _leaves((self.args, self.kwargs), Operand):
             if operand.version is not None:
                 yield operand.version
 
@@ -227,16 +233,16 @@ class Operation:
         made: dict[int, torch.Tensor] = {}
 
         def on_host(leaf: Any) -> Any:
-            if isinstance(leaf, Operand):
-                return made[id(leaf)] if id(leaf) in made else made.setdefault(id(leaf), leaf.tensor())
-            return _device_replaced(leaf, "cpu")
+            if not isinstance(leaf, Operand):
+                return _device_replaced(leaf, "cpu")
+            if id(leaf) not in made:
+                made[id(leaf)] = leaf.on_host()
+            return made[id(leaf)]
 
-        args = _mapped(self.args, on_host)
-        kwargs = {name: _mapped(value, on_host) for name, value in self.kwargs.items()}
+        args, kwargs = _mapped((self.args, self.kwargs), on_host)
         results = _with_seed(self.seed, lambda: self.function(*args, **kwargs))
-        for target, result in zip(self.fresh, _tensors(results), strict=True):
-            version = target[0]() if target is not None else None
-            if version is not None:
+        for target, result in zip(self.fresh, _leaves([results], torch.Tensor), strict=True):
+            if target is not None and (version := target[0]()) is not None:
                 version.storage, version.operation = _storage_like(result, target[1]), None
 
 
@@ -248,28 +254,31 @@ def compute(version: Version) -> torch.UntypedStorage | None:
             operation = waiting[-1].operation
             if operation is None:
                 waiting.pop()
-                continue
-            missing = [source for source in operation.inputs() if source.operation is not None]
-            if missing:
+            elif missing := [source for source in operation.inputs() if source.operation is not None]:
                 waiting.extend(missing)
             else:
                 operation.compute()
     return version.storage
 
 
-def _on_storage(storage: torch.UntypedStorage, meta: torch.Tensor) -> torch.Tensor:
-    empty = torch.empty(0, dtype=meta.dtype)
-    return empty.set_(storage, meta.storage_offset(), meta.size(), meta.stride())
+def _geometry(tensor: torch.Tensor) -> Geometry:
+    return tuple(tensor.shape), tensor.stride(), tensor.storage_offset(), tensor.dtype
 
 
-def _storage_like(result: torch.Tensor, meta: torch.Tensor) -> torch.UntypedStorage:
-    """The result's bytes, laid out as the meta tensor says."""
-    size = meta.untyped_storage().nbytes()
-    if result.stride() == meta.stride() and result.untyped_storage().nbytes() == size:
+def _on_storage(storage: torch.UntypedStorage, geometry: Geometry) -> torch.Tensor:
+    size, stride, offset, dtype = geometry
+    return torch.empty(0, dtype=dtype, device=storage.device).set_(storage, offset, size, stride)
+
+
+def _storage_like(result: torch.Tensor, geometry: Geometry) -> torch.UntypedStorage:
+    """The result's bytes, laid out as the geometry says."""
+    size, stride, _, dtype = geometry
+    if result.stride() == stride and result.untyped_storage().nbytes() == _bytes(geometry):
         return result.untyped_storage()
-    storage = torch.UntypedStorage(size)
-    _on_storage(storage, meta).copy_(result)
-    return storage
+    laid_out = torch.empty_strided(size, stride, dtype=dtype)
+    if result.shape == size:  # statistics that batch norm saves are empty when it evaluates
+        laid_out.copy_(result)
+    return laid_out.untyped_storage()
 
 
 def _with_seed(seed: int | None, call: Callable[[], Any]) -> Any:
@@ -280,29 +289,34 @@ def _with_seed(seed: int | None, call: Callable[[], Any]) -> Any:
         return call()
 
 
-# Dispatch: shapes from the meta kernel, time into the queue, values for later.
+# Dispatch: shapes and device time from a plan, values for later.
 
 
 class SimulatedTensor(torch.Tensor):
-    """A tensor on the simulated device: a memory, and a meta tensor for its geometry."""
+    """A tensor on the simulated device: a memory and the geometry on it."""
 
     memory: Memory
-    meta: torch.Tensor
+    geometry: Geometry
 
     __torch_function__ = torch._C._disabled_torch_function_impl
 
     @staticmethod
-    def __new__(cls, memory: Memory, meta: torch.Tensor) -> "SimulatedTensor":
+    def __new__(cls, memory: Memory, geometry: Geometry) -> "SimulatedTensor":
+        size, stride, offset, dtype = geometry
         tensor = torch.Tensor._make_wrapper_subclass(
-            cls,
-            meta.size(),
-            strides=meta.stride(),
-            storage_offset=meta.storage_offset(),
-            dtype=meta.dtype,
-            device=NAME,
+            cls, size, strides=stride, storage_offset=offset, dtype=dtype, device=f"{NAME}:0"
         )
-        tensor.memory, tensor.meta = memory, meta
+        tensor.memory, tensor.geometry = memory, geometry
         return tensor
+
+    @property  # type: ignore[override]  # a Python property stands for one that is written in C
+    def data(self) -> torch.Tensor:
+        return torch.Tensor.data.__get__(self)
+
+    @data.setter
+    def data(self, other: "SimulatedTensor") -> None:
+        torch.Tensor.data.__set__(self, other)
+        self.memory, self.geometry = other.memory, other.geometry
 
     def __repr__(self, *, tensor_contents: object = None) -> str:
         del tensor_contents
@@ -318,11 +332,9 @@ class SimulatedTensor(torch.Tensor):
     def __torch_dispatch__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         del types
         kwargs = kwargs or {}
-        if function is aten.copy_.default and not (
-            isinstance(args[0], cls) and isinstance(args[1], cls)
-        ):
+        if function is aten.copy_.default and not all(isinstance(tensor, cls) for tensor in args[:2]):
             return _copy_between(*args, **kwargs)
-        if function is aten._to_copy.default and torch.device(kwargs.get("device") or NAME).type == "cpu":
+        if function is aten._to_copy.default and kwargs.get("device") == HOST:
             return _copy_to_host(args[0], **kwargs)
         if function in READS:
             return _read(function, args, kwargs)
@@ -351,120 +363,175 @@ HIDDEN_WRITES = {"native_batch_norm": (3, 4)}
 """Arguments that are written to although the schema does not say so: the running statistics."""
 
 
+@dataclass(frozen=True)
+class Output:
+    """One result of an operation: operand `source` itself or a view of it, or else fresh memory."""
+
+    source: int | None
+    geometry: Geometry | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an operation on operands of given geometries returns, resizes and writes, and takes."""
+
+    outputs: Any
+    resized: tuple[tuple[int, Geometry], ...]
+    written: tuple[int, ...]
+    overwrites: bool
+    device_s: float | None
+
+
+_plans: dict[Any, Plan] = {}
+
+
 def _queue(function: Any, args: Any, kwargs: Any) -> Any:
     """Queues an operation; returns tensors whose values are yet to come."""
-    memories: dict[int, Memory] = {}
-    wrappers: dict[int, SimulatedTensor] = {}
+    operands = list(_leaves((args, kwargs), SimulatedTensor))
+    key = (function, _signature(args), _signature(kwargs), timeline.parameters)
+    plan = _plans.get(key)
+    if plan is None:
+        plan = _plans[key] = _plan(function, args, kwargs, operands)
+    for i, geometry in plan.resized:
+        operands[i].data = _allocate(geometry)
+    if plan.device_s is not None:
+        timeline.queue(plan.device_s)
+    fresh: list[SimulatedTensor | None] = []
+
+    def make(output: Any) -> Any:
+        if not isinstance(output, Output):
+            return output
+        if output.source is None:
+            tensor = _allocate(output.geometry)
+            fresh.append(tensor)
+            return tensor
+        fresh.append(None)
+        source = operands[output.source]
+        return source if output.geometry is None else SimulatedTensor(source.memory, output.geometry)
+
+    results = _mapped(plan.outputs, make)
+    if plan.device_s is not None:
+        _remember(function, args, kwargs, [operands[i] for i in plan.written], plan.overwrites, fresh)
+    return results
+
+
+def _signature(tree: Any) -> Any:
+    """All that a plan depends on in the arguments, to be looked up by."""
+    if isinstance(tree, SimulatedTensor):
+        return tree.geometry
+    if isinstance(tree, list | tuple):
+        return tuple([_signature(branch) for branch in tree])
+    if isinstance(tree, dict):
+        return tuple([(name, _signature(branch)) for name, branch in tree.items()])
+    if isinstance(tree, torch.Tensor):
+        return tree.shape, tree.dtype
+    return None if isinstance(tree, torch.Generator) else (type(tree), tree)
+
+
+def _plan(function: Any, args: Any, kwargs: Any, operands: list[SimulatedTensor]) -> Plan:
+    """Asks the kernel for torch's device `meta`, which knows shapes and aliases but no values."""
     name = function._schema.name.removeprefix("aten::")
+    storages: dict[int, torch.UntypedStorage] = {}
+    metas: list[torch.Tensor] = []
 
     def as_meta(leaf: Any) -> Any:
         if isinstance(leaf, SimulatedTensor):
-            memories[leaf.meta.untyped_storage()._cdata] = leaf.memory
-            wrappers[id(leaf.meta)] = leaf
-            return leaf.meta
+            storage = storages.setdefault(
+                id(leaf.memory), torch.UntypedStorage(leaf.memory.size, device="meta")
+            )
+            metas.append(_on_storage(storage, leaf.geometry))
+            return metas[-1]
         if isinstance(leaf, torch.Tensor):
             if leaf.dim() > 0 and name not in MIXES_DEVICES:
-                raise RuntimeError(f"Expected all tensors to be on the same device: {name} got cpu and {NAME}")
+                raise RuntimeError(
+                    f"Expected all tensors to be on the same device: {name} got cpu and {NAME}"
+                )
             return leaf.to("meta")
         return None if isinstance(leaf, torch.Generator) else _device_replaced(leaf, "meta")
 
-    meta_args = _mapped(args, as_meta)
-    meta_kwargs = {key: _mapped(value, as_meta) for key, value in kwargs.items()}
+    meta_args, meta_kwargs = _mapped((args, kwargs), as_meta)
     results = function(*meta_args, **meta_kwargs)
-    written = _written(function, name, args, kwargs)
-    fresh: list[tuple[SimulatedTensor, Version] | None] = []
+    asked = [operand.geometry for operand in operands]
+    resized = tuple((i, _geometry(meta)) for i, meta in enumerate(metas) if _geometry(meta) != asked[i])
 
-    def wrap(meta: torch.Tensor) -> torch.Tensor:
-        if id(meta) in wrappers:
-            fresh.append(None)
-            return wrappers[id(meta)]
-        memory = memories.get(meta.untyped_storage()._cdata)
-        if memory is not None:
-            fresh.append(None)
-            return SimulatedTensor(memory, meta)
-        version = Version(None)
-        tensor = SimulatedTensor(Memory(meta.untyped_storage().nbytes(), version), meta)
-        fresh.append((tensor, version))
-        return tensor
+    def output(meta: Any) -> Any:
+        if not isinstance(meta, torch.Tensor):
+            return meta
+        for i, operand in enumerate(metas):
+            if operand is meta:
+                return Output(i, None)
+            if operand.untyped_storage()._cdata == meta.untyped_storage()._cdata:
+                return Output(i, _geometry(meta))
+        return Output(None, _geometry(meta))
 
-    wrapped = _mapped(results, lambda leaf: wrap(leaf) if isinstance(leaf, torch.Tensor) else leaf)
-    if not (written or any(fresh)) or name in QUEUES_NOTHING:
-        return wrapped
-    timeline.queue(_device_s(function, meta_args, meta_kwargs, results))
-    _remember(function, args, kwargs, written, name in OVERWRITES or "out" in kwargs, fresh)
-    return wrapped
+    outputs = _mapped(results, output)
+    targets = {id(tensor) for tensor in _written(function, name, args, kwargs)}
+    written = tuple(i for i, operand in enumerate(operands) if id(operand) in targets)
+    fresh = [one.geometry for one in _leaves([outputs], Output) if one.source is None]
+    overwrites = name in OVERWRITES or "out" in kwargs
+    if name in QUEUES_NOTHING or not (written or fresh):
+        return Plan(outputs, resized, (), False, None)
+    flops = _flops(function, meta_args, meta_kwargs, results)
+    if flops is not None:
+        return Plan(outputs, resized, written, overwrites, compute_s(flops))
+    read = [tensor.geometry for i, tensor in enumerate(operands) if not (overwrites and i in written)]
+    touched = [*read, *(_geometry(metas[i]) for i in written), *fresh]
+    return Plan(outputs, resized, written, overwrites, memory_s(sum(map(_bytes, touched))))
+
+
+def _written(function: Any, name: str, args: Any, kwargs: Any) -> list[SimulatedTensor]:
+    """The tensors that an operation writes to."""
+    if name in HIDDEN_WRITES:
+        return [args[i] for i in HIDDEN_WRITES[name] if args[5] and isinstance(args[i], SimulatedTensor)]
+    values = [
+        args[i] if i < len(args) else kwargs.get(argument.name)
+        for i, argument in enumerate(function._schema.arguments)
+        if argument.alias_info is not None and argument.alias_info.is_write
+    ]
+    return list(_leaves(values, SimulatedTensor))
+
+
+def _flops(function: Any, args: Any, kwargs: Any, results: Any) -> int | None:
+    """The floating-point operations of a product or convolution, as torch counts them; None of others."""
+    from torch.utils.flop_counter import flop_registry  # not while torch is still being imported
+
+    count = flop_registry.get(function._overloadpacket)
+    return None if count is None else int(count(*args, **kwargs, out_val=results))
 
 
 def _remember(
     function: Any,
     args: Any,
     kwargs: Any,
-    written: list["SimulatedTensor"],
+    written: list[SimulatedTensor],
     overwrites: bool,
-    fresh: list[tuple[SimulatedTensor, Version] | None],
+    fresh: list[SimulatedTensor | None],
 ) -> None:
     """Makes the operation the origin of what it wrote and returned."""
-    versions = {id(tensor.memory): Version(None) for tensor in written}
+    versions = {id(tensor): Version() for tensor in written}
     operands: dict[int, Operand] = {}
 
     def as_operand(leaf: Any) -> Any:
         if isinstance(leaf, SimulatedTensor):
             if id(leaf) not in operands:
-                result = versions.get(id(leaf.memory)) if any(leaf is one for one in written) else None
-                whole = leaf.numel() * leaf.itemsize == leaf.memory.size
-                operands[id(leaf)] = Operand(leaf, result, overwrites and whole and result is not None)
+                operands[id(leaf)] = Operand(
+                    leaf, versions.get(id(leaf)), overwrites and id(leaf) in versions
+                )
             return operands[id(leaf)]
-        return leaf.clone() if isinstance(leaf, torch.Tensor) else leaf
+        if isinstance(leaf, torch.Tensor):
+            return leaf.clone()  # the host may go on to change it
+        return None if isinstance(leaf, torch.Generator) else leaf
 
-    seed = next_seed() if torch.Tag.nondeterministic_seeded in function.tags else None
-    operation = Operation(
-        function,
-        _mapped(args, as_operand),
-        {key: _mapped(value, as_operand) for key, value in kwargs.items() if key != "generator"},
-        seed,
-    )
+    operation = Operation(function, *_mapped((args, kwargs), as_operand))
     for tensor in written:
-        version = versions[id(tensor.memory)]
-        version.operation = operation
-        tensor.memory.version = version
+        tensor.memory.version = versions[id(tensor)]
+        tensor.memory.version.operation = operation
     for one in fresh:
-        if one is not None:
-            one[1].operation = operation
-        operation.fresh.append(None if one is None else (weakref.ref(one[1]), one[0].meta))
-
-
-def _written(function: Any, name: str, args: Any, kwargs: Any) -> list["SimulatedTensor"]:
-    """The tensors that an operation writes to."""
-    if name in HIDDEN_WRITES:
-        return [args[i] for i in HIDDEN_WRITES[name] if args[5] and isinstance(args[i], SimulatedTensor)]
-    positions, names = _writes(function)
-    values = [args[i] for i in positions if i < len(args)] + [kwargs[key] for key in names if key in kwargs]
-    return list(_leaves(values, SimulatedTensor))
-
-
-_writes_of: dict[Any, tuple[list[int], list[str]]] = {}
-
-
-def _writes(function: Any) -> tuple[list[int], list[str]]:
-    if function not in _writes_of:
-        written = [
-            (i, argument.name)
-            for i, argument in enumerate(function._schema.arguments)
-            if argument.alias_info is not None and argument.alias_info.is_write
-        ]
-        _writes_of[function] = ([i for i, _ in written], [name for _, name in written])
-    return _writes_of[function]
-
-
-def _device_s(function: Any, args: Any, kwargs: Any, results: Any) -> float:
-    """What the operation takes on the device."""
-    from torch.utils.flop_counter import flop_registry
-
-    count = flop_registry.get(function._overloadpacket)
-    if count is not None:
-        return compute_s(count(*args, **kwargs, out_val=results))
-    touched = {id(tensor): tensor for tensor in _leaves((args, list(kwargs.values()), results), torch.Tensor)}
-    return memory_s(sum(tensor.numel() * tensor.itemsize for tensor in touched.values()))
+        if one is None:
+            operation.fresh.append(None)
+        else:
+            one.memory.version.operation = operation
+            operation.fresh.append((weakref.ref(one.memory.version), one.geometry))
 
 
 def compute_s(flops: float) -> float:
@@ -485,31 +552,29 @@ def copy_s(size: float) -> float:
 def _copy_between(target: torch.Tensor, source: torch.Tensor, non_blocking: bool = False) -> torch.Tensor:
     """Copies between host and device; only towards the device may the host go on before it is done."""
     done_s = timeline.queue(copy_s(source.numel() * source.itemsize))
-    if isinstance(source, SimulatedTensor):
+    if isinstance(target, SimulatedTensor):
+        _remember(aten.copy_.default, (target, source), {}, [target], True, [None])
+    else:
         target.copy_(host_value(source))
-        timeline.wait_until(done_s)
-        return target
-    assert isinstance(target, SimulatedTensor)
-    _remember(aten.copy_.default, (target, source), {}, [target], True, [None])
-    if not non_blocking:
+    if not (non_blocking and isinstance(target, SimulatedTensor)):
         timeline.wait_until(done_s)
     return target
 
 
 def _copy_to_host(source: SimulatedTensor, **kwargs: Any) -> torch.Tensor:
     done_s = timeline.queue(copy_s(source.numel() * source.itemsize))
-    kwargs |= {"device": "cpu", "non_blocking": False, "pin_memory": False}
+    kwargs |= {"device": HOST, "non_blocking": False, "pin_memory": False}
     value: torch.Tensor = aten._to_copy.default(host_value(source), **kwargs)
     timeline.wait_until(done_s)
     return value
 
 
-def host_value(tensor: SimulatedTensor) -> torch.Tensor:
-    """The tensor's value on the processor, on the very memory that it was computed in."""
+def host_value(tensor: Any) -> torch.Tensor:
+    """The value of a simulated tensor on the processor, on the very memory that it was computed in."""
     storage = compute(tensor.memory.version)
     if storage is None:
         storage = tensor.memory.version.storage = torch.UntypedStorage(tensor.memory.size)
-    return _on_storage(storage, tensor.meta)
+    return _on_storage(storage, tensor.geometry)
 
 
 def _read(function: Any, args: Any, kwargs: Any) -> Any:
@@ -522,13 +587,29 @@ def _read(function: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _to_device(value: torch.Tensor) -> SimulatedTensor:
-    memory = Memory(value.untyped_storage().nbytes(), Version(None, value.untyped_storage()))
-    return SimulatedTensor(memory, value.to("meta"))
+    value = value.contiguous()
+    storage = value.untyped_storage()
+    return SimulatedTensor(Memory(storage.nbytes(), Version(storage)), _geometry(value))
+
+
+def _allocate(geometry: Any) -> SimulatedTensor:
+    return SimulatedTensor(Memory(_bytes(geometry), Version()), geometry)
+
+
+def _bytes(geometry: Any) -> int:
+    """What a tensor spans on its memory."""
+    size, stride, _, dtype = geometry
+    if 0 in size:
+        return 0
+    last = sum((length - 1) * step for length, step in zip(size, stride, strict=True))
+    return int((last + 1) * dtype.itemsize)
 
 
 def _mapped(tree: Any, change: Callable[[Any], Any]) -> Any:
-    if isinstance(tree, list | tuple) and not isinstance(tree, torch.Size):
+    if isinstance(tree, list | tuple):
         return type(tree)([_mapped(branch, change) for branch in tree])
+    if isinstance(tree, dict):
+        return {name: _mapped(branch, change) for name, branch in tree.items()}
     return change(tree)
 
 
@@ -536,12 +617,10 @@ def _leaves(tree: Any, kind: type) -> Iterator[Any]:
     if isinstance(tree, list | tuple):
         for branch in tree:
             yield from _leaves(branch, kind)
+    elif isinstance(tree, dict):
+        yield from _leaves(list(tree.values()), kind)
     elif isinstance(tree, kind):
         yield tree
-
-
-def _tensors(results: Any) -> list[torch.Tensor]:
-    return list(_leaves([results], torch.Tensor))
 
 
 def _device_replaced(leaf: Any, device: str) -> Any:
@@ -640,15 +719,18 @@ class BackendModule:
 
 
 def _empty(size: Any, dtype: Any = None, memory_format: Any = None, **_options: Any) -> SimulatedTensor:
-    dtype = dtype or torch.get_default_dtype()
     options = {} if memory_format is None else {"memory_format": memory_format}
     meta = torch.empty(size, dtype=dtype, device="meta", **options)
-    return SimulatedTensor(Memory(meta.untyped_storage().nbytes(), Version(None)), meta)
+    return _allocate((tuple(size), meta.stride(), 0, meta.dtype))
 
 
 def _empty_strided(size: Any, stride: Any, dtype: Any = None, **_options: Any) -> SimulatedTensor:
-    meta = torch.empty_strided(size, stride, dtype=dtype or torch.get_default_dtype(), device="meta")
-    return SimulatedTensor(Memory(meta.untyped_storage().nbytes(), Version(None)), meta)
+    return _allocate((tuple(size), tuple(stride), 0, dtype or torch.get_default_dtype()))
+
+
+def _copy_from(source: torch.Tensor, target: torch.Tensor, non_blocking: bool = False) -> torch.Tensor:
+    """`target.copy_(source)` from inside `torch.tensor`, where dispatch to Python is off."""
+    return _copy_between(target, source, non_blocking)
 
 
 _registered: list[torch.library.Library] = []
@@ -662,6 +744,7 @@ def autoload() -> None:
     library = torch.library.Library("aten", "IMPL", "PrivateUse1")
     library.impl("empty.memory_format", _empty)
     library.impl("empty_strided", _empty_strided)
+    library.impl("_copy_from", _copy_from)
     _registered.append(library)
     if PARAMETERS in os.environ:
         reset(Parameters(**json.loads(os.environ[PARAMETERS])))
