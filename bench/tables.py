@@ -68,3 +68,9 @@ def merge(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     parameters = dict.fromkeys(name for frame in frames for name in frame.columns if name not in known)
     merged = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
     return merged[[*IDENTITY, *parameters, *MEASURED, *FURTHER]]
+
+
+def parameters(cases: pd.DataFrame) -> list[str]:
+    """The names of a cases frame's parameter columns: those between the identity and the times."""
+    names = list(cases.columns)
+    return names[len(IDENTITY) : names.index(MEASURED[0])]

@@ -24,12 +24,11 @@ NEAR = 1.05
 
 @dataclass(frozen=True)
 class Answer:
-    """One sentence that answers a question, and the cases that it rests on."""
+    """One sentence that answers a question, and the contest that it rests on."""
 
     question: str
     sentence: str
-    evidence: tuple[str, ...]
-    state: str
+    contest: Contest
 
 
 def answers(contests: Sequence[Contest]) -> list[Answer]:
@@ -38,11 +37,10 @@ def answers(contests: Sequence[Contest]) -> list[Answer]:
     for contest in _quoted(contests):
         if contest.crossing.state not in ("not_measured", "inconclusive"):
             question = QUESTIONS.get(contest.between, f"Which {_words(contest.between)}?")
-            by_question.setdefault(contest.between, []).append(
-                Answer(question, sentence(contest), contest.crossing.evidence, contest.crossing.state)
-            )
+            by_question.setdefault(contest.between, []).append(Answer(question, sentence(contest), contest))
     queues = [
-        sorted(found, key=lambda answer: answer.state != "crosses_at") for found in by_question.values()
+        sorted(found, key=lambda answer: answer.contest.crossing.state != "crosses_at")
+        for found in by_question.values()
     ]
     return [
         queue[turn]
@@ -78,9 +76,10 @@ def sentence(contest: Contest) -> str:
     first, last = _exact(contest.sizes[0]), _exact(contest.sizes[-1])
     exception = f" ({crossing.reason})" if crossing.reason else ""
     if crossing.state == "crosses_at":
+        interval = f"95 %: {_about(crossing.low)} to {_about(crossing.high)}"
         return (
-            f"{what}: {_beats(winner, rival)} from {axis} ≈ {_about(crossing.size)} (95 %: {_about(crossing.low)} "
-            f"to {_about(crossing.high)}); {_times(contest.ratio[-1])} at {axis} = {last}.{exception}"
+            f"{what}: {_beats(winner, rival)} from {axis} ≈ {_about(crossing.size)} ({interval}); "
+            f"{_times(contest.ratio[-1])} at {axis} = {last}.{exception}"
         )
     if crossing.state == "multiple":
         changes = ", ".join(_about(size) for size in crossing.sizes)

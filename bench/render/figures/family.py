@@ -1,0 +1,150 @@
+"""One figure a suite: a panel for each operation, its time along the size axis, a curve a contender."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench.analyze.contests import Contest
+from bench.analyze.report import Report, RunReport
+from bench.render.figures.style import COLOURS, MARKERS, Picture, label_ends, log_axis
+from bench.render.units import count, quantity
+from bench.tables import parameters
+
+MOST_PANELS = 12
+"""Panels in a figure: more than four rows of three are no longer read at a glance."""
+
+MOST_BARS = 14
+COLUMNS = 3
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """Cases that are drawn together: `axis` is the size along x, or "" for one dot a case."""
+
+    title: str
+    axis: str
+    between: str
+    cases: pd.DataFrame
+    crossing: float | None
+
+
+def figures(report: Report) -> Iterator[tuple[str, Picture]]:
+    """A figure for every suite that has times; named by the suite, and the run where there are several."""
+    for position, part in enumerate(report.runs):
+        measured = part.cases[part.cases["median_s"].notna()]
+        for suite, cases in measured.groupby("suite", sort=False):
+            name = str(suite) if len(report.runs) == 1 else f"{position}-{suite}"
+            yield name, partial(_figure, _panels(cases, part))
+
+
+def _panels(cases: pd.DataFrame, part: RunReport) -> list[_Panel]:
+    panels = []
+    for operation, of_operation in cases.groupby("operation", sort=False):
+        axis, between = of_operation["axis"].iat[0], of_operation["between"].iat[0]
+        curved = axis in of_operation and pd.api.types.is_numeric_dtype(of_operation[axis])
+        if not curved:
+            panels.append(_Panel(_title(operation, {}), "", between, of_operation, None))
+            continue
+        fixed = _varying(of_operation, {axis, between})
+        groups = of_operation.groupby(fixed, sort=False, dropna=False) if fixed else [((), of_operation)]
+        for key, group in groups:
+            title = _title(operation, dict(zip(fixed, key, strict=True)))
+            panels.append(_Panel(title, axis, between, group, _crossing(group, part.contests)))
+    return sorted(panels, key=lambda panel: panel.axis == "")[:MOST_PANELS]
+
+
+def _varying(cases: pd.DataFrame, apart: set[str]) -> list[str]:
+    """Parameters with more than one value, other than those named."""
+    names = ["device", *parameters(cases)]
+    return [name for name in names if name not in apart and cases[name].nunique(dropna=False) > 1]
+
+
+def _title(operation: object, fixed: Mapping[str, object]) -> str:
+    values = ", ".join(
+        f"{name} {value}" if not isinstance(value, str) else value for name, value in fixed.items()
+    )
+    return str(operation).replace("_", " ") + (f" · {values}" if values else "")
+
+
+def _crossing(cases: pd.DataFrame, contests: Sequence[Contest]) -> float | None:
+    """The crossing of the first two contenders, back to back: what the curves show."""
+    known = set(cases["case"])
+    for contest in contests:
+        crossing = contest.crossing
+        if crossing.definition == "throughput" and crossing.size and set(crossing.evidence) <= known:
+            return crossing.size
+    return None
+
+
+def _figure(panels: Sequence[_Panel]) -> Figure:
+    columns = min(COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(3.7 * columns + 0.3, 2.5 * rows + 0.15), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes, panel in zip(grid.flat, panels, strict=False):
+        axes.set_title(panel.title)
+        (_curves if panel.axis else _dots)(axes, panel)
+    for axes in grid.flat[len(panels) :]:
+        axes.set_visible(False)
+    return figure
+
+
+def _curves(axes: Axes, panel: _Panel) -> None:
+    log_axis(axes, "x", "")
+    log_axis(axes, "y", "s")
+    ends = []
+    contender = panel.between if panel.between in panel.cases else "operation"
+    for position, (name, curve) in enumerate(panel.cases.groupby(contender, sort=False)):
+        colour = COLOURS[position % len(COLOURS)]
+        curve = curve[curve[panel.axis] > 0].sort_values(panel.axis)
+        x, y = curve[panel.axis].to_numpy(float), curve["median_s"].to_numpy(float)
+        if not len(x):
+            continue
+        axes.plot(x, y, color=colour)
+        ok = (curve["status"] == "ok").to_numpy()
+        for mask, face in ((ok, colour), (~ok, "none")):
+            marker = MARKERS[position % len(MARKERS)]
+            axes.plot(x[mask], y[mask], marker, markeredgecolor=colour, markerfacecolor=face)
+        axes.fill_between(
+            x, curve["low_s"].to_numpy(float), curve["high_s"].to_numpy(float), color=colour, alpha=0.2
+        )
+        ends.append((y[-1], _named(contender, name), colour))
+    axes.set_xlabel(panel.axis.replace("_", " "))
+    if panel.crossing:
+        axes.axvline(panel.crossing, color="#777777", linewidth=1, linestyle=(0, (3, 3)))
+        where = f" {count(float(f'{panel.crossing:.3g}'))}"
+        axes.text(panel.crossing, 0.98, where, transform=axes.get_xaxis_transform(), va="top", fontsize=8.5)
+    label_ends(axes, ends)
+
+
+def _named(contender: str, name: object) -> str:
+    """A contender's label: numbers say what they count."""
+    if isinstance(name, str):
+        return "" if contender == "operation" else name
+    return f"{name} {contender.removeprefix('num_').replace('_', ' ')}"
+
+
+def _dots(axes: Axes, panel: _Panel) -> None:
+    cases = panel.cases.sort_values("median_s", ascending=False).tail(MOST_BARS)
+    names = _varying(cases, set())
+    labels = [
+        ", ".join(str(row[name]) for name in names if pd.notna(row[name])) for _, row in cases.iterrows()
+    ]
+    y = np.arange(len(cases))
+    middle = cases["median_s"].to_numpy(float)
+    spread = [middle - cases["low_s"].to_numpy(float), cases["high_s"].to_numpy(float) - middle]
+    axes.errorbar(middle, y, xerr=np.nan_to_num(np.abs(spread)), fmt="o", color=COLOURS[0], elinewidth=1.5)
+    for height, seconds in zip(y, middle, strict=True):
+        axes.annotate(
+            quantity(seconds, "s"), (seconds, height), (5, 3), textcoords="offset points", fontsize=8
+        )
+    log_axis(axes, "x", "s")
+    axes.set_yticks(y, labels)
+    axes.set_ylim(-0.6, len(cases) - 0.2)
+    low, high = middle.min(), middle.max()
+    axes.set_xlim(low / 3, high * 4)

@@ -1,0 +1,96 @@
+"""How figures look: few colours that colour-blind readers can tell apart, real units, any ground."""
+
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+from bench.render.units import quantity
+
+Picture = Callable[[], Figure]
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+"""Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), without its black and its yellow, which
+vanish on dark and on light ground."""
+
+MARKERS = "osD^vP"
+
+INK = "#010203"
+"""Stands for the text's own colour: in SVG it becomes `currentColor`, so that a page sets it."""
+
+STYLE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": "#888888",
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4.5,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "bench",
+}
+
+NEAREST = 0.085
+"""Least distance between two labels, as a share of a panel's height: one line of text."""
+
+
+def saved(picture: Picture, simulated: Sequence[str]) -> Mapping[str, bytes]:
+    """The figure as SVG, in the colour of the text around it, and as PNG on white."""
+    with rc_context(STYLE):
+        figure = picture()
+        if simulated:
+            _across(figure, "simulated")
+        svg, png = io.BytesIO(), io.BytesIO()
+        figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(png, format="png", dpi=110, facecolor="white")
+    return {"svg": _inked(svg.getvalue()), "png": png.getvalue()}
+
+
+def _across(figure: Figure, word: str) -> None:
+    size = 6 * figure.get_size_inches()[0]
+    figure.text(0.5, 0.5, word, size=size, rotation=25, alpha=0.16, ha="center", va="center", zorder=10)
+
+
+def _inked(svg: bytes) -> bytes:
+    text = svg.decode().replace(INK, "currentColor")
+    text = text[text.index("<svg") :]
+    # The page gives the width; the viewBox keeps the proportions.
+    return re.sub(r'(<svg[^>]*?) height="[^"]*"|\bwidth="[\d.]+pt"', r"\1", text, count=2).encode()
+
+
+def log_axis(axes: Axes, which: str, unit: str) -> None:
+    """A logarithmic axis with a label at powers of ten, in engineering units."""
+    getattr(axes, f"set_{which}scale")("log")
+    axis = getattr(axes, f"{which}axis")
+    axis.set_major_locator(LogLocator(numticks=6))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value, unit, 1)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())
+    axes.grid(True, axis=which)
+
+
+def label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
+    """Names at the right of curves, where each ends (in data), moved apart where they would touch."""
+    to_axes = axes.transAxes.inverted()
+    heights = [to_axes.transform(axes.transData.transform((1, y)))[1] for y, _, _ in ends]
+    lowest = -1.0
+    for position in sorted(range(len(ends)), key=heights.__getitem__):
+        _, text, colour = ends[position]
+        lowest = max(heights[position], lowest + NEAREST)
+        axes.text(1.02, lowest, text, color=colour, transform=axes.transAxes, va="center", fontsize=8.5)

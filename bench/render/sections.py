@@ -1,0 +1,148 @@
+"""The parts of a report in words: shared by the page and the summary."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from bench.analyze.contests import Contest
+from bench.analyze.report import Report, RunReport
+from bench.render.units import count, percent, quantity
+
+SPENT = {
+    "timed": "timed blocks",
+    "warmup": "warm-up",
+    "setup": "set-up",
+    "imports": "imports",
+    "other": "other",
+}
+
+
+def suites(report: Report) -> list[dict[str, Any]]:
+    """Every suite in the order collected: its name, its title and the figures that belong to it."""
+    names = dict.fromkeys(report.cases["suite"])
+    several = len(report.runs) > 1
+    return [
+        {
+            "name": name,
+            "title": _title(name),
+            "figures": [f"{i}-{name}" for i in range(len(report.runs))] if several else [name],
+        }
+        for name in names
+    ]
+
+
+def _title(suite: str) -> str:
+    words = suite.removeprefix("test_").split("_")
+    number = words.pop(0).lstrip("0") + ". " if words[0].isdigit() else ""
+    return number + " ".join(words)
+
+
+def crossing_cells(contest: Contest) -> list[Any]:
+    """One row of the crossovers' table: text, or [text, what to sort by]."""
+    crossing = contest.crossing
+    fixed = ", ".join(f"{name} {value}" for name, value in crossing.fixed.items())
+    return [
+        crossing.operation.replace("_", " "),
+        fixed,
+        f"{crossing.incumbent} → {crossing.challenger}",
+        crossing.definition.replace("throughput", "back to back")
+        .replace("latency", "one call")
+        .replace("_", " "),
+        crossing.state.replace("_", " "),
+        [_where(contest), crossing.size],
+        crossing.reason,
+    ]
+
+
+CROSSING_COLUMNS = ("operation", "with", "from → to", "timed", "outcome", "where", "note")
+
+
+def _where(contest: Contest) -> str:
+    crossing = contest.crossing
+    if crossing.size is None or crossing.low is None or crossing.high is None:
+        return "–"
+    size, low, high = (count(float(f"{each:.3g}")) for each in (crossing.size, crossing.low, crossing.high))
+    return f"{crossing.axis} ≈ {size} ({low} to {high})"
+
+
+def troubled(cases: pd.DataFrame) -> dict[str, list[tuple[str, list[str]]]]:
+    """Cases without a figure: for failed (and timed out) and for skipped ones, each reason and its cases."""
+    found: dict[str, list[tuple[str, list[str]]]] = {}
+    for heading, states in {"failed": ["failed", "timeout"], "skipped": ["skipped"]}.items():
+        of_state = cases[cases["status"].isin(states)]
+        found[heading] = [
+            (str(reason) or "no reason given", list(group["case"]))
+            for reason, group in of_state.groupby("reason", sort=False)
+        ]
+    return found
+
+
+def run(part: RunReport) -> dict[str, Any]:
+    """What a report says of a run beside its figures."""
+    return {
+        "name": part.run.name,
+        "created": part.run.header.get("created", ""),
+        "machine": part.run.machine,
+        "commit": _commit(part.run.header.get("commit") or {}),
+        "preset": (part.run.header.get("arguments") or {}).get("preset", ""),
+        "doubts": part.doubts,
+        "trust": trust(part),
+        "spent": spent(part),
+        "checks": part.run.checks,
+        "environment": list(flat(part.run.environment)),
+    }
+
+
+def _commit(commit: Mapping[str, Any]) -> str:
+    if not commit.get("id"):
+        return ""
+    return str(commit["id"])[:10] + (" with changes not committed" if commit.get("dirty") else "")
+
+
+def trust(part: RunReport) -> list[tuple[str, str]]:
+    """How far the run can be trusted, in numbers."""
+    measured = part.cases[part.cases["blocks"] > 0]
+    half = (measured["high_s"] / measured["low_s"]) ** 0.5 - 1
+    noisy, warned = (measured["status"] == "noisy").sum(), (measured["warnings"] != "").sum()
+    wall = part.blocks[part.blocks["kind"] == "wall"]
+    passed = [bool(check.get("passed")) for check in part.run.checks]
+    load = [
+        str(part.run.end[key])
+        for key in ("load_before", "load_after")
+        if part.run.end and key in part.run.end
+    ]
+    facts = [
+        ("launches of each case", f"{measured['launches'].median():g}" if len(measured) else "none"),
+        ("blocks timed", f"{count(len(wall))}, {percent(wall['disturbed'].mean())} of them disturbed"),
+        ("cases too noisy to know", f"{noisy} of {len(measured)}"),
+        ("cases with a warning", f"{warned} of {len(measured)}"),
+        ("interval of the median case", f"±{percent(half.median())}"),
+        ("load before and after", " and ".join(load)),
+        ("self-checks passed", f"{sum(passed)} of {len(passed)}"),
+    ]
+    return [(name, text) for name, text in facts if text and text != "0 of 0"]
+
+
+def spent(part: RunReport) -> list[tuple[str, str, float]]:
+    """How the run's time was spent: what on, how long, and which share."""
+    seconds = dict((part.run.end or {}).get("spent_s") or {})
+    total = sum(seconds.values())
+    return [
+        (SPENT.get(name, name), quantity(each, "s"), each / total)
+        for name, each in seconds.items()
+        if total > 0 and each
+    ]
+
+
+def flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested facts as pairs of a dotted name and text."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            pairs += flat(value, f"{prefix}{name}.")
+        elif isinstance(value, list) and any(isinstance(each, Mapping) for each in value):
+            pairs += flat({str(position): each for position, each in enumerate(value)}, f"{prefix}{name}.")
+        elif value not in (None, "", [], {}):
+            pairs.append((prefix + name, quantity(value, "B") if name.endswith("_bytes") else str(value)))
+    return pairs

@@ -1,0 +1,71 @@
+"""The report's answers and troubles as Markdown, for a pull request or a terminal."""
+
+from bench.analyze.report import Report
+from bench.render import sections
+from bench.render.units import estimate, half_width
+
+MOST_CASES = 60
+"""Rows of the table: GitHub folds longer comments away, and cases.csv has them all."""
+
+
+def render(report: Report) -> str:
+    """The summary: answers, doubts, what failed or was skipped, then the cases."""
+    lines = ["# Benchmarks", ""]
+    if report.simulated:
+        lines += [f"**Simulated:** the times of {', '.join(report.simulated)} are made up.", ""]
+    for part in map(sections.run, report.runs):
+        lines += [
+            f"{part['machine']}, {part['created']}, commit {part['commit'] or 'unknown'} ({part['preset']})",
+            "",
+        ]
+    lines += [f"- {_escaped(answer.sentence)}" for answer in report.answers] or ["No contest had an answer."]
+    lines += _doubts(report) + _troubled(report) + _cases(report)
+    return "\n".join(lines) + "\n"
+
+
+def _doubts(report: Report) -> list[str]:
+    found = [f"- {_escaped(doubt)}" for part in report.runs for doubt in part.doubts]
+    return ["", "## To know before trusting it", "", *found] if found else []
+
+
+def _troubled(report: Report) -> list[str]:
+    lines = []
+    for heading, reasons in sections.troubled(report.cases).items():
+        if reasons:
+            lines += ["", f"## {heading.capitalize()}", ""]
+            lines += [f"- {_escaped(reason)}: {_some(cases)}" for reason, cases in reasons]
+    return lines
+
+
+def _some(cases: list[str]) -> str:
+    shown = ", ".join(f"`{case}`" for case in cases[:3])
+    return shown + (f" and {len(cases) - 3} more" if len(cases) > 3 else "")
+
+
+def _cases(report: Report) -> list[str]:
+    measured = report.cases[report.cases["median_s"].notna()]
+    lines = ["", "## Cases", "", "| case | time | ± | status |", "|---|--:|--:|---|"]
+    for row in measured.head(MOST_CASES).to_dict("records"):
+        name = str(row["case"]).partition("::")[2]
+        time = estimate(row["median_s"], row["low_s"], row["high_s"])
+        lines.append(
+            f"| {_escaped(name)} | {time} | {half_width(row['low_s'], row['high_s'])} | {row['status']} |"
+        )
+    if len(measured) > MOST_CASES:
+        lines += ["", f"{len(measured) - MOST_CASES} more are in cases.csv."]
+    return lines
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown and HTML leave as it is."""
+    for character, replacement in {
+        "&": "&amp;",
+        "<": "&lt;",
+        "|": "\\|",
+        "*": "\\*",
+        "_": "\\_",
+        "`": "'",
+        "\n": " ",
+    }.items():
+        text = text.replace(character, replacement)
+    return text

@@ -1,0 +1,57 @@
+"""Numbers for people: the only place with engineering prefixes, and with as many digits as are known."""
+
+import math
+
+PREFIXES = {-12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
+
+DIGITS = 3
+"""Digits of a number whose uncertainty is not known."""
+
+THIN = "\N{NARROW NO-BREAK SPACE}"
+
+
+def quantity(value: float | None, unit: str = "", digits: int = DIGITS) -> str:
+    """The value with its prefix and unit: `quantity(1.624e-4, "s")` is "162 µs"; "–" for none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return f"0{THIN}{unit}".rstrip(THIN)
+    exponent = math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}"))))
+    engineering = min(max(exponent // 3 * 3, min(PREFIXES)), max(PREFIXES))
+    decimals = max(digits - 1 - (exponent - engineering), 0)
+    scaled = round(value / 10**engineering, digits - 1 - (exponent - engineering))
+    return f"{scaled:.{decimals}f}{THIN}{PREFIXES[engineering]}{unit}".rstrip(THIN)
+
+
+def known_digits(value: float, low: float, high: float) -> int:
+    """Digits that an interval supports: its half-width may touch the last one. Between 1 and 4; 2 without."""
+    half = (high - low) / 2
+    if not math.isfinite(half) or value <= 0:
+        return 2
+    if half <= 0:
+        return 4
+    return min(max(math.floor(math.log10(value)) - math.floor(math.log10(half)) + 1, 1), 4)
+
+
+def estimate(value: float, low: float, high: float) -> str:
+    """Seconds in the digits that their interval supports."""
+    return quantity(value, "s", known_digits(value, low, high))
+
+
+def half_width(low: float, high: float) -> str:
+    """An interval as "±1.2 %" of its centre (in logarithms)."""
+    if not (math.isfinite(low) and math.isfinite(high)) or low <= 0:
+        return "–"
+    return f"±{math.expm1(math.log(high / low) / 2) * 100:.2g}{THIN}%"
+
+
+def percent(share: float | None) -> str:
+    """A share of one as "37 %", with a digit more below ten."""
+    if share is None or not math.isfinite(share):
+        return "–"
+    return f"{100 * share:.{0 if share >= 0.0995 or share == 0 else 1}f}{THIN}%"
+
+
+def count(value: float) -> str:
+    """A whole number in groups of three digits."""
+    return f"{value:,.0f}".replace(",", THIN) if value >= 10_000 else f"{value:g}"
