@@ -11,7 +11,7 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,14 +69,14 @@ class Readings:
             os.open(group / "cpu.stat", os.O_RDONLY) for group in groups if quota_processors(group)
         ]
         self._quotas_known = bool(groups)
-        self._children_s = descendants_run_s()
 
     def before(self, expected_s: float = math.inf) -> None:
         """Read ahead of a block that is expected to last `expected_s`; by default it may be long."""
-        # Without children at the last reading it is not asked again: those that came since count in full.
-        self._children_s = descendants_run_s() if self._children_s else {}
+        self._children_s = descendants_run_s()
         self._reaped_s = reaped_s()
-        self._foreign_s = foreign_s(processors()) if expected_s >= FOREIGN_LEAST_S else None
+        self._foreign_s = None
+        if expected_s >= FOREIGN_LEAST_S:
+            self._foreign_s = foreign_s(processors(), self._children_s)
         self._throttled_s = self._withheld_s()
         self._threads.before()
         self._thread_s = time.thread_time()
@@ -89,23 +89,20 @@ class Readings:
         delay_s, threads = self._threads.after(elapsed_s, idle_s)
         withheld_s = self._withheld_s() - self._throttled_s
         own = processors()
+        begun_s, self._children_s = self._children_s, descendants_run_s()
+        grown_s = [s - begun_s.get(child, 0.0) for child, s in self._children_s.items()]
+        grown_s.append(reaped_s() - self._reaped_s)
         foreign = None
         if self._foreign_s is not None and elapsed_s >= FOREIGN_LEAST_S:
-            foreign = max(0.0, foreign_s(own) - self._foreign_s)
+            foreign = max(0.0, foreign_s(own, self._children_s) - self._foreign_s)
         return Interference(
             delay_s=delay_s,
             foreign_s=foreign,
             throttled_s=withheld_s if self._quotas_known else None,
             threads=threads,
-            children=self._children_ran(RAN_SHARE * elapsed_s),
+            children=sum(s > RAN_SHARE * elapsed_s for s in grown_s),
             processors=len(own),
         )
-
-    def _children_ran(self, least_s: float) -> int:
-        """How many descendants ran for more than `least_s` since `before`; all reaped ones count as one."""
-        begun_s, self._children_s = self._children_s, descendants_run_s()
-        living = sum(s - begun_s.get(child, 0.0) > least_s for child, s in self._children_s.items())
-        return living + (reaped_s() - self._reaped_s > least_s)
 
     def close(self) -> None:
         """Close the files."""
@@ -130,8 +127,9 @@ class Threads:
 
     source: Source = "schedstat"
 
-    def __init__(self) -> None:
-        self._folder = os.open("/proc/self/task", os.O_RDONLY | os.O_DIRECTORY)
+    def __init__(self, tasks: Path = Path("/proc/self/task")) -> None:
+        self._tasks = tasks
+        self._folder = os.open(tasks, os.O_RDONLY | os.O_DIRECTORY)
         self._links = 0
         self._files: dict[int, int] = {}
         self._own = threading.get_native_id()
@@ -141,14 +139,17 @@ class Threads:
     def before(self) -> None:
         """Keep the figures that `after` counts from.
 
-        Only those of threads that were awake in the last block are read again: it halves the cost. A
-        thread that was not counts from that block on, one that came since from its own start.
+        Only those of threads that were awake in the last block are read again, which halves the cost: the
+        others have slept since, and count from then.
         """
         try:
-            for thread in self._awake:
-                self._figures[thread] = os.pread(self._files[thread], 80, 0)
+            if os.fstat(self._folder).st_nlink == self._links:
+                for thread in self._awake:
+                    self._figures[thread] = os.pread(self._files[thread], 80, 0)
+                return
         except ProcessLookupError:
-            self._figures = self._read()
+            pass
+        self._figures = self._read()
 
     def after(self, elapsed_s: float, idle_s: float) -> tuple[float, int]:
         """The longest delay of a thread since `before`, and how many threads ran.
@@ -191,9 +192,9 @@ class Threads:
             os.close(file)
         self._files = {}
         self._links = os.fstat(self._folder).st_nlink
-        for thread in map(int, os.listdir("/proc/self/task")):
+        for thread in os.listdir(self._tasks):
             with suppress(FileNotFoundError, ProcessLookupError):  # ended since it was listed
-                self._files[thread] = os.open(f"/proc/self/task/{thread}/schedstat", os.O_RDONLY)
+                self._files[int(thread)] = os.open(self._tasks / thread / "schedstat", os.O_RDONLY)
 
 
 class Switches:
@@ -275,22 +276,22 @@ def _run_s(process: int) -> Iterator[tuple[int, float]]:
                 yield from _run_s(int(child))
 
 
-def foreign_s(on: tuple[int, ...]) -> float:
-    """Processor time since boot that `on` gave to others than this process and its descendants.
+def foreign_s(on: tuple[int, ...], descendants: Iterable[int]) -> float:
+    """Processor time since boot that `on` gave to others than this process and its `descendants`.
 
     Interrupts and what a hypervisor stole count as others'. In ticks of 10 ms, so that only differences
     over `FOREIGN_LEAST_S` mean something.
     """
     import psutil
 
-    busy_s = 0.0
+    others_s = -time.process_time() - reaped_s()
     for number, times in enumerate(psutil.cpu_times(percpu=True)):
         if number in on:
-            # guest and guest_nice are part of user and nice already
+            # user and nice hold guest and guest_nice already
             idle = ("idle", "iowait", "guest", "guest_nice")
-            busy_s += sum(s for name, s in times._asdict().items() if name not in idle)
-    own_s = time.process_time() + reaped_s()
-    for child in psutil.Process().children(recursive=True):
-        with suppress(psutil.Error):
-            own_s += sum(child.cpu_times()[:4])
-    return busy_s - own_s
+            others_s += sum(s for name, s in times._asdict().items() if name not in idle)
+    for descendant in descendants:
+        with suppress(psutil.Error):  # ended meanwhile
+            times = psutil.Process(descendant).cpu_times()
+            others_s -= times.user + times.system + times.children_user + times.children_system
+    return others_s
