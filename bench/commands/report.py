@@ -8,8 +8,12 @@ from bench.commands.problems import UserError
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run's folder, or a folder of runs")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where to put the report (default: in the run)")
+    parser.add_argument(
+        "runs", nargs="+", type=Path, metavar="RUN", help="a run's folder, or a folder of runs"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="where to put the report (default: in the run)"
+    )
 
 
 def command(options: argparse.Namespace) -> int:
@@ -30,13 +34,13 @@ def command(options: argparse.Namespace) -> int:
 
 
 def write(*folders: Path, out: Path | None = None) -> tuple[Path, Sequence[str], bool]:
-    """Writes tables (of a single run) and report; the page, its five best sentences, whether a case failed."""
+    """Writes tables (of a single run) and report; the page, its best sentences, whether a case failed."""
     from bench import store
-    from bench.analyze.report import report
+    from bench.analyze.report import report as analyzed
     from bench.render import figures, page, summary
 
     runs = [store.read_run(folder) for folder in folders]
-    made = report(runs)
+    made = analyzed(runs)
     target = out or folders[0]
     if len(folders) == 1:
         store.write_tables(target, made.cases, made.blocks)

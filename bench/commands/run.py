@@ -101,8 +101,11 @@ def _record(
             interrupted = True
             print("bench: interrupted; what was measured is kept; go on with --resume", file=sys.stderr)
         else:
-            spent = {name: seconds for name, seconds in asdict(coordinator.state.spent).items()}
-            end = {"spent_s": spent, "load_before": load_before, "load_after": environment.load()}
+            end = {
+                "spent_s": asdict(coordinator.state.spent),
+                "load_before": load_before,
+                "load_after": environment.load(),
+            }
             journal.append({"event": "end", **end, "complete": True})
     return journal.folder, interrupted
 
@@ -153,7 +156,7 @@ def _begin(options: argparse.Namespace, facts: dict[str, Any]) -> "Journal":
 
 
 def _unfinished(options: argparse.Namespace) -> tuple[Iterable[dict[str, Any]], "Journal"]:
-    """The events and the journal of the newest unfinished run. Raises UserError where there is none, or another."""
+    """The events and the journal of the newest unfinished run. Raises UserError where none fits."""
     from bench.store import Journal, StoreError, unfinished
 
     folder = unfinished(options.out)

@@ -1,7 +1,8 @@
-"""What a benchmark calls: `benchmark(fn, ...)` or `benchmark.pedantic(...)` as something a worker can time."""
+"""What a benchmark calls: `benchmark(fn, ...)` or `benchmark.pedantic(...)`, ready to be timed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import repeat
 from typing import Any, Protocol, Self
 
@@ -30,7 +31,7 @@ class PlainCalls:
     ) -> None:
         self.result: Any = None
         self._called = False
-        self._once = lambda: function(*args, **kwargs)
+        self._once: Callable[[], Any] = partial(function, *args, **kwargs)
         self._many = _bare(function) if not args and not kwargs else _with(function, args, kwargs)
 
     def run(self, calls: int) -> None:

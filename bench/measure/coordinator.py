@@ -20,7 +20,7 @@ from bench.measure.schedule import (
     foretold_s,
     next_pass,
 )
-from bench.measure.visits import Lane, as_block, visit
+from bench.measure.visits import Lane, Visited, as_block, visit
 from bench.measure.workers import Spec, Worker, WorkerError
 from bench.records import Case
 
@@ -88,7 +88,7 @@ class State:
 
 
 class Coordinator:
-    """Measures a plan: `collect`, then `measure` with what records an event (and has written it on return)."""
+    """Measures a plan: `collect`, then `measure` with what records an event before it returns."""
 
     def __init__(self, plan: Plan, progress: Progress, past: Iterable[Event] = ()) -> None:
         self.plan = plan
@@ -126,21 +126,23 @@ class Coordinator:
     def measure(self, record: Callable[[Event], None]) -> None:
         """Runs every launch of the plan. Raises WorkerError where a worker fails outside all cases."""
         self.record = record
-        kinds: list[str] = []
+        if not self._first:
+            self.collect()
+        assert self._first is not None
+        self._take_in(self._first[1])
         for number in range(self.plan.launches):
             self.progress.move(round=number + 1, rounds=self.plan.launches, done=0)
-            for kind in kinds or [""]:
+            for kind in self._kinds():
                 self._launches(kind, number)
-            if not kinds:  # the first worker has collected for all
-                kinds = self._kinds()
-                for kind in kinds[1:]:
-                    self._launches(kind, number)
             if number + 1 < self.plan.launches and self._time_is_up(number):
                 break
         self.state.spent.other = self.elapsed_s - sum(asdict(self.state.spent).values())
 
     def _kinds(self) -> list[str]:
-        return list(dict.fromkeys(known.case.worker for known in self.state.known.values()))
+        """The kinds of worker that have something to measure."""
+        return list(
+            dict.fromkeys(known.case.worker for known in self.state.known.values() if not known.closed)
+        )
 
     def _time_is_up(self, number: int) -> bool:
         """True where another round like those before would pass the deadline."""
@@ -152,12 +154,10 @@ class Coordinator:
         visited: set[str] = set()
         while (kind, number) not in self.state.done:
             before = len(visited)
+            worker, collected = self._start()
             try:
-                worker, collected = self._start()
                 with worker:
-                    kind = self._enter(collected, kind, number)
-                    if not self.state.known or (kind, number) in self.state.done:
-                        return
+                    self._enter(collected, kind, number)
                     self._launch(worker, kind, number, begun_s, visited)
             except WorkerError:
                 if len(visited) == before:  # it is not a case that ends it
@@ -177,17 +177,17 @@ class Coordinator:
         first, self._first = self._first, None
         return first
 
-    def _enter(self, collected: Event, kind: str, number: int) -> str:
-        """Takes in what the worker collected; returns its kind, the first one's where none was asked for."""
-        self.state.spent.imports += collected["collect_s"]
+    def _take_in(self, collected: Event) -> None:
+        """Takes in what a worker collected; what is known already stays as it is."""
         for problem in collected["problems"]:
             self._report_problem(problem)
         for fields in collected["cases"]:
-            self._meet(Case(**fields))
-        kinds = self._kinds()
-        if not kinds:
-            return kind
-        kind = kind or kinds[0]
+            skip = fields.pop("skip", None)
+            self._meet(Case(**fields), skip)
+
+    def _enter(self, collected: Event, kind: str, number: int) -> None:
+        self.state.spent.imports += collected["collect_s"]
+        self._take_in(collected)
         self.record(
             {
                 "event": "launch",
@@ -199,12 +199,14 @@ class Coordinator:
                 "elapsed_s": self.elapsed_s,
             }
         )
-        return kind
 
-    def _meet(self, case: Case) -> None:
-        if case.id not in self.state.known:
-            self.state.known[case.id] = Known(case)
-            self.record({"event": "case", **asdict(case)})
+    def _meet(self, case: Case, skip: str | None) -> None:
+        if case.id in self.state.known:
+            return
+        self.state.known[case.id] = Known(case)
+        self.record({"event": "case", **asdict(case)})
+        if skip:
+            self._leave_out(self.state.known[case.id], skip)
 
     def _report_problem(self, problem: Mapping[str, str]) -> None:
         """A file that could not be imported is a row of the results, once."""
@@ -221,9 +223,13 @@ class Coordinator:
         if problem["outcome"] == "skipped":
             self.record({"event": "skip", "case": problem["id"], "reason": problem["message"]})
         else:
-            self._record_visit(
-                problem["id"], Lane(None, 0, ended={**problem, "extra_info": {}, "group": None}), -1, 0
-            )  # type: ignore[arg-type]  # no worker got so far
+            ended: Event = {
+                "outcome": "failed",
+                "message": problem["message"],
+                "extra_info": {},
+                "group": None,
+            }
+            self._record_visit(problem["id"], Visited(ended), -1, 0)
 
     def _launch(self, worker: Worker, kind: str, number: int, begun_s: float, visited: set[str]) -> None:
         """The passes of one launch, as long as its share of the time lasts."""
@@ -254,14 +260,16 @@ class Coordinator:
             return math.inf
         kinds = self._kinds()
         weights = {
-            name: sum(1 + 3 * k.long for k in self.state.known.values() if k.case.worker == name)
+            name: sum(
+                1 + 3 * k.long for k in self.state.known.values() if k.case.worker == name and not k.closed
+            )
             for name in kinds
         }
-        this_round = kinds[kinds.index(kind) :]
+        this_round = kinds[kinds.index(kind) :] if kind in kinds else []
         to_come = sum(weights[name] for name in this_round) + (self.plan.launches - number - 1) * sum(
             weights.values()
         )
-        return begun_s + left_s * weights[kind] / to_come
+        return begun_s + left_s * weights.get(kind, 0) / max(to_come, 1)
 
     def _visit(self, worker: Worker, known: Known, launch: int, pass_number: int) -> None:
         """One visit, recorded whatever comes of it. Raises WorkerError where the worker is lost."""
@@ -274,15 +282,20 @@ class Coordinator:
         self.progress.move(case=known.case.id, done=self.progress.done + 1, elapsed_s=self.elapsed_s)
         lane = Lane(worker, self.plan.preset.timeout_s)
         try:
-            visit([lane], known)
+            visit([lane], known, longest_s=limit_s)
         except WorkerError as death:
             worker.kill()
             lane.ended = {"outcome": death.outcome, "message": str(death), "extra_info": {}, "group": None}
             known.closed = death.outcome
-            self._record_visit(known.case.id, lane, launch, pass_number)
+            self._record_visit(known.case.id, lane.visited(), launch, pass_number)
             raise
         self._judge(known, lane)
-        self._record_visit(known.case.id, lane, launch, pass_number)
+        if known.fastest_s > limit_s and not known.closed:
+            return self._leave_out(
+                known,
+                f"took {known.fastest_s:.1f} s a call; beyond {limit_s:g} s it belongs to a longer preset",
+            )
+        self._record_visit(known.case.id, lane.visited(), launch, pass_number)
         return None
 
     def _leave_out(self, known: Known, reason: str) -> None:
@@ -290,7 +303,7 @@ class Coordinator:
         self.record({"event": "skip", "case": known.case.id, "reason": reason})
 
     def _judge(self, known: Known, lane: Lane) -> None:
-        """A case that is skipped or fails at once is not visited again; one that fails later, once a launch."""
+        """A case that is skipped or fails at once is closed; one that fails later is visited once a launch."""
         assert lane.ended is not None
         if lane.ended["outcome"] == "passed":
             return
@@ -299,18 +312,17 @@ class Coordinator:
         else:
             known.closed = lane.ended["outcome"]
 
-    def _record_visit(self, case: str, lane: Lane, launch: int, pass_number: int) -> None:
-        assert lane.ended is not None
+    def _record_visit(self, case: str, visited: Visited, launch: int, pass_number: int) -> None:
         spent = self.state.spent
-        spent.setup += lane.setup_s
-        for block in lane.blocks:
+        spent.setup += visited.setup_s
+        for block in visited.blocks:
             if block.kind in ("first", "warmup"):
                 spent.warmup += block.wall_s
             else:
                 spent.timed += block.wall_s
-        extra = dict(lane.ended["extra_info"])
-        if lane.peak_memory_bytes is not None:
-            extra.setdefault("peak_memory_bytes", lane.peak_memory_bytes)
+        extra = dict(visited.ended["extra_info"])
+        if visited.peak_memory_bytes is not None:
+            extra.setdefault("peak_memory_bytes", visited.peak_memory_bytes)
         self.record(
             {
                 "event": "visit",
@@ -318,13 +330,13 @@ class Coordinator:
                 "side": "",
                 "launch": launch,
                 "pass": pass_number,
-                "setup_s": lane.setup_s,
-                "outcome": lane.ended["outcome"],
-                "message": lane.ended["message"],
+                "setup_s": visited.setup_s,
+                "outcome": visited.ended["outcome"],
+                "message": visited.ended["message"],
                 "extra_info": extra,
-                "group": lane.ended["group"],
+                "group": visited.ended["group"],
                 "elapsed_s": self.elapsed_s,
-                "blocks": [_compact(asdict(block)) for block in lane.blocks],
+                "blocks": [_compact(asdict(block)) for block in visited.blocks],
             }
         )
 

@@ -33,7 +33,7 @@ NO_ACCELERATOR = "no accelerator: torch.accelerator finds none on this machine"
 def pytest_configure(config: pytest.Config) -> None:
     for line in (
         "accelerator: needs an accelerator; collected once and skipped where there is none",
-        "crossover(axis, between): along `axis`, values of `between` compete; the report says where they cross",
+        "crossover(axis, between): along `axis`, values of `between` compete; the report says where",
         "isolate(name): measured in a worker process of its own kind",
         "preset(name): measured in this preset and in longer ones",
     ):
@@ -65,7 +65,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _uses_our_device(metafunc: pytest.Metafunc) -> bool:
     fixtures = metafunc._arg2fixturedefs.get("device")
-    return bool(fixtures) and fixtures[-1].func.__module__ == __name__
+    return fixtures is not None and fixtures[-1].func.__module__ == __name__
 
 
 def _absent_accelerator() -> Any:
@@ -187,9 +187,9 @@ def device_of(item: pytest.Item) -> str:
 def case_of(item: pytest.Item) -> Case:
     """The identity of a test as a benchmark."""
     crossover = item.get_closest_marker("crossover")
-    named = (
-        dict(zip(("axis", "between"), crossover.args, strict=False)) | crossover.kwargs if crossover else {}
-    )
+    named: dict[str, Any] = {}
+    if crossover:
+        named = {**dict(zip(("axis", "between"), crossover.args, strict=False)), **crossover.kwargs}
     isolate = item.get_closest_marker("isolate")
     function = getattr(item, "originalname", None) or item.name.partition("[")[0]
     test = getattr(item, "function", None)
@@ -204,6 +204,12 @@ def case_of(item: pytest.Item) -> Case:
         isolate=isolate.args[0] if isolate else None,
         doc=(getattr(test, "__doc__", None) or "").strip().partition("\n")[0],
     )
+
+
+def skipped(item: pytest.Item) -> str | None:
+    """Why a case is skipped before it is even set up, or None."""
+    mark = item.get_closest_marker("skip")
+    return None if mark is None else str(mark.kwargs.get("reason") or (*mark.args, "marked to be skipped")[0])
 
 
 def _scalars(item: pytest.Item) -> dict[str, Scalar]:

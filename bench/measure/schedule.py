@@ -12,19 +12,22 @@ from statistics import NormalDist, median, quantiles
 from bench.records import Block, Case
 
 BLOCK_S = 0.010
-"""Length of a block: long against the clock (50 ns) and the channel (50 µs), short against a burst of noise."""
+"""Length of a block: long against the clock (50 ns), short against a burst of noise."""
 
 SELF_DISTURBING_BLOCK_S = 0.5
 """Length of a block of a case that disturbs itself: foreign processor time comes in ticks of 10 ms."""
 
 VISIT_S = 0.06
-"""Timed seconds a visit: five blocks and their warm-up, so that a pass through a hundred cases takes seconds."""
+"""Timed seconds a visit: five blocks and their warm-up, so that a pass through 100 cases takes seconds."""
 
 LONG_CALL_S = 1.0
 """From here a call is timed once a launch, after the first."""
 
 MOST_VISITS = 12
 """Visits of a case in one launch: beyond, launches differ more than a launch's blocks do."""
+
+STEEPEST = 3.0
+"""The steepest rise of time with size that is foretold: a matrix product's."""
 
 LEAST_BLOCKS = 5
 """Counted blocks in a launch before its width is believed."""
@@ -45,8 +48,8 @@ class Preset:
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("quick", 2, 80, 0.03, 0.5, 30),
-        Preset("default", 5, 330, 0.02, 2.0, 120),
+        Preset("quick", 2, 80, 0.03, 2.0, 30),
+        Preset("default", 5, 330, 0.02, 5.0, 120),
         Preset("thorough", 10, math.inf, 0.01, math.inf, 900),
     )
 }
@@ -59,6 +62,7 @@ class Known:
 
     case: Case
     call_s: float = math.nan
+    fastest_s: float = math.inf
     calls: int = 0
     cost_s: float = 0.0
     self_disturbing: bool = False
@@ -81,6 +85,7 @@ class Known:
     def learn_speed(self, block: Block) -> None:
         """Takes in how long a call took, and whether the case disturbs itself."""
         self.call_s = block.wall_s / block.calls
+        self.fastest_s = min(self.fastest_s, self.call_s)
         self.self_disturbing |= block.disturbs_itself
 
     def learn(self, blocks: Iterable[Block]) -> None:
@@ -132,7 +137,7 @@ def is_open(known: Known, width: float) -> bool:
 
 
 def first_pass(cases: Sequence[Known], rng: random.Random) -> list[Known]:
-    """Every case once, in random order; along a size axis the small sizes first, so that big ones can be foretold."""
+    """Every case once, in random order; along a size axis the small first, to foretell the big ones."""
     order = [known for known in cases if not known.closed]
     rng.shuffle(order)
     sizes = iter(sorted((known for known in order if known.case.axis), key=_size))
@@ -140,7 +145,7 @@ def first_pass(cases: Sequence[Known], rng: random.Random) -> list[Known]:
 
 
 def next_pass(cases: Sequence[Known], width: float, seconds: float, rng: random.Random) -> list[Known]:
-    """The open cases that fit into `seconds`: those furthest from their width per second of cost, shuffled."""
+    """The open cases that fit into `seconds`: those furthest from their width for their cost, shuffled."""
     open_cases = [known for known in cases if is_open(known, width)]
     ranked = sorted(open_cases, key=lambda known: _gain(known, width), reverse=True)
     chosen, left_s = [], seconds
@@ -165,20 +170,24 @@ def _size(known: Known) -> float:
 def foretold_s(known: Known, cases: Iterable[Known]) -> float:
     """Seconds per call that a case's smaller sizes foretell; 0 where they tell nothing.
 
-    Extends the last two sizes of the same curve as a power law, at least linearly.
+    Extends the fastest blocks of the last two sizes of the same curve as a power law; a burst of noise
+    beside a small size must not foretell hours for a large one.
     """
-    smaller = sorted(
-        (other for other in cases if _same_curve(known.case, other.case) and other.call_s > 0), key=_size
-    )
-    smaller = [other for other in smaller if 0 < _size(other) < _size(known)]
+    smaller = [
+        other
+        for other in cases
+        if _same_curve(known.case, other.case)
+        and math.isfinite(other.fastest_s)
+        and 0 < _size(other) < _size(known)
+    ]
     if not smaller:
         return 0.0
-    last, exponent = smaller[-1], 1.0
-    if len(smaller) > 1:
-        before = smaller[-2]
-        rise = math.log(last.call_s / before.call_s) / math.log(_size(last) / _size(before))
-        exponent = max(1.0, rise)
-    return last.call_s * (_size(known) / _size(last)) ** exponent
+    *before, last = sorted(smaller, key=_size)[-2:]
+    exponent = 1.0
+    if before:
+        rise = math.log(last.fastest_s / before[0].fastest_s) / math.log(_size(last) / _size(before[0]))
+        exponent = min(max(exponent, rise), STEEPEST)
+    return float(last.fastest_s * (_size(known) / _size(last)) ** exponent)
 
 
 def _same_curve(one: Case, other: Case) -> bool:
@@ -193,9 +202,9 @@ def _same_curve(one: Case, other: Case) -> bool:
 
 
 def settled(per_call_s: Sequence[float]) -> bool:
-    """True once a warm-up series is stationary: its last three blocks are no more than 2 % faster than the three before.
+    """True once a warm-up series is stationary: it no longer gets faster.
 
-    Two samples are compared as in pyperf's `calibrate_warmups`; medians, since one burst of noise must not
+    That is, its last three blocks are no more than 2 % faster than the three before. Two samples are compared as in pyperf's `calibrate_warmups`; medians, since one burst of noise must not
     prolong the warm-up.
     """
     if len(per_call_s) < 6:

@@ -1,9 +1,10 @@
-"""A visit: one case, set up, warmed up, timed for a few blocks and torn down, in one worker or two side by side.
+"""A visit: one case, set up, warmed up, timed for a few blocks and torn down, in one worker or two.
 
 Two workers are timed in lock step, block by block, with the order flipped from pair to pair; both make
 the same number of calls a block, chosen once on the first.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -18,8 +19,21 @@ from bench.records import Block, Kind
 WARMUP_S = 0.5
 """The longest warm-up of a case in a launch, beyond its first call and its calibration."""
 
+COLD_EXCESS = 3.0
+"""How many times the longest call a cold first call may take before the case is given up."""
+
 DEVICE_CALLS = 500
 """Most calls in a device block: a held queue takes about a thousand launches."""
+
+
+@dataclass(frozen=True)
+class Visited:
+    """What came of a visit: how the test ended, and what was timed meanwhile."""
+
+    ended: Message
+    blocks: tuple[Block, ...] = ()
+    setup_s: float = 0.0
+    peak_memory_bytes: int | None = None
 
 
 @dataclass
@@ -75,6 +89,11 @@ class Lane:
             with self.turn():
                 self._take(self.worker.ask({"do": "done"}, self.timeout_s))
 
+    def visited(self) -> Visited:
+        """What came of the visit; the test must have ended."""
+        assert self.ended is not None
+        return Visited(self.ended, tuple(self.blocks), self.setup_s, self.peak_memory_bytes)
+
     def _take(self, message: Message) -> None:
         if message["event"] == "announced":
             self.left, self.setup_s = message["limit"], message["setup_s"]
@@ -91,7 +110,14 @@ def as_block(message: Message) -> Block:
     return Block(**{**fields, "notes": tuple(fields["notes"])})
 
 
-def visit(lanes: Sequence[Lane], known: Known, flip: bool = False, blocks: int | None = None) -> None:
+def visit(
+    lanes: Sequence[Lane],
+    known: Known,
+    *,
+    flip: bool = False,
+    blocks: int | None = None,
+    longest_s: float = math.inf,
+) -> None:
     """Visits a case in every lane. The lanes then hold the blocks and how the test ended.
 
     Raises WorkerError where a worker dies or hangs.
@@ -100,20 +126,29 @@ def visit(lanes: Sequence[Lane], known: Known, flip: bool = False, blocks: int |
     for lane in lanes:
         lane.begin(known.case.id)
     if all(lane.running for lane in lanes):
-        _time(lanes, known, flip, blocks)
+        _begin(lanes, known)
+        if max(_per_call_s(lane) for lane in lanes) <= COLD_EXCESS * longest_s:
+            _time(lanes, known, flip, blocks)
     for lane in lanes:
         lane.end()
     known.learn(lanes[0].blocks)
     known.cost_s = time.monotonic() - begun_s
 
 
+def _begin(lanes: Sequence[Lane], known: Known) -> None:
+    """The first call of the visit: cold in a fresh process; the only one where the test allows no more."""
+    fresh = known.launch not in known.launches
+    for lane in lanes:
+        lane.block("wall" if lane.left == 1 else "first" if fresh else "warmup", 1)
+
+
+def _per_call_s(lane: Lane) -> float:
+    """Seconds of the latest call; infinite where the test has ended instead."""
+    return lane.blocks[-1].wall_s / lane.blocks[-1].calls if lane.running and lane.blocks else math.inf
+
+
 def _time(lanes: Sequence[Lane], known: Known, flip: bool, blocks: int | None) -> None:
     fresh = known.launch not in known.launches
-    once = lanes[0].left == 1
-    for lane in lanes:
-        lane.block("wall" if once else "first" if fresh else "warmup", 1)
-    if once or not all(lane.blocks for lane in lanes):
-        return
     _calibrate(lanes[0], known)
     if fresh and not known.long:
         for lane in lanes:
@@ -142,7 +177,7 @@ def _affordable(lane: Lane, calls: int) -> int:
 
 
 def _calibrate(lane: Lane, known: Known) -> None:
-    """Finds, on a case's very first visit, the calls that fill a block; the cold first call says too little."""
+    """Finds, on a case's very first visit, the calls that fill a block; a cold call says too little."""
     if known.calls:
         return
     known.learn_speed(lane.blocks[-1])

@@ -4,8 +4,8 @@ It collects like any pytest run and then, in place of pytest's loop over the tes
 `visit` sets one test up through pytest's own protocol; when the test calls `benchmark(...)` the worker
 announces it and times the blocks it is asked for, until `done`; then pytest tears the test down.
 
-    coordinator -> worker   visit CASE | initialize | ceilings | check | exit, at a test: block | peak_memory | done
-    worker -> coordinator   collected, announced, block, peak_memory, visited, answer
+    to a worker    visit CASE, initialize, ceilings, check, exit; within a test: block, peak_memory, done
+    from a worker  collected, announced, block, peak_memory, visited, answer
 
 Run by `workers.Worker`, which passes the channel's file descriptor and pytest's arguments.
 """
@@ -15,6 +15,7 @@ import ctypes
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Generator
 from dataclasses import asdict
@@ -35,6 +36,26 @@ MESSAGE_LIMIT = 2000
 
 SPOILING_PLUGINS = ("timeout", "rerunfailures", "flaky", "dsession")
 """Plugins whose work would spoil a worker's: time-outs that count its waiting, tests run again."""
+
+
+NEUTRAL_OPTIONS: dict[str, Any] = {
+    "numprocesses": None,
+    "dist": "no",
+    "tx": [],
+    "maxfail": 0,
+    "usepdb": False,
+    "benchmark_skip": False,
+    "benchmark_disable": False,
+    "benchmark_only": False,
+    "benchmark_autosave": False,
+    "benchmark_save": None,
+    "benchmark_json": None,
+    "benchmark_compare": None,
+    "benchmark_compare_fail": [],
+    "benchmark_histogram": None,
+    "benchmark_storage": f"file://{tempfile.gettempdir()}",  # it makes its folder, used or not
+}
+"""Options of pytest and its plugins as a worker needs them, whatever a suite's settings say."""
 
 
 class SteeredFixture(BenchmarkFixture):
@@ -66,7 +87,7 @@ class SteeredFixture(BenchmarkFixture):
     def _fill_stats(self, blocks: list[Block]) -> None:
         """Lets tests read `benchmark.stats` afterwards, as under pytest-benchmark."""
         timed = [block for block in blocks if block.kind == "wall"] or blocks
-        stats = self._make_stats(1)
+        stats = self._make_stats(1)  # type: ignore[no-untyped-call]  # pytest-benchmark is untyped
         for block in timed:
             stats.update(block.wall_s / block.calls)
 
@@ -93,22 +114,8 @@ class Steering:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, Any, Any]:
-        option = config.option
-        for name, value in {
-            "numprocesses": None,
-            "dist": "no",
-            "tx": [],
-            "maxfail": 0,
-            "usepdb": False,
-        }.items():
-            setattr(option, name, value)
-        for name in vars(option):
-            if name in ("benchmark_skip", "benchmark_disable", "benchmark_autosave", "benchmark_only"):
-                setattr(option, name, False)
-            elif name in ("benchmark_json", "benchmark_save", "benchmark_compare", "benchmark_histogram"):
-                setattr(option, name, None)
-            elif name == "benchmark_compare_fail":
-                setattr(option, name, [])
+        for name, value in NEUTRAL_OPTIONS.items():
+            setattr(config.option, name, value)
         return (yield)
 
     @pytest.hookimpl(tryfirst=True)
@@ -131,7 +138,9 @@ class Steering:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self.items = {item.nodeid: item for item in session.items if plugin.is_case(item)}
-        cases = [asdict(plugin.case_of(item)) for item in self.items.values()]
+        cases = [
+            {**asdict(plugin.case_of(item)), "skip": plugin.skipped(item)} for item in self.items.values()
+        ]
         facts = (
             {"torch": environment.torch_facts(), "unusable": devices.unusable()}
             if "torch" in sys.modules
@@ -170,7 +179,7 @@ class Steering:
         }
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, Any, Any]:
+    def pytest_fixture_setup(self) -> Generator[None, Any, Any]:
         result = yield
         if isinstance(result, BenchmarkFixture) and self.item is not None:
             result.__class__ = SteeredFixture
@@ -301,9 +310,7 @@ def main(descriptor: int, arguments: list[str]) -> None:
     try:
         for name in filter(None, os.environ.get("BENCH_DEVICES", "").split(",")):
             devices.get(name)
-        status = pytest.main(
-            [*arguments, "-p", "no:bench.measure.plugin"], plugins=[plugin, Steering(channel)]
-        )
+        status = pytest.main(arguments, plugins=[plugin, Steering(channel)])
     except devices.DeviceError as error:
         channel.send({"event": "refused", "message": str(error)})
     except EOFError:

@@ -1,16 +1,16 @@
 """A worker as its coordinator sees it: a process that answers, or died, or takes too long."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from pathlib import Path
-from typing import Any
 
 from bench.measure.channel import Channel, Message
 
@@ -66,7 +66,7 @@ class Worker:
     def __init__(self, spec: Spec) -> None:
         ours, theirs = Pipe()
         self.channel = Channel(ours)
-        self._output = tempfile.TemporaryFile()
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker
         self._started_s = time.monotonic()
         self.process = subprocess.Popen(
             spec.command(theirs.fileno()),
@@ -154,10 +154,8 @@ class Worker:
 
     def kill(self) -> None:
         """Ends the worker's whole process group at once."""
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # it has gone, with all of its group
             os.killpg(self.process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass  # it has gone, and all of its group
         self.process.wait()
         self.channel.close()
         self._output.close()

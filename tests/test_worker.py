@@ -1,0 +1,286 @@
+"""The worker and its coordinator, with real processes on tiny suites."""
+
+import math
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.measure.coordinator import Coordinator, Plan, Progress, restored
+from bench.measure.schedule import Preset
+from bench.measure.workers import Spec
+
+FAST = Preset("quick", 2, math.inf, 100.0, 0.5, 5.0)
+"""Two launches, satisfied with anything."""
+
+Events = list[dict[str, Any]]
+
+
+def measured(folder: Path, *, launches: int = 2, keyword: str = "", past: Events | None = None) -> Events:
+    """The events of a run over the suite in `folder`."""
+    events: Events = []
+    spec = Spec((str(folder),), keyword, directory=folder, rootdir=folder)
+    coordinator = Coordinator(Plan(spec, FAST, launches, ceilings=False), Progress(), past or [])
+    try:
+        coordinator.collect()
+        coordinator.measure(events.append)
+    finally:
+        coordinator.close()
+    return events
+
+
+def outcomes(events: Events) -> dict[str, str]:
+    """The last outcome of every case, by the test's name."""
+    return {
+        event["case"].rpartition("::")[2]: event["outcome"] for event in events if event["event"] == "visit"
+    }
+
+
+def suite(folder: Path, text: str, name: str = "test_it.py") -> Path:
+    (folder / name).write_text(text)
+    return folder
+
+
+def test_every_form_of_benchmark_is_measured(tmp_path: Path) -> None:
+    events = measured(
+        suite(
+            tmp_path,
+            """
+import time, unittest, pytest
+
+@pytest.fixture
+def benchmark(benchmark):
+    benchmark.extra_info["from"] = "an overriding fixture"
+    return benchmark
+
+def test_plain(benchmark):
+    assert benchmark(sum, [1, 2]) == 3
+    assert benchmark.stats["mean"] > 0
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_parametrized(benchmark, n):
+    benchmark(list, range(n))
+
+def test_pedantic(benchmark):
+    calls = []
+    benchmark.pedantic(calls.append, args=(1,), rounds=3, iterations=2)
+    assert len(calls) <= 6
+
+def test_pedantic_with_setup(benchmark):
+    made = []
+    def setup():
+        made.append(1)
+        return (made,), {}
+    benchmark.pedantic(len, setup=setup, rounds=4)
+    assert 1 <= len(made) <= 4
+
+class TestClass:
+    def test_method(self, benchmark):
+        benchmark(dict)
+
+class TestCase(unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def take(self, benchmark):
+        self.benchmark = benchmark
+    def test_in_unittest(self):
+        self.benchmark(set)
+
+def test_decorator(benchmark):
+    @benchmark
+    def something():
+        return 1
+    assert something == 1
+""",
+        )
+    )
+    assert set(outcomes(events).values()) == {"passed"}
+    assert len(outcomes(events)) == 8
+    infos = [event["extra_info"] for event in events if event["event"] == "visit"]
+    assert all(info["from"] == "an overriding fixture" for info in infos)
+    walls = [
+        block
+        for event in events
+        if event["event"] == "visit" and "pedantic" not in event["case"]
+        for block in event["blocks"]
+        if block["kind"] == "wall"
+    ]
+    assert walls
+    assert all(block["wall_s"] > 0 and block["calls"] >= 1 for block in walls)
+
+
+def test_crash_hang_and_failure_cost_one_case_each(tmp_path: Path) -> None:
+    events = measured(
+        suite(
+            tmp_path,
+            """
+import os, signal, time
+
+def test_exits(benchmark):
+    os._exit(3)
+
+def test_is_killed(benchmark):
+    benchmark(os.kill, os.getpid(), signal.SIGKILL)
+
+def test_hangs(benchmark):
+    benchmark(time.sleep, 60)
+
+def test_raises(benchmark):
+    raise ValueError("broken on purpose")
+
+def test_survives(benchmark):
+    benchmark(sum, [1])
+""",
+        )
+    )
+    assert outcomes(events) == {
+        "test_exits": "died",
+        "test_is_killed": "died",
+        "test_hangs": "timeout",
+        "test_raises": "failed",
+        "test_survives": "passed",
+    }
+    messages = {event["case"]: event["message"] for event in events if event["event"] == "visit"}
+    assert "status 3" in messages["test_it.py::test_exits"]
+    assert "signal 9" in messages["test_it.py::test_is_killed"]
+    assert "broken on purpose" in messages["test_it.py::test_raises"]
+
+
+def test_case_that_fails_on_its_second_visit_keeps_its_blocks(tmp_path: Path) -> None:
+    events = measured(
+        suite(
+            tmp_path,
+            """
+visits = []
+def test_once(benchmark):
+    visits.append(1)
+    assert len(visits) == 1
+    benchmark.pedantic(sum, args=([1],), rounds=2)
+""",
+        ),
+        launches=3,
+    )
+    visits = [event for event in events if event["event"] == "visit"]
+    assert [visit["outcome"] for visit in visits].count("passed") == 3
+    assert len({visit["launch"] for visit in visits}) == 3
+    assert len(visits) == 4  # the failure is met once, then one visit a launch
+
+
+def test_projects_own_bench_package_is_its_own(tmp_path: Path) -> None:
+    package = tmp_path / "bench"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "core.py").write_text("def work():\n    return 7\n")
+    (tmp_path / "conftest.py").write_text(
+        "def pytest_addoption(parser):\n    parser.addoption('--device', default='theirs')\n"
+    )
+    text = """
+import pytest
+from bench.core import work
+
+@pytest.fixture
+def device(request):
+    return request.config.getoption("--device")
+
+def test_theirs(benchmark, device):
+    assert device == "theirs"
+    assert benchmark(work) == 7
+"""
+    assert outcomes(measured(suite(tmp_path, text))) == {"test_theirs": "passed"}
+
+
+def test_suite_settings_that_would_spoil_a_run_are_set_back(tmp_path: Path) -> None:
+    pytest.importorskip("xdist")
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\naddopts = -n 2 --benchmark-skip --benchmark-autosave -x\n"
+    )
+    events = measured(suite(tmp_path, "def test_it(benchmark):\n    benchmark(sum, [1])\n"))
+    assert outcomes(events) == {"test_it": "passed"}
+    assert not (tmp_path / ".benchmarks").exists()
+
+
+def test_import_error_is_a_row_and_others_go_on(tmp_path: Path) -> None:
+    suite(tmp_path, "import not_there_at_all\n", "test_bad.py")
+    suite(tmp_path, "import pytest\npytest.importorskip('not_there_at_all')\n", "test_optional.py")
+    events = measured(suite(tmp_path, "def test_it(benchmark):\n    benchmark(sum, [1])\n"))
+    assert outcomes(events) == {"test_bad.py": "failed", "test_it": "passed"}
+    skips = [event for event in events if event["event"] == "skip"]
+    assert [skip["case"] for skip in skips] == ["test_optional.py"]
+
+
+def test_resumed_run_has_the_same_cases_once_each(tmp_path: Path) -> None:
+    suite(
+        tmp_path,
+        "import pytest\n@pytest.mark.parametrize('n', range(6))\n"
+        "def test_it(benchmark, n):\n    benchmark(sum, [n])\n",
+    )
+    whole = measured(tmp_path)
+    visits = [number for number, event in enumerate(whole) if event["event"] == "visit"]
+    cut = whole[: visits[3] + 1]
+    rest = measured(tmp_path, past=cut)
+    cases = [event["id"] for event in cut + rest if event["event"] == "case"]
+    assert sorted(cases) == sorted({event["id"] for event in whole if event["event"] == "case"})
+    cut_launch = {event["launch"] for event in cut if event["event"] == "visit"}
+    assert not cut_launch & {event["launch"] for event in rest if event["event"] == "visit"}
+    assert restored(cut + rest).done == {("cpu", 0), ("cpu", 1)}
+    complete = {event["case"] for event in rest if event["event"] == "visit"}
+    assert complete == set(cases)
+
+
+def test_nothing_outlives_a_killed_coordinator(tmp_path: Path) -> None:
+    suite(
+        tmp_path,
+        "import os, time\ndef test_it(benchmark):\n"
+        "    open('pid', 'w').write(str(os.getpid()))\n    benchmark(time.sleep, 30)\n",
+    )
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; "
+        "from tests.test_worker import measured; measured(Path(sys.argv[2]))"
+    )
+    home = str(Path(__file__).parents[1])
+    coordinator = subprocess.Popen([sys.executable, "-c", script, home, str(tmp_path)], cwd=tmp_path)
+    try:
+        worker = _wait_for(tmp_path / "pid")
+    finally:
+        coordinator.kill()
+        coordinator.wait()
+    for _ in range(100):
+        if not _alive(worker):
+            break
+        time.sleep(0.1)
+    assert not _alive(worker)
+
+
+def _wait_for(file: Path) -> int:
+    for _ in range(300):
+        if file.exists() and file.read_text():
+            return int(file.read_text())
+        time.sleep(0.1)
+    raise AssertionError("the worker never began")
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{process}/stat")
+    return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+def test_unknown_device_is_refused_with_what_is_there(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    suite(tmp_path, "def test_it(benchmark):\n    benchmark(sum, [1])\n")
+    bench = subprocess.run(
+        [sys.executable, "-m", "bench", "run", str(tmp_path), "--device", "nonsense"],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    )
+    assert bench.returncode == 2
+    assert "'nonsense'" in bench.stderr
+    assert "there: cpu" in bench.stderr
+    assert "Traceback" not in bench.stderr
