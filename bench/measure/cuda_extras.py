@@ -41,6 +41,18 @@ def facts(device: str) -> dict[str, str | int | float | bool]:
     return found
 
 
+def nominal_bytes_per_s(device: str) -> float | None:
+    """The bandwidth that a CUDA device's memory clock and bus width allow; None where they are not told."""
+    import torch
+
+    if torch.device(device).type != "cuda":
+        return None
+    properties = torch.cuda.get_device_properties(device)
+    clock_khz = getattr(properties, "memory_clock_rate", 0)
+    bus_bits = getattr(properties, "memory_bus_width", 0)
+    return 2 * clock_khz * 1e3 * bus_bits / 8 or None  # two transfers a clock
+
+
 def unusable() -> str | None:
     """Why this torch cannot use the GPU of this machine, and what to install; None where there is none.
 

@@ -141,12 +141,12 @@ class Device:
     def has_events(self) -> bool:
         """True where events tell time: `record` may succeed silently where `elapsed_time` does not work."""
         try:
-            start, end = self._event(), self._event()
+            start, end = self.event(), self.event()
             start.record()
             end.record()
             self.synchronize()
             elapsed_ms = float(start.elapsed_time(end))
-        except (AttributeError, AssertionError, NotImplementedError, RuntimeError, TypeError):
+        except (AttributeError, AssertionError, NotImplementedError, RuntimeError, TypeError, ValueError):
             return False
         return math.isfinite(elapsed_ms) and elapsed_ms >= 0
 
@@ -161,7 +161,7 @@ class Device:
 
     def hold_cycles_s(self, cycles: int) -> float:
         """The seconds, by the device's events, for which `cycles` hold its queue."""
-        start, end = self._event(), self._event()
+        start, end = self.event(), self.event()
         start.record()
         self.module._sleep(cycles)
         end.record()
@@ -206,7 +206,7 @@ class Device:
         """The calls between two events, all queued before the device starts on the first."""
 
         def enqueue() -> tuple[Any, Any, float]:
-            start, end = self._event(), self._event()
+            start, end = self.event(), self.event()
             start.record()
             called_s = clock()
             run(calls)
@@ -223,7 +223,7 @@ class Device:
             return replace(self._wall(run, calls), notes=("no_flush",))
 
         def enqueue() -> tuple[Any, Any, float]:
-            pairs = [(self._event(), self._event()) for _ in range(calls)]
+            pairs = [(self.event(), self.event()) for _ in range(calls)]
             called_s = clock()
             for start, end in pairs:
                 flush()
@@ -273,7 +273,8 @@ class Device:
         if self.hold_cycles_per_s is not None:
             self.module._sleep(int(seconds * self.hold_cycles_per_s))
 
-    def _event(self) -> Any:
+    def event(self) -> Any:
+        """An event of the device that tells time, where `has_events`."""
         return self.module.Event(enable_timing=True)
 
     def peak_memory_bytes(self, run: Run) -> int | None:
