@@ -12,13 +12,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from bench.measure.processor import cpu
 from bench.measure.system import ROOT, Facts, field, output, text
 
 PACKAGES = (
     "torch", "torchvision", "triton", "numpy", "scipy", "pandas", "pyarrow", "onnx", "onnxscript",
-    "onnxruntime", "onnxruntime-gpu", "mkl", "intel-openmp", "nvidia-ml-py", "psutil", "pytest", "pytest-benchmark",
+    "onnxruntime", "onnxruntime-gpu", "mkl", "intel-openmp", "nvidia-ml-py", "psutil", "pytest",
+    "pytest-benchmark",
 )  # fmt: skip
 """Distributions whose version changes what is measured, or how."""
 
@@ -154,18 +156,18 @@ def torch_facts() -> Facts:
     """What torch says of itself, asked in a worker: build, threads, and the flags that change precision."""
     import torch
 
-    backends, cuda = torch.backends, torch.cuda.is_available()
+    backends: Any = torch.backends  # its switches are made at run time, unknown to type checkers
     return {
         "version": torch.__version__,
         "debug": bool(torch.version.debug),
         "cuda": torch.version.cuda,
         "hip": torch.version.hip,
-        "cudnn": backends.cudnn.version() if cuda else None,  # type: ignore[no-untyped-call]  # torch's
+        "cudnn": backends.cudnn.version() if torch.cuda.is_available() else None,
         "threads": torch.get_num_threads(),
         "interop_threads": torch.get_num_interop_threads(),
         "cpu_capability": backends.cpu.get_cpu_capability(),
-        "mkl": torch._C.has_mkl,
-        "mkldnn": torch._C._has_mkldnn,
+        "mkl": backends.mkl.is_available(),
+        "mkldnn": backends.mkldnn.is_available(),
         "build": torch.__config__.show().strip(),
         # Torch refuses to read the older allow_tf32 and matmul precision once a suite has set one of these.
         "float32_cuda_matmul": backends.cuda.matmul.fp32_precision,
