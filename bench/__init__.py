@@ -27,7 +27,7 @@ def load(path: str | Path | Sequence[str | Path]) -> pd.DataFrame:
 
     Raises bench.store.StoreError where there is no run or it cannot be read.
     """
-    from bench import store
     from bench.analyze.estimate import estimates
+    from bench.store import load as load_frames
 
-    return store.load(path, estimates)
+    return load_frames(path, estimates)

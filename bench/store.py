@@ -207,7 +207,8 @@ class _Blocks:
             chunk[name] = np.array([block.get(name) for block in blocks], dtype=float)
         for name, default in COUNTS.items():
             chunk[name] = np.array([block.get(name, default) for block in blocks], dtype=np.int64)
-        chunk["notes"] = [",".join(block.get("notes") or ()) for block in blocks]
+        notes = [",".join(block.get("notes") or ()) for block in blocks]
+        chunk["notes"] = np.array(notes, dtype=object)
         self.chunks.append(chunk)
         self.pending, self.visits = [], []
 
@@ -217,6 +218,7 @@ class _Blocks:
         for name, codes in self.codes.items():
             joined[name] = pd.Categorical.from_codes(joined[name], categories=list(codes))
         joined["kind"] = pd.Categorical.from_codes(joined["kind"], categories=list(KINDS))
+        joined["notes"] = pd.array(joined["notes"], dtype="str")
         order = ("case", "side", "launch", "pass", "kind", "start_s", "calls", *READINGS[1:])
         counts = ("threads", "children", "processors", "notes")
         return pd.DataFrame({name: joined[name] for name in (*order, *counts)})

@@ -126,7 +126,7 @@ def trust(part: RunReport) -> list[tuple[str, str]]:
 
 def spent(part: RunReport) -> list[tuple[str, str, float]]:
     """How the run's time was spent: what on, how long, and which share."""
-    seconds = dict((part.run.end or {}).get("spent_s") or {})
+    seconds: dict[str, float] = dict((part.run.end or {}).get("spent_s") or {})
     total = sum(seconds.values())
     return [
         (SPENT.get(name, name), quantity(each, "s"), each / total)

@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -22,7 +23,7 @@ MARKERS = "osD^vP"
 INK = "#010203"
 """Stands for the text's own colour: in SVG it becomes `currentColor`, so that a page sets it."""
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9,
@@ -74,7 +75,7 @@ def _inked(svg: bytes) -> bytes:
     return re.sub(r'(<svg[^>]*?) height="[^"]*"|\bwidth="[\d.]+pt"', r"\1", text, count=2).encode()
 
 
-def log_axis(axes: Axes, which: str, unit: str) -> None:
+def log_axis(axes: Axes, which: Literal["x", "y"], unit: str) -> None:
     """A logarithmic axis with a label at powers of ten, in engineering units."""
     getattr(axes, f"set_{which}scale")("log")
     axis = getattr(axes, f"{which}axis")

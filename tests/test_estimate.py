@@ -1,0 +1,207 @@
+"""Estimates against closed forms and seeded simulations; the clean-block rule against its statement."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench import store
+from bench.analyze.clean import marked
+from bench.analyze.estimate import estimates
+from bench.analyze.interval import half_width
+from bench.records import DELAY_LIMIT, FOREIGN_LIMIT, Block
+from tests import recorded_runs as recorded
+from tests.recorded_runs import Made
+
+
+def estimated(tmp_path, *cases, **options):
+    frame = estimates(store.read_run(recorded.write(tmp_path / "run", cases, **options)))
+    return frame.set_index("operation")
+
+
+def made(operation="work", seconds=1e-4, **others):
+    return Made("suite", operation, {}, seconds, **others)
+
+
+def frame_of(*blocks, case="case"):
+    rows = [{"case": case, "side": "", "launch": 0, "pass": 0, **asdict(block)} for block in blocks]
+    frame = pd.DataFrame(rows)
+    readings = ["host_s", "device_s", "delay_s", "foreign_s", "throttled_s"]
+    return frame.assign(notes=frame["notes"].map(",".join), **frame[readings].astype(float))
+
+
+def test_t_interval_is_the_textbooks():
+    """Five values of standard deviation 1: 2.776445 / sqrt(5)."""
+    assert half_width(1.0, 5) == pytest.approx(1.241664, rel=1e-6)
+    assert np.isnan(half_width(1.0, 1))
+
+
+def test_interval_covers_the_truth(tmp_path):
+    """400 cases of one true time, 1 % between launches: 95 % of the intervals hold it (± 3 errors)."""
+    cases = [Made("suite", "work", {"i": i}, 1e-4, disturbed=0) for i in range(400)]
+    frame = estimated(tmp_path, *cases, passes=1, per_visit=3)
+    held = ((frame["low_s"] <= 1e-4) & (frame["high_s"] >= 1e-4)).mean()
+    assert 0.917 <= held <= 0.983
+
+
+def test_median_of_launch_medians(tmp_path):
+    frame = estimated(tmp_path, made(disturbed=0))
+    run = store.read_run(tmp_path / "run")
+    wall = run.blocks[run.blocks["kind"] == "wall"]
+    medians = (wall["wall_s"] / wall["calls"]).groupby(wall["launch"]).median()
+    assert frame["median_s"].iat[0] == medians.median()
+    logs = np.log(medians)
+    half = 2.776445105 * logs.std() / 5**0.5
+    assert frame["high_s"].iat[0] == pytest.approx(np.exp(logs.mean() + half))
+
+
+def test_disturbed_blocks_do_not_move_the_estimate(tmp_path):
+    quiet = estimated(tmp_path / "quiet", made(disturbed=0))
+    busy = estimated(tmp_path / "busy", made(disturbed=0.5))
+    assert busy["disturbed_share"].iat[0] == pytest.approx(0.5, abs=0.2)
+    assert busy["median_s"].iat[0] == pytest.approx(quiet["median_s"].iat[0], rel=0.02)
+    assert busy["status"].iat[0] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("disturbed", "block"),
+    [
+        (False, Block("wall", 0, 1, 1.0, delay_s=DELAY_LIMIT * 0.99)),
+        (True, Block("wall", 0, 1, 1.0, delay_s=DELAY_LIMIT * 1.01)),
+        (True, Block("wall", 0, 1, 1.0, delay_s=0, throttled_s=DELAY_LIMIT * 1.01)),
+        (False, Block("wall", 0, 1, 1.0)),
+        (False, Block("wall", 0, 1, 1.0, delay_s=0.5, children=1, processors=2, foreign_s=0)),
+        (False, Block("wall", 0, 1, 1.0, delay_s=0.5, threads=3, processors=2, foreign_s=0)),
+        (False, Block("wall", 0, 1, 1.0, children=1, processors=2, foreign_s=2 * FOREIGN_LIMIT * 0.99)),
+        (True, Block("wall", 0, 1, 1.0, children=1, processors=2, foreign_s=2 * FOREIGN_LIMIT * 1.01)),
+        (False, Block("device", 0, 1, 1.0, device_s=0.9, delay_s=0.5)),
+        (True, Block("device", 0, 1, 1.0, delay_s=0.5)),
+        (True, Block("device", 0, 1, 1.0, device_s=0.9, notes=("allocated",))),
+        (False, Block("wall", 0, 1, 1.0, notes=("queue_ran_dry",))),
+    ],
+)
+def test_clean_block_rule(disturbed, block):
+    frame = marked(frame_of(block))
+    assert frame["disturbed"].tolist() == [disturbed]
+    assert frame["counted"].tolist() == [not disturbed]
+
+
+def test_a_case_that_once_had_children_is_judged_by_foreign_time_throughout():
+    with_child = Block("wall", 0, 1, 1.0, children=1, processors=2, foreign_s=0)
+    without = Block("wall", 0, 1, 1.0, delay_s=0.5, processors=2, foreign_s=0)
+    assert marked(frame_of(with_child, without))["disturbed"].tolist() == [False, False]
+    assert marked(frame_of(without))["disturbed"].tolist() == [True]
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1, 1e3])
+def test_the_rule_never_looks_at_durations(factor):
+    blocks = [Block("wall", 0, 1, factor, delay_s=share * factor) for share in (0, 0.005, 0.02, 0.5)]
+    assert marked(frame_of(*blocks))["disturbed"].tolist() == [False, False, True, True]
+
+
+@pytest.mark.parametrize("kind", ["first", "warmup"])
+def test_first_and_warmup_are_never_counted(kind):
+    assert not marked(frame_of(Block(kind, 0, 1, 1.0)))["counted"].any()
+
+
+def test_statuses(tmp_path):
+    frame = estimated(
+        tmp_path,
+        made("fine"),
+        made("noisy", disturbed=1.0),
+        made("raises", outcome="failed", message="ValueError: no"),
+        made("hangs", outcome="timeout", message="60 s"),
+        made("dies", outcome="died", message="signal 9"),
+        made("absent", skip="no accelerator"),
+        made("slow", seconds=2.0, disturbed=0, first_factor=1),
+    )
+    expected = {
+        "fine": "ok", "noisy": "noisy", "raises": "failed", "hangs": "timeout", "dies": "failed",
+        "absent": "skipped", "slow": "ok",
+    }  # fmt: skip
+    assert frame["status"].to_dict() == expected
+    assert frame["reason"]["raises"] == "ValueError: no"
+    assert frame["reason"]["absent"] == "no accelerator"
+    assert frame.loc["raises":"absent", "median_s"].isna().all()
+    assert frame["blocks"]["slow"] == 5
+    assert "every block was disturbed" in frame["warnings"]["noisy"]
+    assert np.isnan(frame["low_s"]["noisy"])
+
+
+def test_one_launch_takes_its_interval_from_passes(tmp_path):
+    frame = estimated(tmp_path, made(disturbed=0), launches=1)
+    assert "one launch" in frame["warnings"].iat[0]
+    assert frame["low_s"].iat[0] < frame["median_s"].iat[0] < frame["high_s"].iat[0]
+    assert frame["status"].iat[0] == "ok"
+
+
+def test_launches_that_disagree_are_told(tmp_path):
+    """Two groups 20 % apart warn; launches that merely vary by as much as they are apart do not."""
+    folder = recorded.write(tmp_path / "run", [made(disturbed=0)], launch_noise=0.002)
+    run = store.read_run(folder)
+    apart = run.blocks["launch"].isin([1, 3])
+    split = run.blocks.assign(wall_s=run.blocks["wall_s"] * np.where(apart, 1.2, 1.0))
+    warnings = estimates(type(run)(**{**vars(run), "blocks": split}))["warnings"].iat[0]
+    assert "launches disagree: two groups 2" in warnings
+    assert "disagree" not in estimates(run)["warnings"].iat[0]
+    spread = run.blocks.assign(wall_s=run.blocks["wall_s"] * 1.05 ** run.blocks["launch"])
+    assert "disagree" not in estimates(type(run)(**{**vars(run), "blocks": spread}))["warnings"].iat[0]
+
+
+def test_drift_is_told(tmp_path):
+    run = store.read_run(recorded.write(tmp_path / "run", [made(disturbed=0)], passes=6))
+    assert "drifts" not in estimates(run)["warnings"].iat[0]
+    rise = run.blocks.groupby("launch").cumcount() / 24
+    drifting = run.blocks.assign(wall_s=run.blocks["wall_s"] * (1 + 0.2 * rise))
+    assert "drifts by +" in estimates(type(run)(**{**vars(run), "blocks": drifting}))["warnings"].iat[0]
+
+
+def test_a_failed_self_check_marks_the_device(tmp_path):
+    run = store.read_run(recorded.write(tmp_path / "run", [made(device="cuda"), made("other")]))
+    check = {"device": "cuda", "name": "events_match_wall", "passed": False}
+    frame = estimates(type(run)(**{**vars(run), "checks": (check,)})).set_index("operation")
+    assert "untrusted: events_match_wall" in frame["warnings"]["work"]
+    assert frame["warnings"]["other"] == ""
+
+
+def test_columns_of_the_contract(tmp_path):
+    frame = estimated(tmp_path, *recorded.course()).reset_index()
+    expected = (
+        "median_s low_s high_s latency_s device_s host_s cold_s first_s blocks clean_blocks launches "
+        "disturbed_share flops bytes items flops_per_s bytes_per_s items_per_s ceiling_share bound "
+        "peak_memory_bytes status warnings run machine"
+    )
+    names = list(frame.columns)
+    start = names.index("median_s")
+    assert names[start : start + 25] == expected.split()
+    assert frame["n"].dtype == "Int64"
+    assert set(frame["status"]) <= {"ok", "noisy", "skipped", "failed", "timeout"}
+
+
+def test_parameters_of_mixed_types_become_text_and_clashes_are_renamed(tmp_path):
+    cases = [Made("s", "w", {"bytes": 1, "mixed": 1}, 1e-4), Made("s", "w", {"bytes": 2, "mixed": "a"}, 1e-4)]
+    frame = estimated(tmp_path, *cases)
+    assert frame["param_bytes"].tolist() == [1, 2]
+    assert frame["mixed"].tolist() == ["1", "a"]
+
+
+def test_rates_shares_and_bounds(tmp_path):
+    flops = {"flops": 7e10 * 1e-3 / 2, "bytes": 100}
+    moved = {"flops": 10, "bytes": 2.5e10 * 1e-3}
+    link = {"bytes": 2.5e7, "direction": "to_device"}
+    frame = estimated(
+        tmp_path,
+        made("computes", 1e-3, extra=flops, disturbed=0),
+        made("moves", 1e-3, extra=moved, disturbed=0),
+        made("launches", 1e-6, disturbed=0),
+        made("crosses", 2e-3, device="cuda", extra=link, disturbed=0),
+        made("idles", 1e-3, device="cuda", extra={"bytes": 100}, disturbed=0),
+        launch_noise=0,
+    )
+    bounds = {"computes": "compute", "moves": "memory", "launches": "launch", "crosses": "transfer"}
+    assert frame["bound"].to_dict() == {**bounds, "idles": "launch"}
+    assert frame["ceiling_share"]["computes"] == pytest.approx(0.5, rel=0.01)
+    assert frame["ceiling_share"]["moves"] == pytest.approx(1, rel=0.01)
+    assert frame["ceiling_share"]["crosses"] == pytest.approx((8e-6 + 1e-3) / 2e-3, rel=0.01)
+    assert frame["flops_per_s"]["computes"] == pytest.approx(3.5e10, rel=0.01)
