@@ -97,7 +97,8 @@ class Block:
     def disturbed(self, case_disturbs_itself: bool) -> bool:
         """True where others took so much from the block that it must not count.
 
-        How long the block took is never looked at, so that the rule favours no result. The rule for a whole frame of blocks, which the analysis uses, is `bench.analyze.clean.marked`.
+        How long the block took is never looked at, so that the rule favours no result. The rule for a
+        whole frame of blocks, which the analysis uses, is `bench.analyze.clean.marked`.
         """
         if UNSTEADY_NOTES.intersection(self.notes):
             return True

@@ -191,7 +191,11 @@ def _launch_s(device: Device) -> float:
 
 def _synchronize_s(device: Device) -> float:
     """The host's time for synchronizing with a device that has nothing to do."""
-    run: Run = lambda k: [device.synchronize() for _ in range(k)]  # noqa: E731 - named for what it is passed as
+
+    def run(k: int) -> None:
+        for _ in range(k):
+            device.synchronize()
+
     return min(device.time("wall", run, 100).wall_s for _ in range(BLOCKS)) / 100
 
 

@@ -29,6 +29,9 @@ Event = dict[str, Any]
 COLLECT_TIMEOUT_S = 300.0
 """Patience with the imports of a suite: torch alone takes 7 s on a busy machine, network drives far more."""
 
+TYPICAL_VISIT_S = 0.2
+"""What a visit takes before anything is known of the case."""
+
 SIDE_TASK_S = 120.0
 """Patience with initialization, self-check and ceilings."""
 
@@ -98,6 +101,7 @@ class Coordinator:
         self.rng = random.Random(plan.seed)
         self._started_s = time.monotonic() - self.state.elapsed_s
         self._first: tuple[Worker, Event] | None = None
+        self._start_s = 0.0  # what starting the latest worker took
 
     @property
     def elapsed_s(self) -> float:
@@ -133,9 +137,8 @@ class Coordinator:
         for number in range(self.plan.launches):
             self.progress.move(round=number + 1, rounds=self.plan.launches, done=0)
             for kind in self._kinds():
-                self._launches(kind, number)
-            if number + 1 < self.plan.launches and self._time_is_up(number):
-                break
+                if self.elapsed_s + self._start_s < self.plan.preset.deadline_s or not number:
+                    self._launches(kind, number)
         self.state.spent.other = self.elapsed_s - sum(asdict(self.state.spent).values())
 
     def _kinds(self) -> list[str]:
@@ -143,10 +146,6 @@ class Coordinator:
         return list(
             dict.fromkeys(known.case.worker for known in self.state.known.values() if not known.closed)
         )
-
-    def _time_is_up(self, number: int) -> bool:
-        """True where another round like those before would pass the deadline."""
-        return self.elapsed_s * (number + 2) / (number + 1) > self.plan.preset.deadline_s * 1.02
 
     def _launches(self, kind: str, number: int) -> None:
         """One round of one kind of worker: a launch, and another behind each worker that dies."""
@@ -187,6 +186,7 @@ class Coordinator:
 
     def _enter(self, collected: Event, kind: str, number: int) -> None:
         self.state.spent.imports += collected["collect_s"]
+        self._start_s = collected["collect_s"]
         self._take_in(collected)
         self.record(
             {
@@ -246,7 +246,7 @@ class Coordinator:
         pass_number = 0
         while order:
             for known in order:
-                if pass_number and self.elapsed_s + known.cost_s > until_s:
+                if (pass_number or number) and self.elapsed_s + known.cost_s > until_s:
                     continue
                 visited.add(known.case.id)
                 self._visit(worker, known, launch, pass_number)
@@ -259,17 +259,16 @@ class Coordinator:
         if math.isinf(left_s):
             return math.inf
         kinds = self._kinds()
-        weights = {
-            name: sum(
-                1 + 3 * k.long for k in self.state.known.values() if k.case.worker == name and not k.closed
-            )
-            for name in kinds
-        }
-        this_round = kinds[kinds.index(kind) :] if kind in kinds else []
-        to_come = sum(weights[name] for name in this_round) + (self.plan.launches - number - 1) * sum(
-            weights.values()
-        )
-        return begun_s + left_s * weights.get(kind, 0) / max(to_come, 1)
+        costs_s = {name: self._start_s + sum(self._costs_s(name)) for name in kinds}
+        this_round_s = sum(costs_s[name] for name in kinds[kinds.index(kind) :]) if kind in kinds else 0.0
+        to_come_s = this_round_s + (self.plan.launches - number - 1) * sum(costs_s.values())
+        return begun_s + left_s * costs_s.get(kind, 0.0) / max(to_come_s, 1e-9)
+
+    def _costs_s(self, kind: str) -> Iterable[float]:
+        """What one visit of each case of a kind takes; a guess for one that was never visited."""
+        for known in self.state.known.values():
+            if known.case.worker == kind and not known.closed:
+                yield known.cost_s or TYPICAL_VISIT_S
 
     def _visit(self, worker: Worker, known: Known, launch: int, pass_number: int) -> None:
         """One visit, recorded whatever comes of it. Raises WorkerError where the worker is lost."""
@@ -303,7 +302,7 @@ class Coordinator:
         self.record({"event": "skip", "case": known.case.id, "reason": reason})
 
     def _judge(self, known: Known, lane: Lane) -> None:
-        """A case that is skipped or fails at once is closed; one that fails later is visited once a launch."""
+        """A case that is skipped or fails at once is closed; one that fails later gets one visit a launch."""
         assert lane.ended is not None
         if lane.ended["outcome"] == "passed":
             return

@@ -6,6 +6,7 @@ workers. A power cap is only a label: it is how the card works. Thermal throttli
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
@@ -18,7 +19,7 @@ PERIOD_S = 0.1
 DISTURBING = frozenset({"sw_thermal_slowdown", "hw_thermal_slowdown", "hw_slowdown", "hw_power_brake"})
 """Throttle reasons that make a block unlike its neighbours; the others are labels."""
 
-# nvml.h: nvmlClocksEventReason*, the same bits as nvmlClocksThrottleReason* of older drivers.
+# nvml.h: nvmlClocksThrottleReason*, which newer drivers also call nvmlClocksEventReason*.
 THROTTLE_REASONS = {
     0x02: "applications_clocks",
     0x04: "power_cap",
@@ -44,7 +45,7 @@ class GpuMonitor:
         self.note: str | None = None
         self._devices = devices
         self._period_s = period_s
-        self._samples: list[Sample] = []
+        self._samples: deque[Sample] = deque()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._sample_until_stopped, name="gpu-monitor", daemon=True)
         self._nvml: Any = None
@@ -78,8 +79,7 @@ class GpuMonitor:
 
     def samples(self) -> list[Sample]:
         """The samples taken since the last call, in the journal's form."""
-        taken, self._samples = self._samples, []
-        return taken
+        return [self._samples.popleft() for _ in range(len(self._samples))]
 
     def _sample_until_stopped(self) -> None:
         while not self._stopped.wait(self._period_s):
@@ -89,13 +89,7 @@ class GpuMonitor:
     def _sample(self, uuid: str, handle: Any) -> Sample:
         """One reading; what this GPU does not tell is None."""
         nvml = self._nvml
-        reasons = _reading(
-            nvml,
-            getattr(
-                nvml, "nvmlDeviceGetCurrentClocksEventReasons", nvml.nvmlDeviceGetCurrentClocksThrottleReasons
-            ),
-            handle,
-        )
+        reasons = _reading(nvml, nvml.nvmlDeviceGetCurrentClocksThrottleReasons, handle)
         return {
             "device": self._devices[uuid],
             "uuid": uuid,

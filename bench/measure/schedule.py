@@ -29,6 +29,9 @@ MOST_VISITS = 12
 STEEPEST = 3.0
 """The steepest rise of time with size that is foretold: a matrix product's."""
 
+WARMUP_BLOCKS = 6
+"""Blocks before a series can be called stationary: two samples of three."""
+
 LEAST_BLOCKS = 5
 """Counted blocks in a launch before its width is believed."""
 
@@ -204,10 +207,10 @@ def _same_curve(one: Case, other: Case) -> bool:
 def settled(per_call_s: Sequence[float]) -> bool:
     """True once a warm-up series is stationary: it no longer gets faster.
 
-    That is, its last three blocks are no more than 2 % faster than the three before. Two samples are compared as in pyperf's `calibrate_warmups`; medians, since one burst of noise must not
-    prolong the warm-up.
+    That is, its last three blocks are no more than 2 % faster than the three before. Two samples are
+    compared as in pyperf's `calibrate_warmups`; medians, since one burst must not prolong it.
     """
-    if len(per_call_s) < 6:
+    if len(per_call_s) < WARMUP_BLOCKS:
         return False
     recent, before = median(per_call_s[-3:]), median(per_call_s[-6:-3])
     return recent >= before * 0.98

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.measure.channel import Message
-from bench.measure.schedule import Known, blocks_per_visit, calls_per_block, settled
+from bench.measure.schedule import WARMUP_BLOCKS, Known, blocks_per_visit, calls_per_block, settled
 from bench.measure.workers import Worker
 from bench.records import Block, Kind
 
@@ -193,6 +193,8 @@ def _calibrate(lane: Lane, known: Known) -> None:
 
 def _warm_up(lane: Lane, known: Known) -> None:
     """Goes on until the series is stationary, or its time is spent."""
+    if WARMUP_BLOCKS * known.call_s > WARMUP_S:
+        return  # the first call has warmed up what so few more could
     spent_s = 0.0
     while lane.left is None and spent_s < WARMUP_S and not settled(lane.per_call_s(("warmup",))):
         block = lane.block("warmup", known.calls)
