@@ -59,7 +59,7 @@ def turbo(machine: Machine) -> Finding | None:
     return Finding(
         "turbo",
         "the clock may rise above its nominal rate",
-        "It depends on temperature and on how many cores work: runs on different days differ by some per cent",
+        "It depends on temperature and on how many cores work: days differ by some per cent",
         "leave it on for a report; turn it off (intel_pstate/no_turbo, cpufreq/boost) to compare runs",
         serious=False,
     )

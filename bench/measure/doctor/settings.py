@@ -9,12 +9,12 @@ from bench.measure.doctor.machine import Finding, Machine
 def too_many_threads(machine: Machine) -> Finding | None:
     """More threads than processors: each waits for the others at every barrier."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    set_here = {name: machine.environ[name] for name in names if machine.environ.get(name, "").isdigit()}
-    default = machine.torch.get("threads", machine.processor["usable"])
-    threads = max(map(int, set_here.values()), default=default)
+    here = {name: machine.environ[name] for name in names if machine.environ.get(name, "").isdigit()}
+    default = int(machine.torch.get("threads") or machine.processor["usable"])
+    threads = max(map(int, here.values()), default=default)
     if threads <= machine.processors:
         return None
-    settings = ", ".join(f"{name}={value}" for name, value in set_here.items()) or "the default"
+    settings = ", ".join(f"{name}={value}" for name, value in here.items()) or "the default"
     return Finding(
         "threads",
         f"{threads} threads ({settings}) for {machine.processors:g} processors",
@@ -47,9 +47,8 @@ def precision_forced(machine: Machine) -> Finding | None:
 def kernels_forced(machine: Machine) -> Finding | None:
     """Kernels other than those that the libraries choose for this processor."""
     names = [
-        "OPENBLAS_CORETYPE", "MKL_DEBUG_CPU_TYPE", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR", "MKL_THREADING_LAYER",
-        "BLIS_ARCH_TYPE",
-        "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA",
+        "OPENBLAS_CORETYPE", "BLIS_ARCH_TYPE", "MKL_DEBUG_CPU_TYPE", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR",
+        "MKL_THREADING_LAYER", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA",
     ]  # fmt: skip
     forced = [name for name in names if name in machine.environ]
     if any(library in machine.environ.get("LD_PRELOAD", "") for library in ("blas", "mkl", "omp", "blis")):
