@@ -1,0 +1,489 @@
+"""The tensors of the simulated accelerator: queued at once, computed on the processor when they are read."""
+
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from simulated_timeline import allocator, compute_s, copy_s, memory_s, timeline
+
+NAME = "sim"
+
+HOST = torch.device("cpu")
+
+aten = torch.ops.aten
+
+
+# Values: a device memory has a version for each write; a version is computed when it is read.
+
+Geometry = tuple[tuple[int, ...], tuple[int, ...], int, torch.dtype]
+"""Size, stride, offset and type of a tensor on its memory."""
+
+
+class Version:
+    """What a memory holds between two writes: bytes, or the operation that will make them."""
+
+    __slots__ = ("__weakref__", "operation", "storage")
+
+    def __init__(self, storage: torch.UntypedStorage | None = None) -> None:
+        self.operation: Operation | None = None
+        self.storage = storage
+
+
+class Memory:
+    """One allocation on the device."""
+
+    __slots__ = ("size", "version")
+
+    def __init__(self, size: int, version: Version) -> None:
+        timeline.first_use()
+        self.size = 0
+        allocator.take(size)
+        self.size, self.version = size, version
+
+    def __del__(self) -> None:
+        allocator.give(self.size)
+
+
+class Operand:
+    """A tensor as an operation found it; `result` is the version that it makes by writing to it."""
+
+    __slots__ = ("geometry", "result", "size", "version")
+
+    def __init__(self, tensor: "SimulatedTensor", result: Version | None, overwritten: bool) -> None:
+        self.geometry, self.size = tensor.geometry, tensor.memory.size
+        whole = tensor.numel() * tensor.itemsize == self.size
+        self.version = None if overwritten and whole else tensor.memory.version
+        self.result = None if result is None else weakref.ref(result)
+
+    def on_host(self) -> torch.Tensor:
+        """The operand on the processor; a written one on a copy, which is the new version."""
+        storage = None if self.version is None else self.version.storage
+        if storage is None:
+            storage = torch.UntypedStorage(self.size)
+        elif self.result is not None:
+            storage = storage.clone()
+        if self.result is not None and (result := self.result()) is not None:
+            result.storage, result.operation = storage, None
+        return _on_storage(storage, self.geometry)
+
+
+class Operation:
+    """A call to be made on the processor when one of its results is read."""
+
+    def __init__(self, function: Any, args: Any, kwargs: Any) -> None:
+        self.function, self.args, self.kwargs = function, args, kwargs
+        self.seed = next_seed() if torch.Tag.nondeterministic_seeded in function.tags else None
+        self.fresh: list[tuple[weakref.ref[Version], Geometry] | None] = []
+
+    def inputs(self) -> Iterator[Version]:
+        for operand in _leaves((self.args, self.kwargs), Operand):
+            if operand.version is not None:
+                yield operand.version
+
+    def compute(self) -> None:
+        made: dict[int, torch.Tensor] = {}
+
+        def on_host(leaf: Any) -> Any:
+            if not isinstance(leaf, Operand):
+                return _device_replaced(leaf, "cpu")
+            if id(leaf) not in made:
+                made[id(leaf)] = leaf.on_host()
+            return made[id(leaf)]
+
+        args, kwargs = _mapped((self.args, self.kwargs), on_host)
+        results = _with_seed(self.seed, lambda: self.function(*args, **kwargs))
+        for target, result in zip(self.fresh, _leaves([results], torch.Tensor), strict=True):
+            if target is not None and (version := target[0]()) is not None:
+                version.storage, version.operation = _storage_like(result, target[1]), None
+
+
+def compute(version: Version) -> torch.UntypedStorage | None:
+    """The bytes of a version; computes all that it rests on, without recursion."""
+    waiting = [version]
+    with torch.inference_mode(False), torch.no_grad():
+        while waiting:
+            operation = waiting[-1].operation
+            if operation is None:
+                waiting.pop()
+            elif missing := [source for source in operation.inputs() if source.operation is not None]:
+                waiting.extend(missing)
+            else:
+                operation.compute()
+    return version.storage
+
+
+def _geometry(tensor: torch.Tensor) -> Geometry:
+    return tuple(tensor.shape), tensor.stride(), tensor.storage_offset(), tensor.dtype
+
+
+def _on_storage(storage: torch.UntypedStorage, geometry: Geometry) -> torch.Tensor:
+    size, stride, offset, dtype = geometry
+    return torch.empty(0, dtype=dtype, device=storage.device).set_(storage, offset, size, stride)
+
+
+def _storage_like(result: torch.Tensor, geometry: Geometry) -> torch.UntypedStorage:
+    """The result's bytes, laid out as the geometry says."""
+    size, stride, _, dtype = geometry
+    if result.stride() == stride and result.untyped_storage().nbytes() == _bytes(geometry):
+        return result.untyped_storage()
+    laid_out = torch.empty_strided(size, stride, dtype=dtype)
+    if result.shape == size:  # statistics that batch norm saves are empty when it evaluates
+        laid_out.copy_(result)
+    return laid_out.untyped_storage()
+
+
+def _with_seed(seed: int | None, call: Callable[[], Any]) -> Any:
+    if seed is None:
+        return call()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return call()
+
+
+# Dispatch: shapes and device time from a plan, values for later.
+
+
+class SimulatedTensor(torch.Tensor):
+    """A tensor on the simulated device: a memory and the geometry on it."""
+
+    memory: Memory
+    geometry: Geometry
+
+    __torch_function__ = torch._C._disabled_torch_function_impl
+
+    @staticmethod
+    def __new__(cls, memory: Memory, geometry: Geometry) -> "SimulatedTensor":
+        size, stride, offset, dtype = geometry
+        tensor = torch.Tensor._make_wrapper_subclass(
+            cls, size, strides=stride, storage_offset=offset, dtype=dtype, device=f"{NAME}:0"
+        )
+        tensor.memory, tensor.geometry = memory, geometry
+        return tensor
+
+    @property  # type: ignore[override]  # a Python property stands for one that is written in C
+    def data(self) -> torch.Tensor:
+        return torch.Tensor.data.__get__(self)
+
+    @data.setter
+    def data(self, other: "SimulatedTensor") -> None:
+        torch.Tensor.data.__set__(self, other)
+        self.memory, self.geometry = other.memory, other.geometry
+
+    def __repr__(self, *, tensor_contents: object = None) -> str:
+        del tensor_contents
+        return f"{self.cpu()!r} on {NAME}"
+
+    def __format__(self, specification: str) -> str:
+        return format(self.item() if self.dim() == 0 else repr(self), specification)
+
+    def tolist(self) -> Any:
+        return self.cpu().tolist()
+
+    @classmethod
+    def __torch_dispatch__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        del types
+        kwargs = kwargs or {}
+        if function is aten.copy_.default and not all(isinstance(tensor, cls) for tensor in args[:2]):
+            return _copy_between(*args, **kwargs)
+        if function is aten._to_copy.default and kwargs.get("device") == HOST:
+            return _copy_to_host(args[0], **kwargs)
+        if function in READS:
+            return _read(function, args, kwargs)
+        return _queue(function, args, kwargs)
+
+
+READS = {
+    aten._local_scalar_dense.default,
+    aten.equal.default,
+    aten.is_nonzero.default,
+    aten.nonzero.default,
+    aten.masked_select.default,
+    aten._unique2.default,
+}
+"""Operations whose result the host must know: it waits for the queue, as with CUDA."""
+
+QUEUES_NOTHING = {"empty_like", "new_empty", "new_empty_strided"}
+
+OVERWRITES = {"copy_", "fill_", "zero_", "normal_", "uniform_", "random_", "bernoulli_", "exponential_"}
+"""In-place operations that do not read what they write to; `out=` overloads are the others."""
+
+MIXES_DEVICES = {"index", "index_put_", "_index_put_impl_", "_unsafe_index", "copy_"}
+"""Operations that take tensors of the processor beside the device's."""
+
+HIDDEN_WRITES = {"native_batch_norm": (3, 4)}
+"""Arguments that are written to although the schema does not say so: the running statistics."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """One result of an operation: operand `source` itself or a view of it, or else fresh memory."""
+
+    source: int | None
+    geometry: Geometry | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an operation on operands of given geometries returns, resizes and writes, and takes."""
+
+    outputs: Any
+    resized: tuple[tuple[int, Geometry], ...]
+    written: tuple[int, ...]
+    overwrites: bool
+    device_s: float | None
+
+
+_plans: dict[Any, Plan] = {}
+
+
+def _queue(function: Any, args: Any, kwargs: Any) -> Any:
+    """Queues an operation; returns tensors whose values are yet to come."""
+    operands = list(_leaves((args, kwargs), SimulatedTensor))
+    key = (function, _signature(args), _signature(kwargs), timeline.parameters)
+    plan = _plans.get(key)
+    if plan is None:
+        plan = _plans[key] = _plan(function, args, kwargs, operands)
+    for i, geometry in plan.resized:
+        operands[i].data = _allocate(geometry)
+    if plan.device_s is not None:
+        timeline.queue(plan.device_s)
+    fresh: list[SimulatedTensor | None] = []
+
+    def make(output: Any) -> Any:
+        if not isinstance(output, Output):
+            return output
+        if output.source is None:
+            tensor = _allocate(output.geometry)
+            fresh.append(tensor)
+            return tensor
+        fresh.append(None)
+        source = operands[output.source]
+        return source if output.geometry is None else SimulatedTensor(source.memory, output.geometry)
+
+    results = _mapped(plan.outputs, make)
+    if plan.device_s is not None:
+        _remember(function, args, kwargs, [operands[i] for i in plan.written], plan.overwrites, fresh)
+    return results
+
+
+def _signature(tree: Any) -> Any:
+    """All that a plan depends on in the arguments, to be looked up by."""
+    if isinstance(tree, SimulatedTensor):
+        return tree.geometry
+    if isinstance(tree, list | tuple):
+        return tuple([_signature(branch) for branch in tree])
+    if isinstance(tree, dict):
+        return tuple([(name, _signature(branch)) for name, branch in tree.items()])
+    if isinstance(tree, torch.Tensor):
+        return tree.shape, tree.dtype
+    return None if isinstance(tree, torch.Generator) else (type(tree), tree)
+
+
+def _plan(function: Any, args: Any, kwargs: Any, operands: list[SimulatedTensor]) -> Plan:
+    """Asks the kernel for torch's device `meta`, which knows shapes and aliases but no values."""
+    name = function._schema.name.removeprefix("aten::")
+    storages: dict[int, torch.UntypedStorage] = {}
+    metas: list[torch.Tensor] = []
+
+    def as_meta(leaf: Any) -> Any:
+        if isinstance(leaf, SimulatedTensor):
+            storage = storages.setdefault(
+                id(leaf.memory), torch.UntypedStorage(leaf.memory.size, device="meta")
+            )
+            metas.append(_on_storage(storage, leaf.geometry))
+            return metas[-1]
+        if isinstance(leaf, torch.Tensor):
+            if leaf.dim() > 0 and name not in MIXES_DEVICES:
+                raise RuntimeError(
+                    f"Expected all tensors to be on the same device: {name} got cpu and {NAME}"
+                )
+            return leaf.to("meta")
+        return None if isinstance(leaf, torch.Generator) else _device_replaced(leaf, "meta")
+
+    meta_args, meta_kwargs = _mapped((args, kwargs), as_meta)
+    results = function(*meta_args, **meta_kwargs)
+    asked = [operand.geometry for operand in operands]
+    resized = tuple((i, _geometry(meta)) for i, meta in enumerate(metas) if _geometry(meta) != asked[i])
+
+    def output(meta: Any) -> Any:
+        if not isinstance(meta, torch.Tensor):
+            return meta
+        for i, operand in enumerate(metas):
+            if operand is meta:
+                return Output(i, None)
+            if operand.untyped_storage()._cdata == meta.untyped_storage()._cdata:
+                return Output(i, _geometry(meta))
+        return Output(None, _geometry(meta))
+
+    outputs = _mapped(results, output)
+    targets = {id(tensor) for tensor in _written(function, name, args, kwargs)}
+    written = tuple(i for i, operand in enumerate(operands) if id(operand) in targets)
+    fresh = [one.geometry for one in _leaves([outputs], Output) if one.source is None]
+    overwrites = name in OVERWRITES or "out" in kwargs
+    if name in QUEUES_NOTHING or not (written or fresh):
+        return Plan(outputs, resized, (), False, None)
+    flops = _flops(function, meta_args, meta_kwargs, results)
+    if flops is not None:
+        return Plan(outputs, resized, written, overwrites, compute_s(flops))
+    read = [tensor.geometry for i, tensor in enumerate(operands) if not (overwrites and i in written)]
+    touched = [*read, *(_geometry(metas[i]) for i in written), *fresh]
+    return Plan(outputs, resized, written, overwrites, memory_s(sum(map(_bytes, touched))))
+
+
+def _written(function: Any, name: str, args: Any, kwargs: Any) -> list[SimulatedTensor]:
+    """The tensors that an operation writes to."""
+    if name in HIDDEN_WRITES:
+        return [args[i] for i in HIDDEN_WRITES[name] if args[5] and isinstance(args[i], SimulatedTensor)]
+    values = [
+        args[i] if i < len(args) else kwargs.get(argument.name)
+        for i, argument in enumerate(function._schema.arguments)
+        if argument.alias_info is not None and argument.alias_info.is_write
+    ]
+    return list(_leaves(values, SimulatedTensor))
+
+
+def _flops(function: Any, args: Any, kwargs: Any, results: Any) -> int | None:
+    """The floating-point operations of a product or convolution, as torch counts them; None of others."""
+    from torch.utils.flop_counter import flop_registry  # not while torch is still being imported
+
+    count = flop_registry.get(function._overloadpacket)
+    return None if count is None else int(count(*args, **kwargs, out_val=results))
+
+
+def _remember(
+    function: Any,
+    args: Any,
+    kwargs: Any,
+    written: list[SimulatedTensor],
+    overwrites: bool,
+    fresh: list[SimulatedTensor | None],
+) -> None:
+    """Makes the operation the origin of what it wrote and returned."""
+    versions = {id(tensor): Version() for tensor in written}
+    operands: dict[int, Operand] = {}
+
+    def as_operand(leaf: Any) -> Any:
+        if isinstance(leaf, SimulatedTensor):
+            if id(leaf) not in operands:
+                operands[id(leaf)] = Operand(
+                    leaf, versions.get(id(leaf)), overwrites and id(leaf) in versions
+                )
+            return operands[id(leaf)]
+        if isinstance(leaf, torch.Tensor):
+            return leaf.clone()  # the host may go on to change it
+        return None if isinstance(leaf, torch.Generator) else leaf
+
+    operation = Operation(function, *_mapped((args, kwargs), as_operand))
+    for tensor in written:
+        tensor.memory.version = versions[id(tensor)]
+        tensor.memory.version.operation = operation
+    for one in fresh:
+        if one is None:
+            operation.fresh.append(None)
+        else:
+            one.memory.version.operation = operation
+            operation.fresh.append((weakref.ref(one.memory.version), one.geometry))
+
+
+def _copy_between(target: torch.Tensor, source: torch.Tensor, non_blocking: bool = False) -> torch.Tensor:
+    """Copies between host and device; only towards the device may the host go on before it is done."""
+    done_s = timeline.queue(copy_s(source.numel() * source.itemsize))
+    if isinstance(target, SimulatedTensor):
+        _remember(aten.copy_.default, (target, source), {}, [target], True, [None])
+    else:
+        target.copy_(host_value(source))
+    if not (non_blocking and isinstance(target, SimulatedTensor)):
+        timeline.wait_until(done_s)
+    return target
+
+
+def _copy_to_host(source: SimulatedTensor, **kwargs: Any) -> torch.Tensor:
+    done_s = timeline.queue(copy_s(source.numel() * source.itemsize))
+    kwargs |= {"device": HOST, "non_blocking": False, "pin_memory": False}
+    value: torch.Tensor = aten._to_copy.default(host_value(source), **kwargs)
+    timeline.wait_until(done_s)
+    return value
+
+
+def host_value(tensor: Any) -> torch.Tensor:
+    """The value of a simulated tensor on the processor, on the very memory that it was computed in."""
+    storage = compute(tensor.memory.version)
+    if storage is None:
+        storage = tensor.memory.version.storage = torch.UntypedStorage(tensor.memory.size)
+    return _on_storage(storage, tensor.geometry)
+
+
+def _read(function: Any, args: Any, kwargs: Any) -> Any:
+    """Runs an operation at once, and waits for it and for all that is queued."""
+    done_s = timeline.queue(copy_s(8))
+    host = _mapped(args, lambda leaf: host_value(leaf) if isinstance(leaf, SimulatedTensor) else leaf)
+    results = function(*host, **kwargs)
+    timeline.wait_until(done_s)
+    return _mapped(results, lambda leaf: _to_device(leaf) if isinstance(leaf, torch.Tensor) else leaf)
+
+
+def _to_device(value: torch.Tensor) -> SimulatedTensor:
+    value = value.contiguous()
+    storage = value.untyped_storage()
+    return SimulatedTensor(Memory(storage.nbytes(), Version(storage)), _geometry(value))
+
+
+def _allocate(geometry: Any) -> SimulatedTensor:
+    return SimulatedTensor(Memory(_bytes(geometry), Version()), geometry)
+
+
+def _bytes(geometry: Any) -> int:
+    """What a tensor spans on its memory."""
+    size, stride, _, dtype = geometry
+    if 0 in size:
+        return 0
+    last = sum((length - 1) * step for length, step in zip(size, stride, strict=True))
+    return int((last + 1) * dtype.itemsize)
+
+
+def _mapped(tree: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(tree, list | tuple):
+        return type(tree)([_mapped(branch, change) for branch in tree])
+    if isinstance(tree, dict):
+        return {name: _mapped(branch, change) for name, branch in tree.items()}
+    return change(tree)
+
+
+def _leaves(tree: Any, kind: type) -> Iterator[Any]:
+    if isinstance(tree, list | tuple):
+        for branch in tree:
+            yield from _leaves(branch, kind)
+    elif isinstance(tree, dict):
+        yield from _leaves(list(tree.values()), kind)
+    elif isinstance(tree, kind):
+        yield tree
+
+
+def _device_replaced(leaf: Any, device: str) -> Any:
+    return torch.device(device) if isinstance(leaf, torch.device) and leaf.type == NAME else leaf
+
+
+random_state: dict[str, int] = {"seed": 0, "drawn": 0}
+
+
+def next_seed() -> int:
+    """A seed for each random operation, so that values do not depend on when they are read."""
+    random_state["drawn"] += 1
+    return (random_state["seed"] * 1_000_003 + random_state["drawn"]) % 2**63
+
+
+def empty(size: Any, dtype: Any = None, memory_format: Any = None, **_options: Any) -> SimulatedTensor:
+    options = {} if memory_format is None else {"memory_format": memory_format}
+    meta = torch.empty(size, dtype=dtype, device="meta", **options)
+    return _allocate((tuple(size), meta.stride(), 0, meta.dtype))
+
+
+def empty_strided(size: Any, stride: Any, dtype: Any = None, **_options: Any) -> SimulatedTensor:
+    return _allocate((tuple(size), tuple(stride), 0, dtype or torch.get_default_dtype()))
+
+
+def copy_from(source: torch.Tensor, target: torch.Tensor, non_blocking: bool = False) -> torch.Tensor:
+    """`target.copy_(source)` from inside `torch.tensor`, where dispatch to Python is off."""
+    return _copy_between(target, source, non_blocking)
