@@ -1,10 +1,11 @@
 """Each session is one command you could type; all of them share one environment, made once.
 
-`nox -s bench` makes `.venv` (or uses the `.venv` that nox runs in) and installs the project there;
-`nox --no-install -s bench` uses the Python that runs nox and installs nothing. torch with CUDA takes 5 GB,
-so an environment for each session is out of the question.
+`nox -s bench` makes `.venv`, or brings it up to date when pyproject.toml has changed, and measures there:
+torch with CUDA takes 5 GB, too much for an environment for each session. `nox --no-install -s bench`
+measures the torch that is already there; nothing is installed or replaced.
 
-    BENCH_TORCH_INDEX   package index for another build of torch, such as a CPU-only or an older CUDA one
+    BENCH_TORCH_INDEX   where to take torch and torchvision from, for a CPU-only or an older CUDA build, such
+                        as https://download.pytorch.org/whl/cpu; it counts when .venv is made
 """
 
 # /// script
@@ -12,88 +13,122 @@ so an environment for each session is out of the question.
 # ///
 
 import hashlib
+import importlib.util
+import os
 import shutil
 import sys
 from pathlib import Path
 
 import nox
 
-nox.needs_version = ">=2024.4.15"
+nox.needs_version = ">=2025.2.9"  # nox.project.dependency_groups
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["tests"]
 
-HERE = Path(__file__).parent
-ENVIRONMENT = HERE / ".venv"
-GROUPS = ("tests", "lint")
+PROJECT = Path(__file__).parent
+ENVIRONMENT = PROJECT / ".venv"
+OLDEST_PYTHON = (3, 11)
 
 
-def extra() -> str:
-    """The dependencies of the suites, with CUDA's where an NVIDIA driver is present."""
-    driver = Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi")
-    return "suites-cuda" if driver else "suites"
+def run(session: nox.Session, module: str, *arguments: str) -> None:
+    """Runs `python -m MODULE` with the Python that measures."""
+    session.run(python(session), "-m", module, *arguments, external=True)
 
 
 def python(session: nox.Session) -> str:
     """The Python that measures: the project's environment, made or brought up to date first."""
-    if not session._runner.global_config.install_only and session._runner.global_config.no_install:
-        return sys.executable
-    scripts = ENVIRONMENT / "bin" / "python"
-    if not scripts.exists():
-        session.run(sys.executable, "-m", "venv", str(ENVIRONMENT), external=True)
-    stamp, wanted = ENVIRONMENT / "bench-installed", fingerprint()
+    if session._runner.global_config.no_install:  # nox has no public way to ask
+        return python_there(session)
+    interpreter = ENVIRONMENT / "bin" / "python"
+    if not interpreter.exists():
+        session.run(new_enough_python(session), "-m", "venv", str(ENVIRONMENT), external=True)
+    stamp, wanted = ENVIRONMENT / "installed-for", fingerprint()
     if not stamp.exists() or stamp.read_text() != wanted:
-        session.run(str(scripts), *install_command(session.env.get("BENCH_TORCH_INDEX")), external=True)
+        for arguments in installations():
+            session.run(str(interpreter), *arguments, external=True)
         stamp.write_text(wanted)
-    return str(scripts)
+    return str(interpreter)
+
+
+def python_there(session: nox.Session) -> str:
+    """The Python that nox runs in, if the project's dependencies are there; else .venv's, else `python3`."""
+    if importlib.util.find_spec("pytest_benchmark"):
+        return sys.executable
+    interpreter = ENVIRONMENT / "bin" / "python"
+    found = str(interpreter) if interpreter.exists() else shutil.which("python3")
+    return found or session.error("no Python to measure with: there is neither .venv nor python3 on the PATH")
+
+
+def new_enough_python(session: nox.Session) -> str:
+    """The Python that nox runs in, or one on the PATH where that is too old."""
+    if sys.version_info >= OLDEST_PYTHON:
+        return sys.executable
+    found = (shutil.which(f"python3.{minor}") for minor in (13, 12, 11))
+    seen, oldest = ".".join(map(str, sys.version_info[:2])), ".".join(map(str, OLDEST_PYTHON))
+    return next(filter(None, found), None) or session.error(
+        f"nox runs in Python {seen}; the project needs {oldest} or later: install one and run nox with it"
+    )
 
 
 def fingerprint() -> str:
     """Changes when what is to be installed changes."""
-    return hashlib.sha256((HERE / "pyproject.toml").read_bytes() + extra().encode()).hexdigest()
+    return hashlib.sha256(
+        (PROJECT / "pyproject.toml").read_bytes() + repr(installations()).encode()
+    ).hexdigest()
 
 
-def install_command(index: str | None) -> list[str]:
-    """pip's arguments: the project in place, its suites' dependencies, the tools of tests and lint."""
-    groups = [f"--group={HERE / 'pyproject.toml'}:{group}" for group in GROUPS]
-    indexes = ["--extra-index-url", index] if index else []
-    return ["-m", "pip", "install", "--quiet", *indexes, "-e", f"{HERE}[{extra()}]", *groups]
+def installations() -> list[list[str]]:
+    """What to run in the environment, one after the other: Python's arguments.
+
+    An index named by BENCH_TORCH_INDEX is the only one that torch is taken from: beside another, pip would
+    take the newest build of both. The project, its suites' dependencies and the tools follow.
+    """
+    project = nox.project.load_toml(PROJECT / "pyproject.toml")
+    pip = ["-m", "pip", "install", "--quiet"]
+    tools = nox.project.dependency_groups(project, "tests", "lint")
+    everything = [*pip, "--editable", f"{PROJECT}[{extra()}]", *tools]
+    if not (index := os.environ.get("BENCH_TORCH_INDEX")):
+        return [everything]
+    torch = [wanted for wanted in project["project"]["optional-dependencies"][extra()] if "torch" in wanted]
+    return [[*pip, "--index-url", index, *torch], everything]
 
 
-def bench(session: nox.Session, *arguments: str) -> None:
-    session.run(python(session), "-m", "bench", *arguments, *session.posargs, external=True)
+def extra() -> str:
+    """The suites' dependencies, with CUDA's where there is an NVIDIA driver."""
+    driver = Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi")
+    return "suites-cuda" if driver else "suites"
 
 
-@nox.session(name="bench")
-def bench_session(session: nox.Session) -> None:
+@nox.session
+def bench(session: nox.Session) -> None:
     """Measure every suite on every device present and write the report."""
-    bench(session, "run")
+    run(session, "bench", "run", *session.posargs)
 
 
 @nox.session
 def report(session: nox.Session) -> None:
     """Write the report of recorded runs again: nox -s report -- RUN..."""
-    bench(session, "report")
+    run(session, "bench", "report", *session.posargs)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the project's own tests."""
-    session.run(python(session), "-m", "pytest", *session.posargs, external=True)
+    run(session, "pytest", *session.posargs)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, format and types."""
-    interpreter = python(session)
-    for command in (["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]):
-        session.run(interpreter, "-m", *command, external=True)
+    run(session, "ruff", "check")
+    run(session, "ruff", "format", "--check")
+    run(session, "mypy")
 
 
 @nox.session
 def smoke(session: nox.Session) -> None:
     """Run every benchmark once, untimed."""
-    command = ["-m", "pytest", "suites", "--benchmark-disable", "-q"]
-    session.run(python(session), *command, *session.posargs, external=True)
+    run(session, "pytest", "suites", "--benchmark-disable", "--quiet", *session.posargs)
 
 
 if __name__ == "__main__":
