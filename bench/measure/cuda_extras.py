@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-CUDA_BUILDS = "https://pytorch.org/get-started/locally"
+TORCH_BUILDS = "https://pytorch.org/get-started/locally"
 """Where torch's own site says which command installs which build."""
 
 
@@ -82,17 +82,17 @@ def _nvidia_gpu_is_there() -> bool:
 
 
 def _why_not(gpu: str, build: str) -> str:
-    there, build_of = f"an {gpu} is there, but", f"install a {build} build: {CUDA_BUILDS}"
+    there, where = f"an {gpu} is there, but", f": {TORCH_BUILDS}"
     try:
         import torch
     except ImportError:
-        return f"{there} torch is not installed; {build_of}"
+        return f"{there} torch is not installed; install a {build} build{where}"
     if not _built_for(torch, build):
-        return f"{there} torch {torch.__version__} is built without {build}; {build_of}"
+        return f"{there} torch {torch.__version__} is built without {build}; install a {build} build{where}"
     version = torch.version.hip or torch.version.cuda
     return (
         f"{there} torch {torch.__version__} (built for {build} {version}) cannot use it: "
-        f"{_init_error(torch)}; update the driver, or {build_of.replace(build, f'older {build}', 1)}"
+        f"{_init_error(torch)}; update the driver, or install a {build} build for an older driver{where}"
     )
 
 
@@ -107,5 +107,5 @@ def _init_error(torch: Any) -> str:
             warnings.simplefilter("ignore")
             torch.cuda.init()
     except (AssertionError, RuntimeError) as error:
-        return str(error).strip().partition("\n")[0].partition(". ")[0]
+        return str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
     return "it finds no device"

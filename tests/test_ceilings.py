@@ -1,0 +1,113 @@
+"""Ceilings: the fit of a link against closed forms, and each roof against the simulation's parameters."""
+
+import math
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.measure import ceilings, devices
+
+SIZES = [2.0**exponent for exponent in range(10, 28, 3)]
+
+
+@given(
+    latency_s=st.floats(1e-7, 1e-2),
+    bytes_per_s=st.floats(1e6, 1e13),
+)
+def test_a_link_is_found_from_its_own_times(latency_s: float, bytes_per_s: float) -> None:
+    seconds = [latency_s + size / bytes_per_s for size in SIZES]
+    link = ceilings.fit_link(SIZES, seconds)
+    predicted = [link["latency_s"] + size / link["bytes_per_s"] for size in SIZES]
+    assert predicted == pytest.approx(seconds, rel=1e-6)
+
+
+def test_a_link_weighs_errors_by_their_share() -> None:
+    """One percent on the largest copy, 100 latencies long, leaves the latency within a few percent."""
+    seconds = [1e-5 + size / 1e10 for size in SIZES]
+    seconds[-1] *= 1.01
+    assert ceilings.fit_link(SIZES, seconds)["latency_s"] == pytest.approx(1e-5, rel=0.03)
+
+
+def test_a_latency_is_never_negative() -> None:
+    link = ceilings.fit_link([1e3, 1e6], [1e-7, 2e-4])
+    assert link["latency_s"] == 0.0
+
+
+def test_two_points_are_a_line() -> None:
+    link = ceilings.fit_link([0.0, 1e6], [1e-5, 1.1e-4])
+    assert link == pytest.approx({"latency_s": 1e-5, "bytes_per_s": 1e10})
+
+
+def test_ceilings_are_the_simulation_s_parameters(
+    simulated: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ceilings, "LONGEST_CALL_S", 1e-2)  # smaller sizes: less memory for the values
+    device = devices.get("sim")
+    device.initialize()
+    found = ceilings.measure(device)
+    p = simulated.timeline.parameters
+    assert found["flops_per_s"]["float32"] == pytest.approx(p.flops_per_s, rel=0.01)
+    assert found["flops_per_s"].keys() == {"float32", "float64", "bfloat16", "float16"}
+    assert found["copy_bytes_per_s"]["memory"] == pytest.approx(p.bytes_per_s, rel=0.01)
+    assert found["launch_s"] == pytest.approx(p.launch_s, rel=0.01)
+    assert found["synchronize_s"] == pytest.approx(p.synchronize_s, rel=0.02)
+    assert found["event_s"] == 0.0
+    for link in ("to_device", "to_host"):
+        assert found[link]["bytes_per_s"] == pytest.approx(p.copy_bytes_per_s, rel=0.01)
+        assert found[link]["latency_s"] == pytest.approx(
+            p.launch_s + p.copy_latency_s + p.synchronize_s, rel=0.01
+        )
+
+
+def test_no_simulated_rate_is_above_its_ceiling(simulated: ModuleType) -> None:
+    device = devices.get("sim")
+    p = simulated.timeline.parameters
+    for rate in ceilings.measure(device)["flops_per_s"].values():
+        assert rate <= p.flops_per_s
+
+
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes measuring a processor take an instant: what it finds does not matter here."""
+    monkeypatch.setattr(ceilings, "BLOCKS", 1)
+    monkeypatch.setattr(ceilings, "BLOCK_S", 0.0)
+    monkeypatch.setattr(ceilings, "LONGEST_CALL_S", 0.0)
+
+
+def test_a_processor_has_finite_ceilings(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    small(monkeypatch)
+    found = ceilings.measure(devices.get("cpu"))
+    assert found.keys() == {"copy_bytes_per_s", "flops_per_s", "launch_s"}
+    rates = [*found["copy_bytes_per_s"].values(), *found["flops_per_s"].values()]
+    assert all(math.isfinite(rate) and rate > 0 for rate in rates)
+    assert "memory" in found["copy_bytes_per_s"]
+
+
+def test_a_processor_has_ceilings_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    small(monkeypatch)
+    monkeypatch.setattr(ceilings, "find_spec", lambda _: None)
+    found = ceilings.measure(devices.get("cpu"))
+    assert found.keys() == {"copy_bytes_per_s", "flops_per_s"}
+    assert found["flops_per_s"].keys() == {"float32", "float64"}
+
+
+def test_memory_levels_are_read_from_the_system(tmp_path: Path) -> None:
+    listed = [("1", "Data", "48K"), ("1", "Instruction", "32K"), ("2", "Unified", "2048K")]
+    for i, (level, kind, size) in enumerate(listed):
+        index = tmp_path / f"index{i}"
+        index.mkdir()
+        (index / "level").write_text(level + "\n")
+        (index / "type").write_text(kind + "\n")
+        (index / "size").write_text(size + "\n")
+    assert list(ceilings.processor_levels(tmp_path)) == [
+        ("L1", 12 * 2**10, True),
+        ("L2", 512 * 2**10, True),
+        ("memory", 2**26, False),
+    ]
+
+
+def test_usual_caches_stand_where_the_system_does_not_tell(tmp_path: Path) -> None:
+    assert [level for level, *_ in ceilings.processor_levels(tmp_path)] == ["L1", "L2", "L3", "memory"]
