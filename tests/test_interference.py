@@ -15,15 +15,14 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from bench.measure import interference
+from bench.measure import delays, interference
 from bench.measure.control_groups import control_groups, quota_processors, throttled_s
-from bench.measure.interference import Readings, Switches, Threads, descendants_run_s, foreign_s
+from bench.measure.delays import Switches, Threads, schedstat_works
+from bench.measure.interference import Readings, descendants_run_s, foreign_s
 
 MS = 1_000_000  # nanoseconds
 
-needs_schedstat = pytest.mark.skipif(
-    not interference.schedstat_works(), reason="this kernel keeps no figures of threads"
-)
+needs_schedstat = pytest.mark.skipif(not schedstat_works(), reason="this kernel keeps no figures of threads")
 
 
 def schedule(tasks: Path, thread: int, ran_ms: float, delay_ms: float, slices: int) -> None:
@@ -79,15 +78,33 @@ def test_a_thread_that_went_is_forgotten(tasks: Path) -> None:
     assert threads.after(elapsed_s=0.010, idle_s=0) == (0, 1)
 
 
-def test_delay_between_blocks_counts_to_none(tasks: Path) -> None:
+@pytest.mark.parametrize("recent_s", [0, 1e9])
+def test_delay_of_a_busy_thread_between_blocks_counts_to_none(
+    tasks: Path, monkeypatch: pytest.MonkeyPatch, recent_s: float
+) -> None:
+    monkeypatch.setattr(delays, "RECENT_S", recent_s)
     threads = Threads(tasks)
-    for round_ in range(1, 4):
+    for block in range(1, 4):
         threads.before()
-        schedule(tasks, 2, 50 + 10 * round_, 100 * round_, 20 + round_)
+        schedule(tasks, 2, 50 + 10 * block, 100 * block, 20 + block)
         threads.after(elapsed_s=0.010, idle_s=0)
-        schedule(tasks, 2, 50 + 10 * round_, 100 * round_ + 99, 20 + round_)
+        schedule(tasks, 2, 50 + 10 * block, 100 * block + 99, 20 + block)
     threads.before()
     assert threads.after(elapsed_s=0.010, idle_s=0)[0] == 0
+
+
+def test_what_idle_threads_did_in_a_set_up_counts_to_no_block(
+    tasks: Path, own: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delays, "RECENT_S", 0)
+    threads = Threads(tasks)
+    threads.before()
+    threads.after(elapsed_s=0.010, idle_s=0)
+    schedule(tasks, own, 900, 900, 90)
+    schedule(tasks, 2, 900, 900, 90)
+    schedule(tasks, 3, 900, 900, 90)
+    threads.before()
+    assert threads.after(elapsed_s=0.010, idle_s=0) == (0, 1)
 
 
 def test_idle_time_was_stolen_only_if_the_thread_never_left_its_processor(tasks: Path, own: int) -> None:
@@ -107,7 +124,7 @@ def test_a_kernel_without_figures_is_known(tmp_path: Path, figures: str | None, 
     if figures is not None:
         (tmp_path / "proc/self").mkdir(parents=True)
         (tmp_path / "proc/self/schedstat").write_text(figures)
-    assert interference.schedstat_works(tmp_path) is works
+    assert schedstat_works(tmp_path) is works
 
 
 def test_without_figures_switches_and_processor_time_serve(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +142,7 @@ def test_each_involuntary_switch_costs_a_slice(monkeypatch: pytest.MonkeyPatch) 
     switches = Switches()
     switches.before()
     delay_s, threads = switches.after(elapsed_s=0.010, idle_s=0)
-    assert delay_s == pytest.approx(3 * interference.SWITCH_S)
+    assert delay_s == pytest.approx(3 * delays.SWITCH_S)
     assert threads == 2
 
 

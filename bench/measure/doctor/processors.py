@@ -1,8 +1,8 @@
 """Rules about the processors: how many there are for a case, and what changes their speed."""
 
 from bench.measure.control_groups import control_groups, throttled_s
+from bench.measure.delays import schedstat_works
 from bench.measure.doctor.machine import Finding, Machine
-from bench.measure.interference import schedstat_works
 from bench.measure.system import text
 
 STOLEN_SHARE = 0.01

@@ -1,0 +1,140 @@
+"""How long this process's threads waited for a processor, and how many of them ran."""
+
+import math
+import os
+import resource
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+Source = Literal["schedstat", "context switches"]
+
+RAN_SHARE = 0.01
+"""Processor time, as a share of the block, above which a thread or child counts as running in it: idle
+pools and helper processes wake up now and then, and compete with nobody."""
+
+SWITCH_S = 0.001
+"""What an involuntary context switch is taken to cost where no delay can be read: about the shortest
+slice that the other process gets (Linux's base slice is 0.7 to 3 ms, macOS's quantum 10 ms)."""
+
+RECENT_S = 0.005
+"""How long an idle thread's figures hold: less than a case's set-up takes, in which any may have run."""
+
+UNBORN = b"0 0 0"
+"""The figures of a thread that was not there yet."""
+
+
+class Threads:
+    """The scheduler's figures for every thread: nanoseconds run and delayed, times put on a processor.
+
+    Source: "/proc/<pid>/schedstat" in Linux's Documentation/scheduler/sched-stats.rst.
+    """
+
+    source: Source = "schedstat"
+
+    def __init__(self, tasks: Path = Path("/proc/self/task")) -> None:
+        self._tasks = tasks
+        self._folder = os.open(tasks, os.O_RDONLY | os.O_DIRECTORY)
+        self._links = 0
+        self._files: dict[int, int] = {}
+        self._own = threading.get_native_id()
+        self._figures = self._read()
+        self._read_s = -math.inf
+
+    def before(self) -> None:
+        """Keep the figures that `after` counts from.
+
+        Right behind another block only those of threads that were awake in it are read again, which halves
+        the cost: the others have slept since, or all but.
+        """
+        try:
+            if time.monotonic() - self._read_s < RECENT_S and os.fstat(self._folder).st_nlink == self._links:
+                for thread in self._awake:
+                    self._figures[thread] = os.pread(self._files[thread], 80, 0)
+                return
+        except ProcessLookupError:
+            pass
+        self._figures = self._read()
+
+    def after(self, elapsed_s: float, idle_s: float) -> tuple[float, int]:
+        """The longest delay of a thread since `before`, and how many threads ran.
+
+        `idle_s` is how long the calling thread used no processor: it was stolen if the thread was never
+        taken off its processor.
+        """
+        begun, self._figures = self._figures, self._read()
+        grown = {
+            thread: growth(begun.get(thread, UNBORN), figures)
+            for thread, figures in self._figures.items()
+            if figures != begun.get(thread)
+        }
+        self._awake = {self._own, *grown}
+        self._read_s = time.monotonic()
+        _, _, own_slices = grown.get(self._own, (0, 0, 0))
+        longest_s = max((delay for _, delay, _ in grown.values()), default=0) / 1e9
+        least_ns = RAN_SHARE * elapsed_s * 1e9
+        threads = sum(ran > least_ns for ran, _, _ in grown.values())
+        return longest_s if own_slices else max(longest_s, idle_s), max(1, threads)
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in (self._folder, *self._files.values()):
+            os.close(file)
+
+    def _read(self) -> dict[int, bytes]:
+        """The figures by thread."""
+        # The folder has one link for each thread, besides its own.
+        if os.fstat(self._folder).st_nlink != self._links:
+            self._open()
+        try:
+            return {thread: os.pread(file, 80, 0) for thread, file in self._files.items()}
+        except ProcessLookupError:  # one thread went as another came
+            self._open()
+            return self._read()
+
+    def _open(self) -> None:
+        """Open the files of the threads that there are now."""
+        for file in self._files.values():
+            os.close(file)
+        self._files = {}
+        self._links = os.fstat(self._folder).st_nlink
+        for thread in os.listdir(self._tasks):
+            with suppress(FileNotFoundError, ProcessLookupError):  # ended since it was listed
+                self._files[int(thread)] = os.open(self._tasks / thread / "schedstat", os.O_RDONLY)
+
+
+class Switches:
+    """What every Unix counts, where the scheduler's figures are missing: involuntary context switches."""
+
+    source: Source = "context switches"
+
+    def before(self) -> None:
+        """Keep the figures that `after` counts from."""
+        self._switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+        self._process_s = time.process_time()
+
+    def after(self, elapsed_s: float, idle_s: float) -> tuple[float, int]:  # noqa: ARG002 - as in Threads
+        """The switches' likely cost since `before`, and the threads that the processor time needed."""
+        switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - self._switches
+        busy = (time.process_time() - self._process_s) / elapsed_s
+        return switches * SWITCH_S, max(1, math.ceil(busy - RAN_SHARE))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def growth(begun: bytes, ended: bytes) -> tuple[int, int, int]:
+    """How far the three figures of a thread rose."""
+    ran, delay, slices = begun.split()
+    ran_now, delay_now, slices_now = ended.split()
+    return int(ran_now) - int(ran), int(delay_now) - int(delay), int(slices_now) - int(slices)
+
+
+def schedstat_works(root: Path = Path("/")) -> bool:
+    """True where the scheduler keeps figures of threads; a kernel that keeps none writes only noughts."""
+    try:
+        return any(map(int, (root / "proc/self/schedstat").read_bytes().split()))
+    except OSError:
+        return False
