@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow import parquet
 
 from bench.benchmark_json import benchmark_json
 from bench.journal import (
+    JOURNAL,
     Event,
     Journal,
     StoreError,
@@ -39,19 +42,27 @@ READINGS = ("start_s", "wall_s", "host_s", "device_s", "delay_s", "foreign_s", "
 COUNTS = {"calls": 1, "threads": 1, "children": 0, "processors": 1}
 KINDS = ("first", "warmup", "wall", "latency", "device", "cold")
 
+JOURNAL_BYTES = b"journal_bytes"
+"""Key in blocks.parquet's metadata: how long the journal was that it was made from."""
+
+COUNTED = ("extra", "visits", "failed_visits", "outcome", "message")
+
 CHUNK = 50_000
 """Blocks held as dictionaries at a time: 50 MB of them, where a million would take a gigabyte."""
 
 
 def read_run(folder: str | Path) -> Run:
-    """The run in `folder`, finished or not. Raises StoreError where it is no run or damaged."""
+    """The run in `folder`, finished or not. Raises StoreError where it is no run or damaged.
+
+    Blocks come from Parquet where that was written from the whole journal: ten times as fast.
+    """
     folder = Path(folder)
-    blocks = _Blocks()
-    visits: dict[tuple[str, str], Event] = {}
+    visits, blocks = _tabled_visits(folder)
+    parsed = _Blocks()
     rest: dict[str, list[Event]] = defaultdict(list)
-    for event in events(folder):
+    for event in events(folder, without="visit" if blocks is not None else ""):
         if event["event"] == "visit":
-            blocks.add(event)
+            parsed.add(event)
             _count_visit(visits, event)
         else:
             rest[event["event"]].append(event)
@@ -59,7 +70,7 @@ def read_run(folder: str | Path) -> Run:
         path=folder,
         header=rest["header"][0],
         cases=_cases(rest["case"], rest["skip"], visits),
-        blocks=blocks.frame(),
+        blocks=parsed.frame() if blocks is None else blocks,
         launches=tuple(rest["launch"]),
         ceilings={event["device"]: event["ceilings"] for event in rest["ceilings"]},
         checks=tuple(rest["check"]),
@@ -88,7 +99,11 @@ def write_tables(folder: Path, cases: pd.DataFrame, blocks: pd.DataFrame) -> Non
     }
     try:
         cases.to_parquet(folder / "cases.parquet", index=False)
-        blocks.to_parquet(folder / "blocks.parquet", index=False)
+        table = pa.Table.from_pandas(blocks, preserve_index=False)
+        size = {JOURNAL_BYTES: str((folder / JOURNAL).stat().st_size)}
+        parquet.write_table(
+            table.replace_schema_metadata(table.schema.metadata | size), folder / "blocks.parquet"
+        )
         cases.to_csv(folder / "cases.csv", index=False)
         for name, document in documents.items():
             (folder / name).write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", "utf-8")
@@ -127,6 +142,23 @@ def _cases_of(folder: Path, estimates: Callable[[Run], pd.DataFrame]) -> pd.Data
         raise StoreError(
             f"{table} cannot be read ({error}); delete it, and it is made again from the journal."
         ) from error
+
+
+def _tabled_visits(folder: Path) -> tuple[dict[tuple[str, str], Event], pd.DataFrame | None]:
+    """What the tables know of every case's visits, and the blocks; nothing where they are not up to date."""
+    try:
+        table = parquet.read_table(folder / "blocks.parquet")
+        cases = pd.read_parquet(folder / "cases.parquet", columns=["case", "side", *COUNTED])
+        written = int(table.schema.metadata[JOURNAL_BYTES])
+        if written != (folder / JOURNAL).stat().st_size:
+            return {}, None
+    except (OSError, ValueError, KeyError):
+        return {}, None
+    visited = cases[cases["visits"] > 0].to_dict("records")
+    visits = {(row["case"], row["side"]): {name: row[name] for name in COUNTED} for row in visited}
+    for known in visits.values():
+        known["extra"] = json.loads(known["extra"])
+    return visits, table.drop_columns(["disturbed", "counted"]).to_pandas()
 
 
 def _count_visit(visits: dict[tuple[str, str], Event], visit: Event) -> None:

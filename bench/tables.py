@@ -17,8 +17,11 @@ MEASURED = (
 )  # fmt: skip
 """The columns after the parameters: seconds per call, work per call and per second, and what they rest on."""
 
-FURTHER = ("side", "axis", "between", "isolate", "doc", "reason", "warmup_s", "extra")
-"""The columns at the end: what a report needs besides. `extra` is JSON."""
+FURTHER = (
+    "side", "axis", "between", "isolate", "doc", "reason", "warmup_s", "extra", "visits", "failed_visits",
+    "outcome", "message",
+)  # fmt: skip
+"""The columns at the end: what a report needs besides. `extra` is the whole of extra_info, as JSON."""
 
 
 @dataclass(frozen=True)

@@ -174,6 +174,24 @@ def test_blocks_arrive_whole(run_folder):
         assert pd.isna(row["device_s"]) == (block.get("device_s") is None)
 
 
+def test_tables_and_journal_hold_the_same_run(small):
+    from_tables = store.read_run(small)
+    (small / "blocks.parquet").unlink()
+    from_journal = store.read_run(small)
+    pd.testing.assert_frame_equal(from_tables.blocks, from_journal.blocks)
+    pd.testing.assert_frame_equal(from_tables.cases, from_journal.cases)
+    assert from_tables.header == from_journal.header
+    assert from_tables.end == from_journal.end
+
+
+def test_tables_older_than_the_journal_are_not_read(small):
+    blocks = len(store.read_run(small).blocks)
+    journal, past = Journal.resume(small)
+    with journal:
+        journal.append(next(event for event in past if event["event"] == "visit"))
+    assert len(store.read_run(small).blocks) > blocks
+
+
 def test_load_reads_tables_journals_and_folders(small):
     frame = bench.load(small)
     (small / "cases.parquet").unlink()

@@ -25,33 +25,32 @@ def bounds(frame: pd.DataFrame, cases: pd.DataFrame, run: Run) -> dict[str, pd.S
     """`ceiling_share` and `bound` for every row; NaN and "" where no ceiling or no work is known."""
     shares = np.full(len(frame), np.nan)
     names = np.full(len(frame), "", dtype=object)
-    for device, ceilings in (run.ceilings or {}).items():
-        for row in np.flatnonzero((frame["device"] == device) & frame["median_s"].notna()):
-            facts = {**cases["extra"].iat[row], **cases["params"].iat[row]}
-            shares[row], names[row] = _bound(frame.iloc[row], facts, ceilings)
+    columns = ("device", "median_s", "device_s", "flops", "bytes")
+    rows = zip(*(frame[name].to_numpy() for name in columns), cases["extra"], cases["params"], strict=True)
+    for row, (device, median_s, device_s, flops, bytes_, extra, params) in enumerate(rows):
+        ceilings = (run.ceilings or {}).get(device)
+        if ceilings and np.isfinite(median_s):
+            shortest = ideal_times(flops, bytes_, {**extra, **params}, ceilings)
+            shares[row], names[row] = _bound(shortest, median_s, device_s)
     return {"ceiling_share": pd.Series(shares), "bound": pd.Series(names, dtype="str")}
 
 
-def _bound(row: pd.Series, facts: Mapping[str, Any], ceilings: Mapping[str, Any]) -> tuple[float, str]:
-    shortest = ideal_times(row["flops"], row["bytes"], facts, ceilings)
+def _bound(shortest: Mapping[str, float], median_s: float, device_s: float) -> tuple[float, str]:
+    """The share of the ceiling that binds, and its name. `device_s` is NaN where it is not known."""
     if not shortest:
         return np.nan, ""
     name = max(shortest, key=lambda each: shortest[each])
-    if row["device_s"] < IDLE * row["median_s"] and name in ("compute", "memory"):
-        name = "host"
-    seconds = (
-        row["median_s"]
-        if name in ("launch", "host", "transfer") or np.isnan(row["device_s"])
-        else row["device_s"]
-    )
-    return max(shortest.values()) / seconds, name
+    works = name in ("compute", "memory")
+    if works and device_s < IDLE * median_s:
+        return shortest[name] / median_s, "host"
+    return shortest[name] / (device_s if works and np.isfinite(device_s) else median_s), name
 
 
 def ideal_times(
     flops: float, bytes_: float, facts: Mapping[str, Any], ceilings: Mapping[str, Any]
 ) -> dict[str, float]:
     """The shortest time a call could take under each ceiling, in seconds."""
-    times = {"launch": ceilings.get("launch_s")}
+    times: dict[str, float | None] = {"launch": ceilings.get("launch_s")}
     rate = (ceilings.get("flops_per_s") or {}).get(str(facts.get("dtype", DEFAULT_DTYPE)))
     if rate and flops > 0:
         times["compute"] = flops / rate

@@ -7,14 +7,15 @@ more than two contenders each meets the first: the CPU, no worker, one thread, o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from bench.analyze.crossover import Curve, Duel, duel, find
+from bench.analyze.crossover import Array, Curve, Duel, Found, duel, find
 from bench.analyze.estimate import launch_medians, row_of_block
 from bench.records import Crossing
 from bench.tables import Run
@@ -45,24 +46,44 @@ class _Group:
     rows: Mapping[str, Mapping[float, int]]
 
 
+@dataclass(frozen=True)
+class _Pair:
+    """Two contenders of a group at the sizes that both have; `rows` is the incumbent's, then the other's."""
+
+    group: _Group
+    incumbent: str
+    challenger: str
+    sizes: Array
+    rows: NDArray[np.int_]
+
+    @classmethod
+    def of(cls, group: _Group, incumbent: str, challenger: str) -> _Pair:
+        sizes = sorted(set(group.rows[incumbent]) & set(group.rows[challenger]))
+        rows = [[group.rows[name][size] for size in sizes] for name in (incumbent, challenger)]
+        return cls(group, incumbent, challenger, np.array(sizes), np.array(rows, dtype=int))
+
+
 def contests(run: Run, blocks: pd.DataFrame, side: str = "") -> list[Contest]:
     """Every contest of a run: back to back (`throughput`), for one call (`latency`), and with transfers."""
     blocks = blocks.assign(row=row_of_block(run, blocks))
     counted = blocks[blocks["counted"]]
     wall = _levels(counted[counted["kind"] == "wall"], len(run.cases))
-    latency = _levels(counted[counted["kind"] == "latency"], len(run.cases))
+    measured = _levels(counted[counted["kind"] == "latency"], len(run.cases))
     # A CPU call is over when it returns: its latency is its time back to back.
-    missing = np.isnan(latency[0]) & (run.cases["device"] == "cpu").to_numpy()
-    latency = np.where(missing, wall, latency)
+    alike = np.isnan(measured[0]) & (run.cases["device"] == "cpu").to_numpy()
+    latency = np.where(alike, wall, measured)
+    cases = run.cases[["case", "extra", "message"]].to_dict("records")
     found: list[Contest] = []
     for group in _groups(run.cases[run.cases["side"] == side]):
-        names = _in_order(group.rows)
-        for challenger in names[1:]:
-            found += _contest(run, group, names[0], challenger, {"throughput": wall, "latency": latency})
+        first, *others = _in_order(group.rows)
+        for pair in (_Pair.of(group, first, other) for other in others):
+            found += _met(pair, "throughput", wall, cases, run.ceilings or {})
+            if np.isfinite(measured[0, pair.rows]).any():
+                found += _met(pair, "latency", latency, cases, run.ceilings or {})
     return found
 
 
-def _levels(blocks: pd.DataFrame, rows: int) -> np.ndarray:
+def _levels(blocks: pd.DataFrame, rows: int) -> Array:
     """Mean, squared standard error and count of the launches' ln(seconds), each for every row."""
     logs = np.log(launch_medians(blocks, "wall_s")).groupby(level=0)
     frame = pd.DataFrame({"mean": logs.mean(), "error2": logs.var() / logs.count(), "count": logs.count()})
@@ -94,71 +115,60 @@ def _in_order(rows: Mapping[str, Any]) -> list[str]:
     return sorted(names, key=float) if numeric else names
 
 
-def _contest(
-    run: Run, group: _Group, incumbent: str, challenger: str, levels: Mapping[str, np.ndarray]
+def _met(
+    pair: _Pair,
+    definition: str,
+    levels: Array,
+    cases: Sequence[Mapping[str, Any]],
+    ceilings: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[Contest]:
-    """The pair's contests under every definition that there is data for."""
-    both = sorted(set(group.rows[incumbent]) & set(group.rows[challenger]))
-    rows = [[group.rows[name][size] for size in both] for name in (incumbent, challenger)]
-    for definition, level in levels.items():
-        sides = [level[:, of_side] for of_side in rows]
-        known = np.flatnonzero(np.isfinite(sides[0][0]) & np.isfinite(sides[1][0]))
-        if definition == "latency" and not len(known):
-            continue
-        left, right = (Curve(*side[:, known]) for side in sides)
-        sizes = np.array(both)[known]
-        extra = [run.cases["extra"].iat[rows[1][k]] for k in known]
-        for suffix, seconds in _transfers(run, group, challenger, extra).items():
-            met = duel(sizes, left, right.plus(seconds) if suffix else right)
-            evidence = tuple(run.cases["case"].iat[side[k]] for side in rows for k in known)
-            yield _told(group, incumbent, challenger, definition + suffix, met, evidence, run, rows)
+    """The pair's contest with data in place, then with each transfer that the run can tell."""
+    sides = levels[:, pair.rows]
+    known = np.flatnonzero(np.isfinite(sides[0]).all(axis=0))
+    incumbent, challenger = (Curve(*sides[:, side, known]) for side in (0, 1))
+    links = ceilings.get(pair.challenger, {}) if pair.group.between == "device" else {}
+    extra = [cases[row]["extra"] for row in pair.rows[1, known].tolist()]
+    evidence = tuple(str(cases[row]["case"]) for row in pair.rows[:, known].ravel().tolist())
+    messages = (cases[row]["message"] for row in pair.rows.ravel().tolist())
+    for form, seconds in _transfers(links, extra).items():
+        met = duel(pair.sizes[known], incumbent, challenger.plus(seconds) if form else challenger)
+        found = find(met)
+        if found.state == "not_measured":
+            found = replace(found, reason=next(filter(None, messages), found.reason))
+        yield _told(pair, definition + form, met, found, evidence)
 
 
-def _transfers(
-    run: Run, group: _Group, challenger: str, extra: list[Mapping[str, Any]]
-) -> dict[str, np.ndarray]:
-    """Seconds to add at each size, by definition: none, the inputs' transfer, inputs' and outputs'."""
-    forms = {"": np.zeros(len(extra))}
-    links = (run.ceilings or {}).get(challenger) or {} if group.between == "device" else {}
-    seconds = forms[""]
-    for suffix, link, key in (
+def _transfers(links: Mapping[str, Any], extra: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
+    """Seconds to add at each size, by form: none, the inputs' transfer, then the outputs' as well."""
+    seconds = np.zeros(len(extra))
+    forms = {"": seconds}
+    for form, way, declared in (
         (" inputs", "to_device", "input_bytes"),
         (" round_trip", "to_host", "output_bytes"),
     ):
-        if link not in links or not all(key in each for each in extra):
+        if way not in links or not all(declared in each for each in extra):
             break
-        moved = np.array([each[key] for each in extra], dtype=float)
-        seconds = seconds + np.where(
-            moved > 0, links[link]["latency_s"] + moved / links[link]["bytes_per_s"], 0
-        )
-        forms[suffix] = seconds
+        moved = np.array([each[declared] for each in extra], dtype=float)
+        link = links[way]
+        seconds = seconds + np.where(moved > 0, link["latency_s"] + moved / link["bytes_per_s"], 0)
+        forms[form] = seconds
     return forms
 
 
-def _told(
-    group: _Group, incumbent: str, challenger: str, definition: str, met: Duel, evidence: tuple[str, ...],
-    run: Run, rows: list[list[int]],
-) -> Contest:  # fmt: skip
-    found = find(met)
-    if found.state == "not_measured":
-        found = replace(found, reason=_why_missing(run, rows) or found.reason)
+def _told(pair: _Pair, definition: str, met: Duel, found: Found, evidence: tuple[str, ...]) -> Contest:
+    """The contest as a record, its challenger the one who wins at the top where places are traded."""
+    incumbent, challenger = pair.incumbent, pair.challenger
     if found.turned:
         incumbent, challenger, met = challenger, incumbent, met.turned()
     crossing = Crossing(
-        operation=group.operation, axis=group.axis, incumbent=incumbent, challenger=challenger,
+        operation=pair.group.operation, axis=pair.group.axis, incumbent=incumbent, challenger=challenger,
         definition=definition, state=found.state, size=found.size, low=found.low, high=found.high,
-        sizes=found.sizes, smallest=met.sizes[0] if len(met.sizes) else None,
-        largest=met.sizes[-1] if len(met.sizes) else None, launches=met.launches, reason=found.reason,
-        fixed=dict(group.fixed), evidence=evidence,
+        sizes=found.sizes, smallest=float(met.sizes[0]) if len(met.sizes) else None,
+        largest=float(met.sizes[-1]) if len(met.sizes) else None, launches=met.launches, reason=found.reason,
+        fixed=dict(pair.group.fixed), evidence=evidence,
     )  # fmt: skip
-    ratios = (np.exp(met.y), np.exp(met.y - met.half), np.exp(met.y + met.half))
-    return Contest(crossing, group.suite, group.between, tuple(met.sizes), *map(tuple, ratios))
-
-
-def _why_missing(run: Run, rows: list[list[int]]) -> str:
-    """The first reason that a case of the pair has for having no times."""
-    messages = (run.cases["message"].iat[row] for side in rows for row in side)
-    return next(filter(None, messages), "")
+    ratios = (tuple(np.exp(met.y + way * met.half)) for way in (0, -1, 1))
+    return Contest(crossing, pair.group.suite, pair.group.between, tuple(met.sizes), *ratios)
 
 
 def disordered(found: list[Contest]) -> list[str]:

@@ -17,8 +17,8 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 from scipy.interpolate import PchipInterpolator
+from scipy.special import stdtrit
 
 from bench.analyze.interval import CONFIDENCE
 from bench.records import CrossingState
@@ -87,7 +87,7 @@ def duel(sizes: Array, incumbent: Curve, challenger: Curve) -> Duel:
         )
         freedom = np.where(parts > 0, error2**2 / parts, np.minimum(incumbent.count, challenger.count) - 1)
         freedom = np.where(np.minimum(incumbent.count, challenger.count) > 1, freedom, np.nan)
-    half = stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * np.sqrt(error2)
+    half = stdtrit(freedom, (1 + CONFIDENCE) / 2) * np.sqrt(error2)  # stats.t.ppf is it, 50 times slower
     launches = int(min(incumbent.count.min(), challenger.count.min())) if len(sizes) else 0
     return Duel(sizes[order], (incumbent.mean - challenger.mean)[order], half[order], launches)
 

@@ -8,6 +8,7 @@ import json
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bench.analyze import doubts
 from bench.analyze.bounds import bounds
@@ -21,6 +22,9 @@ FEWEST_BLOCKS = 3
 FEWEST_LAUNCHES = 2
 """Launches with a counted block below which a case that had more launches is noisy."""
 
+FROM_CASES = (
+    *IDENTITY, "side", "axis", "between", "isolate", "doc", "visits", "failed_visits", "outcome", "message",
+)  # fmt: skip
 WORK = ("flops", "bytes", "items")
 STATUS = {"failed": "failed", "died": "failed", "timeout": "timeout", "skipped": "skipped"}
 NEVER_REACHED = "not measured: the run ended before its turn"
@@ -36,9 +40,7 @@ def estimates_of(run: Run, blocks: pd.DataFrame) -> pd.DataFrame:
     blocks = blocks.assign(row=row_of_block(run, blocks))
     cases = run.cases.reset_index(drop=True)
     frame = _times(blocks, len(cases)).join(_work(cases))
-    frame = frame.assign(
-        **{name: cases[name] for name in (*IDENTITY, "side", "axis", "between", "isolate", "doc")}
-    )
+    frame = frame.assign(**{name: cases[name] for name in FROM_CASES})
     for name in WORK:
         frame[f"{name}_per_s"] = frame[name] / frame["median_s"]
     frame = frame.assign(**_status(frame, cases), run=run.name, machine=run.machine)
@@ -48,14 +50,13 @@ def estimates_of(run: Run, blocks: pd.DataFrame) -> pd.DataFrame:
     return frame.join(parameters)[[*IDENTITY, *parameters, *MEASURED, *FURTHER]]
 
 
-def row_of_block(run: Run, blocks: pd.DataFrame) -> np.ndarray:
+def row_of_block(run: Run, blocks: pd.DataFrame) -> NDArray[np.int_]:
     """For every block the position of its case and side in `run.cases`."""
     cases, sides = blocks["case"].cat, blocks["side"].cat
     positions = {key: row for row, key in enumerate(zip(run.cases["case"], run.cases["side"], strict=True))}
-    table = np.array(
-        [[positions.get((case, side), -1) for side in sides.categories] for case in cases.categories]
-    )
-    return np.asarray(table[cases.codes, sides.codes])
+    known = [positions.get((case, side), -1) for case in cases.categories for side in sides.categories]
+    position = cases.codes.to_numpy() * len(sides.categories) + sides.codes.to_numpy()
+    return np.array(known, dtype=int)[position]
 
 
 def launch_medians(blocks: pd.DataFrame, value: str) -> pd.Series:
@@ -117,17 +118,13 @@ def _interval(wall: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def _work(cases: pd.DataFrame) -> pd.DataFrame:
-    """Declared work per call, peak memory, and the rest of extra_info as JSON."""
-    known = (*WORK, "peak_memory_bytes")
+    """Declared work per call and peak memory as numbers, and all of extra_info as JSON."""
     numbers = {
         name: pd.to_numeric(pd.Series([extra.get(name) for extra in cases["extra"]]), errors="coerce")
-        for name in known
+        for name in (*WORK, "peak_memory_bytes")
     }
-    rest = [
-        json.dumps({key: value for key, value in extra.items() if key not in known})
-        for extra in cases["extra"]
-    ]
-    return pd.DataFrame({**numbers, "extra": rest}).astype(dict.fromkeys(known, float))
+    frame = pd.DataFrame(numbers, dtype=float)
+    return frame.assign(extra=pd.Series([json.dumps(extra) for extra in cases["extra"]], dtype="str"))
 
 
 def _status(frame: pd.DataFrame, cases: pd.DataFrame) -> dict[str, pd.Series]:

@@ -127,7 +127,8 @@ def _facts(cases: pd.DataFrame) -> Iterator[list[list[str]]]:
         if row["peak_memory_bytes"] > 0:
             pairs.append(["peak memory", quantity(row["peak_memory_bytes"], "B")])
         pairs += [[name, str(row[name])] for name in names if pd.notna(row[name])]
-        pairs += [[name, str(value)] for name, value in json.loads(row["extra"]).items()]
+        extra = json.loads(row["extra"])
+        pairs += [[name, str(value)] for name, value in extra.items() if name not in row]
         pairs.append(["measure again", "bench run " + shlex.quote(row["case"])])
         yield [pair for pair in pairs if pair[1]]
 

@@ -18,6 +18,12 @@ from bench.tables import parameters
 MOST_PANELS = 12
 """Panels in a figure: more than four rows of three are no longer read at a glance."""
 
+PANELS_IN_ALL = 60
+"""Panels in a report: drawing one takes a tenth of a second. Three a figure are drawn in any case."""
+
+VISIBLE = 1.05
+"""Ratio of an interval's ends from which it is wider than its curve's line."""
+
 MOST_BARS = 14
 COLUMNS = 3
 
@@ -35,11 +41,14 @@ class _Panel:
 
 def figures(report: Report) -> Iterator[tuple[str, Picture]]:
     """A figure for every suite that has times; named by the suite, and the run where there are several."""
+    found = {}
     for position, part in enumerate(report.runs):
         measured = part.cases[part.cases["median_s"].notna()]
         for suite, cases in measured.groupby("suite", sort=False):
             name = str(suite) if len(report.runs) == 1 else f"{position}-{suite}"
-            yield name, partial(_figure, _panels(cases, part))
+            found[name] = _panels(cases, part)
+    most = min(max(PANELS_IN_ALL // max(len(found), 1), 3), MOST_PANELS)
+    yield from ((name, partial(_figure, panels[:most])) for name, panels in found.items())
 
 
 def _panels(cases: pd.DataFrame, part: RunReport) -> list[_Panel]:
@@ -55,7 +64,7 @@ def _panels(cases: pd.DataFrame, part: RunReport) -> list[_Panel]:
         for key, group in groups:
             title = _title(operation, dict(zip(fixed, key, strict=True)))
             panels.append(_Panel(title, axis, between, group, _crossing(group, part.contests)))
-    return sorted(panels, key=lambda panel: panel.axis == "")[:MOST_PANELS]
+    return sorted(panels, key=lambda panel: panel.axis == "")
 
 
 def _varying(cases: pd.DataFrame, apart: set[str]) -> list[str]:
@@ -105,14 +114,13 @@ def _curves(axes: Axes, panel: _Panel) -> None:
         x, y = curve[panel.axis].to_numpy(float), curve["median_s"].to_numpy(float)
         if not len(x):
             continue
-        axes.plot(x, y, color=colour)
-        ok = (curve["status"] == "ok").to_numpy()
-        for mask, face in ((ok, colour), (~ok, "none")):
-            marker = MARKERS[position % len(MARKERS)]
-            axes.plot(x[mask], y[mask], marker, markeredgecolor=colour, markerfacecolor=face)
-        axes.fill_between(
-            x, curve["low_s"].to_numpy(float), curve["high_s"].to_numpy(float), color=colour, alpha=0.2
-        )
+        marker = MARKERS[position % len(MARKERS)]
+        axes.plot(x, y, marker=marker, color=colour)
+        if (noisy := (curve["status"] != "ok").to_numpy()).any():
+            axes.plot(x[noisy], y[noisy], marker, markeredgecolor=colour, markerfacecolor="white")
+        low, high = curve["low_s"].to_numpy(float), curve["high_s"].to_numpy(float)
+        if np.nanmax(high / low, initial=1) > VISIBLE:
+            axes.fill_between(x, low, high, color=colour, alpha=0.2)
         ends.append((y[-1], _named(contender, name), colour))
     axes.set_xlabel(panel.axis.replace("_", " "))
     if panel.crossing:

@@ -57,6 +57,9 @@ def saved(picture: Picture, simulated: Sequence[str]) -> Mapping[str, bytes]:
         figure = picture()
         if simulated:
             _across(figure, "simulated")
+        if layout := figure.get_layout_engine():  # laid out once, and not again for each form
+            layout.execute(figure)
+            figure.set_layout_engine("none")
         svg, png = io.BytesIO(), io.BytesIO()
         figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
         figure.savefig(png, format="png", dpi=110, facecolor="white")
