@@ -43,6 +43,7 @@ def test_forward(benchmark, device, batch):
     time_forward(benchmark, device, "mlp", batch)
 
 
+@pytest.mark.preset("default")
 @pytest.mark.crossover(axis="batch", between="device")
 @pytest.mark.parametrize("batch", RESNET18_BATCHES)
 def test_forward_resnet18(benchmark, device, batch):
@@ -116,6 +117,7 @@ def test_training_step(benchmark, device, batch):
     time_training_step(benchmark, device, "mlp", batch)
 
 
+@pytest.mark.preset("default")
 @pytest.mark.crossover(axis="batch", between="device")
 @pytest.mark.parametrize("batch", RESNET18_BATCHES)
 def test_training_step_resnet18(benchmark, device, batch):

@@ -104,9 +104,12 @@ class Known:
 
 
 def calls_per_block(known: Known) -> int:
-    """How many calls make a block: chosen once per case, the same in every launch and on both sides."""
+    """How many calls make a block: chosen once per case, the same in every launch and on both sides.
+
+    By the fastest block so far: a disturbed one would make all blocks too short.
+    """
     length_s = SELF_DISTURBING_BLOCK_S if known.self_disturbing else BLOCK_S
-    return max(1, round(length_s / known.call_s)) if known.call_s > 0 else 1_000_000
+    return max(1, round(length_s / known.fastest_s)) if known.fastest_s > 0 else 1_000_000
 
 
 def blocks_per_visit(known: Known) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.measure.channel import Message
-from bench.measure.schedule import WARMUP_BLOCKS, Known, blocks_per_visit, calls_per_block, settled
+from bench.measure.schedule import BLOCK_S, WARMUP_BLOCKS, Known, blocks_per_visit, calls_per_block, settled
 from bench.measure.workers import Worker
 from bench.records import Block, Kind
 
@@ -195,9 +195,10 @@ def _warm_up(lane: Lane, known: Known) -> None:
     """Goes on until the series is stationary, or its time is spent."""
     if WARMUP_BLOCKS * known.call_s > WARMUP_S:
         return  # the first call has warmed up what so few more could
+    calls = min(known.calls, max(1, round(BLOCK_S / known.call_s)))
     spent_s = 0.0
     while lane.left is None and spent_s < WARMUP_S and not settled(lane.per_call_s(("warmup",))):
-        block = lane.block("warmup", known.calls)
+        block = lane.block("warmup", calls)
         if block is None:
             return
         spent_s += block.wall_s
