@@ -216,17 +216,19 @@ def test_garbage_is_not_collected_inside_a_block() -> None:
 def test_peak_memory_is_that_of_one_call(sim: devices.Device) -> None:
     a = torch.randn(1000, 1000, device="sim")
     before = sim.module.memory_allocated()
+    torch.empty(10 * a.numel(), device="sim")  # a higher peak, before that call
     assert sim.peak_memory_bytes(lambda _: (a + a) * 2) == before + 2 * a.nbytes
 
 
 def test_new_device_memory_is_seen(sim: devices.Device) -> None:
+    sim.empty_cache()
     before = sim.allocator_counts()
-    kept = torch.empty(sim.module.memory_stats()["num_device_alloc"] * 2**24, device="sim")
-    assert sim.allocator_counts() != before
+    kept = torch.empty(2**20, device="sim")
+    after = sim.allocator_counts()
+    assert after != before
     del kept
-    before = sim.allocator_counts()
-    torch.empty(16, device="sim")
-    assert sim.allocator_counts() == before
+    torch.empty(2**20, device="sim")  # the cache has room for it
+    assert sim.allocator_counts() == after
 
 
 def outcomes(device: devices.Device) -> dict[str, bool]:
