@@ -13,6 +13,7 @@ COMMANDS = {
     "run": "measure suites on every device present and write the report",
     "list": "the cases that `run` would measure",
     "report": "the report of one run, or of several side by side",
+    "doctor": "what on this machine makes numbers untrustworthy",
 }
 
 

@@ -54,10 +54,7 @@ class Run:
 
     @property
     def environment(self) -> Mapping[str, Any]:
-        """The facts of the header, and of the accelerators as they said them when first used."""
-        facts = dict(self.header.get("environment") or {})
-        told = [event["facts"] for event in self.initializations if event.get("facts")]
-        return {**facts, "devices": [*facts.get("devices", []), *told]}
+        return dict(self.header.get("environment") or {})
 
     @property
     def machine(self) -> str:

@@ -88,7 +88,7 @@ def _record(
     from bench.measure import environment
 
     collected = _collect(coordinator, options)
-    journal = journal or _begin(options, collected["facts"])
+    journal = journal or _begin(options, coordinator.plan, collected["facts"])
     interrupted = False
     with journal:
         if unusable := collected["facts"].get("unusable"):
@@ -135,14 +135,16 @@ def _arguments(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _begin(options: argparse.Namespace, facts: dict[str, Any]) -> "Journal":
+def _begin(options: argparse.Namespace, plan: "Plan", facts: dict[str, Any]) -> "Journal":
     from datetime import UTC, datetime
 
     from bench.measure import environment
+    from bench.measure.workers import device_facts
     from bench.store import Journal, new_run_folder
 
     commit = environment.commit(Path.cwd())
-    facts = environment.environment([]) | {"torch": facts.get("torch", {})}
+    accelerators = device_facts(plan.spec, facts.get("accelerators", []))
+    facts = environment.environment(accelerators) | {"torch": facts.get("torch", {})}
     folder = new_run_folder(options.out, str(facts.get("host", "")), str(commit.get("id", ""))[:10])
     header = {
         "version": 1,

@@ -22,6 +22,9 @@ WARMUP_S = 0.5
 COLD_EXCESS = 3.0
 """How many times the longest call a cold first call may take before the case is given up."""
 
+LONG_S = 1e9
+"""What the first call may take: nothing is known of it."""
+
 DEVICE_CALLS = 500
 """Most calls in a device block: a held queue takes about a thousand launches."""
 
@@ -64,7 +67,9 @@ class Lane:
         if not self.running or (self.left is not None and calls > self.left):
             return None
         with self.turn():
-            message = self.worker.ask({"do": "block", "kind": kind, "calls": calls}, self.timeout_s)
+            expected_s = calls * self.blocks[-1].wall_s / self.blocks[-1].calls if self.blocks else LONG_S
+            command = {"do": "block", "kind": kind, "calls": calls, "expected_s": expected_s}
+            message = self.worker.ask(command, self.timeout_s)
         if message["event"] != "block":
             self._take(message)
             return None

@@ -43,6 +43,7 @@ NEUTRAL_OPTIONS: dict[str, Any] = {
     "dist": "no",
     "tx": [],
     "maxfail": 0,
+    "randomly_reorganize": False,
     "usepdb": False,
     "benchmark_skip": False,
     "benchmark_disable": False,
@@ -141,11 +142,13 @@ class Steering:
         cases = [
             {**asdict(plugin.case_of(item)), "skip": plugin.skipped(item)} for item in self.items.values()
         ]
-        facts = (
-            {"torch": environment.torch_facts(), "unusable": devices.unusable()}
-            if "torch" in sys.modules
-            else {}
-        )
+        facts = {}
+        if "torch" in sys.modules:
+            facts = {
+                "torch": environment.torch_facts(),
+                "unusable": devices.unusable(),
+                "accelerators": [name for name in plugin.chosen_devices() if name != "cpu"],
+            }
         self.channel.send({"event": "collected", "cases": cases, "problems": self.problems, "facts": facts})
         for command in iter(self.channel.receive, {"do": "exit"}):
             if command["do"] == "visit":
@@ -213,7 +216,7 @@ class Steering:
     def _block(self, target: devices.Device, calls: Calls, command: Message) -> Block:
         allocations = target.allocator_counts()
         start_s = time.monotonic()
-        self.readings.before()
+        self.readings.before(command["expected_s"])
         timed = calls.time(target, command["kind"], command["calls"])
         taken = self.readings.after()
         notes = list(timed.notes)
@@ -247,7 +250,7 @@ def _answer(command: Message) -> Message:
         target = devices.get(command["device"])
         match command["do"]:
             case "initialize":
-                return {"answer": {"seconds": target.initialize(), "facts": target.facts()}}
+                return {"answer": {"seconds": target.initialize()}}
             case "ceilings":
                 return {"answer": ceilings.measure(target)}
             case _:

@@ -1,6 +1,7 @@
 """A worker as its coordinator sees it: a process that answers, or died, or takes too long."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -20,6 +21,11 @@ HOME = Path(__file__).resolve().parents[2]
 BOOTSTRAP = (
     "import sys; sys.path.insert(0, {home!r}); from bench.measure import worker; "
     "sys.path.remove({home!r}); worker.main({descriptor}, sys.argv[1:])"
+)
+
+DEVICE_FACTS = (
+    "import json, sys; sys.path.insert(0, {home!r}); from bench.measure import devices; "
+    "print(json.dumps([{{'device': name, **devices.get(name).facts()}} for name in sys.argv[1:]]))"
 )
 
 POLL_S = 0.1
@@ -163,3 +169,18 @@ class Worker:
     def signal_group(self, number: int) -> None:
         """Signals the worker and its children, so that a partner can be stopped between turns."""
         os.killpg(self.process.pid, number)
+
+
+def device_facts(spec: Spec, names: Sequence[str]) -> list[dict[str, Any]]:
+    """What accelerators say of themselves, asked in a process of its own: saying it initializes them."""
+    if not names:
+        return []
+    asked = subprocess.run(
+        [spec.python, "-P", "-c", DEVICE_FACTS.format(home=str(HOME)), *names],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **spec.environment},
+        timeout=120,
+    )
+    facts: list[dict[str, Any]] = json.loads(asked.stdout.splitlines()[-1]) if asked.returncode == 0 else []
+    return facts or [{"device": name, "name": name} for name in names]

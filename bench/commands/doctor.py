@@ -1,0 +1,21 @@
+"""What on this machine makes numbers untrustworthy: what it does to them, and what to do."""
+
+import argparse
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """It takes no arguments."""
+
+
+def command(options: argparse.Namespace) -> int:  # noqa: ARG001 - every command is called alike
+    """Exit status 0, or 1 where something makes numbers wrong."""
+    from bench.measure.doctor import findings
+
+    found = findings()
+    for finding in found:
+        print(f"{'!' if finding.serious else '-'} {finding.name}: {finding.seen}")
+        print(f"    {finding.effect}.")
+        print(f"    To do: {finding.remedy}.")
+    if not found:
+        print("Nothing seen that would make numbers untrustworthy.")
+    return int(any(finding.serious for finding in found))
