@@ -189,20 +189,13 @@ class SimulatedTensor(torch.Tensor):
             return _copy_between(*args, **kwargs)
         if function is aten._to_copy.default and kwargs.get("device") == HOST:
             return _copy_to_host(args[0], **kwargs)
-        if function in READS:
+        if not READS.isdisjoint(function.tags):
             return _read(function, args, kwargs)
         return _queue(function, args, kwargs)
 
 
-READS = {
-    aten._local_scalar_dense.default,
-    aten.equal.default,
-    aten.is_nonzero.default,
-    aten.nonzero.default,
-    aten.masked_select.default,
-    aten._unique2.default,
-}
-"""Operations whose result the host must know: it waits for the queue, as with CUDA."""
+READS = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
+"""What torch says of operations whose result the host must know: it waits for the queue, as with CUDA."""
 
 QUEUES_NOTHING = {"empty_like", "new_empty", "new_empty_strided"}
 
