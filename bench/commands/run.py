@@ -86,17 +86,23 @@ def _record(
     from dataclasses import asdict
 
     from bench.measure import environment
+    from bench.measure.gpu_monitor import GpuMonitor
+    from bench.measure.workers import device_facts
 
-    collected = _collect(coordinator, options)
-    journal = journal or _begin(options, coordinator.plan, collected["facts"])
+    facts = _collect(coordinator, options)["facts"]
+    accelerators = device_facts(coordinator.plan.spec, facts.get("accelerators", []))
+    journal = journal or _begin(options, facts, accelerators)
     interrupted = False
     with journal:
-        if unusable := collected["facts"].get("unusable"):
+        if unusable := facts.get("unusable"):
             print(f"bench: warning: {unusable}", file=sys.stderr)
             journal.append({"event": "note", "level": "warning", "text": unusable})
         load_before = environment.load()
         try:
-            coordinator.measure(journal.append)
+            with GpuMonitor(
+                {each["uuid"]: each["device"] for each in accelerators if "uuid" in each}
+            ) as gpus:
+                coordinator.measure(journal.append)
         except KeyboardInterrupt:
             interrupted = True
             print("bench: interrupted; what was measured is kept; go on with --resume", file=sys.stderr)
@@ -106,6 +112,8 @@ def _record(
                 "load_before": load_before,
                 "load_after": environment.load(),
             }
+            for sample in gpus.samples():
+                journal.append({"event": "gpu", **sample})
             journal.append({"event": "end", **end, "complete": True})
     return journal.folder, interrupted
 
@@ -135,15 +143,15 @@ def _arguments(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _begin(options: argparse.Namespace, plan: "Plan", facts: dict[str, Any]) -> "Journal":
+def _begin(
+    options: argparse.Namespace, facts: dict[str, Any], accelerators: list[dict[str, Any]]
+) -> "Journal":
     from datetime import UTC, datetime
 
     from bench.measure import environment
-    from bench.measure.workers import device_facts
     from bench.store import Journal, new_run_folder
 
     commit = environment.commit(Path.cwd())
-    accelerators = device_facts(plan.spec, facts.get("accelerators", []))
     facts = environment.environment(accelerators) | {"torch": facts.get("torch", {})}
     folder = new_run_folder(options.out, str(facts.get("host", "")), str(commit.get("id", ""))[:10])
     header = {
