@@ -15,7 +15,7 @@ class Parameters:
     flops_per_s: float = 2e12
     bytes_per_s: float = 200e9
     copy_latency_s: float = 20e-6
-    copy_bytes_per_s: float = 1e9
+    copy_bytes_per_s: float = 5e8
     first_use_s: float = 0.05
     cycles_per_s: float = 1e9
     queue_length: int = 1000
@@ -25,6 +25,10 @@ class Parameters:
     launch_s: float = 10e-6
     synchronize_s: float = 5e-6
     event_s: float = 1e-6
+
+
+LATE_S = 5e-3
+"""How late a sleep may come back (a kernel tick is 1 to 4 ms): the last of a wait is spun away instead."""
 
 
 class Timeline:
@@ -49,8 +53,8 @@ class Timeline:
             self._host_s = max(self._host_s, moment_s)
             return
         while (left_s := moment_s - time.perf_counter()) > 0:
-            if left_s > 1e-3:
-                time.sleep(left_s - 1e-3)  # a sleep may come back late; the last millisecond is spun away
+            if left_s > LATE_S:
+                time.sleep(left_s - LATE_S)
 
     def first_use(self) -> None:
         if not self.initialized:
