@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from bench.analyze.contests import Contest
@@ -10,10 +11,9 @@ from bench.records import Crossing
 
 QUESTIONS = {
     "device": "On which device?",
-    "engine": "torch or ONNX Runtime?",
+    "engine": "{0} or {1}?",
     "num_workers": "How many DataLoader workers?",
     "way": "Share or copy?",
-    "library": "numpy or torch?",
     "threads": "One thread or all?",
 }
 """By what competes; the order in which answers are told. Whatever else competes comes after."""
@@ -33,21 +33,28 @@ class Answer:
 
 def answers(contests: Sequence[Contest]) -> list[Answer]:
     """Every answer, the most useful first: one a question in turn, so that the first five differ in kind."""
-    by_question: dict[str, list[Answer]] = {key: [] for key in QUESTIONS}
-    for contest in _quoted(contests):
+    by_question: dict[str, list[Answer]] = defaultdict(list)
+    for contest in sorted(_quoted(contests), key=_rank):
         if contest.crossing.state not in ("not_measured", "inconclusive"):
-            question = QUESTIONS.get(contest.between, f"Which {_words(contest.between)}?")
-            by_question.setdefault(contest.between, []).append(Answer(question, sentence(contest), contest))
+            question = _question(contest)
+            by_question[question].append(Answer(question, sentence(contest), contest))
     queues = [
         sorted(found, key=lambda answer: answer.contest.crossing.state != "crosses_at")
         for found in by_question.values()
     ]
-    return [
-        queue[turn]
-        for turn in range(max(map(len, queues), default=0))
-        for queue in queues
-        if turn < len(queue)
-    ]
+    return [answer for turn in zip_longest(*queues) for answer in turn if answer]
+
+
+def _rank(contest: Contest) -> int:
+    order = list(QUESTIONS)
+    return order.index(contest.between) if contest.between in order else len(order)
+
+
+def _question(contest: Contest) -> str:
+    if contest.between not in QUESTIONS:
+        return f"Which {words(contest.between)}?"
+    contenders = sorted((contest.crossing.incumbent, contest.crossing.challenger), reverse=True)
+    return QUESTIONS[contest.between].format(*contenders)
 
 
 def _quoted(contests: Sequence[Contest]) -> Iterator[Contest]:
@@ -71,8 +78,8 @@ def _quoted(contests: Sequence[Contest]) -> Iterator[Contest]:
 def sentence(contest: Contest) -> str:
     """The contest's outcome in plain words."""
     crossing = contest.crossing
-    what, axis = _what(crossing), _words(crossing.axis)
-    rival, winner = (_named(contest.between, each) for each in (crossing.incumbent, crossing.challenger))
+    what, axis = _what(crossing), words(crossing.axis)
+    rival, winner = (contender(contest.between, each) for each in (crossing.incumbent, crossing.challenger))
     first, last = _exact(contest.sizes[0]), _exact(contest.sizes[-1])
     exception = f" ({crossing.reason})" if crossing.reason else ""
     if crossing.state == "crosses_at":
@@ -97,29 +104,32 @@ def sentence(contest: Contest) -> str:
 
 
 def _what(crossing: Crossing) -> str:
-    """The operation and the parameters that set its contest apart, as "matmul (float32)"."""
-    shown = [
-        f"{_words(key)} {value}"
-        for key, value in crossing.fixed.items()
-        if not (key == "device" and value == "cpu")
-    ]
-    return _words(crossing.operation) + (f" ({', '.join(shown)})" if shown else "")
+    """The operation and the parameters that set its contest apart, as "matmul (dtype float32)"."""
+    fixed = circumstances(crossing)
+    return words(crossing.operation) + (f" ({fixed})" if fixed else "")
 
 
-def _named(between: str, value: str) -> str:
-    """A contender as one says it: "cuda", "2 workers", "1 thread"."""
-    if not value.isdigit():
+def circumstances(crossing: Crossing) -> str:
+    """The parameters that the contenders share; the CPU goes without saying."""
+    shared = {name: value for name, value in crossing.fixed.items() if (name, value) != ("device", "cpu")}
+    return ", ".join(f"{words(name)} {value}" for name, value in shared.items())
+
+
+def contender(between: str, value: str) -> str:
+    """A contender as one says it: "cuda", "2 workers", "1 thread", "all threads"."""
+    if not (value.isdigit() or value == "all"):
         return value
-    noun = _words(between)
+    noun = words(between)
     return f"{value} {noun.removesuffix('s') if value == '1' else noun}"
 
 
 def _beats(winner: str, rival: str) -> str:
-    several = winner[0].isdigit() and not winner.startswith("1 ")
+    several = winner.startswith("all ") or (winner[0].isdigit() and not winner.startswith("1 "))
     return f"{winner} {'beat' if several else 'beats'} {rival}"
 
 
-def _words(name: str) -> str:
+def words(name: str) -> str:
+    """A name from code as words: "num_workers" is "workers"."""
     return name.removeprefix("num_").replace("_", " ")
 
 
@@ -136,5 +146,5 @@ def _about(size: float | None) -> str:
 def _times(ratio: float) -> str:
     """How many times as fast, in two digits."""
     if 1 / NEAR < ratio < NEAR:
-        return "as fast"
+        return "about level"
     return f"{_exact(float(f'{ratio:.2g}'))} × as fast"

@@ -23,7 +23,11 @@ from bench.tables import Run
 
 @dataclass(frozen=True)
 class Contest:
-    """Two contenders' crossing with the ratio incumbent/challenger at each size, and what they are."""
+    """Two contenders' crossing with the ratio incumbent/challenger at each size, and what they are.
+
+    `reuses` says, for a contest with transfers, how many calls on the same data pay for moving it: the
+    transfer over what a call saves; infinite where a call saves nothing.
+    """
 
     crossing: Crossing
     suite: str
@@ -32,6 +36,7 @@ class Contest:
     ratio: tuple[float, ...]
     ratio_low: tuple[float, ...]
     ratio_high: tuple[float, ...]
+    reuses: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,12 @@ def _met(
         found = find(met)
         if found.state == "not_measured":
             found = replace(found, reason=next(filter(None, messages), found.reason))
-        yield _told(pair, definition + form, met, found, evidence)
+        saved = np.exp(incumbent.mean) - np.exp(challenger.mean)
+        reuses = np.where(saved > 0, seconds / np.where(saved > 0, saved, 1), np.inf)[
+            np.argsort(pair.sizes[known])
+        ]
+        told = _told(pair, definition + form, met, found, evidence)
+        yield replace(told, reuses=tuple(reuses.tolist())) if form else told
 
 
 def _transfers(links: Mapping[str, Any], extra: Sequence[Mapping[str, Any]]) -> dict[str, Array]:

@@ -56,7 +56,8 @@ def row_of_block(run: Run, blocks: pd.DataFrame) -> NDArray[np.int_]:
     positions = {key: row for row, key in enumerate(zip(run.cases["case"], run.cases["side"], strict=True))}
     known = [positions.get((case, side), -1) for case in cases.categories for side in sides.categories]
     position = cases.codes.to_numpy() * len(sides.categories) + sides.codes.to_numpy()
-    return np.array(known, dtype=int)[position]
+    rows: NDArray[np.int_] = np.array(known, dtype=int)[position]
+    return rows
 
 
 def launch_medians(blocks: pd.DataFrame, value: str) -> pd.Series:

@@ -7,7 +7,7 @@ their logarithms much less so.
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 CONFIDENCE = 0.95
 
@@ -19,4 +19,5 @@ def half_width(deviation: Any, count: Any, confidence: float = CONFIDENCE) -> An
     """
     count = np.asarray(count, dtype=float)
     freedom = np.where(count > 1, count - 1, np.nan)
-    return stats.t.ppf((1 + confidence) / 2, freedom) * np.asarray(deviation) / np.sqrt(count)
+    # stats.t.ppf is the same function with fifty times the overhead.
+    return stdtrit(freedom, (1 + confidence) / 2) * np.asarray(deviation) / np.sqrt(count)

@@ -23,6 +23,7 @@ const sources = {
   cases: data.cases.map((row, position) => ({ ...row, link: `#case=${encodeURIComponent(row.id)}`, position })),
   contests: data.contests.map((row, position) => ({ ...row, link: `#contest=${position}`, position })),
 };
+const unknownLast = { cases: 2, contests: 5 }; // the column whose rows without a number come last at first
 const columns = { cases: data.columns, contests: data.crossing_columns };
 for (const rows of Object.values(sources)) {
   for (const row of rows) row.sought = row.cells.map(text).join(" ").toLowerCase();
@@ -30,7 +31,9 @@ for (const rows of Object.values(sources)) {
 
 function table(holder) {
   const kind = holder.dataset.table;
-  const all = sources[kind].filter((row) => !holder.dataset.suite || row.suite === holder.dataset.suite);
+  const unknown = (row) => sortKey(row.cells[unknownLast[kind]]) === null;
+  const all = sources[kind].filter((row) => !holder.dataset.suite || row.suite === holder.dataset.suite)
+    .sort((a, b) => unknown(a) - unknown(b));
   const numeric = columns[kind].map((_, i) => all.some((row) => Array.isArray(row.cells[i])));
   const used = columns[kind].map((_, i) => all.some((row) => !["–", ""].includes(text(row.cells[i]))));
   const state = { words: [], column: -1, direction: 1, most: FIRST_ROWS };
@@ -171,6 +174,11 @@ function contestDetails(position) {
   const contest = data.contests[position];
   const names = data.crossing_columns;
   const pairs = contest.cells.map((cell, i) => [names[i], text(cell)]).filter(([, value]) => value && value !== "–");
+  if (contest.reuses.length) {
+    const paid = contest.points.map(([size], i) => [size, contest.reuses[i]]).filter(([, times]) => times);
+    pairs.push(["calls on the same data that pay for moving it", paid.length
+      ? paid.map(([size, times]) => `${times.toLocaleString("en")} at ${contest.axis} = ${size.toLocaleString("en")}`).join(", ") : "no number does"]);
+  }
   const parts = [facts(pairs)];
   if (contest.points.length > 1) {
     const [incumbent, challenger] = contest.pair;

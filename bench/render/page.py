@@ -1,6 +1,7 @@
 """The report as one HTML file that opens offline: answers first, every case's details on demand."""
 
 import json
+import math
 import shlex
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -124,6 +125,8 @@ def _facts(cases: pd.DataFrame) -> Iterator[list[list[str]]]:
             pairs.append(["time per call", f"{quantity(row['median_s'], 's', 4)} (95 %: {interval})"])
         pairs += [[label, quantity(row[name], "s")] for label, name in times.items() if row[name] > 0]
         pairs += [["rate", quantity(row[name], unit)] for name, unit in rates.items() if row[name] > 0]
+        if row["bound"]:
+            pairs.append(["of the ceiling that binds", f"{percent(row['ceiling_share'])} ({row['bound']})"])
         if row["peak_memory_bytes"] > 0:
             pairs.append(["peak memory", quantity(row["peak_memory_bytes"], "B")])
         pairs += [[name, str(row[name])] for name in names if pd.notna(row[name])]
@@ -169,6 +172,7 @@ def _contest(contest: Contest) -> dict[str, Any]:
             [_number(value) for value in point]
             for point in zip(contest.sizes, contest.ratio, contest.ratio_low, contest.ratio_high, strict=True)
         ],
+        "reuses": [math.ceil(each) if math.isfinite(each) else None for each in contest.reuses],
         "evidence": list(crossing.evidence),
     }
 

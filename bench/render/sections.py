@@ -5,8 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from bench.analyze.answers import circumstances, words
 from bench.analyze.contests import Contest
 from bench.analyze.report import Report, RunReport
+from bench.records import Crossing
 from bench.render.units import count, percent, quantity
 
 SPENT = {
@@ -41,18 +43,27 @@ def _title(suite: str) -> str:
 def crossing_cells(contest: Contest) -> list[Any]:
     """One row of the crossovers' table: text, or [text, what to sort by]."""
     crossing = contest.crossing
-    fixed = ", ".join(f"{name} {value}" for name, value in crossing.fixed.items())
+    timed = crossing.definition.replace("throughput", "back to back").replace("latency", "one call")
     return [
-        crossing.operation.replace("_", " "),
-        fixed,
+        words(crossing.operation),
+        circumstances(crossing),
         f"{crossing.incumbent} → {crossing.challenger}",
-        crossing.definition.replace("throughput", "back to back")
-        .replace("latency", "one call")
-        .replace("_", " "),
-        crossing.state.replace("_", " "),
+        timed.replace("_", " "),
+        _outcome(crossing),
         [_where(contest), crossing.size],
         crossing.reason,
     ]
+
+
+def _outcome(crossing: Crossing) -> str:
+    return {
+        "crosses_at": f"{crossing.challenger} overtakes",
+        "multiple": f"{crossing.challenger} overtakes, more than once",
+        "always_faster": f"{crossing.challenger} throughout",
+        "never": f"{crossing.incumbent} throughout",
+        "inconclusive": "not known",
+        "not_measured": "not measured",
+    }[crossing.state]
 
 
 CROSSING_COLUMNS = ("operation", "with", "from → to", "timed", "outcome", "where", "note")
@@ -67,13 +78,17 @@ def _where(contest: Contest) -> str:
 
 
 def troubled(cases: pd.DataFrame) -> dict[str, list[tuple[str, list[str]]]]:
-    """Cases without a figure: for failed (and timed out) and for skipped ones, each reason and its cases."""
+    """Cases without a figure: for failed (and timed out) and for skipped ones, each reason and its cases.
+
+    Reasons that differ in their numbers alone are one: the first stands for all.
+    """
     found: dict[str, list[tuple[str, list[str]]]] = {}
     for heading, states in {"failed": ["failed", "timeout"], "skipped": ["skipped"]}.items():
         of_state = cases[cases["status"].isin(states)]
+        alike = of_state["reason"].str.replace(r"\d[\d.]*", "#", regex=True)
         found[heading] = [
-            (str(reason) or "no reason given", list(group["case"]))
-            for reason, group in of_state.groupby("reason", sort=False)
+            (str(group["reason"].iat[0]) or "no reason given", list(group["case"]))
+            for _, group in of_state.groupby(alike, sort=False)
         ]
     return found
 

@@ -38,7 +38,7 @@ def _troubled(report: Report) -> list[str]:
 
 
 def _some(cases: list[str]) -> str:
-    shown = ", ".join(f"`{case}`" for case in cases[:3])
+    shown = ", ".join(map(_escaped, cases[:3]))
     return shown + (f" and {len(cases) - 3} more" if len(cases) > 3 else "")
 
 

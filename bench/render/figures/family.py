@@ -9,9 +9,19 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.analyze.answers import contender
 from bench.analyze.contests import Contest
 from bench.analyze.report import Report, RunReport
-from bench.render.figures.style import COLOURS, MARKERS, Picture, label_ends, log_axis
+from bench.render.figures.style import (
+    COLOURS,
+    LONGEST,
+    MARKERS,
+    Picture,
+    fitted,
+    label_ends,
+    log_axis,
+    refine,
+)
 from bench.render.units import count, quantity
 from bench.tables import parameters
 
@@ -81,8 +91,11 @@ def _title(operation: object, fixed: Mapping[str, object]) -> str:
 
 
 def _crossing(cases: pd.DataFrame, contests: Sequence[Contest]) -> float | None:
-    """The crossing of the first two contenders, back to back: what the curves show."""
+    """Where the two contenders cross, back to back, as the curves do; None where there are more."""
     known = set(cases["case"])
+    between = cases["between"].iat[0]
+    if between in cases and cases[between].nunique() != 2:
+        return None
     for contest in contests:
         crossing = contest.crossing
         if crossing.definition == "throughput" and crossing.size and set(crossing.evidence) <= known:
@@ -96,7 +109,7 @@ def _figure(panels: Sequence[_Panel]) -> Figure:
     figure = Figure(figsize=(3.7 * columns + 0.3, 2.5 * rows + 0.15), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes, panel in zip(grid.flat, panels, strict=False):
-        axes.set_title(panel.title)
+        axes.set_title(fitted(panel.title, 2 * LONGEST))
         (_curves if panel.axis else _dots)(axes, panel)
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
@@ -107,8 +120,10 @@ def _curves(axes: Axes, panel: _Panel) -> None:
     log_axis(axes, "x", "")
     log_axis(axes, "y", "s")
     ends = []
-    contender = panel.between if panel.between in panel.cases else "operation"
-    for position, (name, curve) in enumerate(panel.cases.groupby(contender, sort=False)):
+    known = panel.between in panel.cases
+    for position, (name, curve) in enumerate(
+        panel.cases.groupby(panel.between if known else "operation", sort=False)
+    ):
         colour = COLOURS[position % len(COLOURS)]
         curve = curve[curve[panel.axis] > 0].sort_values(panel.axis)
         x, y = curve[panel.axis].to_numpy(float), curve["median_s"].to_numpy(float)
@@ -121,20 +136,14 @@ def _curves(axes: Axes, panel: _Panel) -> None:
         low, high = curve["low_s"].to_numpy(float), curve["high_s"].to_numpy(float)
         if np.nanmax(high / low, initial=1) > VISIBLE:
             axes.fill_between(x, low, high, color=colour, alpha=0.2)
-        ends.append((y[-1], _named(contender, name), colour))
-    axes.set_xlabel(panel.axis.replace("_", " "))
+        ends.append((y[-1], fitted(contender(panel.between, str(name))) if known else "", colour))
+    axes.set_xlabel(fitted(panel.axis.replace("_", " ")))
     if panel.crossing:
         axes.axvline(panel.crossing, color="#777777", linewidth=1, linestyle=(0, (3, 3)))
         where = f" {count(float(f'{panel.crossing:.3g}'))}"
         axes.text(panel.crossing, 0.98, where, transform=axes.get_xaxis_transform(), va="top", fontsize=8.5)
+    refine(axes)
     label_ends(axes, ends)
-
-
-def _named(contender: str, name: object) -> str:
-    """A contender's label: numbers say what they count."""
-    if isinstance(name, str):
-        return "" if contender == "operation" else name
-    return f"{name} {contender.removeprefix('num_').replace('_', ' ')}"
 
 
 def _dots(axes: Axes, panel: _Panel) -> None:
@@ -152,7 +161,8 @@ def _dots(axes: Axes, panel: _Panel) -> None:
             quantity(seconds, "s"), (seconds, height), (5, 3), textcoords="offset points", fontsize=8
         )
     log_axis(axes, "x", "s")
-    axes.set_yticks(y, labels)
+    axes.set_yticks(y, [fitted(label) for label in labels])
     axes.set_ylim(-0.6, len(cases) - 0.2)
     low, high = middle.min(), middle.max()
     axes.set_xlim(low / 3, high * 4)
+    refine(axes)

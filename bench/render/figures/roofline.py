@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analyze.report import Report
-from bench.render.figures.style import COLOURS, MARKERS, Picture, log_axis
+from bench.render.figures.style import COLOURS, MARKERS, Picture, fitted, log_axis
 from bench.render.units import quantity
 
 
@@ -38,13 +38,13 @@ def _figure(device: str, cases: pd.DataFrame, ceilings: Mapping[str, Any]) -> Fi
     log_axis(axes, "y", "flop/s")
     axes.set_xlabel("flop per byte moved")
     intensity = (cases["flops"] / cases["bytes"]).to_numpy(float)
-    span = np.array([intensity.min() / 3, intensity.max() * 3])
+    span = np.array([intensity.min() / 30, intensity.max() * 30])  # room for the roofs' names
     _roofs(axes, span, ceilings)
     for position, (operation, group) in enumerate(cases.groupby("operation", sort=False)):
-        axes.plot(
-            group["flops"] / group["bytes"], group["flops_per_s"], MARKERS[position % len(MARKERS)],
-            color=COLOURS[position % len(COLOURS)], label=str(operation).replace("_", " "), alpha=0.85,
-        )  # fmt: skip
+        name = fitted(str(operation).replace("_", " "))
+        marker, colour = MARKERS[position % len(MARKERS)], COLOURS[position % len(COLOURS)]
+        points = group["flops"] / group["bytes"], group["flops_per_s"]
+        axes.plot(*points, marker, color=colour, label=name, alpha=0.85)
     axes.legend(loc="lower right", frameon=False, fontsize=8.5)
     return figure
 

@@ -36,6 +36,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.linewidth": 0.6,
     "text.color": INK,
+    "text.parse_math": False,  # a name with two dollar signs is a name
     "xtick.color": INK,
     "ytick.color": INK,
     "grid.color": "#888888",
@@ -46,6 +47,12 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "bench",
 }
+
+LONGEST = 24
+"""Characters of a label: a third of a panel's width."""
+
+NARROW = 40
+"""Ratio of an axis' ends below which powers of ten leave it with one label or none."""
 
 NEAREST = 0.085
 """Least distance between two labels, as a share of a panel's height: one line of text."""
@@ -83,10 +90,29 @@ def log_axis(axes: Axes, which: Literal["x", "y"], unit: str) -> None:
     getattr(axes, f"set_{which}scale")("log")
     axis = getattr(axes, f"{which}axis")
     axis.set_major_locator(LogLocator(numticks=6))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value, unit, 1)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value, unit)))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
     axes.grid(True, axis=which)
+
+
+def _tick(value: float, unit: str) -> str:
+    return f"{value:g}" if not unit and value < 1000 else quantity(value, unit, 1)
+
+
+def refine(axes: Axes) -> None:
+    """More labels on a logarithmic axis that spans little more than a power of ten."""
+    axes.autoscale_view()
+    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        if axis.get_scale() == "log" and high / low < NARROW:
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=9))
+
+
+def fitted(text: str, most: int = LONGEST) -> str:
+    """The text, its middle left out where it is long: names come from other people's suites."""
+    if len(text) <= most:
+        return text
+    return text[: most // 2] + "…" + text[-(most - most // 2 - 1) :]
 
 
 def label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]]) -> None:

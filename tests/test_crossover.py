@@ -1,0 +1,208 @@
+"""Crossings against closed forms, in seeded trials, and properties that any definition must have.
+
+A contender that takes a·s meets one that takes b + c·s at s = b / (a - c).
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench import store
+from bench.analyze.clean import marked
+from bench.analyze.contests import contests, disordered
+from bench.analyze.crossover import Curve, Duel, duel, find
+from tests import recorded_runs as recorded
+
+SIZES = 64.0 * 2 ** np.arange(0, 15)
+A = 1e-9
+
+
+def curve(seconds, random, launches=5, noise=0.01):
+    logs = np.log(seconds) + random.normal(0, noise, (launches, len(seconds)))
+    return Curve(logs.mean(0), logs.var(0, ddof=1) / launches, np.full(len(seconds), launches))
+
+
+def exact(y, half=0.01):
+    """A duel with a given y at each size and the same band everywhere."""
+    y = np.asarray(y, dtype=float)
+    return Duel(2.0 ** np.arange(len(y)), y, np.full(len(y), half), 5)
+
+
+@pytest.mark.parametrize("sizes", [64 * 2 ** (np.arange(0, 29) / 2), SIZES, SIZES[::2]])
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.3, 0.5])
+def test_interval_holds_the_truth(sizes, share):
+    """200 trials at 5 launches and 1 % between launches: at least 183 hold it (P = 0.9 % for a true 95 %)."""
+    random = np.random.default_rng(7)
+    held, widths = 0, []
+    for _ in range(200):
+        truth = np.exp(random.uniform(np.log(sizes[1]), np.log(sizes[-2])))
+        b, c = truth * A * (1 - share), A * share
+        found = find(duel(sizes, curve(A * sizes, random), curve(b + c * sizes, random)))
+        assert found.state == "crosses_at"
+        held += found.low <= truth <= found.high
+        widths.append(found.high / found.low - 1)
+    assert held >= 183
+    if share < 0.5:  # where the curves meet at half that angle, 1 % of noise alone is 7 % of size
+        assert np.median(widths) <= 0.10
+
+
+@pytest.mark.parametrize("launches", [2, 3, 4])
+def test_few_launches_are_wide_or_undecided_but_not_wrong(launches):
+    random = np.random.default_rng(3)
+    truth, held, decided = 4000.0, 0, 0
+    for _ in range(200):
+        acc = truth * A * 0.9 + 0.1 * A * SIZES
+        found = find(duel(SIZES, curve(A * SIZES, random, launches), curve(acc, random, launches)))
+        decided += found.state == "crosses_at"
+        held += found.state == "crosses_at" and found.low <= truth <= found.high
+    assert held >= 0.93 * decided
+
+
+def test_one_launch_says_nothing():
+    seconds = Curve(np.log(A * SIZES), np.full(len(SIZES), np.nan), np.ones(len(SIZES)))
+    found = find(duel(SIZES, seconds, seconds))
+    assert (found.state, found.size) == ("inconclusive", None)
+    assert "one launch" in found.reason
+
+
+# Thousandths: a curve that misses zero by 1e-300 is no curve of times.
+logs = st.lists(st.integers(-3000, 3000).map(lambda thousandths: thousandths / 1000), min_size=2, max_size=12)
+
+
+@given(logs)
+def test_swapping_contenders_mirrors(y):
+    one, other = find(exact(y)), find(exact(y).turned())
+    mirrored = {"always_faster": "never", "never": "always_faster"}
+    assert other.state == mirrored.get(one.state, one.state)
+    assert other.sizes == pytest.approx(one.sizes)
+    if one.size is not None:
+        assert (other.size, other.low, other.high) == pytest.approx((one.size, one.low, one.high))
+        assert one.turned != other.turned
+
+
+@given(logs, st.floats(0.01, 1000))
+def test_rescaling_sizes_shifts(y, factor):
+    met = exact(y)
+    one, other = find(met), find(Duel(met.sizes * factor, met.y, met.half, met.launches))
+    assert other.state == one.state
+    assert other.sizes == pytest.approx([size * factor for size in one.sizes])
+    if one.low is not None:
+        assert (other.low, other.high) == pytest.approx((one.low * factor, one.high * factor))
+
+
+@given(logs)
+def test_no_state_without_a_crossing_carries_a_size(y):
+    found = find(exact(y))
+    crossed = found.state in ("crosses_at", "multiple")
+    assert (found.size is not None) == (found.low is not None) == (found.high is not None) == crossed
+    if crossed:
+        assert 1 <= found.low <= found.size <= found.high <= 2.0 ** (len(y) - 1)
+        assert (len(found.sizes) > 1) == (found.state == "multiple")
+
+
+@settings(max_examples=50)
+@given(st.integers(1, 8), st.floats(0.05, 3))
+def test_a_one_point_dip_is_told_and_not_counted(position, depth):
+    rising = np.array([-2, -1, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5])
+    plain = find(exact(rising))
+    dipped = rising.copy()
+    if position < 4:  # beside the change itself there is no telling which of two sizes dips
+        dipped = -np.ones(10)
+        dipped[position] = depth
+        found = find(exact(dipped))
+        assert found.state == "never"
+    else:
+        dipped[position] = -depth
+        found = find(exact(dipped))
+        assert (found.state, found.turned) == ("crosses_at", False)
+        assert found.size == pytest.approx(plain.size, rel=0.2)
+    assert f"except at {2**position}" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("y", "state", "reason"),
+    [
+        ([1, 2, 3], "always_faster", ""),
+        ([-1, -2, -3], "never", ""),
+        ([0, 0.001, -0.002], "inconclusive", "within 5 % of each other"),
+        ([1, 0.001, 2], "always_faster", "tied at 2"),
+        ([-1, -1, 1, 1, -1, -1, 1, 1], "multiple", ""),
+        ([1], "not_measured", "1 of the 2 sizes"),
+    ],
+)
+def test_states(y, state, reason):
+    found = find(exact(y))
+    assert found.state == state
+    assert reason in found.reason
+
+
+def test_a_wide_band_decides_nothing():
+    assert find(exact([-0.2, 0.1, 0.3], half=0.5)).reason == "the launches do not tell them apart"
+    assert "not told apart at 1" in find(exact([-0.2, 1, 2], half=0.5)).reason
+
+
+def test_sustained_crossing_is_the_headline():
+    found = find(exact([-1, -1, 1, 1, -1, -1, 1, 1]))
+    assert found.sizes == pytest.approx([2**1.5, 2**3.5, 2**5.5])
+    assert found.size == found.sizes[-1]
+
+
+def met(tmp_path, cases, **options):
+    run = store.read_run(recorded.write(tmp_path / "run", cases, **options))
+    return contests(run, marked(run.blocks))
+
+
+def test_contests_of_a_run(tmp_path):
+    cases = recorded.curve("work", {"a": lambda s: A * s, "b": lambda s: 2e-6 + 0.1 * A * s}, SIZES[::2])
+    (contest,) = met(tmp_path, cases)
+    crossing = contest.crossing
+    assert (crossing.state, crossing.incumbent, crossing.challenger) == ("crosses_at", "a", "b")
+    assert crossing.low <= 2e-6 / (0.9 * A) <= crossing.high
+    assert set(crossing.evidence) == {case.id for case in cases}
+    assert contest.ratio[-1] == pytest.approx(SIZES[14] * A / (2e-6 + 0.1 * A * SIZES[14]), rel=0.05)
+
+
+def test_the_first_collected_meets_each_other(tmp_path):
+    times = {str(workers): lambda s, w=workers: (w + 1) * A * s for workers in (2, 0, 1)}
+    pairs = [
+        (contest.crossing.incumbent, contest.crossing.challenger)
+        for contest in met(tmp_path, recorded.curve("work", times, [64, 128], between="num_workers"))
+    ]
+    assert pairs == [("0", "1"), ("0", "2")]
+
+
+def test_transfers_move_device_crossings_in_order(tmp_path):
+    found = met(tmp_path, [case for case in recorded.course() if case.operation == "mul"])
+    latency = {
+        contest.crossing.definition: contest for contest in found if "latency" in contest.crossing.definition
+    }
+    sizes = [latency[form].crossing.size for form in ("latency", "latency inputs", "latency round_trip")]
+    assert sizes == sorted(sizes)
+    assert disordered(found) == []
+    reuses = latency["latency round_trip"].reuses
+    assert reuses[0] == np.inf
+    assert 0 < reuses[-1] < 1
+
+
+def test_disordered_transfers_are_noticed(tmp_path):
+    found = met(tmp_path, [case for case in recorded.course() if case.operation == "mul"])
+    swapped = {"throughput": "throughput inputs", "throughput inputs": "throughput"}
+    for contest in found:
+        name = contest.crossing.definition
+        object.__setattr__(contest.crossing, "definition", swapped.get(name, name))
+    assert any("mul (throughput)" in text for text in disordered(found))
+
+
+def test_a_contender_without_times_is_not_measured_and_says_why(tmp_path):
+    (works,) = recorded.curve("work", {"b": lambda s: A * s}, [64])
+    broken = replace(works, outcome="failed", message="no memory")
+    cases = [*recorded.curve("work", {"a": lambda s: A * s}, [64, 128]), broken]
+    (contest,) = met(tmp_path, cases)
+    assert (contest.crossing.state, contest.crossing.reason) == ("not_measured", "no memory")
+
+
+def test_a_single_contender_makes_no_contest(tmp_path):
+    assert met(tmp_path, recorded.curve("work", {"a": lambda s: A * s}, [64, 128])) == []
