@@ -271,6 +271,23 @@ def _alive(process: int) -> bool:
     return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
 
 
+def test_worker_that_cannot_begin_again_fails_no_other_case(tmp_path: Path) -> None:
+    """The suite imports in the first worker only: what it measured stays."""
+    suite(
+        tmp_path,
+        """
+import os, pathlib
+if pathlib.Path("seen").exists():
+    os._exit(1)
+pathlib.Path("seen").touch()
+
+def test_it(benchmark):
+    benchmark(sum, [1])
+""",
+    )
+    assert outcomes(measured(tmp_path)) == {"test_it": "passed"}
+
+
 def test_unknown_device_is_refused_with_what_is_there(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     suite(tmp_path, "def test_it(benchmark):\n    benchmark(sum, [1])\n")

@@ -128,7 +128,7 @@ class Coordinator:
             self._first = None
 
     def measure(self, record: Callable[[Event], None]) -> None:
-        """Runs every launch of the plan. Raises WorkerError where a worker fails outside all cases."""
+        """Runs every launch of the plan. A kind of worker that cannot begin fails its cases."""
         self.record = record
         if not self._first:
             self.collect()
@@ -153,16 +153,26 @@ class Coordinator:
         visited: set[str] = set()
         while (kind, number) not in self.state.done:
             before = len(visited)
-            worker, collected = self._start()
             try:
+                worker, collected = self._start()
                 with worker:
                     self._enter(collected, kind, number)
                     self._launch(worker, kind, number, begun_s, visited)
-            except WorkerError:
+            except WorkerError as error:
                 if len(visited) == before:  # it is not a case that ends it
-                    raise
+                    self._give_up(kind, error)
+                    return
                 continue
             self._finish(kind, number)
+
+    def _give_up(self, kind: str, error: WorkerError) -> None:
+        """No worker of this kind gets as far as its cases: they fail, and the other kinds go on."""
+        ended: Event = {"outcome": "failed", "message": f"no worker could begin: {error}"}
+        for known in self.state.known.values():
+            if known.case.worker == kind and not known.closed and not known.visits:
+                known.closed = "failed"
+                visited = Visited({**ended, "extra_info": {}, "group": None})
+                self._record_visit(known.case.id, visited, -1, 0)
 
     def _finish(self, kind: str, number: int) -> None:
         self.state.done.add((kind, number))
