@@ -197,10 +197,11 @@ def test_rates_shares_and_bounds(tmp_path):
         made("launches", 1e-6, disturbed=0),
         made("crosses", 2e-3, device="cuda", extra=link, disturbed=0),
         made("idles", 1e-3, device="cuda", extra={"bytes": 100}, disturbed=0),
+        made("unknown", 1e-3, disturbed=0),
         launch_noise=0,
     )
     bounds = {"computes": "compute", "moves": "memory", "launches": "launch", "crosses": "transfer"}
-    assert frame["bound"].to_dict() == {**bounds, "idles": "launch"}
+    assert frame["bound"].to_dict() == {**bounds, "idles": "host", "unknown": ""}
     assert frame["ceiling_share"]["computes"] == pytest.approx(0.5, rel=0.01)
     assert frame["ceiling_share"]["moves"] == pytest.approx(1, rel=0.01)
     assert frame["ceiling_share"]["crosses"] == pytest.approx((8e-6 + 1e-3) / 2e-3, rel=0.01)

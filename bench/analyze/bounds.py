@@ -1,9 +1,9 @@
 """Which of the machine's measured ceilings holds a case back, and how near to it the case comes.
 
 One rule: under each ceiling the declared work has a shortest possible time. The longest of these binds,
-and its share is that time over the measured one. On an accelerator that idles for more than half of the
-time no ceiling of its own binds: the host does not feed it (`launch` where launching alone explains the
-host's time, else `host`).
+and its share is that time over the measured one. Two exceptions, both named `host`, for what Python and
+the framework take: an accelerator that idles for more than half of the time, and a case for which launching
+is the longest of all and still explains little of its time.
 """
 
 from collections.abc import Mapping
@@ -19,6 +19,10 @@ DEFAULT_DTYPE = "float32"
 
 IDLE = 0.5
 """Share of the time that the device works, below which its host holds it back."""
+
+
+EXPLAINS = 0.2
+"""Share of the time from which the cost of one launch is an explanation of it."""
 
 
 def bounds(frame: pd.DataFrame, cases: pd.DataFrame, run: Run) -> dict[str, pd.Series]:
@@ -43,6 +47,8 @@ def _bound(shortest: Mapping[str, float], median_s: float, device_s: float) -> t
     works = name in ("compute", "memory")
     if works and device_s < IDLE * median_s:
         return shortest[name] / median_s, "host"
+    if name == "launch" and shortest[name] < EXPLAINS * median_s:
+        return (np.nan, "") if len(shortest) == 1 else (shortest[name] / median_s, "host")
     return shortest[name] / (device_s if works and np.isfinite(device_s) else median_s), name
 
 

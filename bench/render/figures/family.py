@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from bench.analyze.answers import contender
 from bench.analyze.contests import Contest
@@ -119,24 +120,16 @@ def _figure(panels: Sequence[_Panel]) -> Figure:
 def _curves(axes: Axes, panel: _Panel) -> None:
     log_axis(axes, "x", "")
     log_axis(axes, "y", "s")
+    contenders = list(panel.cases.groupby(panel.between if _competes(panel) else "operation", sort=False))
     ends = []
-    known = panel.between in panel.cases
-    for position, (name, curve) in enumerate(
-        panel.cases.groupby(panel.between if known else "operation", sort=False)
-    ):
-        colour = COLOURS[position % len(COLOURS)]
-        curve = curve[curve[panel.axis] > 0].sort_values(panel.axis)
-        x, y = curve[panel.axis].to_numpy(float), curve["median_s"].to_numpy(float)
-        if not len(x):
-            continue
-        marker = MARKERS[position % len(MARKERS)]
-        axes.plot(x, y, marker=marker, color=colour)
-        if (noisy := (curve["status"] != "ok").to_numpy()).any():
-            axes.plot(x[noisy], y[noisy], marker, markeredgecolor=colour, markerfacecolor="white")
-        low, high = curve["low_s"].to_numpy(float), curve["high_s"].to_numpy(float)
-        if np.nanmax(high / low, initial=1) > VISIBLE:
-            axes.fill_between(x, low, high, color=colour, alpha=0.2)
-        ends.append((y[-1], fitted(contender(panel.between, str(name))) if known else "", colour))
+    for position, (name, cases) in enumerate(contenders[: len(COLOURS)]):
+        curve = cases[cases[panel.axis] > 0].sort_values(panel.axis)
+        if len(curve):
+            _curve(axes, curve, curve[panel.axis].to_numpy(float), COLOURS[position], MARKERS[position])
+            label = fitted(contender(panel.between, str(name))) if _competes(panel) else ""
+            ends.append((float(curve["median_s"].iat[-1]), label, COLOURS[position]))
+    if len(contenders) > len(COLOURS):
+        axes.set_title(f"first {len(COLOURS)} of {len(contenders)}", loc="right", fontsize=8, weight="normal")
     axes.set_xlabel(fitted(panel.axis.replace("_", " ")))
     if panel.crossing:
         axes.axvline(panel.crossing, color="#777777", linewidth=1, linestyle=(0, (3, 3)))
@@ -144,6 +137,20 @@ def _curves(axes: Axes, panel: _Panel) -> None:
         axes.text(panel.crossing, 0.98, where, transform=axes.get_xaxis_transform(), va="top", fontsize=8.5)
     refine(axes)
     label_ends(axes, ends)
+
+
+def _competes(panel: _Panel) -> bool:
+    return panel.between in panel.cases
+
+
+def _curve(axes: Axes, curve: pd.DataFrame, x: NDArray[np.float64], colour: str, marker: str) -> None:
+    """One contender: filled markers where its time is known, hollow ones where it is noisy."""
+    y, low, high = (curve[name].to_numpy(float) for name in ("median_s", "low_s", "high_s"))
+    axes.plot(x, y, marker=marker, color=colour)
+    if (noisy := (curve["status"] != "ok").to_numpy()).any():
+        axes.plot(x[noisy], y[noisy], marker, markeredgecolor=colour, markerfacecolor="white")
+    if np.nanmax(high / low, initial=1) > VISIBLE:
+        axes.fill_between(x, low, high, color=colour, alpha=0.2)
 
 
 def _dots(axes: Axes, panel: _Panel) -> None:
