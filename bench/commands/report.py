@@ -41,9 +41,9 @@ def write(*folders: Path, out: Path | None = None) -> tuple[Path, Sequence[str],
 
     runs = [store.read_run(folder) for folder in folders]
     made = analyzed(runs)
-    target = out or folders[0]
     if len(folders) == 1:
-        store.write_tables(target, made.cases, made.blocks)
-    path = store.write_report(target, page.render(made), summary.render(made), figures.draw(made))
+        store.write_tables(folders[0], made.cases, made.blocks)
+    drawn = figures.draw(made)
+    path = store.write_report(out or folders[0], page.render(made, drawn), summary.render(made), drawn)
     failed = bool(made.cases["status"].isin(["failed", "timeout"]).any())
     return path, [answer.sentence for answer in made.answers[:5]], failed
