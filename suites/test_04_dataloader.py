@@ -98,6 +98,7 @@ def test_load(benchmark, make_loader, images, facts, num_workers, batch_size):
     assert benchmark(load_all, loader) == IMAGES
 
 
+@pytest.mark.preset("default")
 @pytest.mark.parametrize("num_workers", WORKERS)
 def test_first_batch(benchmark, make_loader, few_images, facts, num_workers):
     """Waiting for the first batch of an epoch, while the workers start."""

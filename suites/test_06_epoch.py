@@ -155,6 +155,7 @@ def time_epoch(benchmark, training, test_batches):
     assert accuracy > 2 * CHANCE, f"{accuracy:.0%} of the test images told apart: it does not learn"
 
 
+@pytest.mark.preset("default")
 def test_time_to_accuracy(benchmark, device, training_data, test_batches):
     """Training the course's network until it tells three in four test images apart, tests included."""
     training = Training(first(SUBSET, training_data), COURSE_BATCH, device)

@@ -251,12 +251,13 @@ class Coordinator:
         for known in cases:
             known.enter(launch)
         self.progress.move(cases=len(self.state.known))
-        order = [known for known in first_pass(cases, self.rng) if known.case.id not in visited]
         until_s = self._until_s(kind, number, begun_s)
+        fitting = first_pass(cases, until_s - self.elapsed_s, self.rng)
+        order = [known for known in fitting if known.case.id not in visited]
         pass_number = 0
         while order:
             for known in order:
-                if (pass_number or number) and self.elapsed_s + known.cost_s > until_s:
+                if known.visits and self.elapsed_s + known.cost_s > until_s:
                     continue
                 visited.add(known.case.id)
                 self._visit(worker, known, launch, pass_number)

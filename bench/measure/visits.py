@@ -16,7 +16,7 @@ from bench.measure.schedule import BLOCK_S, WARMUP_BLOCKS, Known, blocks_per_vis
 from bench.measure.workers import Worker
 from bench.records import Block, Kind
 
-WARMUP_S = 0.5
+WARMUP_S = 0.25
 """The longest warm-up of a case in a launch, beyond its first call and its calibration."""
 
 COLD_EXCESS = 3.0
