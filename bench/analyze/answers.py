@@ -18,6 +18,9 @@ QUESTIONS = {
 }
 """By what competes; the order in which answers are told. Whatever else competes comes after."""
 
+SETTLING = 5
+"""Launches from which a contest that is still undecided is simply undecided."""
+
 NEAR = 1.05
 """Ratio up to which a choice is called a tie: `bench.analyze.crossover.TIE`."""
 
