@@ -261,6 +261,33 @@ OPERATIONS_ON_A_DEVICE = [
 ]
 
 
+OWN_PROCESS = "BENCH_TESTS_FAKE_TENSORS"
+in_own_process = pytest.mark.skipif(
+    OWN_PROCESS not in os.environ, reason="run by test_operands_in_a_process_of_their_own"
+)
+
+
+def test_operands_in_a_process_of_their_own():
+    """The simulated accelerator, once registered, takes the place of the fake one for good."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        __file__,
+        "-q",
+        "-k",
+        "operands_lie or test_an_operand_on_the_wrong_device_is_found_out",
+        "-p",
+        "no:cacheprovider",
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, OWN_PROCESS: "1"}, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stdout
+    assert "skipped" not in done.stdout.splitlines()[-1]
+
+
+@in_own_process
 @pytest.mark.parametrize(
     ("operation", "parameters"),
     OPERATIONS_ON_A_DEVICE,
@@ -294,6 +321,7 @@ def build_on_cuda(name):
         return network.NeuralNetwork() if name == "mlp" else resnet18(weights=None)
 
 
+@in_own_process
 def test_an_operand_on_the_wrong_device_is_found_out():
     from torch._subclasses.fake_tensor import FakeTensorMode
 

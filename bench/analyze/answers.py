@@ -45,7 +45,27 @@ def answers(contests: Sequence[Contest]) -> list[Answer]:
         sorted(found, key=lambda answer: answer.contest.crossing.state != "crosses_at")
         for found in by_question.values()
     ]
-    return [answer for turn in zip_longest(*queues) for answer in turn if answer]
+    settled = [answer for turn in zip_longest(*queues) for answer in turn if answer]
+    return [*settled, *_leanings(contests)]
+
+
+def _leanings(contests: Sequence[Contest]) -> Iterator[Answer]:
+    """What the launches suggest: contests that one side led at every size, though no interval settles it."""
+    for contest in sorted(_quoted(contests), key=_rank):
+        crossing, ratio = contest.crossing, contest.ratio
+        if crossing.state != "inconclusive" or len(ratio) < 2:
+            continue
+        winner, rival = crossing.challenger, crossing.incumbent
+        if max(ratio) < 1 / NEAR:
+            winner, rival, ratio = rival, winner, tuple(1 / each for each in ratio)
+        if min(ratio) > NEAR:
+            launches = "1 launch does" if crossing.launches == 1 else f"{crossing.launches} launches do"
+            told = (
+                f"{_what(crossing)}: {contender(contest.between, winner)} led "
+                f"{contender(contest.between, rival)} at every {words(crossing.axis)} measured, at least {_times(min(ratio))}; "
+                f"{launches} not settle it."
+            )
+            yield Answer(_question(contest), told, contest)
 
 
 def _rank(contest: Contest) -> int:

@@ -130,6 +130,9 @@ def _met(
     """The pair's contest with data in place, then with each transfer that the run can tell."""
     sides = levels[:, pair.rows]
     known = np.flatnonzero(np.isfinite(sides[0]).all(axis=0))
+    certain = np.flatnonzero((sides[2] > 1).all(axis=0))
+    if len(certain) > 1:  # a size that only one launch measured has no band: it must not hide the others
+        known = certain
     incumbent, challenger = (Curve(*sides[:, side, known]) for side in (0, 1))
     links = ceilings.get(pair.challenger, {}) if pair.group.between == "device" else {}
     extra = [cases[row]["extra"] for row in pair.rows[1, known].tolist()]

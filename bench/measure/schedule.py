@@ -159,7 +159,10 @@ def first_pass(cases: Sequence[Known], seconds: float, rng: random.Random) -> li
 
 
 def next_pass(cases: Sequence[Known], width: float, seconds: float, rng: random.Random) -> list[Known]:
-    """The open cases that fit into `seconds`: those furthest from their width for their cost, shuffled."""
+    """The open cases that fit into `seconds`, shuffled.
+
+    Those that this launch has not visited come first, then those furthest from their width for their cost.
+    """
     open_cases = [known for known in cases if is_open(known, width)]
     ranked = sorted(open_cases, key=lambda known: _gain(known, width), reverse=True)
     chosen, left_s = [], seconds
@@ -171,9 +174,9 @@ def next_pass(cases: Sequence[Known], width: float, seconds: float, rng: random.
     return chosen
 
 
-def _gain(known: Known, width: float) -> float:
+def _gain(known: Known, width: float) -> tuple[bool, float]:
     distance = min(relative_width(known.per_call_s) / width, 100.0)
-    return distance / max(known.cost_s, 1e-4)
+    return known.launch not in known.launches, distance / max(known.cost_s, 1e-4)
 
 
 def _size(known: Known) -> float:

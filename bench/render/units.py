@@ -42,7 +42,8 @@ def half_width(low: float, high: float) -> str:
     """An interval as "±1.2 %" of its centre (in logarithms)."""
     if not (math.isfinite(low) and math.isfinite(high)) or low <= 0:
         return "–"
-    return f"±{math.expm1(math.log(high / low) / 2) * 100:.2g}{THIN}%"
+    half = math.expm1(math.log(high / low) / 2) * 100
+    return f"±{float(f'{half:.2g}'):g}{THIN}%"
 
 
 def percent(share: float | None) -> str:
