@@ -62,8 +62,8 @@ def _leanings(contests: Sequence[Contest]) -> Iterator[Answer]:
             launches = "1 launch does" if crossing.launches == 1 else f"{crossing.launches} launches do"
             told = (
                 f"{_what(crossing)}: {contender(contest.between, winner)} led "
-                f"{contender(contest.between, rival)} at every {words(crossing.axis)} measured, at least {_times(min(ratio))}; "
-                f"{launches} not settle it."
+                f"{contender(contest.between, rival)} at every {words(crossing.axis)} measured, "
+                f"at least {_times(min(ratio))}; {launches} not settle it."
             )
             yield Answer(_question(contest), told, contest)
 
