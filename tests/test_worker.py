@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from bench.measure.coordinator import Coordinator, Plan, Progress, restored
+from bench.measure.coordinator import Coordinator, Plan, Progress
 from bench.measure.schedule import Preset
+from bench.measure.state import restored
 from bench.measure.workers import Spec
 
 FAST = Preset("quick", 2, math.inf, 100.0, 0.5, 5.0)

@@ -9,7 +9,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.measure.schedule import (
@@ -20,7 +20,8 @@ from bench.measure.schedule import (
     foretold_s,
     next_pass,
 )
-from bench.measure.visits import Lane, Visited, as_block, visit
+from bench.measure.state import restored
+from bench.measure.visits import Lane, Visited, visit
 from bench.measure.workers import Spec, Worker, WorkerError
 from bench.records import Case
 
@@ -64,30 +65,6 @@ class Progress:
         for name, value in changes.items():
             setattr(self, name, value)
         self.say(self)
-
-
-@dataclass
-class Spent:
-    """Where the seconds of a run went."""
-
-    timed: float = 0.0
-    warmup: float = 0.0
-    setup: float = 0.0
-    imports: float = 0.0
-    other: float = 0.0
-
-
-@dataclass
-class State:
-    """What a run knows while it goes on; `past` events, of a run that was cut, restore it."""
-
-    known: dict[str, Known] = field(default_factory=dict)
-    done: set[tuple[str, int]] = field(default_factory=set)
-    launches: int = 0
-    side_tasks: set[str] = field(default_factory=set)
-    elapsed_s: float = 0.0
-    spent: Spent = field(default_factory=Spent)
-    problems: set[str] = field(default_factory=set)
 
 
 class Coordinator:
@@ -382,39 +359,3 @@ class Coordinator:
 def _compact(block: Mapping[str, Any]) -> Event:
     """A block without the readings that were not taken."""
     return {name: value for name, value in block.items() if value not in (None, (), [])}
-
-
-def restored(past: Iterable[Event]) -> State:
-    """The state of a run that was cut, from its events; the launch in hand then stays a launch of its own."""
-    state = State()
-    for event in past:
-        state.elapsed_s = max(state.elapsed_s, event.get("elapsed_s", 0.0))
-        match event["event"]:
-            case "case":
-                fields = {name: value for name, value in event.items() if name != "event"}
-                case = Case(**fields)
-                if "::" in case.id:
-                    state.known[case.id] = Known(case)
-                else:
-                    state.problems.add(case.id)
-            case "launch":
-                state.launches = event["launch"] + 1
-            case "launched":
-                state.done.add((event["worker"], event["round"]))
-            case "ceilings" | "initialize":
-                state.side_tasks.add(event["device"])
-            case "skip" if event["case"] in state.known:
-                state.known[event["case"]].closed = "skipped"
-            case "visit" if event["case"] in state.known:
-                _recall(state.known[event["case"]], event)
-    return state
-
-
-def _recall(known: Known, event: Event) -> None:
-    """Takes in a visit of a run that was cut."""
-    blocks = [as_block({"notes": (), **block}) for block in event["blocks"]]
-    known.enter(event["launch"])
-    known.learn(blocks)
-    known.calls = max([known.calls, *(block.calls for block in blocks if block.kind == "wall")])
-    if event["outcome"] in ("died", "timeout") or (event["outcome"] != "passed" and known.visits == 1):
-        known.closed = event["outcome"]

@@ -7,6 +7,7 @@ does not tell is None or left out, never guessed.
 import hashlib
 import os
 import platform
+import re
 import sysconfig
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -168,7 +169,8 @@ def torch_facts() -> Facts:
         "cpu_capability": backends.cpu.get_cpu_capability(),
         "mkl": backends.mkl.is_available(),
         "mkldnn": backends.mkldnn.is_available(),
-        "build": torch.__config__.show().strip(),
+        # Without the path of the compiler that built it, which is another machine's.
+        "build": re.sub(r"CXX_COMPILER=[^,]*, ", "", torch.__config__.show().strip()),
         # Torch refuses to read the older allow_tf32 and matmul precision once a suite has set one of these.
         "float32_cuda_matmul": backends.cuda.matmul.fp32_precision,
         "float32_cudnn_convolution": backends.cudnn.conv.fp32_precision,

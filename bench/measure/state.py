@@ -1,0 +1,71 @@
+"""What a run knows while it goes on, and how that is taken up again from the events of a run that was cut."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.measure.schedule import Known
+from bench.measure.visits import as_block
+from bench.records import Case
+
+Event = dict[str, Any]
+
+
+@dataclass
+class Spent:
+    """Where the seconds of a run went."""
+
+    timed: float = 0.0
+    warmup: float = 0.0
+    setup: float = 0.0
+    imports: float = 0.0
+    other: float = 0.0
+
+
+@dataclass
+class State:
+    """What a run knows while it goes on; `past` events, of a run that was cut, restore it."""
+
+    known: dict[str, Known] = field(default_factory=dict)
+    done: set[tuple[str, int]] = field(default_factory=set)
+    launches: int = 0
+    side_tasks: set[str] = field(default_factory=set)
+    elapsed_s: float = 0.0
+    spent: Spent = field(default_factory=Spent)
+    problems: set[str] = field(default_factory=set)
+
+
+def restored(past: Iterable[Event]) -> State:
+    """The state of a run that was cut, from its events; the launch in hand then stays a launch of its own."""
+    state = State()
+    for event in past:
+        state.elapsed_s = max(state.elapsed_s, event.get("elapsed_s", 0.0))
+        match event["event"]:
+            case "case":
+                fields = {name: value for name, value in event.items() if name != "event"}
+                case = Case(**fields)
+                if "::" in case.id:
+                    state.known[case.id] = Known(case)
+                else:
+                    state.problems.add(case.id)
+            case "launch":
+                state.launches = event["launch"] + 1
+            case "launched":
+                state.done.add((event["worker"], event["round"]))
+            case "ceilings" | "initialize":
+                state.side_tasks.add(event["device"])
+            case "skip" if event["case"] in state.known:
+                state.known[event["case"]].closed = "skipped"
+            case "visit" if event["case"] in state.known:
+                _recall(state.known[event["case"]], event)
+    return state
+
+
+def _recall(known: Known, event: Event) -> None:
+    """Takes in a visit of a run that was cut."""
+    blocks = [as_block({"notes": (), **block}) for block in event["blocks"]]
+    known.enter(event["launch"])
+    known.learn(blocks)
+    known.calls = max([known.calls, *(block.calls for block in blocks if block.kind == "wall")])
+    if event["outcome"] in ("died", "timeout") or (event["outcome"] != "passed" and known.visits == 1):
+        known.closed = event["outcome"]
