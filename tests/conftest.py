@@ -1,5 +1,7 @@
 """Fixtures that several test modules share."""
 
+import importlib.util
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +10,19 @@ from types import ModuleType
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # the simulated accelerator is made of plain modules
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _registered_simulation() -> None:
+    """The simulated accelerator is known to torch before the first backward pass, whatever test comes first.
+
+    torch's autograd engine counts the devices once, at a process's first backward pass. Tests with fake
+    tensors have a process of their own: there a registered simulation would abort.
+    """
+    if importlib.util.find_spec("torch") and not os.environ.get("BENCH_TESTS_FAKE_TENSORS"):
+        import simulated_accelerator
+
+        simulated_accelerator.autoload()
 
 
 @pytest.fixture
