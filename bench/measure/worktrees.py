@@ -1,0 +1,220 @@
+"""Two checkouts of one repository, side by side in a temporary folder that is always removed again.
+
+They are git worktrees whose paths have the same length: the length of a path changes the layout of a
+process's memory, and with it its speed (Mytkowicz et al., ASPLOS 2009). A gate that was killed leaves its
+folder behind; the next one finds it by its lock being free, ends what still runs from there and removes it.
+"""
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+PREFIX = "bench-gate-"
+OWNER = "owner"
+"""The file in a folder of checkouts that its gate keeps locked; it names the repository."""
+
+FOLDER_VARIABLE = "BENCH_GATE"
+"""The environment variable by which a worker, and all that it starts, can be told to belong to a folder."""
+
+NOT_OURS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
+"""What git sets for its hooks: there it would lead every command to the wrong checkout."""
+
+
+class CheckoutError(Exception):
+    """What git was asked, what it said, and what to try."""
+
+
+@dataclass(frozen=True)
+class Checkouts:
+    """Where the two sides lie. `folder/base` and `folder/head` also hold what a side installs."""
+
+    folder: Path
+    base: Path
+    head: Path
+
+
+def environment() -> dict[str, str]:
+    """This process's environment without what git sets for its hooks."""
+    return {name: value for name, value in os.environ.items() if name not in NOT_OURS}
+
+
+def repository_of(path: Path) -> Path:
+    """The top folder of the working tree that `path` is in. Raises CheckoutError outside of one."""
+    if shutil.which("git") is None:
+        raise CheckoutError("git is not installed; a gate on revisions needs it, or give --base a stored run")
+    try:
+        return Path(_git(path, "rev-parse", "--show-toplevel")).resolve()
+    except CheckoutError as error:
+        if "not a git repository" in str(error):
+            raise CheckoutError(
+                f"{path} is not in a git repository; run the gate in the project's checkout, or give --base "
+                "a stored run"
+            ) from None
+        if "must be run in a work tree" in str(error):
+            raise CheckoutError(f"{path} is a bare repository; run the gate in a checkout") from None
+        raise
+
+
+def commit_of(repository: Path, revision: str) -> str:
+    """The commit that a revision names. Raises CheckoutError where it names none."""
+    try:
+        return _git(repository, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+    except CheckoutError:
+        raise CheckoutError(
+            f"revision {revision!r} is unknown here; expected a branch, tag or commit; fetch it first (in "
+            "CI: fetch-depth: 0)"
+        ) from None
+
+
+def merge_base(repository: Path, base: str, head: str) -> str:
+    """The commit at which `head` left `base`. Raises CheckoutError where they have none in common."""
+    with suppress(CheckoutError):
+        return _git(repository, "merge-base", commit_of(repository, base), commit_of(repository, head))
+    commit_of(repository, base)
+    commit_of(repository, head)
+    raise CheckoutError(
+        f"{base} and {head} have no commit in common; fetch the whole history (in CI: fetch-depth: 0)"
+    )
+
+
+@contextmanager
+def checkouts(repository: Path, base: str, head: str | None) -> Iterator[Checkouts]:
+    """Both sides, checked out at the commit `base` and at the commit `head`, while the block runs.
+
+    Without `head` its side is the working tree as it stands: tracked changes, and untracked files that are
+    not ignored. The folder keeps the repository's own name: a package may lie in the top folder.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
+    lock = _own(folder, repository)
+    made = Checkouts(folder, folder / "base" / repository.name, folder / "head" / repository.name)
+    try:
+        _add(repository, made.base, base)
+        _add(repository, made.head, head or commit_of(repository, "HEAD"))
+        if head is None:
+            snapshot(repository, made.head)
+        yield made
+    finally:
+        with _undisturbed():
+            remove(folder, repository)
+            os.close(lock)
+
+
+def snapshot(repository: Path, tree: Path) -> None:
+    """Carries the working tree's changes over into `tree`, a checkout of the same commit."""
+    changed = _git(repository, "diff", "--name-only", "--no-renames", "-z", "HEAD")
+    untracked = _git(repository, "ls-files", "--others", "--exclude-standard", "-z")
+    paths = [path for path in (changed + "\0" + untracked).split("\0") if path]
+    for path in paths:
+        if (tree / path).is_symlink() or (tree / path).is_file():
+            (tree / path).unlink()
+            with suppress(OSError):  # not empty; an empty folder may be a file now
+                os.removedirs((tree / path).parent)
+    for path in paths:
+        here = repository / path
+        if here.is_symlink() or here.is_file():  # neither deleted nor a repository of its own
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(here, tree / path, follow_symlinks=False)
+
+
+def remove_leftovers(repository: Path) -> list[Path]:
+    """Removes the folders that killed gates have left, with the processes that still belong to them."""
+    found = {path.resolve() for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*")}
+    for line in _git(repository, "worktree", "list", "--porcelain").splitlines():
+        path = Path(line.removeprefix("worktree "))
+        found |= {parent for parent in path.parents[1:2] if parent.name.startswith(PREFIX)}
+    return [folder for folder in sorted(found) if _remove_leftover(folder, repository)]
+
+
+def remove(folder: Path, repository: Path) -> None:
+    """Ends what still runs from a folder of checkouts, and removes it."""
+    for process in _processes(folder):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(process, signal.SIGKILL)
+    shutil.rmtree(folder, ignore_errors=True)
+    for side in ("base", "head"):
+        with suppress(CheckoutError):  # it was never added
+            _git(repository, "worktree", "remove", "--force", str(folder / side / repository.name))
+
+
+def _add(repository: Path, tree: Path, commit: str) -> None:
+    tree.parent.mkdir(exist_ok=True)
+    no_hooks = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
+    _git(repository, *no_hooks, "worktree", "add", "--quiet", "--detach", str(tree), commit)
+
+
+def _own(folder: Path, repository: Path) -> int:
+    """Locks a new folder as this process's; the lock goes with the process, however that ends."""
+    unlocked = folder / "unlocked"
+    file = os.open(unlocked, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(file, fcntl.LOCK_EX)
+    os.write(file, os.fsencode(repository))
+    unlocked.rename(folder / OWNER)  # nobody sees it before it is locked
+    return file
+
+
+def _remove_leftover(folder: Path, repository: Path) -> bool:
+    """Removes a folder that nobody holds; False where somebody does, or where it is not ours to remove."""
+    try:
+        file = os.open(folder / OWNER, os.O_RDWR)
+    except FileNotFoundError:
+        if not folder.exists():  # git still lists what a system's cleaning has removed
+            remove(folder, repository)
+        return False
+    except OSError:  # another user's
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        remove(folder, Path(os.fsdecode(os.read(file, 4096))))
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(file)
+    return True
+
+
+def _processes(folder: Path) -> list[int]:
+    """The processes, stopped ones too, that were started for a folder of checkouts."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.environ().get(FOLDER_VARIABLE) == str(folder):
+                found.append(process.pid)
+    return found
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Lets a second Ctrl-C wait until all is removed."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # not in the main thread, where no Ctrl-C arrives either
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _git(path: Path, *arguments: str) -> str:
+    """What git prints. Raises CheckoutError with what it says where it fails."""
+    done = subprocess.run(
+        ["git", "-C", str(path), *arguments],
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        env=environment() | {"LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode:
+        raise CheckoutError(f"git {' '.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout.rstrip("\n")
