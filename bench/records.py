@@ -157,30 +157,37 @@ class Crossing:
     evidence: tuple[str, ...] = ()
 
 
-ChangeState = Literal["faster", "slower", "same", "undecided"]
+VerdictState = Literal["faster", "slower", "same", "undecided"]
 
 
 @dataclass(frozen=True)
 class Change:
-    """A change is one case on two sides: the ratio head/base with its interval, and the answer."""
+    """A change is the ratio of one case's times on two sides, head/base, over the launches that tell of it.
+
+    `low` and `high` each bound the ratio with 95 % confidence. `p_value` is that of a change no larger
+    than the gate ignores. `kind` is the kind of block that was timed.
+    """
 
     case: str
-    state: ChangeState
     ratio: float
     low: float
     high: float
     launches: int
-    p_value: float | None
-    budget: float
-    rule: str
-    reason: str = ""
+    p_value: float
+    kind: Kind = "wall"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A verdict is what a gate says of all its changes: an exit status and the reasons for it."""
+    """A verdict is what the gate says of one case: a state, the rule that gave it, and the reason in words.
 
-    exit_status: int
-    headline: str
-    changes: tuple[Change, ...]
-    reasons: tuple[str, ...] = ()
+    `budget` is the smallest slowdown that matters, as a share; `rule` the stage that decided. `change` is
+    None where no launch could tell.
+    """
+
+    case: str
+    state: VerdictState
+    rule: str
+    reason: str
+    budget: float
+    change: Change | None = None

@@ -1,0 +1,259 @@
+"""The gate's decision, as a pure function of recorded launches: live, replay and calibration share it.
+
+A launch is a pair of fresh workers, and one number a case: ln(head/base). Five launches screen. What they
+make suspect, or leave open, is judged anew on eight fresh launches, and what those leave open on twelve
+more: an alarm has to be true twice, and the launches that raised it do not vote again.
+
+A gate run is a run whose visits carry a side, `base` or `head`, and whose header has an entry `gate`:
+
+    {"base": {...}, "head": {...}, "settings": settings.recorded(...), "added": [...], "removed": [...],
+     "renamed": {OLD: NEW}, "edited": [...], "controls": [...]}
+
+Whoever measures asks `replay(read_run(folder))` after every launch, goes on with the cases in `wanted`,
+and is done when there are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.analyze import settings as settings_
+from bench.analyze.clean import marked
+from bench.analyze.pairs import launch_ratios
+from bench.analyze.series import EXTENSION, STAGES, Judgement, judge, moved
+from bench.analyze.settings import Settings
+from bench.patterns import matches, name
+from bench.records import Change, Kind, Verdict
+
+if TYPE_CHECKING:
+    from bench.tables import Run
+
+__all__ = ["STAGES", "Decision", "Settings", "Sides", "Trouble", "decide", "replay"]
+
+FAMILY = 20
+"""Cases of a table up to which each test may err once in a hundred. A case must pass the screen (1 in 40
+does by chance) and one of two looks, so that with K cases and alpha = 0.2/K the table errs in 1 of 100."""
+
+ALPHA = 0.01
+"""What one look may err at most."""
+
+MISSING = (
+    "is not on the head side: list it under `removed` or `renamed` in [tool.bench.gate], or bring it back"
+)
+
+_Series = dict[Kind, NDArray[np.float64]]
+"""By kind of block: ln(head/base) by launch number, NaN for a launch that cannot tell."""
+
+BROKEN = ("failed", "died", "timeout")
+SEVERITY = ("slower", "faster", "same", "undecided")
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What differs between the two sides' benchmarks, and which cases are controls.
+
+    `removed` and `renamed` are what was found, whether or not the settings allow it; `edited` are cases
+    whose benchmark itself differs. Controls run identical code on both sides.
+    """
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    edited: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A case that could not be compared, the side that is at fault ("" for both), and why."""
+
+    case: str
+    side: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the gate says: a verdict for each case compared, and everything that is no verdict.
+
+    `wanted` says for each case how many launches its stage still lacks; it is empty when the gate is done.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    controls: tuple[Verdict, ...] = ()
+    wanted: Mapping[str, int] = field(default_factory=dict)
+    troubles: tuple[Trouble, ...] = ()
+    skipped: tuple[Trouble, ...] = ()
+    sides: Sides = field(default_factory=Sides)
+    settings: Settings = field(default_factory=Settings)
+
+    @property
+    def contaminated(self) -> bool:
+        """True where identical code was not equally fast: no verdict of such a run counts."""
+        return any(control.state in ("slower", "faster") for control in self.controls)
+
+    @property
+    def undecided_share(self) -> float:
+        """The share of the compared cases that stayed undecided."""
+        undecided = sum(verdict.state == "undecided" for verdict in self.verdicts)
+        return undecided / len(self.verdicts) if self.verdicts else 0.0
+
+    @property
+    def exit_status(self) -> int:
+        """3 a side failed or a case is missing, else 1 slower, else 4 contaminated or undecided, else 0."""
+        if self.troubles or self.wanted or not self.verdicts:
+            return 3
+        if any(verdict.state == "slower" for verdict in self.verdicts):
+            return 1
+        undecided = self.settings.undecided == "fail" and self.undecided_share > 0
+        return 4 if self.contaminated or undecided else 0
+
+
+def replay(run: Run) -> Decision:
+    """The decision on a recorded gate run: its header holds everything besides the blocks."""
+    entry = run.header["gate"]
+    names = ("added", "removed", "edited", "controls")
+    sides = Sides(
+        **{name: tuple(entry.get(name) or ()) for name in names}, renamed=dict(entry.get("renamed") or {})
+    )
+    return decide(marked(run.blocks), run.cases, settings_.of_header(entry["settings"]), sides)
+
+
+def decide(
+    blocks: pd.DataFrame, cases: pd.DataFrame, settings: Settings, sides: Sides | None = None
+) -> Decision:
+    """The decision on blocks marked by `bench.analyze.clean.marked` and cases as `bench.tables.Run` has them.
+
+    Launches 0-4 screen, 5-12 confirm, 13-24 extend; a stage counts once all its launches were made.
+    """
+    sides = sides or Sides()
+    ratios = launch_ratios(blocks)
+    made = set(blocks["launch"].unique())
+    troubles, skipped = _uncompared(cases, settings, sides, done=made.issuperset(STAGES[0]))
+    out = {each.case for each in (*troubles, *skipped)}
+    compared = [case for case in dict.fromkeys(cases["case"]) if case not in out]
+    verdicts, controls, wanted = weigh(ratios, compared, made, settings, sides.controls)
+    return Decision(verdicts, controls, wanted, tuple(troubles), tuple(skipped), sides, settings)
+
+
+def weigh(
+    ratios: pd.DataFrame, compared: list[str], made: set[int], settings: Settings, controls: tuple[str, ...]
+) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...], dict[str, int]]:
+    """Verdicts, controls and wanted launches, from `launch_ratios` and the launches made."""
+    table = _by_case(ratios)
+    measured = [case for case in compared if case not in controls]
+    family = sum(max(len(table.get(case, {})), 1) for case in measured)
+    alpha = min(ALPHA, FAMILY * (1 - settings.confidence) / max(family, 1))
+    nothing: _Series = {"wall": np.full(EXTENSION.stop, np.nan)}
+    stages = sum(made.issuperset(stage) for stage in STAGES)
+    judged = {
+        case: {
+            kind: judge(logs, stages, budget_of(case, settings), alpha)
+            for kind, logs in table.get(case, nothing).items()
+        }
+        for case in measured
+    }
+    witnesses = tuple(
+        _witness(case, table.get(case, nothing), stages, settings) for case in compared if case in controls
+    )
+    verdicts = tuple(_verdict(case, kinds, budget_of(case, settings)) for case, kinds in judged.items())
+    if moved_by := [witness for witness in witnesses if witness.state in ("slower", "faster")]:
+        return tuple(_contaminated(verdict, moved_by[0]) for verdict in verdicts), witnesses, {}
+    lacking = sum(launch not in made for launch in STAGES[min(stages, len(STAGES) - 1)])
+    wanted = {
+        case: lacking
+        for case, kinds in judged.items()
+        if lacking and any(each.open for each in kinds.values())
+    }
+    if wanted:
+        wanted |= {case: lacking for case in compared if case in controls}
+    return verdicts, witnesses, wanted
+
+
+def budget_of(case: str, settings: Settings) -> float:
+    """The smallest slowdown that matters for a case: the strictest budget whose pattern fits it, if any."""
+    own = [
+        budget.max_regression
+        for budget in settings.budgets
+        if budget.max_regression is not None and matches(budget.pattern, case)
+    ]
+    return min(own, default=settings.max_regression)
+
+
+def _by_case(ratios: pd.DataFrame) -> dict[str, _Series]:
+    """For each case and kind the launches' log ratios by launch number, NaN for those that cannot tell."""
+    filled = ratios.reindex(columns=range(EXTENSION.stop)).dropna(how="all").to_numpy(dtype=float)
+    table: dict[str, _Series] = {}
+    for (case, kind), logs in zip(ratios.dropna(how="all").index, filled, strict=True):
+        table.setdefault(case, {})[kind] = logs
+    return table
+
+
+def _verdict(case: str, kinds: Mapping[Kind, Judgement], budget: float) -> Verdict:
+    """One verdict from wall and device time: what a caller waits for decides, unless the device moved."""
+    told = dict(sorted(kinds.items(), key=lambda each: SEVERITY.index(each[1].state)))
+    kind = next(iter(told))
+    if kind != "wall" and told[kind].state != "slower" and told["wall"].state == "undecided":
+        kind = "wall"
+    judgement = told[kind]
+    reason = judgement.reason if kind == "wall" else f"{kind} time: {judgement.reason}"
+    change = Change(case, **judgement.numbers, kind=kind) if judgement.numbers else None
+    return Verdict(case, judgement.state, judgement.stage, reason, budget, change)
+
+
+def _witness(case: str, kinds: _Series, stages: int, settings: Settings) -> Verdict:
+    """A control's verdict, from its wall time."""
+    judgement = moved(kinds["wall"], stages, settings.max_regression)
+    return _verdict(case, {"wall": judgement}, settings.max_regression)
+
+
+def _contaminated(verdict: Verdict, control: Verdict) -> Verdict:
+    reason = f"the control {name(control.case)} moved: {control.reason}; without that: {verdict.reason}"
+    return replace(verdict, state="undecided", reason=reason)
+
+
+def _uncompared(
+    cases: pd.DataFrame, settings: Settings, sides: Sides, done: bool
+) -> tuple[list[Trouble], list[Trouble]]:
+    """Cases that failed or are missing, and cases skipped or taken out; `done` once the screen was made."""
+    troubles, skipped = [], []
+    for case, rows in cases.groupby("case", sort=False, observed=True):
+        seen = {row["side"]: row for row in rows.to_dict("records")}
+        broken = {side: row for side, row in seen.items() if row["outcome"] in BROKEN}
+        if all(row["outcome"] == "skipped" for row in seen.values()):
+            skipped.append(Trouble(str(case), "", next(iter(seen.values()))["message"] or "skipped"))
+        elif broken and _fatal(seen, broken):
+            troubles += [Trouble(str(case), side, _said(row)) for side, row in broken.items()]
+        elif done and seen.keys() >= {"base", "head"} and seen["base"]["outcome"] == "skipped":
+            skipped.append(Trouble(str(case), "base", seen["base"]["message"] or "skipped"))
+        elif done:
+            troubles += [Trouble(str(case), side, why) for side, why in _missing(seen)]
+    for case in sides.removed:
+        allowed = any(matches(pattern, case) for pattern in settings.removed)
+        reason = "taken out on purpose" if allowed else MISSING
+        (skipped if allowed else troubles).append(Trouble(case, "head", reason))
+    return troubles, skipped
+
+
+def _fatal(seen: Mapping[str, Any], broken: Mapping[str, Any]) -> bool:
+    """False for a case that fails on both sides when visited again: it keeps the blocks that it has."""
+    return len(broken) < len(seen) or any(row["failed_visits"] >= row["visits"] for row in broken.values())
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    message = str(row["message"]).strip().splitlines()
+    return f"{row['outcome']}: {message[-1]}" if message else str(row["outcome"])
+
+
+def _missing(seen: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The sides on which a case was not measured, though it was to be."""
+    sides = {"base", "head"} - {side for side, row in seen.items() if row["outcome"] not in ("", "skipped")}
+    if len(sides) == 2:
+        return [("", "was not measured on either side")]
+    return [(side, seen[side]["message"] if side in seen else "was not measured") for side in sides]

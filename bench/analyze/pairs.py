@@ -1,0 +1,40 @@
+"""What a launch tells of a change: the median of ln(head/base) over pairs in which both blocks are clean.
+
+Blocks of the two sides alternate, so that the i-th block of a visit on one side belongs to the i-th on
+the other: what slows both down cancels. A launch is one number, since its blocks agree more than launches.
+"""
+
+import numpy as np
+import pandas as pd
+
+KINDS = ("wall", "device")
+"""Kinds of block that are compared: what a caller waits for, and what the device itself takes."""
+
+FEWEST_PAIRS = 3
+"""Clean pairs that a launch must have to count, or all where it had fewer: a median needs three."""
+
+
+def launch_ratios(blocks: pd.DataFrame) -> pd.DataFrame:
+    """ln(head/base) with one row a case and kind, one column a launch; NaN where a launch cannot tell.
+
+    `blocks` are marked by `bench.analyze.clean.marked`.
+    """
+    pairs = _paired(blocks)
+    by_launch = pairs.groupby(["case", "kind", "launch"], observed=True)
+    clean = pairs["log_ratio"].where(pairs["clean"]).groupby([pairs["case"], pairs["kind"], pairs["launch"]])
+    enough = clean.count() >= by_launch.size().clip(upper=FEWEST_PAIRS)
+    return clean.median().where(enough).unstack("launch").sort_index(axis="columns")
+
+
+def _paired(blocks: pd.DataFrame) -> pd.DataFrame:
+    """One row a pair: case, kind, launch, log_ratio, and whether both of its blocks are clean."""
+    timed = blocks[blocks["kind"].isin(KINDS) & blocks["side"].isin(("base", "head"))]
+    seconds = timed["wall_s"].where(timed["kind"] == "wall", timed["device_s"]) / timed["calls"]
+    visit = ["case", "kind", "launch", "pass"]
+    timed = timed.astype({"case": "str", "kind": "str"})[[*visit, "side", "counted"]].assign(seconds=seconds)
+    timed["nth"] = timed.groupby([*visit, "side"], observed=True).cumcount()
+    base, head = (timed[timed["side"] == side].set_index([*visit, "nth"]) for side in ("base", "head"))
+    pairs = base.join(head, how="inner", lsuffix="_base", rsuffix="_head").reset_index()
+    log_ratio = np.log(pairs["seconds_head"] / pairs["seconds_base"])
+    clean = pairs["counted_base"] & pairs["counted_head"] & log_ratio.notna()
+    return pairs[["case", "kind", "launch"]].assign(log_ratio=log_ratio, clean=clean)

@@ -1,0 +1,27 @@
+"""Patterns over cases: only `*` and `?` are special, so that ids with brackets mean what they say."""
+
+import re
+from collections.abc import Iterable
+from functools import cache
+
+
+def matches(pattern: str, case: str) -> bool:
+    """True where the pattern fits the case's name; its whole id where the pattern itself holds `::`."""
+    return _compiled(pattern).fullmatch(case if "::" in pattern else name(case)) is not None
+
+
+def matching(pattern: str, cases: Iterable[str]) -> list[str]:
+    """The cases that the pattern fits, in their order."""
+    return [case for case in cases if matches(pattern, case)]
+
+
+def name(case: str) -> str:
+    """The part of a case's id after the `::` that comes last before any `[`."""
+    path, bracket, parameters = case.partition("[")
+    return path.rpartition("::")[2] + bracket + parameters
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    special = {"*": ".*", "?": "."}
+    return re.compile("".join(special.get(each) or re.escape(each) for each in pattern), re.DOTALL)

@@ -1,0 +1,119 @@
+"""Journals of gate runs that never happened: two sides in lock step with known ratios. For tests."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.journal import Event, Journal
+from tests import recorded_runs
+
+BLOCK_S = 0.010
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A made case on two sides: the true ratio head/base, how launches and blocks scatter, what goes wrong.
+
+    `slower_from` is the launch from which `ratio` holds; `disturbed` the share of blocks on head that
+    others took from; `skip` and `fails` hold the reason, by side.
+    """
+
+    name: str
+    ratio: float = 1.0
+    launch_sd: float = 0.006
+    block_sd: float = 0.01
+    seconds: float = 1e-4
+    device: str = "cpu"
+    device_ratio: float = 1.0
+    slower_from: int = 0
+    disturbed: float = 0.02
+    skip: Mapping[str, str] | None = None
+    fails: Mapping[str, str] | None = None
+    params: Mapping[str, Any] | None = None
+
+    @property
+    def id(self) -> str:
+        return f"suites/test_made.py::{self.name}"
+
+
+def twenty(**changed: Compared) -> list[Compared]:
+    """Twenty cases and two controls, of which those named in `changed` are as given."""
+    names = [f"test_{letter}" for letter in "abcdefghijklmnopqrst"]
+    return [changed.get(name, Compared(name)) for name in names]
+
+
+def visits(
+    cases: Iterable[Compared], launches: Iterable[int], seed: int = 1, passes: int = 3
+) -> Iterable[Event]:
+    """The visits of those launches; the same seed and launch give the same times, whatever else is made."""
+    for launch in launches:
+        for position, case in enumerate(cases):
+            random = np.random.default_rng([seed, launch, position])
+            shift = random.normal(0, case.launch_sd) + np.log(case.ratio) * (launch >= case.slower_from)
+            for number in range(passes):
+                for side in ("base", "head"):
+                    yield _visit(case, side, launch, number, shift * (side == "head"), random)
+
+
+def _visit(case: Compared, side: str, launch: int, number: int, shift: float, random: Any) -> Event:
+    skipped, failed = ((each or {}).get(side) for each in (case.skip, case.fails))
+    blocks = [] if skipped or failed else list(_blocks(case, side, shift, random))
+    outcome = "skipped" if skipped else "failed" if failed else "passed"
+    return {
+        "event": "visit", "case": case.id, "side": side, "launch": launch, "pass": number, "blocks": blocks,
+        "outcome": outcome, "message": skipped or failed or "", "extra_info": {},
+    }  # fmt: skip
+
+
+def _blocks(case: Compared, side: str, shift: float, random: Any) -> Iterable[Event]:
+    calls = max(1, round(BLOCK_S / case.seconds))
+    for _ in range(5):
+        wall_s = calls * case.seconds * float(np.exp(shift + random.normal(0, case.block_sd)))
+        disturbed = side == "head" and random.random() < case.disturbed
+        reading = {"delay_s": wall_s / 3 if disturbed else 0.0, "processors": 2}
+        yield {
+            "kind": "wall",
+            "start_s": 0.0,
+            "calls": calls,
+            "wall_s": wall_s * (1.5 if disturbed else 1),
+        } | reading
+        if case.device != "cpu":
+            device_s = wall_s * (case.device_ratio if side == "head" else 1) / 1.1
+            yield {"kind": "device", "start_s": 0.0, "calls": calls, "wall_s": wall_s, "device_s": device_s}
+
+
+def header(name: str, settings: Mapping[str, Any] | None = None, **gate: Any) -> Event:
+    """The header of a gate run with its entry `gate`."""
+    base = {"revision": "origin/main", "commit": "1111111111111111111111111111111111111111"}
+    head = {"revision": "working tree", "commit": "2222222222222222222222222222222222222222"}
+    return recorded_runs.header(name) | {
+        "gate": {"base": base, "head": head, "settings": dict(settings or {}), **gate}
+    }
+
+
+def write(
+    folder: Path,
+    cases: Iterable[Compared],
+    launches: Iterable[int] = range(25),
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 1,
+    only: Callable[[int, Compared], bool] = lambda launch, case: True,  # noqa: ARG005 - all of them
+    **gate: Any,
+) -> Path:
+    """A gate run's journal in `folder`; `only` says which cases a launch visits."""
+    cases = list(cases)
+    with Journal.create(folder, header(folder.name, settings, **gate)) as journal:
+        for case in cases:
+            journal.append(
+                {"event": "case", "id": case.id, "suite": "test_made", "operation": case.name.partition("[")[0].removeprefix("test_"),
+                 "device": case.device, "params": dict(case.params or {}), "axis": None, "between": None, "isolate": None, "doc": ""}
+            )  # fmt: skip
+        for visit in visits(cases, launches, seed):
+            case = next(each for each in cases if each.id == visit["case"])
+            if only(visit["launch"], case):
+                journal.append(visit)
+        journal.append({"event": "end", "spent_s": {"timed": 60.0, "other": 20.0}, "complete": True})
+    return folder
