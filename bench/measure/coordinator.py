@@ -272,7 +272,6 @@ class Coordinator:
             visit([lane], known, longest_s=limit_s)
         except WorkerError as death:
             worker.kill()
-            lane.ended = {"outcome": death.outcome, "message": str(death), "extra_info": {}, "group": None}
             known.closed = death.outcome
             self._record_visit(known.case.id, lane.visited(), launch, pass_number)
             raise
@@ -300,32 +299,8 @@ class Coordinator:
             known.closed = lane.ended["outcome"]
 
     def _record_visit(self, case: str, visited: Visited, launch: int, pass_number: int) -> None:
-        spent = self.state.spent
-        spent.setup += visited.setup_s
-        for block in visited.blocks:
-            if block.kind in ("first", "warmup"):
-                spent.warmup += block.wall_s
-            else:
-                spent.timed += block.wall_s
-        extra = dict(visited.ended["extra_info"])
-        if visited.peak_memory_bytes is not None:
-            extra.setdefault("peak_memory_bytes", visited.peak_memory_bytes)
-        self.record(
-            {
-                "event": "visit",
-                "case": case,
-                "side": "",
-                "launch": launch,
-                "pass": pass_number,
-                "setup_s": visited.setup_s,
-                "outcome": visited.ended["outcome"],
-                "message": visited.ended["message"],
-                "extra_info": extra,
-                "group": visited.ended["group"],
-                "elapsed_s": self.elapsed_s,
-                "blocks": [_compact(asdict(block)) for block in visited.blocks],
-            }
-        )
+        self.state.spent.add(visited)
+        self.record({**visited.event(case, "", launch, pass_number), "elapsed_s": self.elapsed_s})
 
     def _side_tasks(self, worker: Worker, kind: str) -> None:
         """What is measured once for a device, before its cases: first use, self-check, ceilings."""
@@ -354,8 +329,3 @@ class Coordinator:
         made = events(answer["answer"])
         for event in made if isinstance(made, list) else [made]:
             self.record({**event, "device": device})
-
-
-def _compact(block: Mapping[str, Any]) -> Event:
-    """A block without the readings that were not taken."""
-    return {name: value for name, value in block.items() if value not in (None, (), [])}

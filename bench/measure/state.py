@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.measure.schedule import Known
-from bench.measure.visits import as_block
+from bench.measure.visits import Visited, as_block
 from bench.records import Case
 
 Event = dict[str, Any]
@@ -20,6 +20,15 @@ class Spent:
     setup: float = 0.0
     imports: float = 0.0
     other: float = 0.0
+
+    def add(self, visited: Visited) -> None:
+        """Takes in a visit."""
+        self.setup += visited.setup_s
+        for block in visited.blocks:
+            if block.kind in ("first", "warmup"):
+                self.warmup += block.wall_s
+            else:
+                self.timed += block.wall_s
 
 
 @dataclass

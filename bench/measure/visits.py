@@ -6,14 +6,14 @@ the same number of calls a block, chosen once on the first.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bench.measure.channel import Message
 from bench.measure.schedule import BLOCK_S, WARMUP_BLOCKS, Known, blocks_per_visit, calls_per_block, settled
-from bench.measure.workers import Worker
+from bench.measure.workers import Worker, WorkerError
 from bench.records import Block, Kind
 
 WARMUP_S = 0.25
@@ -38,6 +38,30 @@ class Visited:
     setup_s: float = 0.0
     peak_memory_bytes: int | None = None
 
+    def event(self, case: str, side: str, launch: int, pass_number: int) -> Message:
+        """The visit as its run's journal keeps it."""
+        extra = dict(self.ended["extra_info"])
+        if self.peak_memory_bytes is not None:
+            extra.setdefault("peak_memory_bytes", self.peak_memory_bytes)
+        return {
+            "event": "visit",
+            "case": case,
+            "side": side,
+            "launch": launch,
+            "pass": pass_number,
+            "setup_s": self.setup_s,
+            "outcome": self.ended["outcome"],
+            "message": self.ended["message"],
+            "extra_info": extra,
+            "group": self.ended["group"],
+            "blocks": [_compact(asdict(block)) for block in self.blocks],
+        }
+
+
+def _compact(block: Mapping[str, Any]) -> Message:
+    """A block without the readings that were not taken."""
+    return {name: value for name, value in block.items() if value not in (None, (), [])}
+
 
 @dataclass
 class Lane:
@@ -46,6 +70,7 @@ class Lane:
     worker: Worker
     timeout_s: float
     turn: Callable[[], AbstractContextManager[object]] = nullcontext
+    name: str = ""  # of the case, where this worker knows it by another
     blocks: list[Block] = field(default_factory=list)
     left: int | None = None
     ended: Message | None = None
@@ -59,17 +84,14 @@ class Lane:
 
     def begin(self, case: str) -> None:
         """Sets the test up; it may end before it calls `benchmark`."""
-        with self.turn():
-            self._take(self.worker.ask({"do": "visit", "case": case}, self.timeout_s))
+        self._take(self._ask({"do": "visit", "case": self.name or case}))
 
     def block(self, kind: Kind, calls: int) -> Block | None:
         """Times one block; None where the test has ended instead, or may not be called so often."""
         if not self.running or (self.left is not None and calls > self.left):
             return None
-        with self.turn():
-            expected_s = calls * self.blocks[-1].wall_s / self.blocks[-1].calls if self.blocks else LONG_S
-            command = {"do": "block", "kind": kind, "calls": calls, "expected_s": expected_s}
-            message = self.worker.ask(command, self.timeout_s)
+        expected_s = calls * self.blocks[-1].wall_s / self.blocks[-1].calls if self.blocks else LONG_S
+        message = self._ask({"do": "block", "kind": kind, "calls": calls, "expected_s": expected_s})
         if message["event"] != "block":
             self._take(message)
             return None
@@ -82,7 +104,7 @@ class Lane:
     def measure_peak_memory(self) -> None:
         """One more call, untimed, for the device's peak memory."""
         if self.running and self.left is None:
-            message = self.worker.ask({"do": "peak_memory"}, self.timeout_s)
+            message = self._ask({"do": "peak_memory"})
             if message["event"] == "peak_memory":
                 self.peak_memory_bytes = message["bytes"]
             else:
@@ -91,13 +113,21 @@ class Lane:
     def end(self) -> None:
         """Lets the test finish and be torn down."""
         while self.running:
-            with self.turn():
-                self._take(self.worker.ask({"do": "done"}, self.timeout_s))
+            self._take(self._ask({"do": "done"}))
 
     def visited(self) -> Visited:
         """What came of the visit; the test must have ended."""
         assert self.ended is not None
         return Visited(self.ended, tuple(self.blocks), self.setup_s, self.peak_memory_bytes)
+
+    def _ask(self, message: Message) -> Message:
+        """The worker's answer in its turn. A worker that is lost ends the visit; raises WorkerError."""
+        try:
+            with self.turn():
+                return self.worker.ask(message, self.timeout_s)
+        except WorkerError as lost:
+            self.ended = {"outcome": lost.outcome, "message": str(lost), "extra_info": {}, "group": None}
+            raise
 
     def _take(self, message: Message) -> None:
         if message["event"] == "announced":
@@ -132,8 +162,9 @@ def visit(
         lane.begin(known.case.id)
     if all(lane.running for lane in lanes):
         _begin(lanes, known)
-        if max(_per_call_s(lane) for lane in lanes) <= COLD_EXCESS * longest_s:
-            _time(lanes, known, flip, blocks)
+    running = all(lane.running for lane in lanes)
+    if running and max(_per_call_s(lane) for lane in lanes) <= COLD_EXCESS * longest_s:
+        _time(lanes, known, flip, blocks)
     for lane in lanes:
         lane.end()
     known.learn(lanes[0].blocks)

@@ -4,7 +4,8 @@ It collects like any pytest run and then, in place of pytest's loop over the tes
 `visit` sets one test up through pytest's own protocol; when the test calls `benchmark(...)` the worker
 announces it and times the blocks it is asked for, until `done`; then pytest tears the test down.
 
-    to a worker    visit CASE, initialize, ceilings, check, exit; within a test: block, peak_memory, done
+    to a worker    visit CASE, initialize, ceilings, check, empty_cache, texts, modules, exit;
+                   within a test: block, peak_memory, done
     from a worker  collected, announced, block, peak_memory, visited, answer
 
 Run by `workers.Worker`, which passes the channel's file descriptor and pytest's arguments.
@@ -17,7 +18,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from typing import Any
@@ -25,7 +26,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture, FixtureAlreadyUsed
 
-from bench.measure import ceilings, devices, environment, plugin, self_check
+from bench.measure import ceilings, code, controls, devices, environment, plugin, self_check
 from bench.measure.calls import Calls, PedanticCalls, PlainCalls
 from bench.measure.channel import Channel, Message
 from bench.measure.interference import Readings
@@ -103,6 +104,7 @@ class Steering:
         self.problems: list[Message] = []
         self.reports: list[pytest.TestReport] = []
         self.item: pytest.Item | None = None
+        self.device = "cpu"
         self.fixture: BenchmarkFixture | None = None
         self.started_s = 0.0
 
@@ -151,10 +153,17 @@ class Steering:
             }
         self.channel.send({"event": "collected", "cases": cases, "problems": self.problems, "facts": facts})
         for command in iter(self.channel.receive, {"do": "exit"}):
-            if command["do"] == "visit":
-                self._visit(self.items[command["case"]])
-            else:
-                self.channel.send({"event": "answer", **_answer(command)})
+            match command["do"]:
+                case "visit" if command["case"] in controls.FUNCTIONS:
+                    self._control(controls.FUNCTIONS[command["case"]])
+                case "visit":
+                    self._visit(self.items[command["case"]])
+                case "texts":
+                    self.channel.send({"event": "answer", "answer": code.texts(self.items)})
+                case "modules":
+                    self.channel.send({"event": "answer", "answer": code.loaded()})
+                case _:
+                    self.channel.send({"event": "answer", **_answer(command)})
         return True
 
     # A visit runs a copy of the test through pytest's protocol, fixtures and all.
@@ -165,9 +174,17 @@ class Steering:
             visited.__dict__.pop(bound, None)
         visited._initrequest()  # type: ignore[attr-defined]  # a fresh request is what makes the copy runnable
         self.item, self.fixture, self.reports = visited, None, []
+        self.device = plugin.device_of(item)
         self.started_s = devices.clock()
         visited.ihook.pytest_runtest_protocol(item=visited, nextitem=OnlySession(item.session))
         self.channel.send({"event": "visited", **self._outcome()})
+
+    def _control(self, function: Callable[[], object]) -> None:
+        """A visit of a case that is ours: there is nothing to set up."""
+        self.device, self.started_s = "cpu", devices.clock()
+        self.time(PlainCalls(function, (), {}))
+        passed: Message = {"outcome": "passed", "message": "", "extra_info": {}, "group": None}
+        self.channel.send({"event": "visited", **passed})
 
     def _outcome(self) -> Message:
         fixture = self.fixture
@@ -199,8 +216,7 @@ class Steering:
 
     def time(self, calls: Calls) -> list[Block]:
         """Times blocks as the coordinator asks; returns them all."""
-        assert self.item is not None
-        target = devices.get(plugin.device_of(self.item))
+        target = devices.get(self.device)
         blocks: list[Block] = []
         setup_s = devices.clock() - self.started_s
         self.channel.send({"event": "announced", "limit": calls.left, "setup_s": setup_s})
@@ -253,6 +269,9 @@ def _answer(command: Message) -> Message:
                 return {"answer": {"seconds": target.initialize()}}
             case "ceilings":
                 return {"answer": ceilings.measure(target)}
+            case "empty_cache":
+                target.empty_cache()
+                return {"answer": None}
             case _:
                 return {"answer": [asdict(check) for check in self_check.run(target)]}
     except Exception as error:  # a device's driver raises what it likes

@@ -1,0 +1,55 @@
+"""Which cases of two sides are the same benchmark: by their ids, and by the names that were changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bench.patterns import name
+
+
+@dataclass(frozen=True)
+class Matching:
+    """The cases of two sides, as ids.
+
+    `names` maps the id of each common case, which is head's, to base's. `edited` are common cases whose
+    test has another text on head.
+    """
+
+    names: Mapping[str, str]
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """Base's id to head's, where they differ."""
+        return {old: new for new, old in self.names.items() if old != new}
+
+
+def match(base: Mapping[str, str], head: Mapping[str, str], renamed: Mapping[str, str]) -> Matching:
+    """Matches two sides' cases, given as the text of the test by id.
+
+    `renamed` maps names on base to names on head, with or without their parameters.
+    """
+    names: dict[str, str] = {}
+    for case in base:
+        new = case if case in head else _new_name(case, renamed)
+        if new in head and new not in names:
+            names[new] = case
+    return Matching(
+        names={case: names[case] for case in head if case in names},
+        added=tuple(case for case in head if case not in names),
+        removed=tuple(case for case in base if case not in names.values()),
+        edited=tuple(case for case in head if case in names and head[case] != base[names[case]]),
+    )
+
+
+def _new_name(case: str, renamed: Mapping[str, str]) -> str:
+    """The id that a case of base has on head."""
+    for old, new in renamed.items():
+        seen = case if "::" in old else name(case)
+        function, bracket, parameters = seen.partition("[")
+        if old not in (seen, function):
+            continue
+        renewed = new if old == seen else new + bracket + parameters
+        return renewed if "::" in new else case.removesuffix(name(case)) + renewed
+    return case
