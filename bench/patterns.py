@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
+ACCELERATORS = ("cuda", "mps", "xpu")
+"""Devices that a pattern may name on a machine without one: there the case goes by `accelerator`."""
+
 
 def matches(pattern: str, case: str) -> bool:
     """True where the pattern fits the case's name; its whole id where the pattern itself holds `::`."""
@@ -13,6 +16,12 @@ def matches(pattern: str, case: str) -> bool:
 def matching(pattern: str, cases: Iterable[str]) -> list[str]:
     """The cases that the pattern fits, in their order."""
     return [case for case in cases if matches(pattern, case)]
+
+
+def aliases(case: str) -> list[str]:
+    """The case's id, and what it would be where there is the accelerator that this machine lacks."""
+    path, bracket, parameters = case.partition("[accelerator")
+    return [case, *(f"{path}[{device}{parameters}" for device in ACCELERATORS if bracket)]
 
 
 def name(case: str) -> str:

@@ -36,13 +36,16 @@ class Compared:
 
     @property
     def id(self) -> str:
-        return f"suites/test_made.py::{self.name}"
+        return self.name if "::" in self.name else f"suites/test_made.py::{self.name}"
+
+
+CONTROLS = (Compared("control::interpreter", launch_sd=0.003), Compared("control::memory", launch_sd=0.01))
 
 
 def twenty(**changed: Compared) -> list[Compared]:
-    """Twenty cases and two controls, of which those named in `changed` are as given."""
+    """Two controls and twenty cases, of which those named in `changed` are as given."""
     names = [f"test_{letter}" for letter in "abcdefghijklmnopqrst"]
-    return [changed.get(name, Compared(name)) for name in names]
+    return [*CONTROLS, *(changed.get(name, Compared(name)) for name in names)]
 
 
 def visits(
@@ -85,6 +88,15 @@ def _blocks(case: Compared, side: str, shift: float, random: Any) -> Iterable[Ev
             yield {"kind": "device", "start_s": 0.0, "calls": calls, "wall_s": wall_s, "device_s": device_s}
 
 
+def _case(case: Compared) -> Event:
+    path, _, name = case.id.rpartition("::")
+    return {
+        "event": "case", "id": case.id, "suite": Path(path).stem,
+        "operation": name.partition("[")[0].removeprefix("test_"),
+        "device": case.device, "params": dict(case.params or {}),
+    }  # fmt: skip
+
+
 def header(name: str, settings: Mapping[str, Any] | None = None, **gate: Any) -> Event:
     """The header of a gate run with its entry `gate`."""
     base = {"revision": "origin/main", "commit": "1111111111111111111111111111111111111111"}
@@ -107,10 +119,7 @@ def write(
     cases = list(cases)
     with Journal.create(folder, header(folder.name, settings, **gate)) as journal:
         for case in cases:
-            journal.append(
-                {"event": "case", "id": case.id, "suite": "test_made", "operation": case.name.partition("[")[0].removeprefix("test_"),
-                 "device": case.device, "params": dict(case.params or {}), "axis": None, "between": None, "isolate": None, "doc": ""}
-            )  # fmt: skip
+            journal.append(_case(case))
         for visit in visits(cases, launches, seed):
             case = next(each for each in cases if each.id == visit["case"])
             if only(visit["launch"], case):

@@ -7,7 +7,7 @@ more: an alarm has to be true twice, and the launches that raised it do not vote
 A gate run is a run whose visits carry a side, `base` or `head`, and whose header has an entry `gate`:
 
     {"base": {...}, "head": {...}, "settings": settings.recorded(...), "added": [...], "removed": [...],
-     "renamed": {OLD: NEW}, "edited": [...], "controls": [...]}
+     "missing": [...], "renamed": {OLD: NEW}, "edited": [...]}
 
 Whoever measures asks `replay(read_run(folder))` after every launch, goes on with the cases in `wanted`,
 and is done when there are none.
@@ -15,7 +15,7 @@ and is done when there are none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.analyze import settings as settings_
+from bench.analyze.budgets import Held, check
 from bench.analyze.clean import marked
 from bench.analyze.pairs import launch_ratios
 from bench.analyze.series import EXTENSION, STAGES, Judgement, judge, moved
@@ -43,9 +44,10 @@ does by chance) and one of two looks, so that with K cases and alpha = 0.2/K the
 ALPHA = 0.01
 """What one look may err at most."""
 
-MISSING = (
-    "is not on the head side: list it under `removed` or `renamed` in [tool.bench.gate], or bring it back"
-)
+CONTROLS = "control"
+"""The suite of controls: cases of ours with identical code on both sides."""
+
+MISSING = "is not on head: bring it back, or list it under `removed` or `renamed` in [tool.bench.gate]"
 
 _Series = dict[Kind, NDArray[np.float64]]
 """By kind of block: ln(head/base) by launch number, NaN for a launch that cannot tell."""
@@ -56,17 +58,17 @@ SEVERITY = ("slower", "faster", "same", "undecided")
 
 @dataclass(frozen=True)
 class Sides:
-    """What differs between the two sides' benchmarks, and which cases are controls.
+    """What differs between the two sides' benchmarks.
 
-    `removed` and `renamed` are what was found, whether or not the settings allow it; `edited` are cases
-    whose benchmark itself differs. Controls run identical code on both sides.
+    `removed` were taken out on purpose, `missing` are on base alone for no reason given; `edited` are cases
+    whose benchmark itself is another on head.
     """
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
     edited: tuple[str, ...] = ()
-    controls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class Decision:
     wanted: Mapping[str, int] = field(default_factory=dict)
     troubles: tuple[Trouble, ...] = ()
     skipped: tuple[Trouble, ...] = ()
+    budgets: tuple[Held, ...] = ()
     sides: Sides = field(default_factory=Sides)
     settings: Settings = field(default_factory=Settings)
 
@@ -106,23 +109,30 @@ class Decision:
 
     @property
     def exit_status(self) -> int:
-        """3 a side failed or a case is missing, else 1 slower, else 4 contaminated or undecided, else 0."""
-        if self.troubles or self.wanted or not self.verdicts:
+        """3 a side failed or a case is missing, else 1 slower or over budget, else 4 undecided, else 0.
+
+        What a contaminated run shows is no evidence: it is undecided as a whole.
+        """
+        missing = any(held.standing == "missing" for held in self.budgets)
+        if self.troubles or self.wanted or missing or not (self.verdicts or self.skipped):
             return 3
-        if any(verdict.state == "slower" for verdict in self.verdicts):
+        if self.contaminated:
+            return 4
+        over = any(held.standing == "over" for held in self.budgets)
+        if over or any(verdict.state == "slower" for verdict in self.verdicts):
             return 1
-        undecided = self.settings.undecided == "fail" and self.undecided_share > 0
-        return 4 if self.contaminated or undecided else 0
+        return 4 if self.settings.undecided == "fail" and self.undecided_share > 0 else 0
 
 
 def replay(run: Run) -> Decision:
     """The decision on a recorded gate run: its header holds everything besides the blocks."""
     entry = run.header["gate"]
-    names = ("added", "removed", "edited", "controls")
+    names = ("added", "removed", "missing", "edited")
     sides = Sides(
         **{name: tuple(entry.get(name) or ()) for name in names}, renamed=dict(entry.get("renamed") or {})
     )
-    return decide(marked(run.blocks), run.cases, settings_.of_header(entry["settings"]), sides)
+    blocks, asked = marked(run.blocks), settings_.of_header(entry["settings"])
+    return replace(decide(blocks, run.cases, asked, sides), budgets=check(run, blocks, asked.budgets))
 
 
 def decide(
@@ -135,15 +145,18 @@ def decide(
     sides = sides or Sides()
     ratios = launch_ratios(blocks)
     made = set(blocks["launch"].unique())
-    troubles, skipped = _uncompared(cases, settings, sides, done=made.issuperset(STAGES[0]))
+    troubles, skipped = _uncompared(cases, sides, done=made.issuperset(STAGES[0]))
     out = {each.case for each in (*troubles, *skipped)}
     compared = [case for case in dict.fromkeys(cases["case"]) if case not in out]
-    verdicts, controls, wanted = weigh(ratios, compared, made, settings, sides.controls)
-    return Decision(verdicts, controls, wanted, tuple(troubles), tuple(skipped), sides, settings)
+    controls = set(cases.loc[cases["suite"] == CONTROLS, "case"])
+    verdicts, witnesses, wanted = weigh(ratios, compared, made, settings, controls)
+    return Decision(
+        verdicts, witnesses, wanted, tuple(troubles), tuple(skipped), sides=sides, settings=settings
+    )
 
 
 def weigh(
-    ratios: pd.DataFrame, compared: list[str], made: set[int], settings: Settings, controls: tuple[str, ...]
+    ratios: pd.DataFrame, compared: list[str], made: set[int], settings: Settings, controls: Collection[str]
 ) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...], dict[str, int]]:
     """Verdicts, controls and wanted launches, from `launch_ratios` and the launches made."""
     table = _by_case(ratios)
@@ -218,9 +231,7 @@ def _contaminated(verdict: Verdict, control: Verdict) -> Verdict:
     return replace(verdict, state="undecided", reason=reason)
 
 
-def _uncompared(
-    cases: pd.DataFrame, settings: Settings, sides: Sides, done: bool
-) -> tuple[list[Trouble], list[Trouble]]:
+def _uncompared(cases: pd.DataFrame, sides: Sides, done: bool) -> tuple[list[Trouble], list[Trouble]]:
     """Cases that failed or are missing, and cases skipped or taken out; `done` once the screen was made."""
     troubles, skipped = [], []
     for case, rows in cases.groupby("case", sort=False, observed=True):
@@ -234,10 +245,7 @@ def _uncompared(
             skipped.append(Trouble(str(case), "base", seen["base"]["message"] or "skipped"))
         elif done:
             troubles += [Trouble(str(case), side, why) for side, why in _missing(seen)]
-    for case in sides.removed:
-        allowed = any(matches(pattern, case) for pattern in settings.removed)
-        reason = "taken out on purpose" if allowed else MISSING
-        (skipped if allowed else troubles).append(Trouble(case, "head", reason))
+    troubles += [Trouble(case, "head", MISSING) for case in sides.missing]
     return troubles, skipped
 
 
