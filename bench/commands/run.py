@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.commands import selection
+from bench.commands import recording, selection
 from bench.commands.problems import UserError
 
 if TYPE_CHECKING:
@@ -91,7 +91,9 @@ def _record(
 
     facts = _collect(coordinator, options)["facts"]
     accelerators = device_facts(coordinator.plan.spec, facts.get("accelerators", []))
-    journal = journal or _begin(options, facts, accelerators)
+    journal = journal or recording.begin(
+        options.out, _arguments(options), facts, accelerators, environment.commit(Path.cwd())
+    )
     interrupted = False
     with journal:
         if unusable := facts.get("unusable"):
@@ -141,28 +143,6 @@ def _arguments(options: argparse.Namespace) -> dict[str, Any]:
         "launches": options.launches,
         "seed": options.seed,
     }
-
-
-def _begin(
-    options: argparse.Namespace, facts: dict[str, Any], accelerators: list[dict[str, Any]]
-) -> "Journal":
-    from datetime import UTC, datetime
-
-    from bench.measure import environment
-    from bench.store import Journal, new_run_folder
-
-    commit = environment.commit(Path.cwd())
-    facts = environment.environment(accelerators) | {"torch": facts.get("torch", {})}
-    folder = new_run_folder(options.out, str(facts.get("host", "")), str(commit.get("id", ""))[:10])
-    header = {
-        "version": 1,
-        "run": folder.name,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "arguments": _arguments(options),
-        "environment": facts,
-        "commit": commit,
-    }
-    return Journal.create(folder, header)
 
 
 def _unfinished(options: argparse.Namespace) -> tuple[Iterable[dict[str, Any]], "Journal"]:

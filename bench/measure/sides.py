@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,16 +31,21 @@ class SideError(Exception):
 
 @dataclass(frozen=True)
 class Side:
-    """A side: its name, the folder `home` with all that is its own, its tree there, and its workers."""
+    """A side: its name, its tree, how its workers are started, and where else the project's code lies.
+
+    The folder that `tree` lies in holds all that is the side's own. `elsewhere` are trees that it must not
+    load the project's code from, `shared` folders that both sides may.
+    """
 
     name: str
-    home: Path
     tree: Path
     spec: Spec
+    elsewhere: tuple[Path, ...] = ()
+    shared: tuple[Path, ...] = ()
 
-    def check(self, modules: code.Modules, others: Sequence[Path], shared: Sequence[Path]) -> None:
+    def check(self, modules: code.Modules) -> None:
         """Raises SideError where a worker of this side loaded the project's code from somewhere else."""
-        if found := code.strays(modules, self.home, self.tree, others, shared):
+        if found := code.strays(modules, self.tree.parent, self.tree, self.elsewhere, self.shared):
             name, file = found[0]
             more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
             raise SideError(
@@ -152,7 +156,3 @@ def share(suites: Path, repository: Path, trees: Sequence[Path]) -> Path:
         else:
             shutil.copy2(suites, target)
     return trees[0] / relative
-
-
-def default_python() -> str:
-    return sys.executable

@@ -1,0 +1,263 @@
+"""Measures two sides in lock step: fresh pairs of workers, whose blocks alternate.
+
+launch   a fresh pair of workers for each kind (CPU, CPU with ONNX Runtime, accelerator, ...); behind one
+         that dies, another in the same launch
+pass     one walk through the cases of a launch, in random order
+visit    one case in both workers: a pair of blocks, the first side changing from pass to pass
+"""
+
+import os
+import random
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict
+from typing import Any
+
+from bench.measure import controls
+from bench.measure.channel import Message
+from bench.measure.coordinator import Progress
+from bench.measure.interference import processors
+from bench.measure.matching import Matching
+from bench.measure.pair import CAN_PIN, Pair
+from bench.measure.schedule import Known
+from bench.measure.sides import Side
+from bench.measure.state import Spent
+from bench.measure.visits import Lane, visit
+from bench.measure.workers import WorkerError
+from bench.records import Case
+
+Event = dict[str, Any]
+
+LAUNCH_S = 0.25
+"""Timed seconds a case and side in a launch."""
+
+MOST_VISITS = 12
+"""Visits of a case in a launch: beyond, launches differ more than a launch's pairs do."""
+
+FEWEST_VISITS = 3
+"""Visits of a case whose blocks are long but whose calls are not: a median needs three pairs."""
+
+CLEAN_PAIRS = 5
+"""Pairs undisturbed on both sides that a launch tries to get, by up to twice as many visits more."""
+
+PARTNER_LOST: Message = {"outcome": "passed", "message": "", "extra_info": {}, "group": None}
+"""How a visit ends whose partner died: it was cut, through no fault of its own."""
+
+
+class Lockstep:
+    """Two sides under comparison: `collect` starts a first pair, `meet` takes its cases in, `launch` measures."""
+
+    def __init__(
+        self, sides: Sequence[Side], progress: Progress, seed: int = 1, with_controls: bool = True
+    ) -> None:
+        self.sides = sides
+        self.progress = progress
+        self.record: Callable[[Event], None] = lambda _event: None
+        self.spent = Spent()
+        self._seed = seed
+        self._with_controls = with_controls
+        self._rng = random.Random(seed)
+        self._known: dict[str, Known] = {}
+        self._names: dict[str, tuple[str, str]] = {}
+        self._parallel: set[str] = set()
+        self._started_s = time.monotonic()
+        self._waiting: tuple[Pair, list[Message]] | None = None
+        self._pairs = 0
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self._started_s
+
+    # Before anything is measured: what there is on both sides.
+
+    def collect(self) -> list[Message]:
+        """Starts the first pair, which then waits; what each side collected, with the texts of its tests.
+
+        Raises SideError where a side cannot be collected, or loads another side's code.
+        """
+        self.progress.move(case="collecting")
+        pair, collected = self._start()
+        self._waiting = pair, collected
+        texts = pair.ask({"do": "texts"})
+        return [{**message, "texts": text} for message, text in zip(collected, texts, strict=True)]
+
+    def meet(self, matching: Matching, collected: Sequence[Message], record: Callable[[Event], None]) -> None:
+        """Takes in the cases on both sides, and what records an event before it returns."""
+        self.record = record
+        described = {fields["id"]: dict(fields) for fields in collected[1]["cases"]}
+        skips = [{fields["id"]: fields["skip"] for fields in each["cases"]} for each in collected]
+        for name, old in matching.names.items():
+            fields = {key: value for key, value in described[name].items() if key != "skip"}
+            self._meet(Case(**fields), (old, name))
+            reasons = skips[0][old], skips[1][name]
+            for side, reason in zip(self.sides, reasons, strict=True):
+                if reason is not None:
+                    self._known[name].closed = "skipped"
+                    self._record_skip(name, side, reason)
+        for control in controls.cases() if self._with_controls else ():
+            self._meet(control, (control.id, control.id))
+
+    def _meet(self, case: Case, names: tuple[str, str]) -> None:
+        self._known[case.id] = Known(case)
+        self._names[case.id] = names
+        self.record({"event": "case", **asdict(case)})
+
+    def _record_skip(self, case: str, side: Side, reason: str) -> None:
+        skipped: Event = {"outcome": "skipped", "message": reason, "extra_info": {}, "group": None}
+        lane = Lane(None, 0.0, ended=skipped)  # type: ignore[arg-type]  # there is no visit to lead
+        self.record(lane.visited().event(case, side.name, -1, 0))
+
+    def close(self) -> None:
+        """Ends a pair that waits."""
+        if self._waiting:
+            self._waiting[0].kill()
+            self._waiting = None
+
+    # Launches.
+
+    @property
+    def cases(self) -> list[str]:
+        """The cases that can still be measured, controls included."""
+        return [case for case, known in self._known.items() if not known.closed]
+
+    def launch(self, number: int, cases: Collection[str]) -> None:
+        """One launch of these cases and the controls. Raises SideError where a side no longer starts."""
+        left = [self._known[case] for case in cases if case in self._known]
+        left = [known for known in left if known.case.suite != controls.SUITE]
+        passes = 0
+        for kind in dict.fromkeys(known.case.worker for known in left):
+            of_kind = [known for known in left if known.case.worker == kind and not known.closed]
+            while of_kind:
+                passes, of_kind = self._lead(number, passes, kind, of_kind)
+
+    def _lead(self, number: int, passes: int, kind: str, cases: list[Known]) -> tuple[int, list[Known]]:
+        """One pair's visits; the passes made so far, and the cases that it left because a worker died."""
+        pair, collected = self._waiting or self._start()
+        self._waiting = None
+        self._record_launch(number, kind, collected)
+        guards = [each for each in self._known.values() if each.case.suite == controls.SUITE]
+        todo = _Launch(number, [*cases, *guards])
+        try:
+            with pair:
+                while order := todo.next_pass(self._rng):
+                    self._pass(pair, order, todo, passes)
+                    passes += 1
+                self._check(pair)
+        except WorkerError:
+            pair.kill()
+            return passes + 1, [known for known in cases if todo.wants(known)]
+        return passes, []
+
+    def _pass(self, pair: Pair, order: Iterable[Known], todo: "_Launch", number: int) -> None:
+        for known in order:
+            if not known.closed:
+                self._visit(pair, known, todo, number)
+
+    def _start(self) -> tuple[Pair, list[Message]]:
+        """A fresh pair that has collected. Both hash alike: the order of sets is part of the speed."""
+        seed = os.environ.get("PYTHONHASHSEED") or str((self._seed + self._pairs) % 2**32)
+        self._pairs += 1
+        pair = Pair(self.sides, {"PYTHONHASHSEED": seed})
+        try:
+            collected = pair.collected()
+            self._check(pair)
+        except BaseException:
+            pair.kill()
+            raise
+        self.spent.imports += max(message["collect_s"] for message in collected)
+        return pair, collected
+
+    def _check(self, pair: Pair) -> None:
+        """Raises SideError where a side has loaded code that is not its own."""
+        for side, modules in zip(self.sides, pair.ask({"do": "modules"}), strict=True):
+            side.check(modules)
+
+    def _record_launch(self, number: int, kind: str, collected: Sequence[Message]) -> None:
+        for side, message in zip(self.sides, collected, strict=True):
+            self.record(
+                {
+                    "event": "launch",
+                    "launch": number,
+                    "worker": kind,
+                    "side": side.name,
+                    "collect_s": message["collect_s"],
+                    "elapsed_s": self.elapsed_s,
+                }
+            )
+
+    # Visits.
+
+    def _visit(self, pair: Pair, known: Known, todo: "_Launch", pass_number: int) -> None:
+        """One visit on both sides, recorded whatever comes of it. Raises WorkerError where one is lost."""
+        case = known.case.id
+        self.progress.move(case=case, elapsed_s=self.elapsed_s)
+        together = CAN_PIN and known.visits > 0 and case not in self._parallel
+        everywhere = processors()
+        pair.run_on({everywhere[todo.number % len(everywhere)]} if together else set(everywhere))
+        lanes = pair.lanes(self._names[case], alone=not together)
+        flip = (todo.number + pass_number) % 2 == 1
+        try:
+            with nullcontext() if together else pair.stopped():
+                visit(lanes, known, flip=flip, blocks=1)
+            if known.case.device != "cpu":  # both sides share the device's memory
+                pair.ask({"do": "empty_cache", "device": known.case.device})
+        except WorkerError as lost:
+            known.closed = lost.outcome
+            raise
+        finally:
+            for side, lane in zip(self.sides, lanes, strict=True):
+                lane.ended = lane.ended or PARTNER_LOST
+                self.spent.add(lane.visited())
+                self.record(lane.visited().event(case, side.name, todo.number, pass_number))
+        self._learn(known, lanes, todo)
+
+    def _learn(self, known: Known, lanes: Sequence[Lane], todo: "_Launch") -> None:
+        """Takes in how the visit ended, how parallel the case is, and how many clean pairs it has."""
+        outcomes = {lane.ended["outcome"] for lane in lanes if lane.ended is not None}
+        if outcomes != {"passed"}:
+            if known.visits > 1:
+                known.fragile = True
+            else:
+                known.closed = next(iter(outcomes - {"passed"}))
+        timed = [block for lane in lanes for block in lane.blocks if block.kind not in ("first", "warmup")]
+        if any(block.threads > 1 or block.children for block in timed):
+            self._parallel.add(known.case.id)
+        if timed and not any(block.disturbed(known.self_disturbing) for block in timed):
+            todo.clean[known.case.id] = todo.clean.get(known.case.id, 0) + 1
+
+
+class _Launch:
+    """How far a pair has come with its cases."""
+
+    def __init__(self, number: int, cases: Iterable[Known]) -> None:
+        self.number = number
+        self.cases = list(cases)
+        self.clean: dict[str, int] = {}
+        for known in self.cases:
+            known.enter(number)
+
+    def next_pass(self, rng: random.Random) -> list[Known]:
+        """The cases that want another visit, shuffled."""
+        order = [known for known in self.cases if self.wants(known)]
+        rng.shuffle(order)
+        return order
+
+    def wants(self, known: Known) -> bool:
+        """True while the launch owes the case a visit, or the case lacks clean pairs."""
+        if known.closed:
+            return False
+        visits, due = known.visits_in_launch, visits_in_launch(known)
+        lacking = self.clean.get(known.case.id, 0) < min(CLEAN_PAIRS, due)
+        return visits < due or (lacking and not known.fragile and visits < 3 * due)
+
+
+def visits_in_launch(known: Known) -> int:
+    """How many visits a launch gives a case: a quarter of a second of calls, between 1 and 12."""
+    if not known.visits:
+        return 1
+    if known.fragile:
+        return 1
+    block_s = max(known.call_s, known.calls * known.call_s)
+    fewest = min(FEWEST_VISITS, LAUNCH_S / known.call_s)
+    return round(min(max(LAUNCH_S / block_s, fewest, 1), MOST_VISITS))

@@ -1,0 +1,120 @@
+"""Two live workers, one a side: started together, told apart by name, and kept out of each other's way.
+
+Cases that use one thread run with both workers on the same processor, where they cannot differ by it.
+All others get every processor, and the partner is stopped meanwhile: an idle OpenMP team spins and takes
+the other's processor (1 clean block of 80 without stopping, 64 of 80 with).
+"""
+
+import contextlib
+import os
+import signal
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
+from typing import Any, Self
+
+from bench.measure.channel import Message
+from bench.measure.sides import Side, SideError
+from bench.measure.visits import Lane
+from bench.measure.workers import Worker, WorkerError
+
+COLLECT_TIMEOUT_S = 300.0
+"""Patience with the imports of a suite, twice at a time on a busy machine."""
+
+TIMEOUT_S = 120.0
+"""Patience with a block, and with a test's set-up."""
+
+CAN_PIN = hasattr(os, "sched_setaffinity")
+
+
+class Pair:
+    """A worker of each side. Leaving its context ends both: in good order, or at once after an error."""
+
+    def __init__(self, sides: Sequence[Side], environment: Mapping[str, str]) -> None:
+        """Starts both; `environment` is what this pair has in common beyond its sides' own."""
+        self.sides = sides
+        self.workers: list[Worker] = []
+        self._processors: Collection[int] = ()
+        try:
+            for side in sides:
+                variables = {**side.spec.environment, **environment}
+                self.workers.append(Worker(replace(side.spec, environment=variables)))
+        except BaseException:
+            self.kill()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self.kill()
+            return
+        for worker in self.workers:
+            with contextlib.suppress(WorkerError):
+                worker.tell({"do": "exit"})
+        for worker in self.workers:
+            worker.end()
+
+    def kill(self) -> None:
+        """Ends both at once."""
+        for worker in self.workers:
+            worker.kill()
+
+    def collected(self) -> list[Message]:
+        """What each collected. Raises SideError where one cannot."""
+        messages = []
+        for side, worker in zip(self.sides, self.workers, strict=True):
+            try:
+                messages.append(worker.collected(COLLECT_TIMEOUT_S))
+            except WorkerError as error:
+                raise SideError(f"{side.name} could not be collected: {error}") from None
+        return messages
+
+    def ask(self, message: Message) -> list[Any]:
+        """What each answers, one after the other."""
+        return [worker.ask(message, TIMEOUT_S)["answer"] for worker in self.workers]
+
+    def lanes(self, names: Sequence[str], alone: bool) -> list[Lane]:
+        """A lane for each worker, which knows the case by its own name; `alone`: it runs only in its turn."""
+        return [
+            Lane(worker, TIMEOUT_S, partial(_turn, worker) if alone else nullcontext, name)
+            for worker, name in zip(self.workers, names, strict=True)
+        ]
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Both are stopped, but for their turns."""
+        try:
+            for worker in self.workers:
+                _signal(worker, signal.SIGSTOP)
+            yield
+        finally:
+            for worker in self.workers:
+                _signal(worker, signal.SIGCONT)
+
+    def run_on(self, processors: Collection[int]) -> None:
+        """Lets both run on these processors only, with every thread that they have."""
+        if not CAN_PIN or processors == self._processors:
+            return
+        self._processors = processors
+        for worker in self.workers:
+            with contextlib.suppress(FileNotFoundError):  # it died: its next turn says so
+                for thread in os.listdir(f"/proc/{worker.process.pid}/task"):
+                    with contextlib.suppress(ProcessLookupError):  # a thread that ended meanwhile
+                        os.sched_setaffinity(int(thread), processors)
+
+
+@contextmanager
+def _turn(worker: Worker) -> Iterator[None]:
+    _signal(worker, signal.SIGCONT)
+    try:
+        yield
+    finally:
+        _signal(worker, signal.SIGSTOP)
+
+
+def _signal(worker: Worker, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # it has gone, with all of its group
+        worker.signal_group(number)
