@@ -34,6 +34,10 @@ FOREIGN_LIMIT = 0.05
 """Processor time taken by others, as a share of the block on all processors, above which they disturbed
 a case that has child processes or more threads than processors: its own delay says nothing there."""
 
+PACE_LIMIT = 1.2
+"""Ratio of two readings of the processor's pace up to which they are the same: a neighbour on the physical
+core makes it 1.7, while on a quiet one nine in ten readings lie within 6 %."""
+
 UNSTEADY_NOTES = frozenset({"allocated", "throttled", "foreign_device_use"})
 """Notes of a block during which the device asked for memory, slowed down, or served others."""
 
@@ -70,7 +74,8 @@ class Block:
     call returned, before the last synchronization. `device_s` is None where the device has no working
     events or its queue ran dry. `delay_s` is the largest run-queue delay of any thread of the process;
     `foreign_s` the processor time used outside its process tree, summed over `processors`;
-    `throttled_s` what a control group's quota withheld. A reading that the system does not offer is
+    `throttled_s` what a control group's quota withheld; `pace_s` what a fixed piece of work took in the
+    same thread, the slower of before and after the block. A reading that the system does not offer is
     None. `notes` names what makes the block unlike its neighbours (`queue_ran_dry`, `allocated`,
     `throttled`, `foreign_device_use`).
     """
@@ -84,6 +89,7 @@ class Block:
     delay_s: float | None = None
     foreign_s: float | None = None
     throttled_s: float | None = None
+    pace_s: float | None = None
     threads: int = 1
     children: int = 0
     processors: int = 1
@@ -165,7 +171,7 @@ class Change:
     """A change is the ratio of one case's times on two sides, head/base, over the launches that tell of it.
 
     `low` and `high` each bound the ratio with 95 % confidence. `p_value` is that of a change no larger
-    than the gate ignores. `kind` is the kind of block that was timed.
+    than the gate ignores, None where that was not asked. `kind` is the kind of block that was timed.
     """
 
     case: str
@@ -173,7 +179,7 @@ class Change:
     low: float
     high: float
     launches: int
-    p_value: float
+    p_value: float | None = None
     kind: Kind = "wall"
 
 

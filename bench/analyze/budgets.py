@@ -159,7 +159,7 @@ def _ratio(budget: Budget, case: str, row: int, measured: _Measured) -> Held:
 
 
 def _partners(pattern: str, row: int, measured: _Measured) -> list[int]:
-    """Rows of cases that the pattern fits and that differ from this one in the test, the device or a parameter."""
+    """Rows of cases that the pattern fits and that differ from this one in one thing alone."""
     own = _facets(measured.cases.loc[row])
     found = []
     for other in measured.logs:

@@ -45,7 +45,7 @@ class Judgement:
     stage: str
     reason: str
     centre: Centre | None
-    p_value: float = math.nan
+    p_value: float | None = None
     open: bool = False
 
     @property
@@ -135,7 +135,7 @@ def _upper(seen: Centre) -> float:
 
 
 def _same(seen: Centre, budget: float) -> str:
-    return f"at most {percent(_upper(seen))}: under the budget of {percent(budget).lstrip('+')}"
+    return f"at most {percent(_upper(seen))}: under the budget of {100 * budget:g} %"
 
 
 def _told(seen: Centre) -> str:
@@ -144,5 +144,5 @@ def _told(seen: Centre) -> str:
 
 
 def percent(share: float) -> str:
-    """A change as "+5.2 %"; two digits from ten on are enough."""
-    return f"{100 * share:+.{0 if abs(share) >= 0.0995 else 1}f} %"
+    """A change as "+5.2 %"; from a hundred on without a decimal."""
+    return f"{100 * share:+.{0 if abs(share) >= 1 else 1}f} %".replace("-", "−")

@@ -18,13 +18,13 @@ def render(report: Report) -> str:
             f"{part['machine']}, {part['created']}, commit {part['commit'] or 'unknown'} ({part['preset']})",
             "",
         ]
-    lines += [f"- {_escaped(answer.sentence)}" for answer in report.answers] or ["No contest had an answer."]
+    lines += [f"- {escaped(answer.sentence)}" for answer in report.answers] or ["No contest had an answer."]
     lines += _doubts(report) + _troubled(report) + _cases(report)
     return "\n".join(lines) + "\n"
 
 
 def _doubts(report: Report) -> list[str]:
-    found = [f"- {_escaped(doubt)}" for part in report.runs for doubt in part.doubts]
+    found = [f"- {escaped(doubt)}" for part in report.runs for doubt in part.doubts]
     return ["", "## To know before trusting it", "", *found] if found else []
 
 
@@ -33,12 +33,12 @@ def _troubled(report: Report) -> list[str]:
     for heading, reasons in sections.troubled(report.cases).items():
         if reasons:
             lines += ["", f"## {heading.capitalize()}", ""]
-            lines += [f"- {_escaped(reason)}: {_some(cases)}" for reason, cases in reasons]
+            lines += [f"- {escaped(reason)}: {_some(cases)}" for reason, cases in reasons]
     return lines
 
 
 def _some(cases: list[str]) -> str:
-    shown = ", ".join(map(_escaped, cases[:3]))
+    shown = ", ".join(map(escaped, cases[:3]))
     return shown + (f" and {len(cases) - 3} more" if len(cases) > 3 else "")
 
 
@@ -49,14 +49,14 @@ def _cases(report: Report) -> list[str]:
         name = str(row["case"]).partition("::")[2]
         time = estimate(row["median_s"], row["low_s"], row["high_s"])
         lines.append(
-            f"| {_escaped(name)} | {time} | {half_width(row['low_s'], row['high_s'])} | {row['status']} |"
+            f"| {escaped(name)} | {time} | {half_width(row['low_s'], row['high_s'])} | {row['status']} |"
         )
     if len(measured) > MOST_CASES:
         lines += ["", f"{len(measured) - MOST_CASES} more are in cases.csv."]
     return lines
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that Markdown and HTML leave as it is."""
     for character, replacement in {
         "&": "&amp;",

@@ -1,0 +1,233 @@
+"""What every output of a gate says, in words: headline, rows, troubles; the outputs only lay it out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench.analyze.clean import marked
+from bench.analyze.gate import Decision
+from bench.analyze.series import percent
+from bench.patterns import name
+from bench.render import units
+
+if TYPE_CHECKING:
+    from bench.analyze.budgets import Held
+    from bench.records import Change, Verdict, VerdictState
+    from bench.tables import Run
+
+MANY_UNDECIDED = 0.2
+"""Share of undecided cases from which that comes first: such a gate hardly guards anything."""
+
+STATES: tuple[VerdictState, ...] = ("slower", "undecided", "faster", "same")
+"""In the order in which a table shows them."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """A decision, and what its outputs tell besides: where, between what, and how noisy it was.
+
+    `calibrated` says what is known of this machine's false alarms, `caveat` what weakens the comparison.
+    """
+
+    decision: Decision
+    run: str = ""
+    machine: str = ""
+    base: str = "base"
+    head: str = "head"
+    spent_s: float = 0.0
+    launches: int = 0
+    disturbed_share: float = 0.0
+    calibrated: str = ""
+    caveat: str = ""
+
+
+def account(run: Run, decision: Decision, calibrated: str = "") -> Account:
+    """The account of a recorded gate run."""
+    entry, blocks = run.header["gate"], marked(run.blocks)
+    wall = blocks[blocks["kind"] == "wall"]
+    return Account(
+        decision,
+        run.name,
+        run.machine,
+        _side(entry.get("base"), "base"),
+        _side(entry.get("head"), "head"),
+        sum(((run.end or {}).get("spent_s") or {}).values()),
+        int(blocks["launch"].nunique()),
+        float(wall["disturbed"].mean()) if len(wall) else 0.0,
+        calibrated,
+    )
+
+
+def _side(entry: Mapping[str, Any] | None, otherwise: str) -> str:
+    """A side as "origin/main (1a2b3c4d5e)"."""
+    entry = entry or {}
+    revision, commit = str(entry.get("revision") or ""), str(entry.get("commit") or "")[:10]
+    return f"{revision} ({commit})" if revision and commit else revision or commit or otherwise
+
+
+def headline(decision: Decision) -> str:
+    """The outcome in one line."""
+    counts, over = Counter(verdict.state for verdict in decision.verdicts), _over(decision)
+    told = (
+        ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state]) or "no case was compared"
+    )
+    if decision.exit_status == 3:
+        missing = len(decision.troubles) + sum(held.standing == "missing" for held in decision.budgets)
+        what = f"{missing} not measured" if missing else "cut short before it was settled"
+        return f"Incomplete: {what}; {told}"
+    if decision.contaminated:
+        return f"Contaminated: identical code was not equally fast on both sides; {told}"
+    if decision.exit_status == 1:
+        budget = f", {over} over budget" if over else ""
+        return f"{'Slower' if counts['slower'] else 'Over budget'}: {told}{budget}"
+    return f"{'Undecided' if decision.exit_status else 'Pass'}: {told}"
+
+
+def _over(decision: Decision) -> int:
+    return sum(held.standing == "over" for held in decision.budgets)
+
+
+def warning(decision: Decision) -> str:
+    """What must be said before the verdicts; "" for nothing."""
+    undecided = sum(verdict.state == "undecided" for verdict in decision.verdicts)
+    if decision.contaminated or decision.wanted or decision.undecided_share <= MANY_UNDECIDED:
+        return ""
+    return (
+        f"{undecided} of {len(decision.verdicts)} cases are undecided: too much disturbed this machine, or "
+        "its launches differ too much, for this gate to guard them. Measure on a quieter machine."
+    )
+
+
+def ordered(decision: Decision, *states: str) -> list[Verdict]:
+    """The verdicts of these states (of all, without), the worst first."""
+    kept = [verdict for verdict in decision.verdicts if not states or verdict.state in states]
+    return sorted(
+        kept, key=lambda each: (STATES.index(each.state), -each.change.ratio if each.change else 0.0)
+    )
+
+
+def cells(verdict: Verdict, decision: Decision) -> list[str]:
+    """A row of a table: verdict, case, change, its bounds, budget, launches."""
+    change = verdict.change
+    edited = " (edited)" if verdict.case in decision.sides.edited else ""
+    return [
+        verdict.state,
+        name(verdict.case) + edited + (f" · {change.kind} time" if change and change.kind != "wall" else ""),
+        percent(change.ratio - 1) if change else "–",
+        bounds(change) if change else "–",
+        f"{100 * verdict.budget:g} %",
+        str(change.launches) if change else "0",
+    ]
+
+
+COLUMNS = ("verdict", "case", "change", "95 % bounds", "budget", "launches")
+
+
+def bounds(change: Change) -> str:
+    """Both bounds of a change, each of which holds with 95 %."""
+    return f"{percent(change.low - 1)} to {percent(change.high - 1)}"
+
+
+def sections(told: Account) -> list[tuple[str, list[str]]]:
+    """What is said below the verdicts, in this order: a heading, and its lines."""
+    decision = told.decision
+    undecided = [f"{name(each.case)}: {each.reason}" for each in ordered(decision, "undecided")]
+    skipped = [f"{name(each.case)}: {each.reason}" for each in decision.skipped]
+    found = {
+        "Not measured": _troubles(decision),
+        "Budgets": [f"{standing}: {text}" for standing, text in budgets(decision)],
+        "Benchmarks that differ": _benchmarks_changed(decision),
+        "Noise": [_noise(told), *filter(None, (told.calibrated, told.caveat))],
+        "Controls": [_control(each) for each in decision.controls],
+        "Undecided": undecided,
+        "Skipped": skipped,
+    }
+    return [(heading, lines) for heading, lines in found.items() if lines]
+
+
+def _benchmarks_changed(decision: Decision) -> list[str]:
+    """What differs between the sides' benchmarks."""
+    sides = decision.sides
+    found = {
+        "added, so there is nothing to compare with": map(name, sides.added),
+        "taken out on purpose": map(name, sides.removed),
+        "renamed": (f"{name(old)} → {name(new)}" for old, new in sides.renamed.items()),
+        "edited, so that the sides time different code (`--suites PATH` times one on both)": map(
+            name, sides.edited
+        ),
+    }
+    return [f"{heading}: {', '.join(cases)}" for heading, each in found.items() if (cases := list(each))]
+
+
+def _troubles(decision: Decision) -> list[str]:
+    """Each case that failed or is missing, with its side and the reason."""
+    told = [
+        f"{name(each.case)}: {each.reason}" + (f" ({each.side})" if each.side else "")
+        for each in decision.troubles
+    ]
+    told += [
+        f"{name(each.case)}: {budget_words(each)}" for each in decision.budgets if each.standing == "missing"
+    ]
+    cut = f"{len(decision.wanted)} cases lack launches: the run was cut short"
+    return told + ([cut] if decision.wanted else [])
+
+
+def budgets(decision: Decision) -> list[tuple[str, str]]:
+    """Each standing that is worth a word: what it is, and the words."""
+    told = [
+        (held.standing, f"{name(held.case)}: {budget_words(held)}")
+        for held in decision.budgets
+        if held.standing not in ("met", "missing")
+    ]
+    return told + [
+        (
+            "could be tighter",
+            f"{name(held.case)}: {held.limit} = {_amount(held.limit, held.tighter)} would do",
+        )
+        for held in decision.budgets
+        if held.tighter is not None
+    ]
+
+
+def budget_words(held: Held) -> str:
+    reason = f"; {held.reason}" if held.reason else ""
+    if not held.limit:
+        return f"has a budget, {held.standing}{reason}"
+    measured = (
+        ""
+        if held.value != held.value
+        else (
+            f", measured {_amount(held.limit, held.value)} "
+            f"({_amount(held.limit, held.low)} to {_amount(held.limit, held.high)})"
+        )
+    )
+    return f"{held.limit} {_amount(held.limit, held.allowed)}{measured}{reason}"
+
+
+def _amount(limit: str, value: float) -> str:
+    if limit == "max_time":
+        return units.quantity(value, "s", 4)
+    return units.percent(value) if limit == "min_ceiling_share" else f"{value:.3g} ×"
+
+
+def _noise(told: Account) -> str:
+    """How noisy the run was, in a line."""
+    halves = sorted(
+        (each.change.high / each.change.low) ** 0.5 - 1 for each in told.decision.verdicts if each.change
+    )
+    middle = (
+        f"; half of the changes are known to ±{100 * halves[len(halves) // 2]:.1f} % or better"
+        if halves
+        else ""
+    )
+    spent = f" in {told.spent_s:.0f} s" if told.spent_s else ""
+    disturbed = units.percent(told.disturbed_share)
+    return f"{told.launches} launches{spent}, {disturbed} of the blocks disturbed{middle}"
+
+
+def _control(control: Verdict) -> str:
+    state = {"same": "stood still", "undecided": "could not be read"}.get(control.state, "moved")
+    return f"{name(control.case)} {state}: {control.reason}"

@@ -1,0 +1,55 @@
+"""A gate's decision in the terminal."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bench.records import Verdict
+from bench.render.verdicts import account as words
+from bench.render.verdicts.account import Account
+
+STYLE = {"slower": "bold red", "undecided": "yellow", "faster": "green", "same": "dim"}
+MOST_CASES = 50
+"""Rows of the table; the run's report has them all."""
+
+
+def show(told: Account, console: Console) -> None:
+    """Prints the decision; its headline comes last, where one looks first."""
+    decision = told.decision
+    verdicts = words.ordered(decision)
+    warning = words.warning(decision)
+    if warning:
+        console.print(Text(warning, "bold yellow"), "")
+    if verdicts:
+        console.print(_table(told, verdicts[:MOST_CASES]))
+    if left := len(verdicts) - MOST_CASES:
+        console.print(Text(f"and {left} more cases, none of them worse")) if left > 0 else None
+    for heading, lines in words.sections(told):
+        console.print(Text(f"\n{heading}", "bold"))
+        for line in lines:
+            console.print(Text(f"  {line}"), soft_wrap=True)
+    style = (
+        "bold red"
+        if decision.exit_status in (1, 3)
+        else "bold yellow"
+        if decision.exit_status
+        else "bold green"
+    )
+    console.print(Text(f"\n{words.headline(decision)}", style))
+
+
+def _table(told: Account, verdicts: Sequence[Verdict]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in words.COLUMNS:
+        table.add_column(
+            column,
+            justify="left" if column in ("verdict", "case") else "right",
+            overflow="fold",
+            no_wrap=column != "case",
+        )
+    for verdict in verdicts:
+        row = words.cells(verdict, told.decision)
+        table.add_row(*map(Text, row), style=STYLE[verdict.state])
+    return table
