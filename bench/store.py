@@ -4,14 +4,13 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
 from bench.benchmark_json import benchmark_json
+from bench.blocks import COLUMNS, Visits
 from bench.journal import (
     JOURNAL,
     Event,
@@ -38,17 +37,10 @@ __all__ = [
     "write_tables",
 ]
 
-READINGS = ("start_s", "wall_s", "host_s", "device_s", "delay_s", "foreign_s", "throttled_s")
-COUNTS = {"calls": 1, "threads": 1, "children": 0, "processors": 1}
-KINDS = ("first", "warmup", "wall", "latency", "device", "cold")
-
 JOURNAL_BYTES = b"journal_bytes"
 """Key in blocks.parquet's metadata: how long the journal was that it was made from."""
 
 COUNTED = ("extra", "visits", "failed_visits", "outcome", "message")
-
-CHUNK = 50_000
-"""Blocks held as dictionaries at a time: 50 MB of them, where a million would take a gigabyte."""
 
 
 def read_run(folder: str | Path) -> Run:
@@ -57,20 +49,15 @@ def read_run(folder: str | Path) -> Run:
     Blocks come from Parquet where that was written from the whole journal: ten times as fast.
     """
     folder = Path(folder)
-    visits, blocks = _tabled_visits(folder)
-    parsed = _Blocks()
     rest: dict[str, list[Event]] = defaultdict(list)
-    for event in events(folder, without="visit" if blocks is not None else ""):
-        if event["event"] == "visit":
-            parsed.add(event)
-            _count_visit(visits, event)
-        else:
-            rest[event["event"]].append(event)
+    for event in events(folder, without="visit"):
+        rest[event["event"]].append(event)
+    visits, blocks = _tabled(folder) or _recorded(folder)
     return Run(
         path=folder,
         header=rest["header"][0],
         cases=_cases(rest["case"], rest["skip"], visits),
-        blocks=parsed.frame() if blocks is None else blocks,
+        blocks=blocks,
         launches=tuple(rest["launch"]),
         ceilings={event["device"]: event["ceilings"] for event in rest["ceilings"]},
         checks=tuple(rest["check"]),
@@ -106,7 +93,9 @@ def write_tables(folder: Path, cases: pd.DataFrame, blocks: pd.DataFrame) -> Non
         )
         cases.to_csv(folder / "cases.csv", index=False)
         for name, document in documents.items():
-            (folder / name).write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", "utf-8")
+            # Without indent json has its fast encoder, which ten thousand cases need.
+            indent = 1 if name == "environment.json" else None
+            (folder / name).write_text(json.dumps(document, indent=indent, allow_nan=False) + "\n", "utf-8")
     except OSError as error:
         raise _unwritable(folder, error) from error
 
@@ -144,34 +133,27 @@ def _cases_of(folder: Path, estimates: Callable[[Run], pd.DataFrame]) -> pd.Data
         ) from error
 
 
-def _tabled_visits(folder: Path) -> tuple[dict[tuple[str, str], Event], pd.DataFrame | None]:
-    """What the tables know of every case's visits, and the blocks; nothing where they are not up to date."""
+def _recorded(folder: Path) -> tuple[dict[tuple[str, str], Event], pd.DataFrame]:
+    """What the journal tells of every case's visits, and the blocks."""
+    visits = Visits(folder)
+    return visits.cases, visits.frame()
+
+
+def _tabled(folder: Path) -> tuple[dict[tuple[str, str], Event], pd.DataFrame] | None:
+    """The same from the tables; None where they are older than the journal or this code."""
     try:
         table = parquet.read_table(folder / "blocks.parquet")
         cases = pd.read_parquet(folder / "cases.parquet", columns=["case", "side", *COUNTED])
         written = int(table.schema.metadata[JOURNAL_BYTES])
-        if written != (folder / JOURNAL).stat().st_size:
-            return {}, None
+        if written != (folder / JOURNAL).stat().st_size or not {*COLUMNS} <= {*table.column_names}:
+            return None
     except (OSError, ValueError, KeyError):
-        return {}, None
+        return None
     visited = cases[cases["visits"] > 0].to_dict("records")
     visits = {(row["case"], row["side"]): {name: row[name] for name in COUNTED} for row in visited}
     for known in visits.values():
         known["extra"] = json.loads(known["extra"])
-    return visits, table.drop_columns(["disturbed", "counted"]).to_pandas()
-
-
-def _count_visit(visits: dict[tuple[str, str], Event], visit: Event) -> None:
-    """Joins a visit to what is known of its case: the last extra_info, and the last failure."""
-    key = (visit["case"], visit.get("side", ""))
-    known = visits.setdefault(
-        key, {"extra": {}, "visits": 0, "failed_visits": 0, "outcome": "passed", "message": ""}
-    )
-    known["visits"] += 1
-    known["extra"] |= visit.get("extra_info") or {}
-    if visit.get("outcome", "passed") != "passed":
-        known["failed_visits"] += 1
-        known["outcome"], known["message"] = visit["outcome"], visit.get("message") or ""
+    return visits, table.select(COLUMNS).to_pandas()
 
 
 def _cases(
@@ -205,52 +187,3 @@ def _identity(event: Event) -> Event:
         "isolate": event.get("isolate") or "",
         "doc": event.get("doc") or "",
     }
-
-
-class _Blocks:
-    """Blocks on their way from dictionaries into columns, a chunk at a time."""
-
-    def __init__(self) -> None:
-        self.codes: dict[str, dict[str, int]] = {"case": {}, "side": {"": 0}}
-        self.chunks: list[dict[str, Any]] = []
-        self.pending: list[Event] = []
-        self.visits: list[tuple[int, int, int, int, int]] = []
-
-    def add(self, visit: Event) -> None:
-        found = visit.get("blocks") or []
-        if not found:
-            return
-        case, side = (codes.setdefault(visit.get(name, ""), len(codes)) for name, codes in self.codes.items())
-        self.visits.append((case, side, visit.get("launch", 0), visit.get("pass", 0), len(found)))
-        self.pending += found
-        if len(self.pending) >= CHUNK:
-            self._flush()
-
-    def _flush(self) -> None:
-        of_visit = np.array(self.visits, dtype=np.int32).reshape(-1, 5)
-        lengths = of_visit[:, 4]
-        chunk: dict[str, Any] = {
-            name: np.repeat(of_visit[:, column], lengths)
-            for column, name in enumerate(("case", "side", "launch", "pass"))
-        }
-        blocks = self.pending
-        chunk["kind"] = np.array([KINDS.index(block["kind"]) for block in blocks], dtype=np.int8)
-        for name in READINGS:
-            chunk[name] = np.array([block.get(name) for block in blocks], dtype=float)
-        for name, default in COUNTS.items():
-            chunk[name] = np.array([block.get(name, default) for block in blocks], dtype=np.int64)
-        notes = [",".join(block.get("notes") or ()) for block in blocks]
-        chunk["notes"] = np.array(notes, dtype=object)
-        self.chunks.append(chunk)
-        self.pending, self.visits = [], []
-
-    def frame(self) -> pd.DataFrame:
-        self._flush()
-        joined = {name: np.concatenate([chunk[name] for chunk in self.chunks]) for name in self.chunks[0]}
-        for name, codes in self.codes.items():
-            joined[name] = pd.Categorical.from_codes(joined[name], categories=list(codes))
-        joined["kind"] = pd.Categorical.from_codes(joined["kind"], categories=list(KINDS))
-        joined["notes"] = pd.array(joined["notes"], dtype="str")
-        order = ("case", "side", "launch", "pass", "kind", "start_s", "calls", *READINGS[1:])
-        counts = ("threads", "children", "processors", "notes")
-        return pd.DataFrame({name: joined[name] for name in (*order, *counts)})
