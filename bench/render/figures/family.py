@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bench.analyze.answers import contender
+from bench.analyze.answers import contender, words
 from bench.analyze.contests import Contest
 from bench.analyze.report import Report, RunReport
 from bench.render.figures.style import (
@@ -21,6 +22,7 @@ from bench.render.figures.style import (
     fitted,
     label_ends,
     log_axis,
+    placed,
     refine,
 )
 from bench.render.units import count, quantity
@@ -30,13 +32,21 @@ MOST_PANELS = 12
 """Panels in a figure: more than four rows of three are no longer read at a glance."""
 
 PANELS_IN_ALL = 60
-"""Panels in a report: drawing one takes a tenth of a second. Three a figure are drawn in any case."""
+"""Panels in a report: drawing one takes a twentieth of a second. Three a figure are drawn in any case."""
 
 VISIBLE = 1.05
 """Ratio of an interval's ends from which it is wider than its curve's line."""
 
 MOST_BARS = 14
 COLUMNS = 3
+PANEL = (3.75, 2.6)
+"""Inches that a panel takes with everything that belongs to it."""
+
+CURVES = (0.75, 0.6, 0.95, 0.35)
+"""Inches around a panel's axes: for ticks at the left, a name below, curves' names right, a title above."""
+
+CHARACTER = 0.075
+"""Inches that a character of a tick's label takes."""
 
 
 @dataclass(frozen=True)
@@ -63,19 +73,28 @@ def figures(report: Report) -> Iterator[tuple[str, Picture]]:
 
 
 def _panels(cases: pd.DataFrame, part: RunReport) -> list[_Panel]:
-    panels = []
+    """Curves where an operation was measured at two sizes or more, then dots; single cases share a panel."""
+    curved: list[_Panel] = []
+    dotted: list[_Panel] = []
+    single: list[_Panel] = []
     for operation, of_operation in cases.groupby("operation", sort=False):
         axis, between = of_operation["axis"].iat[0], of_operation["between"].iat[0]
-        curved = axis in of_operation and pd.api.types.is_numeric_dtype(of_operation[axis])
-        if not curved:
-            panels.append(_Panel(_title(operation, {}), "", between, of_operation, None))
-            continue
-        fixed = _varying(of_operation, {axis, between})
-        groups = of_operation.groupby(fixed, sort=False, dropna=False) if fixed else [((), of_operation)]
-        for key, group in groups:
-            title = _title(operation, dict(zip(fixed, key, strict=True)))
-            panels.append(_Panel(title, axis, between, group, _crossing(group, part.contests)))
-    return sorted(panels, key=lambda panel: panel.axis == "")
+        if axis in of_operation and pd.api.types.is_numeric_dtype(of_operation[axis]):
+            fixed = _varying(of_operation, {axis, between})
+            groups = of_operation.groupby(fixed, sort=False, dropna=False) if fixed else [((), of_operation)]
+            for key, group in groups:
+                title = _title(operation, dict(zip(fixed, key, strict=True)))
+                if group[axis].nunique() > 1:
+                    curved.append(_Panel(title, axis, between, group, _crossing(group, part.contests)))
+                else:
+                    (dotted if len(group) > 1 else single).append(_Panel(title, "", between, group, None))
+        else:
+            panel = _Panel(_title(operation, {}), "", between, of_operation, None)
+            (dotted if len(of_operation) > 1 else single).append(panel)
+    if len(single) > 1:
+        together = pd.concat([panel.cases for panel in single])
+        single = [_Panel("single cases", "", "", together, None)]
+    return [*curved, *dotted, *single]
 
 
 def _varying(cases: pd.DataFrame, apart: set[str]) -> list[str]:
@@ -107,17 +126,28 @@ def _crossing(cases: pd.DataFrame, contests: Sequence[Contest]) -> float | None:
 def _figure(panels: Sequence[_Panel]) -> Figure:
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(3.7 * columns + 0.3, 2.5 * rows + 0.15), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes, panel in zip(grid.flat, panels, strict=False):
-        axes.set_title(fitted(panel.title, 2 * LONGEST))
-        (_curves if panel.axis else _dots)(axes, panel)
-    for axes in grid.flat[len(panels) :]:
-        axes.set_visible(False)
+    width, height = PANEL
+    figure = Figure(figsize=(width * columns, height * rows))
+    for position, panel in enumerate(panels):
+        row, column = divmod(position, columns)
+        corner = width * column, height * (rows - row - 1)
+        axes = _curves(figure, corner, panel) if panel.axis else _dots(figure, corner, panel)
+        indent = 0 if panel.axis else (corner[0] + 0.1) / (width * columns) - axes.get_position().x0
+        axes.set_title(fitted(panel.title, 2 * LONGEST), x=indent / axes.get_position().width)
     return figure
 
 
-def _curves(axes: Axes, panel: _Panel) -> None:
+def _within(figure: Figure, corner: tuple[float, float], around: tuple[float, float, float, float]) -> Axes:
+    """Axes in the panel whose lower left corner is given, with room left around them."""
+    left, below, right, above = around
+    return placed(
+        figure, corner[0] + left, corner[1] + below,
+        corner[0] + PANEL[0] - right, corner[1] + PANEL[1] - above,
+    )  # fmt: skip
+
+
+def _curves(figure: Figure, corner: tuple[float, float], panel: _Panel) -> Axes:
+    axes = _within(figure, corner, CURVES)
     log_axis(axes, "x", "")
     log_axis(axes, "y", "s")
     contenders = list(panel.cases.groupby(panel.between if _competes(panel) else "operation", sort=False))
@@ -137,6 +167,7 @@ def _curves(axes: Axes, panel: _Panel) -> None:
         axes.text(panel.crossing, 0.98, where, transform=axes.get_xaxis_transform(), va="top", fontsize=8.5)
     refine(axes)
     label_ends(axes, ends)
+    return axes
 
 
 def _competes(panel: _Panel) -> bool:
@@ -153,12 +184,13 @@ def _curve(axes: Axes, curve: pd.DataFrame, x: NDArray[np.float64], colour: str,
         axes.fill_between(x, low, high, color=colour, alpha=0.2)
 
 
-def _dots(axes: Axes, panel: _Panel) -> None:
+def _dots(figure: Figure, corner: tuple[float, float], panel: _Panel) -> Axes:
+    """A dot a case with its interval, the fastest on top."""
     cases = panel.cases.sort_values("median_s", ascending=False).tail(MOST_BARS)
     names = _varying(cases, set())
-    labels = [
-        ", ".join(str(row[name]) for name in names if pd.notna(row[name])) for _, row in cases.iterrows()
-    ]
+    told = [fitted(_label(row, names, cases)) for row in cases.to_dict("records")]
+    room = min(0.3 + CHARACTER * max(map(len, told)), 0.55 * PANEL[0])
+    axes = _within(figure, corner, (room, 0.4, 0.3, 0.35))
     y = np.arange(len(cases))
     middle = cases["median_s"].to_numpy(float)
     spread = [middle - cases["low_s"].to_numpy(float), cases["high_s"].to_numpy(float) - middle]
@@ -168,8 +200,21 @@ def _dots(axes: Axes, panel: _Panel) -> None:
             quantity(seconds, "s"), (seconds, height), (5, 3), textcoords="offset points", fontsize=8
         )
     log_axis(axes, "x", "s")
-    axes.set_yticks(y, [fitted(label) for label in labels])
-    axes.set_ylim(-0.6, len(cases) - 0.2)
+    axes.set_yticks(y, told)
+    axes.set_ylim(min(len(cases) - 4, 0) - 0.7, len(cases) - 0.3)
     low, high = middle.min(), middle.max()
     axes.set_xlim(low / 3, high * 4)
-    refine(axes)
+    return axes
+
+
+def _label(row: Mapping[Any, Any], names: Sequence[str], cases: pd.DataFrame) -> str:
+    """What sets a case apart in its panel: its operation, then parameters that vary, numbers with names."""
+    values = [words(row["operation"])] if cases["operation"].nunique() > 1 else []
+    for name in names:
+        if pd.notna(value := row[name]):
+            values.append(value if isinstance(value, str) else f"{words(name)} {_number(value)}")
+    return ", ".join(values) or words(row["operation"])
+
+
+def _number(value: Any) -> str:
+    return str(value) if isinstance(value, bool | np.bool_) else count(value)

@@ -7,14 +7,24 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analyze.report import Report
-from bench.render.figures.style import COLOURS, MARKERS, Picture, fitted, log_axis
+from bench.render.figures.style import COLOURS, MARKERS, Picture, fitted, label_ends, log_axis, placed
 from bench.render.units import quantity
+
+ROOF = "#888888"
+
+ABOVE = 1.35
+"""How far above its line, as a factor, a level roof's name is written."""
+
+NAMES_TAKE = 0.22
+"""Room left of the slanted roofs for their names, as a share of the axis' length."""
+
+MOST_NAMES = 16
+"""Operations that the legend has room for."""
 
 
 def figures(report: Report) -> Iterator[tuple[str, Picture]]:
@@ -31,38 +41,46 @@ def figures(report: Report) -> Iterator[tuple[str, Picture]]:
 
 
 def _figure(device: str, cases: pd.DataFrame, ceilings: Mapping[str, Any]) -> Figure:
-    figure = Figure(figsize=(7.5, 4.2), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(9.5, 4.4))
+    axes = placed(figure, 0.85, 0.6, 7.2, 4.05)
     axes.set_title(f"Roofline of {device}")
     log_axis(axes, "x", "")
     log_axis(axes, "y", "flop/s")
     axes.set_xlabel("flop per byte moved")
     intensity = (cases["flops"] / cases["bytes"]).to_numpy(float)
-    span = np.array([intensity.min() / 30, intensity.max() * 30])  # room for the roofs' names
-    _roofs(axes, span, ceilings)
-    for position, (operation, group) in enumerate(cases.groupby("operation", sort=False)):
-        name = fitted(str(operation).replace("_", " "))
-        marker, colour = MARKERS[position % len(MARKERS)], COLOURS[position % len(COLOURS)]
+    start, end = intensity.min() / 4, intensity.max() * 4
+    slowest = min(cases["flops_per_s"].min(), start * min(ceilings["copy_bytes_per_s"].values()))
+    axes.set_xlim(start / (end / start) ** NAMES_TAKE, end)
+    axes.set_ylim(slowest / 2, 3 * max(ceilings["flops_per_s"].values()))
+    _roofs(axes, (start, end), ceilings)
+    groups = list(cases.groupby("operation", sort=False))
+    for position, (operation, group) in enumerate(groups):
+        name = fitted(str(operation).replace("_", " ")) if position < MOST_NAMES else None
+        # Colour and marker are out of step, so that no two of the first 36 look alike.
+        marker = MARKERS[(position + position // len(COLOURS)) % len(MARKERS)]
         points = group["flops"] / group["bytes"], group["flops_per_s"]
-        axes.plot(*points, marker, color=colour, label=name, alpha=0.85)
-    axes.legend(loc="lower right", frameon=False, fontsize=8.5)
+        axes.plot(*points, marker, color=COLOURS[position % len(COLOURS)], label=name, alpha=0.85)
+    axes.legend(
+        loc="upper left", bbox_to_anchor=(1.01, 1.02), frameon=False, fontsize=8.5,
+        title=f"first {MOST_NAMES} of {len(groups)}" if len(groups) > MOST_NAMES else None,
+    )  # fmt: skip
     return figure
 
 
-def _roofs(axes: Axes, span: np.ndarray, ceilings: Mapping[str, Any]) -> None:
+def _roofs(axes: Axes, span: tuple[float, float], ceilings: Mapping[str, Any]) -> None:
     """Slanted lines for memory, level ones for arithmetic, each with its measured rate."""
-    top = max(ceilings["flops_per_s"].values())
-    for level, bandwidth in ceilings["copy_bytes_per_s"].items():
-        end = min(span[1], top / bandwidth)
-        axes.plot([span[0], end], [span[0] * bandwidth, end * bandwidth], color="#777777", linewidth=1)
-        axes.annotate(
-            f"{level} {quantity(bandwidth, 'B/s', 2)}", (span[0], span[0] * bandwidth), (3, 2),
-            textcoords="offset points", fontsize=8,
-        )  # fmt: skip
-    fastest = max(ceilings["copy_bytes_per_s"].values())
-    for dtype, rate in ceilings["flops_per_s"].items():
-        axes.plot([rate / fastest, span[1]], [rate, rate], color="#777777", linewidth=1)
-        axes.annotate(
-            f"{dtype} {quantity(rate, 'flop/s', 2)}", (span[1], rate), (-3, 2),
-            textcoords="offset points", fontsize=8, ha="right",
-        )  # fmt: skip
+    start, end = span
+    bandwidths, rates = ceilings["copy_bytes_per_s"], ceilings["flops_per_s"]
+    top, fastest = max(rates.values()), max(bandwidths.values())
+    named = []
+    for level, bandwidth in bandwidths.items():
+        stop = min(end, top / bandwidth)
+        axes.plot([start, stop], [start * bandwidth, stop * bandwidth], color=ROOF, linewidth=1)
+        named.append((start * bandwidth, f"{level} {quantity(bandwidth, 'B/s', 2)}", "gray"))
+    left = axes.transAxes.inverted().transform(axes.transData.transform((start, 1)))[0]
+    label_ends(axes, named, at=left - 0.01, align="right")
+    named = []
+    for dtype, rate in rates.items():
+        axes.plot([rate / fastest, end], [rate, rate], color=ROOF, linewidth=1)
+        named.append((rate * ABOVE, f"{dtype} {quantity(rate, 'flop/s', 2)}", "gray"))
+    label_ends(axes, named, at=0.99, align="right")
