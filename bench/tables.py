@@ -32,7 +32,7 @@ class Run:
     between, isolate, doc, extra (dict: the last visit's extra_info), visits, failed_visits, outcome
     (passed, failed, timeout, died, skipped or "" for never visited), message.
     `blocks` has one row a block in the order written: case, side, launch, pass, kind, start_s, calls,
-    wall_s, host_s, device_s, delay_s, foreign_s, throttled_s, threads, children, processors, notes.
+    wall_s, host_s, device_s, delay_s, foreign_s, throttled_s, pace_s, threads, children, processors, notes.
     `ceilings` are the measured roofs by device; the other fields hold the events of that name.
     """
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from bench import store
+from bench.analyze import doubts
 from bench.analyze.clean import marked
 from bench.analyze.estimate import estimates
 from bench.analyze.interval import half_width
@@ -27,7 +28,7 @@ def made(operation="work", seconds=1e-4, **others):
 def frame_of(*blocks, case="case"):
     rows = [{"case": case, "side": "", "launch": 0, "pass": 0, **asdict(block)} for block in blocks]
     frame = pd.DataFrame(rows)
-    readings = ["host_s", "device_s", "delay_s", "foreign_s", "throttled_s"]
+    readings = ["host_s", "device_s", "delay_s", "foreign_s", "throttled_s", "pace_s"]
     return frame.assign(notes=frame["notes"].map(",".join), **frame[readings].astype(float))
 
 
@@ -206,3 +207,30 @@ def test_rates_shares_and_bounds(tmp_path):
     assert frame["ceiling_share"]["moves"] == pytest.approx(1, rel=0.01)
     assert frame["ceiling_share"]["crosses"] == pytest.approx((8e-6 + 1e-3) / 2e-3, rel=0.01)
     assert frame["flops_per_s"]["computes"] == pytest.approx(3.5e10, rel=0.01)
+
+
+def paced(*paces, side="", wall_s=0.01):
+    frame = frame_of(*(Block("wall", 0, 1, wall_s, delay_s=0, pace_s=pace) for pace in paces))
+    return marked(frame.assign(side=side))
+
+
+def test_blocks_at_another_pace_than_the_runs_do_not_count():
+    assert paced(2.0, 2.1, 3.9, 2.2, 3.8)["counted"].tolist() == [True, True, False, True, False]
+    assert paced(3.9, 3.8, 3.7, 2.0)["counted"].tolist() == [True, True, True, False]
+
+
+def test_a_case_that_was_never_measured_at_the_runs_pace_keeps_its_blocks_and_says_so():
+    few = paced(2.0, 2.1, 3.9)
+    assert few["counted"].all()
+    others = frame_of(*(Block("wall", 0, 1, 0.01, delay_s=0, pace_s=2.0) for _ in range(9)), case="other")
+    slow = frame_of(*(Block("wall", 0, 1, 0.01, delay_s=0, pace_s=4.0) for _ in range(3)))
+    both = marked(pd.concat([others, slow], ignore_index=True))
+    assert both["counted"].all()
+    counted = both.assign(row=(both["case"] == "case").astype(int))
+    assert doubts.other_paces(counted, counted) == {1: pytest.approx(4.0 / (2.0 * 2.4) ** 0.5)}
+
+
+def test_pace_judges_neither_long_blocks_nor_pairs_nor_a_system_without_the_reading():
+    assert paced(2.0, 2.0, 2.0, 3.9, wall_s=0.6)["counted"].all()
+    assert paced(2.0, 2.0, 2.0, 3.9, side="base")["counted"].all()
+    assert paced(None, None, None, None)["counted"].all()

@@ -1,5 +1,6 @@
 """What others took from a block is read right, and what a block does to itself is told apart from it."""
 
+import contextlib
 import hashlib
 import os
 import resource
@@ -15,7 +16,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from bench.measure import delays, interference
+from bench.measure import delays, interference, pace
 from bench.measure.control_groups import control_groups, quota_processors, throttled_s
 from bench.measure.delays import Switches, Threads, schedstat_works
 from bench.measure.interference import Readings, descendants_run_s, foreign_s
@@ -274,6 +275,7 @@ def test_foreign_time_is_all_busy_time_that_is_not_our_own(monkeypatch: pytest.M
 def test_foreign_time_is_read_only_over_blocks_long_enough_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     read = iter([5.0, 5.25, 7.0, 6.9, 8.0])
     monkeypatch.setattr(interference, "foreign_s", lambda *_: next(read))
+    monkeypatch.setattr(interference, "pace_s", lambda: 2e-6)
     now = iter([0.0, 0.6, 1.0, 1.7, 2.0, 2.1, 3.0, 3.01])
     monkeypatch.setattr(time, "perf_counter", lambda: next(now))
     readings = Readings()
@@ -343,3 +345,19 @@ def test_nothing_is_withheld_without_a_quota_and_unknown_without_a_group(
         readings = Readings()
         readings.before()
         assert readings.after().throttled_s == expected
+
+
+def test_the_pace_beside_a_block_is_the_slower_of_before_and_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = iter([2e-6, 4e-6, 3e-6, 2e-6])
+    monkeypatch.setattr(interference, "pace_s", lambda: next(read))
+    with contextlib.closing(interference.Readings()) as readings:
+        readings.before()
+        assert readings.after().pace_s == 4e-6
+        readings.before()
+        assert readings.after().pace_s == 3e-6
+
+
+def test_the_pace_is_the_fastest_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([0.0, 5.0, 5.0, 7.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(now))
+    assert pace.pace_s() == 2.0

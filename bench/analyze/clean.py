@@ -1,11 +1,18 @@
 """Which blocks count: those that others left alone. The rule never looks at how long a block took."""
 
+import numpy as np
 import pandas as pd
 
-from bench.records import DELAY_LIMIT, FOREIGN_LIMIT
+from bench.records import DELAY_LIMIT, FOREIGN_LIMIT, PACE_LIMIT
 
 UNSTEADY = "allocated|throttled|foreign_device_use"
 """Notes of a block during which the device asked for memory, slowed down, or served others."""
+
+PACED_BELOW_S = 0.5
+"""Blocks from here on are not judged by pace: read at both ends, it says little of the middle."""
+
+ENOUGH_BLOCKS = 3
+"""Blocks at the run's pace from which a case's others do not count: a median needs three."""
 
 STEADY_KINDS = ("wall", "latency", "device", "cold")
 
@@ -15,7 +22,8 @@ def marked(blocks: pd.DataFrame) -> pd.DataFrame:
 
     A case that disturbs itself in any block (children, or more threads than processors) is judged by the
     processor time that others took, every other case by its own run-queue delay; both by what a control
-    group withheld. A device block whose queue stayed full does not depend on its host.
+    group withheld. A device block whose queue stayed full does not depend on its host. `off_pace` tells
+    blocks made while the processor ran at another pace than for most of the run.
     """
     itself = (blocks["children"] > 0) | (blocks["threads"] > blocks["processors"])
     disturbs_itself = itself.groupby(blocks["case"], observed=True).transform("any")
@@ -25,7 +33,33 @@ def marked(blocks: pd.DataFrame) -> pd.DataFrame:
     on_device = (blocks["kind"] == "device") & blocks["device_s"].notna()
     by_host = (foreign.where(disturbs_itself, delayed) | throttled) & ~on_device
     disturbed = by_host | blocks["notes"].str.contains(UNSTEADY)
-    return blocks.assign(disturbed=disturbed, counted=~disturbed & blocks["kind"].isin(STEADY_KINDS))
+    clean = ~disturbed & blocks["kind"].isin(STEADY_KINDS)
+    off_pace = _off_pace(blocks, clean) & ~on_device & ~disturbs_itself
+    return blocks.assign(disturbed=disturbed | off_pace, counted=clean & ~off_pace, off_pace=off_pace)
+
+
+def _off_pace(blocks: pd.DataFrame, clean: pd.Series) -> pd.Series:
+    """Blocks to leave out because the processor ran at another pace than for most of the run.
+
+    Only where the case has enough blocks at that pace; a case that was never measured at it keeps the
+    others, and is told of by `bench.analyze.doubts`. Blocks of two sides alternate: a change of pace meets
+    both, and cancels.
+    """
+    low_s, high_s = pace_of_run(blocks)
+    other = ~blocks["pace_s"].between(low_s, high_s) & blocks["pace_s"].notna()
+    other &= (blocks["wall_s"] < PACED_BELOW_S) & (blocks["side"] == "")
+    kept = (clean & ~other).groupby([blocks["case"], blocks["kind"]], observed=True).transform("sum")
+    return other & (kept >= ENOUGH_BLOCKS)
+
+
+def pace_of_run(blocks: pd.DataFrame) -> tuple[float, float]:
+    """The paces, in seconds, at which most of a run's blocks were made: a window of `PACE_LIMIT`."""
+    logs = np.sort(np.log(blocks["pace_s"].dropna()))
+    if not len(logs):
+        return 0.0, np.inf
+    within = np.searchsorted(logs, logs + np.log(PACE_LIMIT), side="right") - np.arange(len(logs))
+    low = logs[np.argmax(within)]
+    return float(np.exp(low)), float(np.exp(low) * PACE_LIMIT)
 
 
 def unread(blocks: pd.DataFrame) -> pd.Series:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from bench.analyze.clean import unread
+from bench.analyze.clean import PACED_BELOW_S, pace_of_run, unread
 from bench.tables import Run
 
 WIDE = 0.10
@@ -19,6 +19,13 @@ DRIFT = 0.05
 """Change from the first to the last block of a launch from which a case drifts, if four errors from none."""
 
 FEWEST_FOR_DRIFT = 20
+
+WARMING = 0.05
+"""How much slower a launch's first counted block may be than its others, in the median launch; beyond, and
+with half of it in every launch, the warm-up ended too early and leaks into the steady state."""
+
+FEWEST_OTHERS = 3
+"""Counted blocks that a launch's first one is compared with."""
 
 
 def warnings(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFrame) -> pd.Series:
@@ -52,6 +59,13 @@ def _all(
         yield row, f"launches disagree: two groups {np.expm1(gap):.0%} apart"
     for row, slope in _drifts(counted).items():
         yield row, f"drifts by {np.expm1(slope):+.0%} within a launch"
+    for row, excess in _warming(counted).items():
+        yield (
+            row,
+            f"still warming up: the first block of a launch is {np.expm1(excess):.0%} slower than its others",
+        )
+    for row, ratio in other_paces(blocks, counted).items():
+        yield row, f"measured while the processor took {ratio:.1f} times as long as for most of the run"
     dry = blocks["notes"].str.contains("queue_ran_dry")
     yield from ((row, "no device time: queue_ran_dry") for row in blocks.loc[dry, "row"].unique())
     blind = unread(wall).groupby(wall["row"]).all()
@@ -93,6 +107,14 @@ def _mode_gaps(counted: pd.DataFrame) -> dict[int, float]:
     return {int(row): float(gap) for row, gap in zip(table.index, largest, strict=True) if gap > 0}
 
 
+def other_paces(blocks: pd.DataFrame, counted: pd.DataFrame) -> dict[int, float]:
+    """Rows whose counted blocks were mostly made at another pace than the run's, and its ratio to that."""
+    low_s, high_s = pace_of_run(blocks)
+    paces = counted[counted["wall_s"] < PACED_BELOW_S].groupby("row")["pace_s"].median()
+    off = paces[(paces < low_s) | (paces > high_s)]
+    return {int(row): pace / (low_s * high_s) ** 0.5 for row, pace in off.items()}
+
+
 def _drifts(counted: pd.DataFrame) -> dict[int, float]:
     """Rows whose time moves from the start to the end of a launch: the slope over a launch, in logs."""
     launch = [counted["row"], counted["launch"]]
@@ -106,3 +128,15 @@ def _drifts(counted: pd.DataFrame) -> dict[int, float]:
     spread = (sums["yy"] - slope * sums["xy"]).clip(lower=0) / (count - 2) / sums["xx"]
     sure = (count >= FEWEST_FOR_DRIFT) & (slope.abs() > DRIFT) & (slope**2 > 16 * spread)
     return {int(row): float(slope[row]) for row in slope.index[sure]}
+
+
+def _warming(counted: pd.DataFrame) -> dict[int, float]:
+    """Rows whose launches, two or more, each begin slower than they go on: by how much, in logs."""
+    logs = np.log(counted["wall_s"] / counted["calls"])
+    launch = [counted["row"], counted["launch"]]
+    first = counted.groupby(launch).cumcount() == 0
+    others = logs.mask(first).groupby(launch)
+    excess = logs.groupby(launch).first() - others.median()
+    excess = excess[others.count() >= FEWEST_OTHERS].groupby(level=0)
+    warming = (excess.median() > WARMING) & (excess.min() > WARMING / 2) & (excess.size() >= 2)
+    return {int(row): float(excess.median()[row]) for row in warming.index[warming]}

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bench.measure.control_groups import control_groups, quota_processors, throttled_s
 from bench.measure.delays import RAN_SHARE, Source, Switches, Threads, schedstat_works
+from bench.measure.pace import pace_s
 
 FOREIGN_LEAST_S = 0.5
 """Shortest block whose foreign time is read: processor time comes in ticks of 10 ms a processor, so that
@@ -30,13 +31,15 @@ class Interference:
     `delay_s` is the longest that one thread of the process was ready to run and did not: its run-queue
     delay, or what was stolen from the calling thread by a hypervisor or by interrupts where that is more
     and can be told, since the thread never left its processor. `foreign_s` is None for a block under
-    `FOREIGN_LEAST_S`. `threads` and `children` count those that ran; all children that ended in the block
-    and were reaped count as one.
+    `FOREIGN_LEAST_S`.
+    `pace_s` is the slower of the paces before and after. `threads` and `children` count those that ran; all
+    children that ended in the block and were reaped count as one.
     """
 
     delay_s: float | None
     foreign_s: float | None
     throttled_s: float | None
+    pace_s: float
     threads: int
     children: int
     processors: int
@@ -67,6 +70,7 @@ class Readings:
         if expected_s >= FOREIGN_LEAST_S:
             self._foreign_s = foreign_s(processors(), self._children_s)
         self._throttled_s = self._withheld_s()
+        self._pace_s = pace_s()
         self._threads.before()
         self._thread_s = time.thread_time()
         self._start_s = time.perf_counter()
@@ -76,6 +80,7 @@ class Readings:
         elapsed_s = time.perf_counter() - self._start_s
         idle_s = elapsed_s - (time.thread_time() - self._thread_s)
         delay_s, threads = self._threads.after(elapsed_s, idle_s)
+        slower_s = max(self._pace_s, pace_s())
         withheld_s = self._withheld_s() - self._throttled_s
         own = processors()
         begun_s, self._children_s = self._children_s, descendants_run_s()
@@ -88,6 +93,7 @@ class Readings:
             delay_s=delay_s,
             foreign_s=foreign,
             throttled_s=withheld_s if self._quotas_known else None,
+            pace_s=slower_s,
             threads=threads,
             children=sum(s > RAN_SHARE * elapsed_s for s in grown_s),
             processors=len(own),

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analyze.answers import circumstances, words
+from bench.analyze.clean import pace_of_run
 from bench.analyze.contests import Contest
 from bench.analyze.report import Report, RunReport
 from bench.records import Crossing
@@ -130,6 +131,7 @@ def trust(part: RunReport) -> list[tuple[str, str]]:
     facts = [
         ("launches of each case", f"{measured['launches'].median():g}" if len(measured) else "none"),
         ("blocks timed", f"{count(len(wall))}, {percent(wall['disturbed'].mean())} of them disturbed"),
+        ("blocks at another pace", _other_pace(wall)),
         ("cases too noisy to know", f"{noisy} of {len(measured)}"),
         ("cases with a warning", f"{warned} of {len(measured)}"),
         ("interval of the median case", f"±{percent(half.median())}"),
@@ -137,6 +139,13 @@ def trust(part: RunReport) -> list[tuple[str, str]]:
         ("self-checks passed", f"{sum(passed)} of {len(passed)}"),
     ]
     return [(name, text) for name, text in facts if text and text != "0 of 0"]
+
+
+def _other_pace(wall: pd.DataFrame) -> str:
+    """How many blocks the processor made at another pace than most: a neighbour on its core, or its clock."""
+    low_s, high_s = pace_of_run(wall)
+    known = wall["pace_s"].dropna()
+    return percent((~known.between(low_s, high_s)).mean()) if len(known) else ""
 
 
 def spent(part: RunReport) -> list[tuple[str, str, float]]:
