@@ -54,12 +54,12 @@ def _off_pace(blocks: pd.DataFrame, clean: pd.Series) -> pd.Series:
 
 def pace_of_run(blocks: pd.DataFrame) -> tuple[float, float]:
     """The paces, in seconds, at which most of a run's blocks were made: a window of `PACE_LIMIT`."""
-    logs = np.sort(np.log(blocks["pace_s"].dropna()))
-    if not len(logs):
+    paces_s = np.sort(blocks["pace_s"].dropna().to_numpy())
+    if not len(paces_s):
         return 0.0, np.inf
-    within = np.searchsorted(logs, logs + np.log(PACE_LIMIT), side="right") - np.arange(len(logs))
-    low = logs[np.argmax(within)]
-    return float(np.exp(low)), float(np.exp(low) * PACE_LIMIT)
+    within = np.searchsorted(paces_s, paces_s * PACE_LIMIT, side="right") - np.arange(len(paces_s))
+    low_s = float(paces_s[np.argmax(within)])
+    return low_s, low_s * PACE_LIMIT
 
 
 def unread(blocks: pd.DataFrame) -> pd.Series:
