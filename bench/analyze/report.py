@@ -10,9 +10,10 @@ import pandas as pd
 
 from bench.analyze.answers import Answer, answers
 from bench.analyze.clean import marked
-from bench.analyze.contests import Contest, contests, disordered
+from bench.analyze.contests import Contest, contests
 from bench.analyze.doubts import failed_checks
 from bench.analyze.estimate import estimates_of
+from bench.analyze.transfers import disordered
 from bench.tables import merge
 
 if TYPE_CHECKING:

@@ -1,0 +1,93 @@
+"""What moving the data adds to a device's time: seconds, calls that pay for it, and the order that must hold.
+
+A suite may time its calls with the data moved in each (`resident` in extra_info names the operation that has
+it in place). Where it only declares `input_bytes` and `output_bytes`, the run's links say what moving them
+takes: latency + bytes / bandwidth.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import permutations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from bench.analyze.contests import Contest
+    from bench.analyze.crossover import Array
+    from bench.records import Crossing
+
+LINKS = {
+    "pinned": ("to_device", "to_host"),
+    "pageable": ("to_device_pageable", "to_host_pageable"),
+}
+"""The ceilings that say how fast a link is, by the host's memory; the first where they are alike."""
+
+FORMS = ("", "inputs", "round_trip")
+"""What is moved in each call, in the order in which a device's crossings must come."""
+
+
+def reuses(incumbent_s: Array, moved_s: Array, resident_s: Array) -> tuple[float, ...]:
+    """Calls on the same data after which having moved it was worth it."""
+    saved_s = incumbent_s - resident_s
+    with np.errstate(divide="ignore"):
+        return tuple(np.where(saved_s > 0, np.maximum(moved_s - resident_s, 0) / saved_s, np.inf).tolist())
+
+
+def transfers(links: Mapping[str, Any], extra: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
+    """Seconds to add at each size, by form: the inputs' transfer, then the outputs' as well.
+
+    The forms name the host's memory where both kinds were timed.
+    """
+    found: dict[str, Array] = {}
+    several = all(ways[0] in links for ways in LINKS.values())
+    for memory, ways in LINKS.items():
+        seconds = np.zeros(len(extra))
+        for form, way, declared in zip(FORMS[1:], ways, ("input_bytes", "output_bytes"), strict=True):
+            if way not in links or not all(declared in each for each in extra):
+                break
+            moved = np.array([each[declared] for each in extra], dtype=float)
+            link = links[way]
+            seconds = seconds + np.where(moved > 0, link["latency_s"] + moved / link["bytes_per_s"], 0)
+            found[f"{form} {memory}" if several else form] = seconds
+    return found
+
+
+def disordered(found: list[Contest]) -> list[str]:
+    """Contests whose thresholds do not grow with what is moved: a sign that a figure is wrong."""
+    wins: dict[tuple[Any, ...], dict[str, tuple[float, float]]] = {}
+    for contest in found:
+        crossing = contest.crossing
+        basis, _, form = crossing.definition.partition(" ")
+        threshold = _threshold(crossing)
+        if contest.between == "device" and threshold is not None:
+            fixed = json.dumps(dict(crossing.fixed), default=str)
+            accelerator = {crossing.incumbent, crossing.challenger} - {"cpu"}
+            key = (contest.suite, crossing.operation, basis, *accelerator, fixed)
+            wins.setdefault(key, {})[form] = threshold
+    return [
+        f"{key[1]} ({key[2]}): {more.replace('_', ' ')} lets {key[3]} win from a smaller size than less moved"
+        for key, by_form in wins.items()
+        for less, more in _steps(by_form)
+        if by_form[more][1] < by_form[less][0]
+    ]
+
+
+def _threshold(crossing: Crossing) -> tuple[float, float] | None:
+    """The interval of the size from which the device wins; None where it is not known."""
+    low, high = crossing.smallest, crossing.largest
+    if crossing.incumbent != "cpu" or low is None or high is None:
+        return None
+    if crossing.low is not None and crossing.high is not None:
+        return crossing.low, crossing.high
+    return {"always_faster": (0.0, low), "never": (high, np.inf)}.get(crossing.state)
+
+
+def _steps(forms: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Forms that differ in one more thing being moved, from and to the same kind of memory."""
+    for less, more in permutations(forms, 2):
+        (what, _, memory), (what_more, _, memory_more) = less.partition(" "), more.partition(" ")
+        if FORMS.index(what_more) - FORMS.index(what) == 1 and memory in ("", memory_more):
+            yield less, more
