@@ -95,11 +95,19 @@ class _Table:
                 raise self.error((*path, key), f"unknown key {key!r}; {hint}expected {', '.join(keys)}")
 
 
-def _share(table: _Table, path: tuple[str, ...], value: Any) -> float:
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value) if isinstance(value, str) else None
+def parse_share(text: str) -> float:
+    """A percentage as a share: "5%" is 0.05. Raises ConfigurationError for anything else."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", text)
     if not found or not float(found[1]) > 0:
-        raise table.error(path, f'{path[-1]} = {value!r}; expected a percentage above 0, such as "5%"')
+        raise ConfigurationError(f'{text!r}; expected a percentage above 0, such as "5%"')
     return float(found[1]) / 100
+
+
+def _share(table: _Table, path: tuple[str, ...], value: Any) -> float:
+    try:
+        return parse_share(str(value))
+    except ConfigurationError as error:
+        raise table.error(path, f"{path[-1]} = {error}") from None
 
 
 def _seconds(table: _Table, path: tuple[str, ...], value: Any) -> float:

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import pandas as pd
 
-from bench.analyze.estimate import estimates_of, launch_medians, row_of_block
+from bench.analyze.estimate import estimates_of
 from bench.analyze.interval import half_width
+from bench.analyze.pairs import launch_logs
 from bench.analyze.settings import Budget
 from bench.patterns import aliases, matches
 
@@ -57,7 +57,7 @@ def check(run: Run, blocks: pd.DataFrame, budgets: tuple[Budget, ...]) -> tuple[
     """How a run's cases (in a gate run those of head) stand to the budgets; blocks as `marked` gives them."""
     if not budgets:
         return ()
-    measured = _Measured(run.machine, of_head(estimates_of(run, blocks)), run.cases, _logs(run, blocks))
+    measured = _Measured(run.machine, of_head(estimates_of(run, blocks)), run.cases, launch_logs(run, blocks))
     return tuple(held for budget in budgets for held in _of_budget(budget, measured))
 
 
@@ -81,12 +81,6 @@ class _Measured:
     estimates: pd.DataFrame
     cases: pd.DataFrame
     logs: Mapping[int, pd.Series]
-
-
-def _logs(run: Run, blocks: pd.DataFrame) -> dict[int, pd.Series]:
-    counted = blocks.assign(row=row_of_block(run, blocks))[blocks["counted"] & (blocks["kind"] == "wall")]
-    medians = np.log(launch_medians(counted, "wall_s"))
-    return {int(row): logs.droplevel(0) for row, logs in medians.groupby(level=0)}
 
 
 def _of_budget(budget: Budget, measured: _Measured) -> Iterator[Held]:

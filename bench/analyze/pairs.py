@@ -4,8 +4,17 @@ Blocks of the two sides alternate, so that the i-th block of a visit on one side
 the other: what slows both down cancels. A launch is one number, since its blocks agree more than launches.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
+
+from bench.analyze.estimate import launch_medians, row_of_block
+
+if TYPE_CHECKING:
+    from bench.tables import Run
 
 KINDS = ("wall", "device")
 """Kinds of block that are compared: what a caller waits for, and what the device itself takes."""
@@ -38,3 +47,11 @@ def _paired(blocks: pd.DataFrame) -> pd.DataFrame:
     log_ratio = np.log(pairs["seconds_head"] / pairs["seconds_base"])
     clean = pairs["counted_base"] & pairs["counted_head"] & log_ratio.notna()
     return pairs[["case", "kind", "launch"]].assign(log_ratio=log_ratio, clean=clean)
+
+
+def launch_logs(run: Run, blocks: pd.DataFrame) -> dict[int, pd.Series]:
+    """ln(seconds per call) by launch, for each row of a run's cases that has clean blocks."""
+    counted = blocks[blocks["counted"] & (blocks["kind"] == "wall")]
+    counted = counted.assign(row=row_of_block(run, counted))
+    medians = np.log(launch_medians(counted, "wall_s"))
+    return {int(row): logs.droplevel(0) for row, logs in medians.groupby(level=0)}

@@ -77,7 +77,11 @@ def judge(logs: NDArray[np.float64], stages: int, budget: float, alpha: float) -
     found = _waiting(screen)
     for stage, name in enumerate(NAMES[1:stages], start=1):
         fresh = centre(logs[STAGES[1].start : STAGES[stage].stop])
-        found = _look(fresh, name, budget, alpha)
+        if fresh is None or fresh.count < FEWEST_LAUNCHES:
+            told = "no launch" if fresh is None else f"only {fresh.count} launches"
+            found = Judgement("undecided", name, f"{told} had enough clean blocks", fresh, open=True)
+            continue
+        found = look(fresh, name, budget, alpha)
         if not found.open:
             return found
     return replace(found, open=stages < len(STAGES))
@@ -105,11 +109,8 @@ def _passes_screen(screen: Centre, budget: float) -> bool:
     return still and math.expm1(screen.bounds(CONFIDENCE)[1]) < budget
 
 
-def _look(fresh: Centre | None, name: str, budget: float, alpha: float) -> Judgement:
-    """What fresh launches say; open where they say too little."""
-    if fresh is None or fresh.count < FEWEST_LAUNCHES:
-        told = "no launch" if fresh is None else f"only {fresh.count} launches"
-        return Judgement("undecided", name, f"{told} had enough clean blocks", fresh, open=True)
+def look(fresh: Centre, name: str, budget: float, alpha: float) -> Judgement:
+    """What ln(head/base) says by itself; open where it says too little. `alpha` is what it may err."""
     median, ignored = math.expm1(fresh.median), min(IGNORED, budget / 5)
     slower, faster = fresh.above(math.log1p(ignored)), fresh.below(math.log1p(-ignored))
     p_value = min(slower, faster)
@@ -145,4 +146,6 @@ def _told(seen: Centre) -> str:
 
 def percent(share: float) -> str:
     """A change as "+5.2 %"; from a hundred on without a decimal."""
-    return f"{100 * share:+.{0 if abs(share) >= 1 else 1}f} %".replace("-", "−")
+    digits = 0 if abs(share) >= 1 else 1
+    rounded = round(100 * share, digits) + 0.0  # no negative zero
+    return f"{rounded:+.{digits}f} %".replace("-", "−")

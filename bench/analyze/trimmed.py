@@ -16,17 +16,13 @@ TRIM = 0.2
 
 @dataclass(frozen=True)
 class Centre:
-    """The trimmed mean of a sample, the median, the mean's standard error, and how many values there are."""
+    """A sample's trimmed mean with its standard error and degrees of freedom; its median; its size."""
 
     mean: float
     median: float
     error: float
+    freedom: float
     count: int
-
-    @property
-    def freedom(self) -> int:
-        """Degrees of freedom: values left after trimming, less one."""
-        return self.count - 2 * int(TRIM * self.count) - 1
 
     def above(self, value: float) -> float:
         """The one-sided p-value of the true mean being no larger than `value`."""
@@ -53,10 +49,24 @@ def centre(values: NDArray[np.float64]) -> Centre | None:
     winsorized = np.clip(ordered, kept[0], kept[-1])
     squares = float(((winsorized - winsorized.mean()) ** 2).sum())
     error = (squares / (len(kept) * (len(kept) - 1))) ** 0.5
-    return Centre(float(kept.mean()), float(np.median(ordered)), error, count)
+    return Centre(float(kept.mean()), float(np.median(ordered)), error, len(kept) - 1, count)
 
 
-def _tail(distance: float, error: float, freedom: int) -> float:
+def difference(minuend: Centre, subtrahend: Centre) -> Centre:
+    """The centre of the difference of two independent samples, with Welch's degrees of freedom."""
+    both = (minuend, subtrahend)
+    variance = sum(each.error**2 for each in both)
+    spread = sum(each.error**4 / each.freedom for each in both)
+    return Centre(
+        minuend.mean - subtrahend.mean,
+        minuend.median - subtrahend.median,
+        variance**0.5,
+        variance**2 / spread if spread > 0 else sum(each.freedom for each in both),
+        min(each.count for each in both),
+    )
+
+
+def _tail(distance: float, error: float, freedom: float) -> float:
     if error == 0:
         return 0.0 if distance > 0 else 1.0
     return float(stdtr(freedom, -distance / error))

@@ -68,22 +68,25 @@ def _side(entry: Mapping[str, Any] | None, otherwise: str) -> str:
     return f"{revision} ({commit})" if revision and commit else revision or commit or otherwise
 
 
-def headline(decision: Decision) -> str:
+def headline(told: Account) -> str:
     """The outcome in one line."""
+    decision = told.decision
     counts, over = Counter(verdict.state for verdict in decision.verdicts), _over(decision)
-    told = (
+    tally = (
         ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state]) or "no case was compared"
     )
+    if told.caveat:
+        return f"Compared: {tally}"
     if decision.exit_status == 3:
         missing = len(decision.troubles) + sum(held.standing == "missing" for held in decision.budgets)
         what = f"{missing} not measured" if missing else "cut short before it was settled"
-        return f"Incomplete: {what}; {told}"
+        return f"Incomplete: {what}; {tally}"
     if decision.contaminated:
-        return f"Contaminated: identical code was not equally fast on both sides; {told}"
+        return f"Contaminated: identical code was not equally fast on both sides; {tally}"
     if decision.exit_status == 1:
         budget = f", {over} over budget" if over else ""
-        return f"{'Slower' if counts['slower'] else 'Over budget'}: {told}{budget}"
-    return f"{'Undecided' if decision.exit_status else 'Pass'}: {told}"
+        return f"{'Slower' if counts['slower'] else 'Over budget'}: {tally}{budget}"
+    return f"{'Undecided' if decision.exit_status else 'Pass'}: {tally}"
 
 
 def _over(decision: Decision) -> int:
@@ -140,7 +143,10 @@ def sections(told: Account) -> list[tuple[str, list[str]]]:
         "Not measured": _troubles(decision),
         "Budgets": [f"{standing}: {text}" for standing, text in budgets(decision)],
         "Benchmarks that differ": _benchmarks_changed(decision),
-        "Noise": [_noise(told), *filter(None, (told.calibrated, told.caveat))],
+        "Noise": [
+            *([_noise(told)] if told.launches else []),
+            *([told.calibrated] if told.calibrated else []),
+        ],
         "Controls": [_control(each) for each in decision.controls],
         "Undecided": undecided,
         "Skipped": skipped,

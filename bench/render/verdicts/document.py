@@ -18,7 +18,7 @@ def render(told: Account) -> str:
         "base": told.base,
         "head": told.head,
         "exit_status": decision.exit_status,
-        "headline": headline(decision),
+        "headline": headline(told),
         "contaminated": decision.contaminated,
         "undecided_share": decision.undecided_share,
         "launches": told.launches,

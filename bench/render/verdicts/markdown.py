@@ -16,7 +16,7 @@ def render(told: Account) -> str:
     decision = told.decision
     warning = words.warning(decision)
     lines = [f"**{warning}**", ""] if warning else []
-    lines += [f"## {escaped(words.headline(decision))}", ""]
+    lines += [f"## {escaped(words.headline(told))}", ""]
     lines += [f"{escaped(told.base)} → {escaped(told.head)}" + _where(told), ""]
     if told.caveat:
         lines += [f"*{escaped(told.caveat)}*", ""]

@@ -1,5 +1,6 @@
 """A gate's decision in the terminal."""
 
+import sys
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -14,9 +15,13 @@ STYLE = {"slower": "bold red", "undecided": "yellow", "faster": "green", "same":
 MOST_CASES = 50
 """Rows of the table; the run's report has them all."""
 
+PLAIN_WIDTH = 140
+"""Columns where there is no terminal, as in a job's log: names of cases are long."""
 
-def show(told: Account, console: Console) -> None:
+
+def show(told: Account, console: Console | None = None) -> None:
     """Prints the decision; its headline comes last, where one looks first."""
+    console = console or Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     decision = told.decision
     verdicts = words.ordered(decision)
     warning = words.warning(decision)
@@ -37,7 +42,7 @@ def show(told: Account, console: Console) -> None:
         if decision.exit_status
         else "bold green"
     )
-    console.print(Text(f"\n{words.headline(decision)}", style))
+    console.print(Text(f"\n{words.headline(told)}", style))
 
 
 def _table(told: Account, verdicts: Sequence[Verdict]) -> Table:

@@ -1,0 +1,49 @@
+"""Compare two stored runs, taken one after the other. A verdict on a change is what `bench gate` gives."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.commands.problems import UserError
+
+if TYPE_CHECKING:
+    from bench.tables import Run
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("base", type=Path, metavar="A", help="the run to compare with")
+    parser.add_argument("head", type=Path, metavar="B", help="the run to compare")
+
+
+def command(options: argparse.Namespace) -> int:
+    """Prints the table; exit status 0, or 2 where there is no run to read."""
+    from bench import configuration
+    from bench.analyze.compare import caveat, compare
+    from bench.render.verdicts import terminal
+    from bench.render.verdicts.account import Account
+
+    base, head = one_run(options.base), one_run(options.head)
+    try:
+        decision = compare(base, head, configuration.read(Path("pyproject.toml")))
+    except configuration.ConfigurationError as error:
+        raise UserError(str(error)) from None
+    if not decision.verdicts and not decision.skipped:
+        raise UserError(f"{options.base} and {options.head} have no case in common; see their cases.csv")
+    told = Account(
+        decision, head.name, head.machine, base.name, head.name, caveat=caveat(base, head, decision)
+    )
+    terminal.show(told)
+    return 0
+
+
+def one_run(path: Path) -> "Run":
+    """The run in a folder, or the only one in a folder of runs."""
+    from bench.store import StoreError, find_runs, read_run
+
+    try:
+        folders = find_runs(path)
+        if len(folders) > 1:
+            raise UserError(f"{path} holds {len(folders)} runs; expected one, such as {folders[-1]}")
+        return read_run(folders[0])
+    except StoreError as error:
+        raise UserError(str(error)) from None
