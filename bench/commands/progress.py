@@ -8,17 +8,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.measure.coordinator import Plan, Progress
+    from bench.measure.coordinator import Progress
 
 PLAIN_EVERY_S = 15.0
 
 
 @contextmanager
-def shown(plan: "Plan") -> "Iterator[Progress]":
+def shown(deadline_s: float = math.inf) -> "Iterator[Progress]":
     """A Progress that shows itself on stderr while the block runs."""
     from bench.measure.coordinator import Progress
 
-    deadline_s = plan.preset.deadline_s
     if not sys.stderr.isatty():
         yield Progress(_plain_lines(deadline_s))
         return
@@ -41,7 +40,6 @@ def _plain_lines(deadline_s: float):  # type: ignore[no-untyped-def]  # a closur
 
 
 def _line(progress: "Progress", deadline_s: float) -> str:
-    left = (
-        "" if math.isinf(deadline_s) else f", at most {max(0.0, deadline_s - progress.elapsed_s):.0f} s left"
-    )
+    left_s = min(deadline_s - progress.elapsed_s, progress.left_s)
+    left = "" if math.isinf(left_s) else f", at most {max(0.0, left_s):.0f} s left"
     return f"launch {progress.round}/{progress.rounds}{left}: {progress.case}"

@@ -3,7 +3,7 @@
 import argparse
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from bench.commands.problems import UserError
 
 if TYPE_CHECKING:
     from bench.measure.coordinator import Coordinator, Plan
+    from bench.measure.sizes import Sizes
     from bench.store import Journal
 
 
@@ -57,7 +58,7 @@ def _measure(options: argparse.Namespace) -> tuple[Path, bool]:
     past, journal = _unfinished(options) if options.resume else ([], None)
     plan = _plan(options)
     try:
-        with shown(plan) as progress:
+        with shown(plan.preset.deadline_s) as progress:
             coordinator = Coordinator(plan, progress, past)
             try:
                 return _record(coordinator, options, journal)
@@ -104,7 +105,7 @@ def _record(
             with GpuMonitor(
                 {each["uuid"]: each["device"] for each in accelerators if "uuid" in each}
             ) as gpus:
-                coordinator.measure(journal.append)
+                coordinator.measure(journal.append, _wanted(coordinator.plan, journal.folder))
         except KeyboardInterrupt:
             interrupted = True
             print("bench: interrupted; what was measured is kept; go on with --resume", file=sys.stderr)
@@ -118,6 +119,16 @@ def _record(
                 journal.append({"event": "gpu", **sample})
             journal.append({"event": "end", **end, "complete": True})
     return journal.folder, interrupted
+
+
+def _wanted(plan: "Plan", folder: Path) -> "Callable[[], Sizes] | None":
+    """What says, from what is recorded so far, which sizes to add; None where the preset adds none."""
+    if not plan.preset.refining_s:
+        return None
+    from bench.analyze import refine
+    from bench.store import read_run
+
+    return lambda: refine.wanted(read_run(folder), plan.launches)
 
 
 def _collect(coordinator: "Coordinator", options: argparse.Namespace) -> dict[str, Any]:

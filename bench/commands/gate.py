@@ -1,0 +1,94 @@
+"""The verdict on a change: base and head measured side by side, and judged with known error rates."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.commands import live
+from bench.commands.problems import UserError
+
+if TYPE_CHECKING:
+    from bench.measure.coordinator import Progress
+    from bench.measure.lockstep import Lockstep
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--base", metavar="REV|RUN", help="compare with where the branch left this revision")
+    parser.add_argument("--head", metavar="REV|RUN", help="the changed side (default: the working tree)")
+    parser.add_argument("--null", action="store_true", help="compare base with a copy of itself")
+    parser.add_argument("--replay", type=Path, metavar="RUN", help="judge a recorded gate again")
+    live.declare(parser)
+    for form, what in (("markdown", "for a pull request"), ("junit", "JUnit XML"), ("json", "JSON")):
+        parser.add_argument(f"--{form}", type=Path, metavar="FILE", help=f"also write the verdict as {what}")
+
+
+def command(options: argparse.Namespace) -> int:
+    """Exit status 0 pass; 1 slower or over budget; 3 a side failed; 4 contaminated or undecided."""
+    from bench.measure.sides import SideError
+    from bench.store import StoreError
+
+    try:
+        folder = options.replay or _measured(options)
+        return _show(folder)
+    except SideError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 3
+    except StoreError as error:
+        raise UserError(str(error)) from None
+
+
+def _show(folder: Path) -> int:
+    from bench.analyze.gate import replay
+    from bench.store import read_run
+
+    run = read_run(folder)
+    if "gate" not in run.header:
+        raise UserError(f"{folder} is no gate's run; expected one that `bench gate` recorded")
+    decision = replay(run)
+    for verdict in (*decision.controls, *decision.verdicts):
+        print(f"{verdict.state:10} {verdict.case:60} {verdict.rule:12} {verdict.reason}")
+    for trouble in decision.troubles:
+        print(f"{trouble.side:10} {trouble.case:60} {trouble.reason}")
+    print(folder)
+    return decision.exit_status
+
+
+def _measured(options: argparse.Namespace) -> Path:
+    """The folder of a new run of both sides."""
+    from bench.commands.progress import shown
+    from bench.measure.lockstep import Lockstep
+
+    if not options.base:
+        raise UserError(
+            "nothing to compare with; expected --base REV, such as --base origin/main, or --replay RUN"
+        )
+    with live.compared(options, options.base, options.head, options.null) as compared, shown() as progress:
+        alike = options.base_python == options.head_python
+        lockstep = Lockstep(compared.sides, progress, options.seed, with_controls=alike)
+        try:
+            with live.begin(lockstep, compared, options) as journal:
+                _launches(lockstep, journal.folder, progress)
+                journal.append(live.end(lockstep))
+        finally:
+            lockstep.close()
+    return journal.folder
+
+
+def _launches(lockstep: "Lockstep", folder: Path, progress: "Progress") -> None:
+    """Launches until the decision on what was recorded wants no more."""
+    from bench.analyze.gate import STAGES, replay
+    from bench.store import read_run
+
+    wanted = dict.fromkeys(lockstep.cases, len(STAGES[0]))
+    number = 0
+    while wanted:
+        rounds = number + max(wanted.values())
+        while number < rounds:
+            progress.move(round=number + 1, rounds=rounds)
+            lockstep.launch(number, wanted)
+            number += 1
+        open_cases = lockstep.cases
+        wanted = {
+            case: lacking for case, lacking in replay(read_run(folder)).wanted.items() if case in open_cases
+        }
