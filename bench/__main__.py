@@ -12,6 +12,7 @@ from collections.abc import Sequence
 COMMANDS = {
     "run": "measure suites on every device present and write the report",
     "list": "the cases that `run` would measure",
+    "profile": "where the time of cases goes: a trace, operators, Python stacks",
     "gate": "the verdict on a change, against the revision it started from",
     "report": "the report of one run, or of several side by side",
     "doctor": "what on this machine makes numbers untrustworthy",

@@ -224,6 +224,9 @@ class Steering:
             if command["do"] == "peak_memory":
                 self.channel.send({"event": "peak_memory", "bytes": target.peak_memory_bytes(calls.run)})
                 continue
+            if command["do"] == "record":
+                self.channel.send(profiling.record(target, calls, command))
+                continue
             block = self._block(target, calls, command)
             blocks.append(block)
             self.channel.send({"event": "block", **asdict(block)})

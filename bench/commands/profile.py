@@ -1,0 +1,210 @@
+"""Record where the time of cases goes: a trace for Perfetto, operators by their own time, Python stacks.
+
+A CASE is one that `bench list` names, or a test without its parameters, or a pattern with * and ?; -k
+selects further. Each case runs again for it, apart from any timing.
+"""
+
+import argparse
+import difflib
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.commands import selection
+from bench.commands.problems import UserError
+
+if TYPE_CHECKING:
+    from bench.measure.profile_run import Recorded
+    from bench.measure.workers import Spec
+    from bench.records import Case
+
+SHOWN = 10
+"""Operators printed for a case."""
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("cases", nargs="*", metavar="CASE", help="cases, tests, patterns, files or folders")
+    parser.add_argument(
+        "-k", dest="keyword", default="", metavar="EXPR", help="only cases that match, as in pytest"
+    )
+    parser.add_argument(
+        "--device",
+        action="append",
+        default=[],
+        metavar="D",
+        help="on this device only, as TYPE or TYPE:INDEX",
+    )
+    parser.add_argument(
+        "--run",
+        type=Path,
+        metavar="RUN",
+        help="a run that the profiles are added to, with links from its report",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("reports"), metavar="DIR",
+        help="where a new folder is made without --run (default: %(default)s)",
+    )  # fmt: skip
+
+
+def command(options: argparse.Namespace) -> int:
+    """Exit status 0; 1 where a case could not be profiled; 2 where none matches."""
+    from bench.store import StoreError, new_run_folder
+
+    if not options.cases and not options.keyword:
+        raise UserError("no case named; expected a CASE or -k EXPR; see `bench list`")
+    if options.run is not None and not options.run.is_dir():
+        raise UserError(f"{options.run} does not exist; expected the folder of a run, or leave --run out")
+    spec = selection.spec(paths_of(options.cases), options.keyword, options.device, "thorough")
+    cases = chosen(spec, options.cases)
+    try:
+        folder = options.run or new_run_folder(options.out, "profile", "")
+        failed = write(folder, spec, cases)
+        if options.run is not None:
+            from bench.commands import report
+
+            report.write(folder)
+    except StoreError as error:
+        raise UserError(str(error)) from None
+    return int(failed)
+
+
+def paths_of(wanted: Sequence[str]) -> list[str]:
+    """The files and folders in which the wanted cases are to be looked for."""
+    files = [case.partition("::")[0] for case in wanted if "::" in case or Path(case).exists()]
+    return list(dict.fromkeys(files)) if len(files) == len(wanted) and files else selection.default_paths()
+
+
+def chosen(spec: "Spec", wanted: Sequence[str]) -> "list[Case]":
+    """The cases that are wanted, of those in the suites. Raises UserError for one that is not there."""
+    from bench.measure.profile_run import collect
+    from bench.measure.workers import WorkerError
+    from bench.records import Case
+
+    try:
+        collected = collect(spec)
+    except WorkerError as error:
+        raise UserError(str(error)) from None
+    skipped = {fields["id"]: fields.pop("skip", None) for fields in collected["cases"]}
+    cases = {fields["id"]: Case(**fields) for fields in collected["cases"]}
+    found: dict[str, Case] = {}
+    for each in wanted or [""]:
+        matching = {name: case for name, case in cases.items() if matches(name, each)}
+        if not matching:
+            raise UserError(_unknown(each, cases, spec, collected["problems"]))
+        found |= matching
+    ready = [case for name, case in found.items() if not skipped[name]]
+    if not ready:
+        raise UserError(f"nothing to profile: {next(iter(skipped[name] for name in found))}")
+    return ready
+
+
+def matches(case: str, wanted: str) -> bool:
+    """Whether a case is wanted: by its id, its test, a pattern, its file or folder, or by "" for any."""
+    from fnmatch import fnmatchcase
+
+    if not wanted or wanted in (case, case.partition("[")[0]):
+        return True
+    if "::" not in wanted and Path(wanted).exists():
+        return True  # nothing else was collected
+    pattern = wanted.replace("[", "[[]")
+    whole, _, test = case.partition("[")[0].rpartition("::")
+    name = test + case[len(whole) + 2 + len(test) :]
+    return fnmatchcase(case if "::" in wanted else name, pattern) or name == wanted or test == wanted
+
+
+def _unknown(wanted: str, cases: Iterable[str], spec: "Spec", problems: Sequence[dict[str, str]]) -> str:
+    if problems:
+        last = problems[0]["message"].strip().splitlines()[-1]
+        return f"{problems[0]['id']} could not be collected: {last}"
+    what = f"no case {wanted!r}" if wanted else f"no case matches -k {spec.keyword!r}"
+    near = difflib.get_close_matches(wanted, list(cases), n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(near)}?" if near else "; see `bench list --preset thorough`"
+    return what + hint
+
+
+def write(folder: Path, spec: "Spec", cases: "Sequence[Case]") -> bool:
+    """Profiles cases into a run's folder, saying what it finds; whether one failed.
+
+    Raises StoreError where the disk refuses.
+    """
+    from bench import profiles
+    from bench.measure.profile_run import profile
+
+    failed = False
+    for number, recorded in enumerate(profile(spec, cases, _say(len(cases))), start=1):
+        del number
+        if recorded.problem:
+            failed = True
+            print(f"bench: {recorded.case.id}: {recorded.problem}", file=sys.stderr)
+            continue
+        target = folder / profiles.FOLDER / profiles.slug(recorded.case.id)
+        store(target, recorded)
+        print("\n".join(summary(target)))
+    return failed
+
+
+def _say(cases: int) -> Any:
+    done = 0
+
+    def say(case: str) -> None:
+        nonlocal done
+        done += 1
+        print(f"profiling {done}/{cases}: {case}", file=sys.stderr, flush=True)
+
+    return say
+
+
+def store(folder: Path, recorded: "Recorded") -> None:
+    """Analyzes raw recordings and writes the profile."""
+    import pandas as pd
+
+    from bench import profiles
+    from bench.analyze import operators, trace
+    from bench.measure.profiling import EXTRAS, RAW_TRACE
+
+    about: dict[str, Any] = {
+        "case": recorded.case.id,
+        "device": recorded.case.device,
+        "plain_s": recorded.watched["wall_s"] / recorded.watched["calls"],
+        "facts": recorded.watched["facts"],
+        "allocator": recorded.watched["allocator"],
+        "notes": list(recorded.notes),
+    }
+    if not recorded.operators:
+        empty = pd.DataFrame(columns=["name"])
+        profiles.write(folder, about, None, empty, empty, empty, recorded.stacks)
+        return
+    assert recorded.folder is not None
+    raw = json.loads((recorded.folder / RAW_TRACE).read_text("utf-8"))
+    merged = trace.merged(raw, json.loads((recorded.folder / EXTRAS).read_text("utf-8")))
+    read = trace.read(merged)
+    about |= {
+        "pieces": read.calls,
+        "piece": "step" if recorded.operators["steps"] else "call",
+        "wall_s": read.wall_s,
+        "device_use": operators.device_use(read),
+    }
+    profiles.write(
+        folder, about, merged, operators.operators(read), read.memory, operators.phases(read), recorded.stacks
+    )
+
+
+def summary(folder: Path) -> list[str]:
+    """A profile in a few lines for a terminal."""
+    from bench import profiles
+    from bench.render.units import percent, quantity
+
+    profile = profiles.read(folder)
+    lines = [profile.case]
+    if len(profile.phases):
+        shares = (f"{row.phase} {percent(row.share)}" for row in profile.phases.itertuples())
+        lines.append("  " + ", ".join(shares))
+    for row in profile.operators.head(SHOWN).itertuples():
+        share = row.self_s / profile.about["wall_s"]
+        lines.append(
+            f"  {percent(share):>7} {quantity(row.self_s / profile.pieces, 's'):>8} "
+            f"{row.count / profile.pieces:6.4g} × {row.name} {row.shapes}"
+        )
+    return [*lines, *(f"  {note}" for note in profile.about["notes"]), f"  {folder}"]
