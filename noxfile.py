@@ -118,6 +118,12 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def trust(session: nox.Session) -> None:
+    """Prove on this machine that the numbers are true, in some ten minutes: nox -s trust -- [SECTION ...]"""
+    run(session, "trust", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style, format and types."""
     run(session, "ruff", "check")

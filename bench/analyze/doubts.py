@@ -21,8 +21,8 @@ DRIFT = 0.05
 FEWEST_FOR_DRIFT = 20
 
 WARMING = 0.05
-"""How much slower a launch's first counted block may be than its others, in the median launch; beyond, and
-with half of it in every launch, the warm-up ended too early and leaks into the steady state."""
+"""How much slower a launch's first counted block may be than its others; beyond that, in more than half of
+two launches or more, the warm-up ended too early and leaks into the steady state."""
 
 FEWEST_OTHERS = 3
 """Counted blocks that a launch's first one is compared with."""
@@ -131,12 +131,11 @@ def _drifts(counted: pd.DataFrame) -> dict[int, float]:
 
 
 def _warming(counted: pd.DataFrame) -> dict[int, float]:
-    """Rows whose launches, two or more, each begin slower than they go on: by how much, in logs."""
+    """Rows most of whose launches begin slower than they go on: by how much the median one does, in logs."""
     logs = np.log(counted["wall_s"] / counted["calls"])
     launch = [counted["row"], counted["launch"]]
-    first = counted.groupby(launch).cumcount() == 0
-    others = logs.mask(first).groupby(launch)
-    excess = logs.groupby(launch).first() - others.median()
-    excess = excess[others.count() >= FEWEST_OTHERS].groupby(level=0)
-    warming = (excess.median() > WARMING) & (excess.min() > WARMING / 2) & (excess.size() >= 2)
-    return {int(row): float(excess.median()[row]) for row in warming.index[warming]}
+    others = logs.mask(counted.groupby(launch).cumcount() == 0).groupby(launch)
+    excess = (logs.groupby(launch).first() - others.median())[others.count() >= FEWEST_OTHERS]
+    by_row = excess.groupby(level=0)
+    most = (excess > WARMING).groupby(level=0).mean() > 0.5
+    return {int(row): float(by_row.median()[row]) for row in most.index[most & (by_row.size() >= 2)]}

@@ -1,0 +1,45 @@
+"""`python -m trust [SECTION ...] [--out DIR]`: exit status 0, or 1 where a demand does not hold."""
+
+import argparse
+import importlib
+import os
+import sys
+import time
+from pathlib import Path
+
+from trust import render
+
+SECTIONS = ["busy", "repeat", "peers", "cost", "simulated", "mutations", "absent"]
+
+
+def main(arguments: list[str]) -> int:
+    """Proves the sections asked for, all of them by default, and says what does not hold."""
+    parser = argparse.ArgumentParser(prog="python -m trust", description="The suite's own proof.")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"any of: {', '.join(SECTIONS)}")
+    parser.add_argument("--out", type=Path, default=Path("reports/trust"), metavar="DIR")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.sections) - set(SECTIONS):
+        parser.error(f"no section {', '.join(sorted(unknown))}; expected any of: {', '.join(SECTIONS)}")
+    failed = 0
+    for section in options.sections or SECTIONS:
+        failed += _prove(section, options.out.resolve())
+    print(render.write_page(options.out.resolve(), SECTIONS))
+    return int(failed > 0)
+
+
+def _prove(section: str, folder: Path) -> int:
+    """Proves one section and writes it; how many of its demands do not hold."""
+    begun_s, load_before = time.monotonic(), os.getloadavg()
+    (folder / section).mkdir(parents=True, exist_ok=True)
+    proof = importlib.import_module(f"trust.{section}").prove(folder / section)
+    render.write_section(folder, section, proof, load_before)
+    print(f"{section}: {time.monotonic() - begun_s:.0f} s")
+    for claim in proof.claims:
+        mark = {None: " ", True: "+", False: "!"}[claim.passed]
+        demanded = f"  (demanded: {claim.demanded})" if claim.demanded else ""
+        print(f"  {mark} {claim.what}: {claim.read}{demanded}", flush=True)
+    return sum(claim.passed is False for claim in proof.claims)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,94 @@
+"""Quiet against busy: beside a competing process a case has its quiet value, or says that it has none."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from trust.claims import Claim, Proof, per_cent, share
+from trust.company import Company
+from trust.sides import Plan, Side, by_side, estimates, suites, together
+
+FILES = (
+    "test_01_numpy_tensors.py",
+    "test_03_matmul_mul.py",
+    "test_04_dataloader.py",
+    "test_05_forward_backward.py",
+    "test_06_epoch.py",
+    "test_07_onnxruntime.py",
+)
+CASES = (
+    "test_copy[ or test_matmul[ or test_mul[ or test_forward[ or test_loss or test_optimizer_step or "
+    "test_inference[ or test_load[0-64] or test_load[2-64] or test_epoch[ or test_test_loop"
+)
+"""What `bench run FILES -k CASES` measures: of every family, small and large, on one thread and on all."""
+
+LOADING = r"test_load|test_epoch|test_test_loop"
+"""Cases that run DataLoaders: beside a competitor they cannot be known, on a quiet machine they must be."""
+
+CLOSE, FAR = 0.03, 0.10
+
+
+def prove(folder: Path) -> Proof:
+    """The claims about a busy machine. Fails where nothing was measured on one of the sides."""
+    with Company() as company:
+        run = together(folder, Plan(suites(CASES, *FILES)), [Side("quiet"), Side("busy", company.busy)])
+    table = compared(estimates(run))
+    return Proof(tuple(claims(table)), {"cases": table})
+
+
+def compared(frame: pd.DataFrame) -> pd.DataFrame:
+    """A row a case: its time and status on both sides, and the ratio busy/quiet."""
+    times, status = by_side(frame, "median_s"), by_side(frame, "status")
+    clean, blocks = by_side(frame, "clean_blocks"), by_side(frame, "blocks")
+    return pd.DataFrame(
+        {
+            "quiet_s": times["quiet"],
+            "busy_s": times["busy"],
+            "ratio": times["busy"] / times["quiet"],
+            "quiet": status["quiet"],
+            "busy": status["busy"],
+            "quiet_clean": clean["quiet"] / blocks["quiet"],
+            "busy_clean": clean["busy"] / blocks["busy"],
+        }
+    ).reset_index()
+
+
+def claims(table: pd.DataFrame) -> list[Claim]:
+    known = table[(table["busy"] == "ok") & (table["quiet"] == "ok")]
+    ok = int((table["busy"] == "ok").sum())
+    off = (known["ratio"] - 1).abs()
+    close = int((off <= CLOSE).sum())
+    rest = table.loc[table["busy"] != "ok", "busy"]
+    loading = table[table["case"].str.contains(LOADING)]
+    quiet = int((loading["quiet"] == "ok").sum())
+    worst = known.loc[off.idxmax()] if len(known) else None
+    return [
+        Claim("busy: cases that are ok", share(ok, len(table)), "≥ 80 %", ok >= 0.8 * len(table)),
+        Claim(
+            "busy: of these within 3 % of their quiet value",
+            share(close, len(known)),
+            "≥ 95 %",
+            close >= 0.95 * len(known) > 0,
+        ),
+        Claim(
+            "busy: the one furthest off",
+            "none" if worst is None else f"{per_cent(worst['ratio'])}, {worst['case'].rpartition('::')[2]}",
+            "within 10 %",
+            bool(worst is not None and off.max() <= FAR),
+        ),
+        Claim(
+            "busy: the rest say noisy",
+            share(int((rest == "noisy").sum()), len(rest)) if len(rest) else "there is no rest",
+            "all",
+            bool((rest == "noisy").all()),
+        ),
+        Claim(
+            "idle: DataLoader and epoch cases that are ok",
+            share(quiet, len(loading)),
+            "all",
+            quiet == len(loading) > 0,
+        ),
+        Claim("busy: clean blocks of the median case", f"{np.nanmedian(table['busy_clean']):.0%}"),
+        Claim("idle: clean blocks of the median case", f"{np.nanmedian(table['quiet_clean']):.0%}"),
+    ]

@@ -1,0 +1,112 @@
+"""The harness made wrong on purpose: what would then be false is noticed by a check, each time.
+
+synchronization   devices are not waited for
+hold              device blocks are timed without a held queue
+warm-up           series are counted from their first call on
+disturbed         blocks that others disturbed are counted
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+from bench.analyze.clean import STEADY_KINDS, marked
+from bench.analyze.estimate import estimates_of
+from bench.measure import visits
+from bench.tables import Run
+from trust.busy import FAR, compared
+from trust.claims import Claim, Proof, per_cent
+from trust.company import Company
+from trust.sides import Plan, Side, estimates, suites, together
+from trust.simulated import measured
+
+
+def prove(folder: Path) -> Proof:
+    """The claims about mutations, each beside the same run without it."""
+    return Proof((*_of_devices(folder), *_of_warm_up(folder), *_of_disturbed(folder)))
+
+
+def _of_devices(folder: Path) -> Iterator[Claim]:
+    sound = _mutant(folder, "nothing")
+    yield Claim(
+        "mutations: nothing taken away",
+        _seen(sound),
+        "no check fails, every device time is read",
+        not _failed(sound) and bool(estimates(sound)["device_s"].notna().all()),
+    )
+    unsynchronized = _mutant(folder, "synchronization")
+    yield Claim(
+        "mutations: synchronization taken away",
+        _seen(unsynchronized),
+        "a check fails",
+        bool(_failed(unsynchronized)),
+    )
+    unheld = _mutant(folder, "hold")
+    yield Claim(
+        "mutations: the hold taken away",
+        _seen(unheld),
+        "no device time is read",
+        bool(estimates(unheld)["device_s"].isna().all()),
+    )
+
+
+def _mutant(folder: Path, mutation: str) -> Run:
+    return measured(
+        folder / mutation,
+        virtual=True,
+        keyword="256 or 10000000",
+        launches=1,
+        ceilings=False,
+        arguments=("-p", "trust.mutant"),
+        environment={"TRUST_MUTATION": mutation},
+    )
+
+
+def _failed(run: Run) -> list[str]:
+    return [check["name"] for check in run.checks if not check["passed"]]
+
+
+def _seen(run: Run) -> str:
+    read = int(estimates(run)["device_s"].notna().sum())
+    return f"failed checks: {', '.join(_failed(run)) or 'none'}; device times: {read} of {len(run.cases)}"
+
+
+def _of_warm_up(folder: Path) -> Iterator[Claim]:
+    sound = measured(folder / "warm", virtual=True, keyword="lazy", launches=3, ceilings=False)
+    with patch.object(visits, "_warm_up", lambda _lane, _known: None):
+        cold = measured(folder / "cold", virtual=True, keyword="lazy", launches=3, ceilings=False)
+    for run, what, demanded in (
+        (sound, "a lazy case, warmed up", "no warning of it"),
+        (cold, "the warm-up taken away", "a warning"),
+    ):
+        # Time is virtual here: what others took from the real machine means nothing.
+        frame = estimates_of(run, marked(run.blocks.assign(delay_s=0.0, throttled_s=0.0)))
+        ratio = frame["median_s"].iat[0] / run.cases["extra"].iat[0]["truth_s"]
+        warned = "warming up" in frame["warnings"].iat[0]
+        yield Claim(
+            f"mutations: {what}",
+            f"{per_cent(ratio)} from the truth; {frame['warnings'].iat[0] or 'no warning'}",
+            demanded,
+            warned == (run is cold),
+        )
+
+
+def _of_disturbed(folder: Path) -> Iterator[Claim]:
+    plan = Plan(suites("test_matmul[cpu-128] or test_matmul[cpu-384]", "test_03_matmul_mul.py"), launches=2)
+    with Company() as company:
+        run = together(folder / "disturbed", plan, [Side("quiet"), Side("busy", company.busy)])
+    blocks = marked(run.blocks)
+    all_counted = blocks.assign(disturbed=False, counted=blocks["kind"].isin(STEADY_KINDS))
+    for what, frame, wrong in (
+        ("disturbed blocks not counted", estimates_of(run, blocks), False),
+        ("disturbed blocks counted", estimates_of(run, all_counted), True),
+    ):
+        table = compared(frame)
+        known = table[(table["busy"] == "ok") & (table["quiet"] == "ok")]
+        off = (known["ratio"] - 1).abs().max() if len(known) else 0.0
+        yield Claim(
+            f"mutations: {what}",
+            f"{len(known)} of {len(table)} cases ok, at most {100 * off:.0f} % off their quiet value",
+            "beyond 10 %: the section busy notices" if wrong else "within 10 %",
+            bool((off > FAR) == wrong),
+        )

@@ -1,0 +1,138 @@
+"""Beside torch.utils.benchmark and pytest-benchmark: the same calls, in the same processes, quiet and busy.
+
+In each visit the peers time the call first, by their own rules and with their usual settings, then we do.
+`to_width_s` is how long a tool takes until the 95 % interval of its median, by one and the same formula over
+its series, is ±2 %. blocked_autorange cannot stop before its 0.2 s are over; `at_once_s` is when it could
+have, had it looked.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.measure.schedule import relative_width
+from bench.measure.visits import as_block
+from bench.records import Block
+from trust.beside import WIDTH
+from trust.claims import Claim, Proof, per_cent, share
+from trust.company import Company
+from trust.sides import Plan, Side, by_side, estimates, suites, together, visits
+
+FILES = ("test_01_numpy_tensors.py", "test_03_matmul_mul.py", "test_05_forward_backward.py")
+CASES = (
+    "65536-clone or 4194304-clone or test_matmul[ or test_mul[cpu-16] or test_mul[cpu-384] or "
+    "test_mul[cpu-1024] or test_forward[cpu-1] or test_forward[cpu-128] or test_loss[cpu-mlp] or "
+    "test_optimizer_step[cpu-mlp]"
+)
+
+CLOSE = 0.03
+TOOLS = {"ours": "this suite", "tub": "blocked_autorange", "pb_mean": "pytest-benchmark, mean",
+         "pb_median": "pytest-benchmark, median"}  # fmt: skip
+
+
+def prove(folder: Path) -> Proof:
+    """The claims about our peers."""
+    spec = suites(CASES, *FILES, arguments=("-p", "trust.beside"))
+    with Company() as company:
+        run = together(
+            folder,
+            Plan(spec, launches=3, seconds=0.0, most_passes=1, blocks=15),
+            [Side("quiet"), Side("busy", company.busy)],
+        )
+    ours = by_side(estimates(run), "median_s").stack().rename("ours")
+    each = pd.DataFrame(_readings(folder)).groupby(["case", "side"], sort=False)
+    table = each.median(numeric_only=True).drop(columns="launch").join(ours).reset_index()
+    return Proof(tuple(claims(table)), {"cases": table, "busy": beside_busy(table)})
+
+
+def _readings(folder: Path) -> Iterator[dict[str, Any]]:
+    """What was read in each visit, all in seconds."""
+    for visit in visits(folder):
+        extra = visit["extra_info"]
+        if "peers" not in extra:
+            continue
+        peers = json.loads(extra["peers"])
+        tub, pb = peers["blocked_autorange"], peers["pytest-benchmark"]
+        moments, series = zip(*tub["series"], strict=True)
+        at_once_s = reached(moments, series)
+        blocks = [as_block({"notes": (), **block}) for block in visit["blocks"]]
+        yield {
+            "case": visit["case"],
+            "side": visit["side"],
+            "launch": visit["launch"],
+            "tub": tub["seconds"],
+            "pb_mean": pb["seconds"],
+            "pb_median": pb["median_s"],
+            "tub_to_width_s": max(at_once_s, tub["took_s"]),
+            "tub_at_once_s": at_once_s,
+            "pb_to_width_s": pb["took_s"],
+            "ours_to_width_s": reached(*_series(blocks)),
+        }
+
+
+def reached(moments: Sequence[float], series: Sequence[float]) -> float:
+    """The first moment at which the series so far was narrow enough; infinite if it never was."""
+    for number, moment in enumerate(moments, start=1):
+        if relative_width(series[:number]) <= WIDTH:
+            return moment
+    return math.inf
+
+
+def _series(blocks: Sequence[Block]) -> tuple[list[float], list[float]]:
+    """Our clean blocks' seconds per call, and when each was there, counted from the first call on."""
+    itself = any(block.disturbs_itself for block in blocks)
+    clean = [block for block in blocks if block.kind == "wall" and not block.disturbed(itself)]
+    return (
+        [block.start_s + block.wall_s - blocks[0].start_s for block in clean],
+        [block.wall_s / block.calls for block in clean],
+    )
+
+
+def beside_busy(table: pd.DataFrame) -> pd.DataFrame:
+    """For each tool, how far a competing process moves what it reads: busy/quiet, a row a case."""
+    ratios = {}
+    for tool in TOOLS:
+        sides = by_side(table, tool)
+        ratios[tool] = sides["busy"] / sides["quiet"]
+    return pd.DataFrame(ratios).reset_index()
+
+
+def claims(table: pd.DataFrame) -> list[Claim]:
+    quiet = table[table["side"] == "quiet"]
+    apart = float((quiet["ours"] / quiet["tub"] - 1).abs().median())
+    narrow = {name: float(quiet[f"{name}_to_width_s"].median()) for name in ("ours", "tub", "pb")}
+    against = quiet["ours_to_width_s"] / quiet["tub_to_width_s"]
+    return [
+        Claim("idle: off blocked_autorange, median case", f"{100 * apart:.1f} %", "≤ 2 %", apart <= 0.02),
+        Claim(
+            "idle: time to ±2 %, ours as a share of blocked_autorange's, median case",
+            f"{against.median():.2f} ({narrow['ours']:.2f} s against {narrow['tub']:.2f} s)",
+            "≤ 1",
+            bool(against.median() <= 1),
+        ),
+        Claim(
+            "idle: time after which blocked_autorange could have stopped, median case",
+            f"{quiet['tub_at_once_s'].median():.2f} s",
+        ),
+        Claim("idle: time that pytest-benchmark takes, median case", f"{narrow['pb']:.2f} s"),
+        *_moved(beside_busy(table)),
+    ]
+
+
+def _moved(ratios: pd.DataFrame) -> Iterator[Claim]:
+    """How each tool fares beside a competing process: there to compare with."""
+    for tool, name in TOOLS.items():
+        known = ratios[tool].dropna()
+        off = np.log(known).abs()
+        close = int(((known - 1).abs() <= CLOSE).sum())
+        yield Claim(
+            f"busy: within 3 % of its own quiet value, {name}",
+            f"{share(close, len(known))}, furthest {per_cent(float(known[off.idxmax()]))}"
+            if len(known)
+            else "none",
+        )
