@@ -26,7 +26,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture, FixtureAlreadyUsed
 
-from bench.measure import ceilings, code, controls, devices, environment, plugin, self_check
+from bench.measure import ceilings, code, controls, devices, environment, plugin, profiling, self_check
 from bench.measure.calls import Calls, PedanticCalls, PlainCalls
 from bench.measure.channel import Channel, Message
 from bench.measure.interference import Readings
