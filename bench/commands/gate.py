@@ -1,6 +1,7 @@
 """The verdict on a change: base and head measured side by side, and judged with known error rates."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,8 +30,7 @@ def command(options: argparse.Namespace) -> int:
     from bench.store import StoreError
 
     try:
-        folder = options.replay or _measured(options)
-        return _show(folder)
+        return _told(options.replay or _measured(options), options)
     except SideError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 3
@@ -38,20 +38,36 @@ def command(options: argparse.Namespace) -> int:
         raise UserError(str(error)) from None
 
 
-def _show(folder: Path) -> int:
+def _told(folder: Path, options: argparse.Namespace) -> int:
+    """Judges the recorded gate in `folder` and says so in every form that is asked for; the exit status."""
     from bench.analyze.gate import replay
+    from bench.render.verdicts import FORMS, account, github, terminal
     from bench.store import read_run
 
     run = read_run(folder)
     if "gate" not in run.header:
         raise UserError(f"{folder} is no gate's run; expected one that `bench gate` recorded")
-    decision = replay(run)
-    for verdict in (*decision.controls, *decision.verdicts):
-        print(f"{verdict.state:10} {verdict.case:60} {verdict.rule:12} {verdict.reason}")
-    for trouble in decision.troubles:
-        print(f"{trouble.side:10} {trouble.case:60} {trouble.reason}")
+    told = account(run, replay(run))
+    terminal.show(told)
+    for form, render in FORMS.items():
+        if file := getattr(options, form):
+            _write(file, render(told))
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        _write(Path(summary), FORMS["markdown"](told), append=True)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        print(*github.annotations(told), sep="\n")
     print(folder)
-    return decision.exit_status
+    return told.decision.exit_status
+
+
+def _write(file: Path, text: str, append: bool = False) -> None:
+    try:
+        with file.open("a" if append else "w", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise UserError(
+            f"{file} cannot be written ({error.strerror}); the run is kept: --replay it"
+        ) from None
 
 
 def _measured(options: argparse.Namespace) -> Path:
