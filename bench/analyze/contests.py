@@ -197,7 +197,8 @@ def _told(
         fixed=dict(pair.group.fixed),
         evidence=tuple(str(cases[row]["case"]) for row in pair.rows[:2, known].ravel().tolist()),
     )  # fmt: skip
-    at_sizes = (met.sizes, *(np.exp(met.y + way * met.half) for way in (0, -1, 1)), met.launches)
+    bounds = (met.y, met.y - met.half, met.y + met.half)
+    at_sizes = (met.sizes, *map(np.exp, bounds), met.launches)
     sizes, ratio, ratio_low, ratio_high, launches = (tuple(each.tolist()) for each in at_sizes)
     return Contest(
         crossing, pair.group.suite, pair.group.between, sizes, ratio, ratio_low, ratio_high, launches,

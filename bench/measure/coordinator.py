@@ -9,7 +9,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bench.measure.schedule import (
@@ -20,6 +20,7 @@ from bench.measure.schedule import (
     foretold_s,
     next_pass,
 )
+from bench.measure.sizes import Sizes, among, environment
 from bench.measure.state import restored
 from bench.measure.visits import Lane, Visited, visit
 from bench.measure.workers import Spec, Worker, WorkerError
@@ -79,6 +80,9 @@ class Coordinator:
         self._started_s = time.monotonic() - self.state.elapsed_s
         self._first: tuple[Worker, Event] | None = None
         self._start_s = 0.0  # what starting the latest worker took
+        self._deadline_s = plan.preset.deadline_s
+        self._rounds = plan.launches
+        self._near: Sizes | None = None  # the sizes that further launches look at; None: every case
 
     @property
     def elapsed_s(self) -> float:
@@ -90,7 +94,8 @@ class Coordinator:
         Raises WorkerError where nothing can be collected.
         """
         self.progress.move(case="collecting")
-        worker = Worker(self.plan.spec)
+        added = environment(self.state.sizes.values())
+        worker = Worker(replace(self.plan.spec, environment={**self.plan.spec.environment, **added}))
         try:
             self._first = worker, worker.collected(COLLECT_TIMEOUT_S)
         except BaseException:
@@ -104,25 +109,58 @@ class Coordinator:
             self._first[0].kill()
             self._first = None
 
-    def measure(self, record: Callable[[Event], None]) -> None:
-        """Runs every launch of the plan. A kind of worker that cannot begin fails its cases."""
+    def measure(self, record: Callable[[Event], None], wanted: Callable[[], Sizes] | None = None) -> None:
+        """Runs every launch of the plan. A kind of worker that cannot begin fails its cases.
+
+        `wanted` says, from what is recorded so far, which sizes a crossover needs. They are added to the
+        launches that follow; then as many further launches look at them alone, while they are wanted and
+        the time lasts.
+        """
         self.record = record
         if not self._first:
             self.collect()
         assert self._first is not None
         self._take_in(self._first[1])
-        for number in range(self.plan.launches):
-            self.progress.move(round=number + 1, rounds=self.plan.launches, done=0)
-            for kind in self._kinds():
-                if self.elapsed_s + self._start_s < self.plan.preset.deadline_s or not number:
-                    self._launches(kind, number)
+        if not wanted:
+            for number in range(self.plan.launches):
+                self._round(number)
+        else:
+            self._measure_and_refine(wanted)
         self.state.spent.other = self.elapsed_s - sum(asdict(self.state.spent).values())
+
+    def _measure_and_refine(self, wanted: Callable[[], Sizes]) -> None:
+        self._deadline_s -= self.plan.preset.refining_s
+        for number in range(self.plan.launches):
+            self._round(number)
+            self._ask_for_sizes(number, wanted)
+        self._deadline_s, self._rounds = self.plan.preset.deadline_s, 2 * self.plan.launches
+        for number in range(self.plan.launches, self._rounds):
+            self._near = self.state.sizes[number - 1]
+            if not self._near or self.elapsed_s + self._start_s > self._deadline_s:
+                return
+            self._round(number)
+            self._ask_for_sizes(number, wanted)
+
+    def _round(self, number: int) -> None:
+        self.progress.move(round=number + 1, rounds=max(number + 1, self.plan.launches), done=0)
+        for kind in self._kinds():
+            if self.elapsed_s + self._start_s < self._deadline_s or not number:
+                self._launches(kind, number)
+
+    def _ask_for_sizes(self, number: int, wanted: Callable[[], Sizes]) -> None:
+        """Asks, once a round, which sizes are wanted; a run that is resumed asks what it asked for then."""
+        if number not in self.state.sizes:
+            self.state.sizes[number] = wanted()
+            self.record({"event": "sizes", "round": number, "sizes": self.state.sizes[number]})
+
+    def _cases(self) -> list[Known]:
+        """The cases that this round may measure."""
+        near = self._near
+        return [known for known in self.state.known.values() if near is None or among(known.case, near)]
 
     def _kinds(self) -> list[str]:
         """The kinds of worker that have something to measure."""
-        return list(
-            dict.fromkeys(known.case.worker for known in self.state.known.values() if not known.closed)
-        )
+        return list(dict.fromkeys(known.case.worker for known in self._cases() if not known.closed))
 
     def _launches(self, kind: str, number: int) -> None:
         """One round of one kind of worker: a launch, and another behind each worker that dies."""
@@ -222,7 +260,7 @@ class Coordinator:
         """The passes of one launch, as long as its share of the time lasts."""
         launch = self.state.launches
         self.state.launches += 1
-        cases = [known for known in self.state.known.values() if known.case.worker == kind]
+        cases = [known for known in self._cases() if known.case.worker == kind]
         if not number:
             self._side_tasks(worker, kind)
         for known in cases:
@@ -234,7 +272,7 @@ class Coordinator:
         pass_number = 0
         while order:
             for known in order:
-                if known.visits and self.elapsed_s + known.cost_s > until_s:
+                if (known.visits or number) and self.elapsed_s + known.cost_s > until_s:
                     continue
                 visited.add(known.case.id)
                 self._visit(worker, known, launch, pass_number)
@@ -243,18 +281,18 @@ class Coordinator:
 
     def _until_s(self, kind: str, number: int, begun_s: float) -> float:
         """When this launch ends: the time left is shared among the launches to come by their cases' cost."""
-        left_s = self.plan.preset.deadline_s - begun_s
+        left_s = self._deadline_s - begun_s
         if math.isinf(left_s):
             return math.inf
         kinds = self._kinds()
         costs_s = {name: self._start_s + sum(self._costs_s(name)) for name in kinds}
         this_round_s = sum(costs_s[name] for name in kinds[kinds.index(kind) :]) if kind in kinds else 0.0
-        to_come_s = this_round_s + (self.plan.launches - number - 1) * sum(costs_s.values())
+        to_come_s = this_round_s + (self._rounds - number - 1) * sum(costs_s.values())
         return begun_s + left_s * costs_s.get(kind, 0.0) / max(to_come_s, 1e-9)
 
     def _costs_s(self, kind: str) -> Iterable[float]:
         """What one visit of each case of a kind takes; a guess for one that was never visited."""
-        for known in self.state.known.values():
+        for known in self._cases():
             if known.case.worker == kind and not known.closed:
                 yield known.cost_s or TYPICAL_VISIT_S
 

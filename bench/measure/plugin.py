@@ -6,7 +6,7 @@ whole run come as environment variables:
 
     BENCH_DEVICES   devices to measure, comma-separated; unset: those present
     BENCH_PRESET    quick, default or thorough; unset: default
-    BENCH_SIZES     JSON, {"path::test": {"axis": [more sizes]}}: sizes added near a crossover
+    BENCH_SIZES     JSON, {"path::test": {"axis": [sizes]}}: sizes to measure near a crossover, listed or not
 """
 
 import json
@@ -26,6 +26,9 @@ PRESETS = ("quick", "default", "thorough")
 SIZES_KEPT = {"quick": 4, "default": 7}
 """How many sizes of an axis a preset measures; thorough measures all. Four is the fewest that show a
 curve and both its ends; seven put a size in every factor of 2 to 8 of the suites' axes."""
+
+ADDED = pytest.StashKey[set[tuple[str, float]]]()
+"""The sizes that no test lists: each with its test."""
 
 NO_ACCELERATOR = "no accelerator: torch.accelerator finds none on this machine"
 
@@ -75,15 +78,31 @@ def _absent_accelerator() -> Any:
 
 
 def _extend_sizes(metafunc: pytest.Metafunc) -> None:
-    """Adds the sizes of BENCH_SIZES to the parametrization of the crossover's axis."""
-    added = json.loads(os.environ.get("BENCH_SIZES", "{}")).get(metafunc.definition.nodeid)
-    if not added:
+    """Adds the sizes of BENCH_SIZES to a test's parameter, wherever that gets its values from."""
+    wanted = _wanted_sizes(metafunc.definition.nodeid)
+    if not wanted:
         return
-    own = metafunc.definition.own_markers
-    for position, mark in enumerate(own):
-        if mark.name == "parametrize" and mark.args[0] in added:
-            name, values = mark.args[0], list(mark.args[1])
-            own[position] = pytest.mark.parametrize(name, values + added[name], **mark.kwargs).mark
+    parametrize = metafunc.parametrize
+
+    def extended(argnames: Any, argvalues: Iterable[Any], *args: Any, **kwargs: Any) -> None:
+        sizes = wanted.get(argnames, []) if isinstance(argnames, str) else []
+        if sizes:
+            argvalues = list(argvalues)
+            listed = [getattr(value, "values", (value,)) for value in argvalues]  # pytest.param has values
+            sizes = [size for size in sizes if (size,) not in listed]
+            argvalues += sizes
+            if isinstance(kwargs.get("ids"), Sequence):
+                kwargs["ids"] = [*kwargs["ids"], *(None for _ in sizes)]
+            added = metafunc.config.stash.setdefault(ADDED, set())
+            added.update((metafunc.definition.nodeid, size) for size in sizes)
+        parametrize(argnames, argvalues, *args, **kwargs)
+
+    metafunc.parametrize = extended  # type: ignore[method-assign]  # marks and hooks alike come by here
+
+
+def _wanted_sizes(test: str) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = json.loads(os.environ.get("BENCH_SIZES", "{}")).get(test, {})
+    return found
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -104,7 +123,7 @@ def _beyond_preset(items: Iterable[pytest.Item], preset: str) -> Iterable[pytest
             yield item
 
 
-def _sizes_left_out(items: Iterable[pytest.Item], preset: str) -> Iterable[pytest.Item]:
+def _sizes_left_out(items: Sequence[pytest.Item], preset: str) -> Iterable[pytest.Item]:
     """Items whose size is not among those that the preset keeps of their crossover's axis."""
     if preset not in SIZES_KEPT:
         return
@@ -112,13 +131,12 @@ def _sizes_left_out(items: Iterable[pytest.Item], preset: str) -> Iterable[pytes
     for item in items:
         if _axis(item):
             curves[item.nodeid.partition("[")[0]].append(item)
-    refined = json.loads(os.environ.get("BENCH_SIZES", "{}"))
+    added = items[0].config.stash.get(ADDED, set()) if items else set()
     for function, members in curves.items():
         sizes = sorted({_size(item) for item in members})
-        axis = _axis(members[0])
-        extra = refined.get(function, {}).get(axis, [])
-        listed = [size for size in sizes if size not in extra]
-        kept = {*evenly(listed, SIZES_KEPT[preset]), *extra}
+        axis = _axis(members[0]) or ""
+        listed = [size for size in sizes if (function, size) not in added]
+        kept = {*evenly(listed, SIZES_KEPT[preset]), *_wanted_sizes(function).get(axis, ())}
         yield from (item for item in members if _size(item) not in kept)
 
 

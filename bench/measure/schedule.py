@@ -38,7 +38,10 @@ LEAST_BLOCKS = 5
 
 @dataclass(frozen=True)
 class Preset:
-    """How thorough a run is: launches, its deadline, the width aimed at, the longest call, the patience."""
+    """How thorough a run is: launches, its deadline, the width aimed at, the longest call, the patience.
+
+    `refining_s` of the deadline are kept for further launches at sizes near crossovers; 0: none are added.
+    """
 
     name: str
     launches: int
@@ -46,14 +49,15 @@ class Preset:
     width: float
     longest_call_s: float
     timeout_s: float
+    refining_s: float = 0.0
 
 
 PRESETS = {
     preset.name: preset
     for preset in (
         Preset("quick", 2, 78, 0.03, 2.0, 30),
-        Preset("default", 5, 330, 0.02, 5.0, 120),
-        Preset("thorough", 10, math.inf, 0.01, math.inf, 900),
+        Preset("default", 5, 330, 0.02, 5.0, 120, refining_s=50),
+        Preset("thorough", 10, math.inf, 0.01, math.inf, 900, refining_s=600),
     )
 }
 """Deadlines leave 12 s (quick) and 30 s (default) for the report."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.measure.schedule import Known
+from bench.measure.sizes import Sizes
 from bench.measure.visits import Visited, as_block
 from bench.records import Case
 
@@ -42,6 +43,7 @@ class State:
     elapsed_s: float = 0.0
     spent: Spent = field(default_factory=Spent)
     problems: set[str] = field(default_factory=set)
+    sizes: dict[int, Sizes] = field(default_factory=dict)  # asked for after each round
 
 
 def restored(past: Iterable[Event]) -> State:
@@ -61,6 +63,8 @@ def restored(past: Iterable[Event]) -> State:
                 state.launches = event["launch"] + 1
             case "launched":
                 state.done.add((event["worker"], event["round"]))
+            case "sizes":
+                state.sizes[event["round"]] = event["sizes"]
             case "ceilings" | "initialize":
                 state.side_tasks.add(event["device"])
             case "skip" if event["case"] in state.known:
