@@ -15,6 +15,9 @@ COMMANDS = {
     "profile": "where the time of cases goes: a trace, operators, Python stacks",
     "gate": "the verdict on a change, against the revision it started from",
     "report": "the report of one run, or of several side by side",
+    "compare": "two stored runs",
+    "history": "where a case's time changed over many runs",
+    "budgets": "write what cases may take into pyproject.toml, from a run",
     "doctor": "what on this machine makes numbers untrustworthy",
 }
 

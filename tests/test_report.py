@@ -70,8 +70,8 @@ def test_summary(course):
 
 def test_every_case_is_on_the_page_with_its_blocks(course, course_page):
     data = embedded(course_page)
-    assert [row["id"] for row in data["cases"]] == course.cases["case"].tolist()
-    assert len(data["facts"]) == len(data["blocks"]) == len(data["cases"])
+    assert [row["key"] for row in data["tables"]["case"]["rows"]] == course.cases["case"].tolist()
+    assert len(data["facts"]) == len(data["blocks"]) == len(course.cases)
     wall = course.blocks[course.blocks["kind"] == "wall"]
     drawn = [code for case in data["blocks"] for launch in case for code in launch]
     assert len(drawn) == len(wall)
@@ -89,13 +89,14 @@ def test_block_codes_say_deviation_and_disturbance(course, course_page):
 
 
 def test_answers_lead_to_their_evidence(course, course_page):
-    data = embedded(course_page)
-    known = {row["id"] for row in data["cases"]}
-    assert len(data["answers"]) == len(course.answers)
-    for position, answer in zip(data["answers"], course.answers, strict=True):
-        contest = data["contests"][position]
-        assert contest["evidence"] == list(answer.contest.crossing.evidence)
-        assert set(contest["evidence"]) <= known
+    tables = embedded(course_page)["tables"]
+    known = {row["key"] for row in tables["case"]["rows"]}
+    contests = {row["key"]: row for row in tables["contest"]["rows"]}
+    links = re.findall(r'href="#contest=(\d+)"', course_page)
+    assert len(links) == len(course.answers)
+    for key, answer in zip(links, course.answers, strict=True):
+        assert contests[key]["evidence"] == list(answer.contest.crossing.evidence)
+        assert set(contests[key]["evidence"]) <= known
 
 
 class Tags(HTMLParser):
@@ -123,7 +124,7 @@ def test_names_do_no_harm(tmp_path):
     assert Tags(html).scripts == 2
     assert "<script>alert" not in html
     assert "<img" not in html
-    assert embedded(html)["cases"][-1]["id"] == broken.id
+    assert embedded(html)["tables"]["case"]["rows"][-1]["key"] == broken.id
     assert "<script" not in summary.render(made)
     assert "<img" not in summary.render(made)
 
@@ -190,7 +191,10 @@ def test_several_runs_are_side_by_side(tmp_path):
     drawn = figures.draw(made)
     assert {"0-test_01_bridge", "1-test_01_bridge"} <= set(drawn)
     data = embedded(page.render(made, drawn))
-    assert len(data["cases"]) == len(data["blocks"]) == 80
+    rows = data["tables"]["case"]["rows"]
+    assert len({row["key"] for row in rows}) == len(data["blocks"]) == 80
+    for contest in data["tables"]["contest"]["rows"]:
+        assert {key.rpartition(" · ")[2] for key in contest["evidence"]} in ({"run 1"}, {"run 2"})
 
 
 def test_reports_need_no_torch(tmp_path):

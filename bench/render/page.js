@@ -2,6 +2,7 @@
 // Tables that filter, search and sort, and details drawn when asked for. Text reaches the page as text nodes only.
 const data = JSON.parse(document.getElementById("data").textContent);
 const FIRST_ROWS = 25;
+const MOST_CHOICES = 15; // different values of a column up to which it can be filtered by one
 const dialog = document.getElementById("details");
 
 const make = (name, attributes = {}, ...children) => {
@@ -18,32 +19,30 @@ const draw = (name, attributes = {}, text) => {
 };
 const text = (cell) => (Array.isArray(cell) ? cell[0] : cell);
 const sortKey = (cell) => (Array.isArray(cell) ? cell[1] : cell);
+const address = (kind, key) => `#${kind}=${encodeURIComponent(key)}`;
 
-const sources = {
-  cases: data.cases.map((row, position) => ({ ...row, link: `#case=${encodeURIComponent(row.id)}`, position })),
-  contests: data.contests.map((row, position) => ({ ...row, link: `#contest=${position}`, position })),
-};
-const unknownLast = { cases: 2, contests: 5 }; // the column whose rows without a number come last at first
-const columns = { cases: data.columns, contests: data.crossing_columns };
-for (const rows of Object.values(sources)) {
+const positions = {}; // of rows, by kind and key
+for (const [kind, { rows }] of Object.entries(data.tables)) {
+  positions[kind] = new Map(rows.map((row, position) => [row.key, position]));
   for (const row of rows) row.sought = row.cells.map(text).join(" ").toLowerCase();
 }
 
 function table(holder) {
   const kind = holder.dataset.table;
-  const unknown = (row) => sortKey(row.cells[unknownLast[kind]]) === null;
-  const all = sources[kind].filter((row) => !holder.dataset.suite || row.suite === holder.dataset.suite)
-    .sort((a, b) => unknown(a) - unknown(b));
-  const numeric = columns[kind].map((_, i) => all.some((row) => Array.isArray(row.cells[i])));
-  const used = columns[kind].map((_, i) => all.some((row) => !["–", ""].includes(text(row.cells[i]))));
-  const state = { words: [], column: -1, direction: 1, most: FIRST_ROWS };
+  const { name, columns, rows: everything, unknown } = data.tables[kind];
+  const isUnknown = (row) => unknown !== null && sortKey(row.cells[unknown]) === null;
+  const all = everything.filter((row) => !holder.dataset.suite || row.suite === holder.dataset.suite)
+    .sort((a, b) => isUnknown(a) - isUnknown(b));
+  const numeric = columns.map((_, i) => all.some((row) => Array.isArray(row.cells[i])));
+  const used = columns.map((_, i) => i === 0 || all.some((row) => !["–", ""].includes(text(row.cells[i]))));
+  const state = { words: [], chosen: new Map(), column: -1, direction: 1, most: FIRST_ROWS };
 
-  const search = make("input", { type: "search", placeholder: "every word must occur", "aria-label": "Search in this table" });
+  const search = make("input", { type: "search", placeholder: "every word must occur", "aria-label": `Search in ${name}` });
   const status = make("span", { role: "status", class: "aside" });
   const more = make("button", { type: "button" });
   const body = make("tbody");
-  const heads = columns[kind].map((name, i) => {
-    const button = make("button", { type: "button" }, name);
+  const heads = columns.map((column, i) => {
+    const button = make("button", { type: "button" }, column);
     const head = make("th", { scope: "col", class: numeric[i] ? "number" : "" }, button);
     button.addEventListener("click", () => {
       state.direction = state.column === i ? -state.direction : 1;
@@ -54,9 +53,23 @@ function table(holder) {
     });
     return head;
   });
+  const filters = columns.map((column, i) => {
+    const values = i && !numeric[i] && all.length > 7 ? [...new Set(all.map((row) => row.cells[i]))].filter(Boolean) : [];
+    if (values.length < 2 || values.length > MOST_CHOICES) return null;
+    const options = ["", ...values.sort()].map((value) => make("option", { value }, value || `any ${column}`));
+    const select = make("select", { "aria-label": `Only rows whose ${column} is` }, ...options);
+    select.addEventListener("change", () => {
+      if (select.value) state.chosen.set(i, select.value);
+      else state.chosen.delete(i);
+      show();
+    });
+    return select;
+  }).filter(Boolean);
 
   const chosen = () => {
-    const rows = all.filter((row) => state.words.every((word) => row.sought.includes(word)));
+    const wanted = [...state.chosen];
+    const rows = all.filter((row) => state.words.every((word) => row.sought.includes(word))
+      && wanted.every(([i, value]) => row.cells[i] === value));
     if (state.column < 0) return rows;
     const order = (a, b) => {
       const [x, y] = [sortKey(a.cells[state.column]), sortKey(b.cells[state.column])];
@@ -67,7 +80,7 @@ function table(holder) {
   };
   const show = () => {
     const rows = chosen();
-    body.replaceChildren(...rows.slice(0, state.most).map((row) => line(row, numeric, used)));
+    body.replaceChildren(...rows.slice(0, state.most).map((row) => line(row, kind, numeric, used)));
     status.textContent = `${rows.length} of ${all.length}`;
     more.hidden = rows.length <= state.most;
     more.textContent = `Show ${Math.min(rows.length - state.most, 500)} more`;
@@ -76,18 +89,26 @@ function table(holder) {
     state.words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     show();
   });
-  more.addEventListener("click", () => { state.most += 500; show(); });
+  more.addEventListener("click", () => {
+    const shown = state.most;
+    state.most += 500;
+    show();
+    body.rows[shown].querySelector("a")?.focus(); // the button may be gone, and the keyboard's place with it
+  });
   const head = make("thead", {}, make("tr", {}, ...heads.filter((_, i) => used[i])));
-  const bar = make("div", { class: "bar" }, search, status);
-  holder.append(bar, make("div", { class: "scroll" }, make("table", {}, head, body)), more);
+  const bar = make("div", { class: "bar" }, search, ...filters, status);
+  const scroll = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": name },
+    make("table", { "aria-label": name }, head, body));
+  holder.append(bar, scroll, more);
   show();
 }
 
-function line(row, numeric, used) {
+function line(row, kind, numeric, used) {
   const cells = row.cells.map((cell, i) => {
-    if (i === 0) return make("td", { class: "name" }, make("a", { href: row.link }, text(cell)));
-    const node = make("td", numeric[i] ? { class: "number" } : {}, text(cell));
-    const word = text(cell).split(" ")[0];
+    const shown = text(cell);
+    if (i === 0) return make("th", { scope: "row" }, row.key === undefined ? shown : make("a", { href: address(kind, row.key) }, shown));
+    const node = make("td", numeric[i] ? { class: "number" } : {}, shown);
+    const word = shown.split(" ")[0];
     if (["noisy", "failed", "timeout", "skipped"].includes(word)) node.classList.add(word);
     return node;
   });
@@ -98,19 +119,21 @@ const facts = (pairs) => make("dl", { class: "facts" },
   ...pairs.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {},
     name === "measure again" ? make("code", {}, value) : value))));
 
-function caseDetails(position) {
+const named = (kind, row) => row.cells.map((cell, i) => [data.tables[kind].columns[i], text(cell)]).filter(([, value]) => value && value !== "–");
+const links = (kind, keys, shown = (key) => key) => make("ul", {}, ...keys.map((key) =>
+  make("li", {}, make("a", { href: address(kind, key) }, shown(key)))));
+
+function caseDetails(row, position) {
   const launches = data.blocks[position];
   const parts = [facts(data.facts[position])];
   if (launches.length) {
     parts.push(make("h3", {}, "Blocks in time order, launch by launch"), timeline(launches));
     parts.push(make("h3", {}, "Distribution of the blocks that count"), histogram(launches.flat()));
   }
-  const met = data.contests.map((contest, i) => [contest, i]).filter(([contest]) => contest.evidence.includes(data.cases[position].id));
-  if (met.length) {
-    parts.push(make("h3", {}, "Part of"), make("ul", {}, ...met.map(([contest, i]) =>
-      make("li", {}, make("a", { href: `#contest=${i}` }, contest.cells.map(text).filter(Boolean).join(" · "))))));
-  }
-  return [data.cases[position].id, parts];
+  const met = (data.tables.contest?.rows || []).filter((contest) => contest.evidence.includes(row.key));
+  const told = (key) => data.tables.contest.rows[positions.contest.get(key)].cells.map(text).filter(Boolean).join(" · ");
+  if (met.length) parts.push(make("h3", {}, "Part of"), links("contest", met.map((contest) => contest.key), told));
+  return [row.key, parts];
 }
 
 const deviation = (code) => Math.floor(code / 2) / 1000;
@@ -131,8 +154,8 @@ function timeline(launches) {
   const step = (width - left - gap * launches.length) / codes.length;
   const y = (value) => height / 2 - (Math.max(-reach, Math.min(reach, value)) / reach) * (height / 2 - 22);
   const hit = codes.filter(isDisturbed).length;
-  const label = `${codes.length} blocks in ${launches.length} launches; ${hit} disturbed by others, drawn hollow and not counted`;
-  const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
+  const label = `${codes.length} blocks in ${launches.length} ${launches.length === 1 ? "launch" : "launches"}; ${hit} disturbed by others, drawn hollow and not counted`;
+  const svg = canvas(width, height, label);
   for (const share of [-reach / 1.15, 0, reach / 1.15]) {
     svg.append(draw("line", { x1: left, x2: width, y1: y(share), y2: y(share), class: share ? "rule" : "rule middle" }));
     svg.append(draw("text", { x: left - 8, y: y(share) + 4, "text-anchor": "end" }, share ? percent(share) : "median"));
@@ -140,6 +163,7 @@ function timeline(launches) {
   let x = left;
   launches.forEach((launch, number) => {
     svg.append(draw("text", { x, y: height - 2 }, `${launches.length < 13 ? "launch " : ""}${number + 1}`));
+    if (number) svg.append(draw("line", { x1: x - gap / 2, x2: x - gap / 2, y1: 10, y2: height - 16, class: "rule apart" }));
     for (const code of launch) {
       x += step;
       const disturbed = isDisturbed(code);
@@ -147,8 +171,7 @@ function timeline(launches) {
     }
     x += gap;
   });
-  watermark(svg, width, height);
-  return make("div", {}, svg, make("p", { class: "aside" }, `${label}.`));
+  return make("div", {}, watermarked(svg, width, height), make("p", { class: "aside" }, `${label}.`));
 }
 
 function histogram(codes) {
@@ -158,7 +181,7 @@ function histogram(codes) {
   const counts = new Array(bins).fill(0);
   for (const value of counted) counts[Math.min(bins - 1, Math.max(0, Math.floor(((value + reach) / (2 * reach)) * bins)))] += 1;
   const most = Math.max(1, ...counts);
-  const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${counted.length} blocks, most near the median` });
+  const svg = canvas(width, height, `How ${counted.length} blocks lie about their median, from ${percent(-reach)} to ${percent(reach)}`);
   counts.forEach((count, i) => {
     const tall = (count / most) * (height - 30);
     svg.append(draw("rect", { x: (i * width) / bins, y: height - 20 - tall, width: width / bins - 2, height: tall, class: "block" }));
@@ -166,41 +189,39 @@ function histogram(codes) {
   for (const [share, anchor, x] of [[-reach, "start", 0], [0, "middle", width / 2], [reach, "end", width]]) {
     svg.append(draw("text", { x, y: height - 4, "text-anchor": anchor }, share ? percent(share) : "median"));
   }
-  watermark(svg, width, height);
-  return svg;
+  return watermarked(svg, width, height);
 }
 
-function contestDetails(position) {
-  const contest = data.contests[position];
-  const names = data.crossing_columns;
-  const pairs = contest.cells.map((cell, i) => [names[i], text(cell)]).filter(([, value]) => value && value !== "–");
-  if (contest.reuses.length) {
-    const paid = contest.points.map(([size], i) => [size, contest.reuses[i]]).filter(([, times]) => times);
+function contestDetails(row) {
+  const pairs = named("contest", row);
+  if (row.reuses.length) {
+    const paid = row.points.map(([size], i) => [size, row.reuses[i]]).filter(([, times]) => times);
     pairs.push(["calls on the same data that pay for moving it", paid.length
-      ? paid.map(([size, times]) => `${times.toLocaleString("en")} at ${contest.axis} = ${size.toLocaleString("en")}`).join(", ") : "no number does"]);
+      ? paid.map(([size, times]) => `${times.toLocaleString("en")} at ${row.axis} = ${size.toLocaleString("en")}`).join(", ") : "no number does"]);
   }
   const parts = [facts(pairs)];
-  if (contest.points.length > 1) {
-    const [incumbent, challenger] = contest.pair;
-    parts.push(make("h3", {}, `How many times as fast ${challenger} is as ${incumbent}, along ${contest.axis}`), ratios(contest));
+  if (row.points.length > 1) {
+    const [incumbent, challenger] = row.pair;
+    parts.push(make("h3", {}, `How many times as fast ${challenger} is as ${incumbent}, along ${row.axis}`), ratios(row));
   }
-  const links = contest.evidence.map((id) => make("li", {}, make("a", { href: `#case=${encodeURIComponent(id)}` }, id)));
-  if (links.length) parts.push(make("details", {}, make("summary", {}, `${links.length} cases it rests on`), make("ul", {}, ...links)));
-  return [contest.cells.slice(0, 4).map(text).filter(Boolean).join(" · "), parts];
+  if (row.evidence.length) {
+    parts.push(make("details", {}, make("summary", {}, `${row.evidence.length} cases it rests on`), links("case", row.evidence)));
+  }
+  return [row.cells.slice(0, 4).map(text).filter(Boolean).join(" · "), parts];
 }
 
-function ratios(contest) {
+function ratios(row) {
   const [width, height, left, bottom] = [900, 280, 70, 34];
-  const points = contest.points.filter((point) => point[0] && point[1]);
+  const points = row.points.filter((point) => point[0] && point[1]);
   const [sizes, values] = [points.map((point) => Math.log(point[0])), points.flatMap((point) => point.slice(1).filter(Boolean).map(Math.log))];
   const [x0, x1] = [Math.min(...sizes), Math.max(...sizes)];
   const tightest = points.map((point) => Math.log(point[1]));
   const [low, high] = [Math.min(-0.05, ...tightest, Math.max(Math.min(...values), Math.min(...tightest) - 1)), Math.max(0.05, ...tightest, Math.min(Math.max(...values), Math.max(...tightest) + 1))];
   const x = (size) => left + ((Math.log(size) - x0) / (x1 - x0)) * (width - left - 30);
   const y = (ratio) => 12 + ((high - Math.max(low, Math.min(high, Math.log(ratio)))) / (high - low)) * (height - bottom - 24);
-  const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Ratio of times along the axis; above 1 the challenger is faster" });
-  if (contest.low) {
-    svg.append(draw("rect", { x: x(contest.low), width: Math.max(2, x(contest.high) - x(contest.low)), y: 12, height: height - bottom - 12, class: "band" }));
+  const svg = canvas(width, height, "Ratio of times along the axis; above 1 the challenger is faster");
+  if (row.low) {
+    svg.append(draw("rect", { x: x(row.low), width: Math.max(2, x(row.high) - x(row.low)), y: 12, height: height - bottom - 12, class: "band" }));
   }
   for (const ratio of ticks(Math.exp(low), Math.exp(high))) {
     svg.append(draw("line", { x1: left, x2: width - 30, y1: y(ratio), y2: y(ratio), class: ratio === 1 ? "rule middle" : "rule" }));
@@ -216,8 +237,7 @@ function ratios(contest) {
     svg.append(draw("circle", { cx: x(size), cy: y(ratio), r: 4, class: "block" }));
   }
   svg.append(draw("path", { class: "curve", d: points.map(([size, ratio], i) => `${i ? "L" : "M"}${x(size)} ${y(ratio)}`).join("") }));
-  watermark(svg, width, height);
-  return svg;
+  return watermarked(svg, width, height);
 }
 
 function ticks(low, high) {
@@ -228,29 +248,80 @@ function ticks(low, high) {
   return found;
 }
 
-function watermark(svg, width, height) {
-  if (data.simulated) svg.append(draw("text", { x: width / 2, y: height / 2 + 20, "text-anchor": "middle", class: "across" }, "simulated"));
+function seriesDetails(row) {
+  const parts = [facts([...named("series", row).slice(1), ...row.setting])];
+  if (row.told.length) parts.push(make("ul", {}, ...row.told.map((sentence) => make("li", {}, sentence))));
+  parts.push(make("h3", {}, "Time per call, run by run"), course(row));
+  const runs = row.points.map(([run, median]) => make("li", {}, `${data.runs[run].filter(Boolean).join(" · ")}: ${seconds(median)}`)).reverse();
+  parts.push(make("details", {}, make("summary", {}, `${runs.length} runs, the newest first`), make("ol", { reversed: "" }, ...runs)));
+  return [row.cells[0], parts];
 }
 
-// A case or a contest has an address of its own, so that it can be linked to.
+const seconds = (value) => {
+  const [factor, unit] = [[1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]].find(([least]) => value >= least) || [1e-9, "ns"];
+  return `${+(value / factor).toPrecision(3)} ${unit}`;
+};
+
+// Each run's time with its interval over the level that it belongs to; a change that matters is a bar.
+function course(row) {
+  const [width, height, left, bottom] = [900, 280, 80, 26];
+  const logs = row.points.flatMap(([, median, , , level]) => [Math.log(median), Math.log(level)]);
+  const middle = (Math.min(...logs) + Math.max(...logs)) / 2;
+  const half = Math.max(0.02, (Math.max(...logs) - Math.min(...logs)) / 2) * 1.15;
+  const x = (position) => left + 8 + (position / Math.max(1, row.points.length - 1)) * (width - left - 20);
+  const y = (value) => 8 + ((middle + half - Math.max(middle - half, Math.min(middle + half, Math.log(value)))) / (2 * half)) * (height - bottom - 16);
+  const svg = canvas(width, height, `Time per call over ${row.points.length} runs; ${row.told.join(" ") || "no change that matters"}`);
+  for (const share of [-1, 0, 1]) {
+    const value = Math.exp(middle + (share * half) / 1.15);
+    svg.append(draw("line", { x1: left, x2: width, y1: y(value), y2: y(value), class: "rule" }));
+    svg.append(draw("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, seconds(value)));
+  }
+  for (const [from, to] of row.bars) {
+    svg.append(draw("rect", { x: x(from), width: x(to) - x(from), y: 8, height: height - bottom - 8, class: "change" }));
+  }
+  row.points.forEach(([, median, low, high], i) => {
+    if (low && high) svg.append(draw("line", { x1: x(i), x2: x(i), y1: y(low), y2: y(high), class: "interval" }));
+    svg.append(draw("circle", { cx: x(i), cy: y(median), r: 3, class: "block" }));
+  });
+  const level = row.points.map(([, , , , value], i) => `${i ? "L" : "M"}${x(i)} ${y(value)}`).join("");
+  svg.append(draw("path", { class: "level", d: level }));
+  const ends = [[row.points[0], "start", left], [row.points[row.points.length - 1], "end", width]];
+  for (const [[run], anchor, at] of ends) svg.append(draw("text", { x: at, y: height - 6, "text-anchor": anchor }, data.runs[run][1]));
+  return svg;
+}
+
+const canvas = (width, height, label) => draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
+
+function watermarked(svg, width, height) {
+  if (data.simulated) svg.append(draw("text", { x: width / 2, y: height / 2 + 20, "text-anchor": "middle", class: "across" }, "simulated"));
+  return svg;
+}
+
+// A row with details has an address of its own, so that it can be linked to.
+const details = { case: caseDetails, contest: contestDetails, series: seriesDetails };
+
 function follow() {
-  const [, kind, name] = location.hash.match(/^#(case|contest)=(.*)$/) || [];
-  if (!kind) return dialog.open && dialog.close();
-  const position = kind === "case" ? data.cases.findIndex((row) => row.id === decodeURIComponent(name)) : Number(name);
-  if (!(position >= 0 && position < sources[`${kind}s`].length)) return undefined;
-  const [title, parts] = kind === "case" ? caseDetails(position) : contestDetails(position);
+  const [, kind, name] = location.hash.match(/^#(case|contest|series)=(.*)$/) || [];
+  let position;
+  try {
+    position = positions[kind]?.get(decodeURIComponent(name));
+  } catch { /* an address cut off in the middle of a character names no row */ }
+  if (position === undefined) {
+    if (dialog.open) dialog.close();
+    return;
+  }
+  const [title, parts] = details[kind](data.tables[kind].rows[position], position);
   document.getElementById("details-title").textContent = title;
   document.getElementById("details-body").replaceChildren(...parts);
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
-  return undefined;
 }
 
 document.querySelectorAll(".table").forEach(table);
-document.querySelectorAll("[data-answer]").forEach((link) => { link.href = `#contest=${data.answers[link.dataset.answer]}`; });
 document.getElementById("more-answers")?.addEventListener("click", (event) => {
   document.querySelector(".answers").classList.add("open");
   event.target.remove();
+  document.querySelector(".answers .later a").focus();
 });
 dialog.querySelector(".close").addEventListener("click", () => dialog.close());
 dialog.addEventListener("close", () => history.replaceState(null, "", location.pathname + location.search));

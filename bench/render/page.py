@@ -3,22 +3,31 @@
 import json
 import math
 import shlex
-from collections.abc import Iterator, Mapping
-from datetime import datetime
-from importlib.resources import files
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from bench.analyze.contests import Contest
 from bench.analyze.report import Report, RunReport
 from bench.render import figures, sections
+from bench.render.document import document
 from bench.render.units import estimate, half_width, percent, quantity
 from bench.tables import parameters
+
+CASE_COLUMNS = ("case", "device", "time", "±", "one call", "rate", "of ceiling", "clean blocks", "status")
+
+TIMES = {
+    "one call": "latency_s", "on the device": "device_s", "until the call returned": "host_s",
+    "cold caches": "cold_s", "first call": "first_s", "warm-up": "warmup_s",
+}  # fmt: skip
+RATES = {"flops_per_s": "flop/s", "bytes_per_s": "B/s", "items_per_s": "items/s"}
+
+BEYOND = 1.1
+"""Share of a ceiling beyond which it plainly does not hold the case back."""
 
 MOST_POINTS = 100_000
 """Blocks drawn in the whole page; beyond it every case keeps an evenly spread share, and four at least."""
@@ -27,76 +36,79 @@ MOST_POINTS = 100_000
 def render(report: Report, drawn: Mapping[str, Mapping[str, bytes]] | None = None) -> str:
     """The page. `drawn` are the report's figures, if `figures.draw(report)` has made them already."""
     drawn = figures.draw(report) if drawn is None else drawn
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    here = files("bench.render")
-    template = environment.from_string((here / "page.html").read_text("utf-8"))
-    return template.render(
+    return document(
+        "page.html",
+        _data(report),
         report=report,
-        style=Markup((here / "page.css").read_text("utf-8")),
-        script=Markup((here / "page.js").read_text("utf-8")),
-        data=_embedded(_data(report)),
         pictures={name: Markup(forms["svg"].decode()) for name, forms in drawn.items()},
         suites=sections.suites(report),
         runs=[sections.run(part) for part in report.runs],
         troubled=sections.troubled(report.cases),
         counts=report.cases["status"].value_counts().to_dict(),
-        day=lambda created: f"{datetime.fromisoformat(created):%-d %B %Y, %H:%M} UTC" if created else "",
+        evidence=_evidence(report),
+        day=sections.day,
     )
-
-
-def _embedded(data: object) -> Markup:
-    """JSON that no name in it can break out of: `<` ends a script, the separators end a line of one."""
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
 
 
 def _data(report: Report) -> dict[str, Any]:
     """What the script draws tables and details from. Numbers are there twice: as text, and to sort by."""
     cases = report.cases
+    rows = cases.to_dict("records")
+    keys = case_keys(report)
     budget = max(MOST_POINTS // max(len(cases), 1), 4)
     return {
-        "columns": [
-            "case",
-            "device",
-            "time",
-            "±",
-            "one call",
-            "rate",
-            "of ceiling",
-            "clean blocks",
-            "status",
-        ],
-        "cases": [_case_row(row, len(report.runs) > 1) for row in cases.to_dict("records")],
-        "facts": list(_facts(cases)),
+        "tables": {
+            "case": {
+                "name": "cases",
+                "columns": CASE_COLUMNS,
+                "unknown": CASE_COLUMNS.index("time"),
+                "rows": [
+                    {"key": key, "suite": row["suite"], "cells": _cells(row, len(report.runs) > 1)}
+                    for key, row in zip(keys, rows, strict=True)
+                ],
+            },
+            "contest": {
+                "name": "crossovers",
+                "columns": sections.CROSSING_COLUMNS,
+                "unknown": sections.CROSSING_COLUMNS.index("where"),
+                "rows": _contests(report, keys),
+            },
+        },
+        "facts": _facts(rows, parameters(cases)),
         "blocks": [each for part in report.runs for each in _block_codes(part, budget)],
-        "crossing_columns": sections.CROSSING_COLUMNS,
         "simulated": bool(report.simulated),
-        "contests": [_contest(contest) for contest in report.contests],
-        "answers": _positions(report),
     }
 
 
-def _case_row(row: Mapping[Any, Any], several: bool) -> dict[str, Any]:
-    """One row of the tables; a cell is text, or [text, what to sort by]."""
+def case_keys(report: Report) -> list[str]:
+    """What each row of the report's cases is called and linked by: its id, side, and run where several."""
+    return [
+        str(case) + (f" ({side})" if side else "") + (f" · run {number}" if len(report.runs) > 1 else "")
+        for number, part in enumerate(report.runs, start=1)
+        for case, side in zip(part.cases["case"], part.cases["side"], strict=True)
+    ]
+
+
+def _cells(row: Mapping[Any, Any], several: bool) -> list[Any]:
+    """One row of the cases' table; a cell is text, or [text, what to sort by]."""
     name = str(row["case"]).partition("::")[2] or str(row["case"])
-    device = f"{row['device']} · {row['machine']}" if several else row["device"]
     rate, rate_text = _rate(row)
-    cells: list[Any] = [
+    return [
         name + (f" ({row['side']})" if row["side"] else ""),
-        device,
+        f"{row['device']} · {row['machine']}" if several else row["device"],
         [estimate(row["median_s"], row["low_s"], row["high_s"]), _number(row["median_s"])],
         [half_width(row["low_s"], row["high_s"]), _number(row["high_s"] / row["low_s"])],
         [quantity(row["latency_s"], "s"), _number(row["latency_s"])],
         [rate_text, _number(rate)],
-        [f"{percent(row['ceiling_share'])} {row['bound']}".strip(), _number(row["ceiling_share"])],
+        [_share(row["ceiling_share"], row["bound"]), _number(row["ceiling_share"])],
         [f"{row['clean_blocks']} of {row['blocks']}", int(row["clean_blocks"])],
         row["status"] + (" ⚠" if row["warnings"] else ""),
     ]
-    return {"id": row["case"], "suite": row["suite"], "cells": cells}
+
+
+def _share(share: float, bound: str) -> str:
+    """How much of the ceiling that binds is reached. A case that fits into a cache goes beyond memory's."""
+    return f"beyond {bound}" if share > BEYOND else f"{percent(share)} {bound}".strip()
 
 
 def _rate(row: Mapping[Any, Any]) -> tuple[float, str]:
@@ -112,28 +124,25 @@ def _number(value: float) -> float | None:
     return float(f"{value:.4g}") if np.isfinite(value) else None
 
 
-def _facts(cases: pd.DataFrame) -> Iterator[list[list[str]]]:
+def _facts(rows: Sequence[Mapping[Any, Any]], names: Sequence[str]) -> list[list[list[str]]]:
     """For each case what its details list: pairs of name and text."""
-    times = {"one call": "latency_s", "on the device": "device_s", "until the call returned": "host_s",
-             "cold caches": "cold_s", "first call": "first_s", "warm-up": "warmup_s"}  # fmt: skip
-    rates = {"flops_per_s": "flop/s", "bytes_per_s": "B/s", "items_per_s": "items/s"}
-    names = parameters(cases)
-    for row in cases.to_dict("records"):
-        interval = f"{quantity(row['low_s'], 's', 4)} to {quantity(row['high_s'], 's', 4)}"
-        pairs = [["what", row["doc"]], ["why not", row["reason"]], ["warnings", row["warnings"]]]
-        if row["median_s"] > 0:
-            pairs.append(["time per call", f"{quantity(row['median_s'], 's', 4)} (95 %: {interval})"])
-        pairs += [[label, quantity(row[name], "s")] for label, name in times.items() if row[name] > 0]
-        pairs += [["rate", quantity(row[name], unit)] for name, unit in rates.items() if row[name] > 0]
-        if row["bound"]:
-            pairs.append(["of the ceiling that binds", f"{percent(row['ceiling_share'])} ({row['bound']})"])
-        if row["peak_memory_bytes"] > 0:
-            pairs.append(["peak memory", quantity(row["peak_memory_bytes"], "B")])
-        pairs += [[name, str(row[name])] for name in names if pd.notna(row[name])]
-        extra = json.loads(row["extra"])
-        pairs += [[name, str(value)] for name, value in extra.items() if name not in row]
-        pairs.append(["measure again", "bench run " + shlex.quote(row["case"])])
-        yield [pair for pair in pairs if pair[1]]
+    return [[pair for pair in _pairs(row, names) if pair[1]] for row in rows]
+
+
+def _pairs(row: Mapping[Any, Any], names: Sequence[str]) -> Iterator[list[str]]:
+    yield from (["what", row["doc"]], ["why not", row["reason"]], ["warnings", row["warnings"]])
+    if row["median_s"] > 0:
+        low, high = (quantity(row[name], "s", 4) for name in ("low_s", "high_s"))
+        yield ["time per call", f"{quantity(row['median_s'], 's', 4)} (95 %: {low} to {high})"]
+    yield from ([label, quantity(row[name], "s")] for label, name in TIMES.items() if row[name] > 0)
+    yield from (["rate", quantity(row[name], unit)] for name, unit in RATES.items() if row[name] > 0)
+    if row["bound"]:
+        yield ["of the ceiling that binds", f"{percent(row['ceiling_share'])} ({row['bound']})"]
+    if row["peak_memory_bytes"] > 0:
+        yield ["peak memory", quantity(row["peak_memory_bytes"], "B")]
+    yield from ([name, str(row[name])] for name in names if pd.notna(row[name]))
+    yield from ([name, str(value)] for name, value in json.loads(row["extra"]).items() if name not in row)
+    yield ["measure again", "bench run " + shlex.quote(row["case"])]
 
 
 def _block_codes(part: RunReport, budget: int) -> list[list[list[int]]]:
@@ -159,7 +168,17 @@ def _launches(codes: np.ndarray, launch: np.ndarray, budget: int) -> list[list[i
     return [each.tolist() for each in np.split(codes, cuts)] if len(codes) else []
 
 
-def _contest(contest: Contest) -> dict[str, Any]:
+def _contests(report: Report, keys: Sequence[str]) -> list[dict[str, Any]]:
+    """Every contest's row and details; its evidence as keys of cases."""
+    of_cases = iter(keys)
+    rows = []
+    for part in report.runs:
+        known = dict(zip(part.cases["case"], of_cases, strict=False))  # as many as the part has
+        rows += [_contest(contest, known) for contest in part.contests]
+    return [{"key": str(position), **row} for position, row in enumerate(rows)]
+
+
+def _contest(contest: Contest, keys: Mapping[str, str]) -> dict[str, Any]:
     crossing = contest.crossing
     return {
         "cells": sections.crossing_cells(contest),
@@ -173,11 +192,11 @@ def _contest(contest: Contest) -> dict[str, Any]:
             for point in zip(contest.sizes, contest.ratio, contest.ratio_low, contest.ratio_high, strict=True)
         ],
         "reuses": [math.ceil(each) if math.isfinite(each) else None for each in contest.reuses],
-        "evidence": list(crossing.evidence),
+        "evidence": [keys[case] for case in crossing.evidence],
     }
 
 
-def _positions(report: Report) -> list[int]:
-    """For each answer the position of its contest, which is its evidence."""
-    sought = {id(contest): position for position, contest in enumerate(report.contests)}
+def _evidence(report: Report) -> list[str]:
+    """For each answer the key of its contest, which is its evidence."""
+    sought = {id(contest): str(position) for position, contest in enumerate(report.contests)}
     return [sought[id(answer.contest)] for answer in report.answers]

@@ -1,6 +1,7 @@
 """The parts of a report in words: shared by the page and the summary."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -110,6 +111,11 @@ def run(part: RunReport) -> dict[str, Any]:
     }
 
 
+def day(created: str) -> str:
+    """An instant as people write it, in UTC."""
+    return f"{datetime.fromisoformat(created):%-d %B %Y, %H:%M} UTC" if created else ""
+
+
 def _commit(commit: Mapping[str, Any]) -> str:
     if not commit.get("id"):
         return ""
@@ -124,9 +130,9 @@ def trust(part: RunReport) -> list[tuple[str, str]]:
     wall = part.blocks[part.blocks["kind"] == "wall"]
     passed = [bool(check.get("passed")) for check in part.run.checks]
     load = [
-        str(part.run.end[key])
+        _load((part.run.end or {})[key])
         for key in ("load_before", "load_after")
-        if part.run.end and key in part.run.end
+        if key in (part.run.end or {})
     ]
     facts = [
         ("launches of each case", f"{measured['launches'].median():g}" if len(measured) else "none"),
@@ -139,6 +145,11 @@ def trust(part: RunReport) -> list[tuple[str, str]]:
         ("self-checks passed", f"{sum(passed)} of {len(passed)}"),
     ]
     return [(name, text) for name, text in facts if text and text != "0 of 0"]
+
+
+def _load(averages: float | Sequence[float]) -> str:
+    """The load over the last minute, out of what the system tells of several spans."""
+    return f"{averages if isinstance(averages, int | float) else averages[0]:.2g}"
 
 
 def _other_pace(wall: pd.DataFrame) -> str:
