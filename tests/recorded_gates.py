@@ -1,7 +1,7 @@
 """Journals of gate runs that never happened: two sides in lock step with known ratios. For tests."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +99,8 @@ def _case(case: Compared) -> Event:
 
 def header(name: str, settings: Mapping[str, Any] | None = None, **gate: Any) -> Event:
     """The header of a gate run with its entry `gate`."""
-    base = {"revision": "origin/main", "commit": "1111111111111111111111111111111111111111"}
-    head = {"revision": "working tree", "commit": "2222222222222222222222222222222222222222"}
+    base = {"revision": "origin/main", "commit": {"id": "1" * 40}}
+    head = {"revision": "working tree", "commit": {"id": "2" * 40}}
     return recorded_runs.header(name) | {
         "gate": {"base": base, "head": head, "settings": dict(settings or {}), **gate}
     }
@@ -125,4 +125,26 @@ def write(
             if only(visit["launch"], case):
                 journal.append(visit)
         journal.append({"event": "end", "spent_s": {"timed": 60.0, "other": 20.0}, "complete": True})
+    return folder
+
+
+def write_calibration(
+    folder: Path,
+    cases: Iterable[Compared],
+    slowdowns: Sequence[float],
+    condition: str = "idle",
+    seed: int = 1,
+) -> Path:
+    """A calibration's recorded launches: in launch n all cases but controls are slower by slowdowns[n]."""
+    cases = list(cases)
+    entry = {"condition": condition, "slowdowns": list(slowdowns)}
+    with Journal.create(folder, header(folder.name) | {"calibration": entry}) as journal:
+        for case in cases:
+            journal.append(_case(case))
+        for launch, slowdown in enumerate(slowdowns):
+            slowed = [
+                replace(each, ratio=each.ratio * (1 if each in CONTROLS else 1 + slowdown)) for each in cases
+            ]
+            for visit in visits(slowed, [launch], seed):
+                journal.append(visit)
     return folder

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench.analyze.budgets import of_head
 from bench.analyze.clean import marked
-from bench.analyze.gate import ALPHA, FAMILY, Decision, Sides, Trouble, budget_of
+from bench.analyze.gate import Decision, Sides, Trouble, budget_of, error_of
 from bench.analyze.pairs import launch_logs
 from bench.analyze.series import look, percent
 from bench.analyze.settings import Settings
@@ -29,9 +29,10 @@ def compare(base: Run, head: Run, settings: Settings) -> Decision:
     names = [list(dict.fromkeys(of_head(run.cases)["case"])) for run in (base, head)]
     common = [case for case in names[1] if case in set(names[0])]
     measured = [case for case in common if case in before and case in after]
-    alpha = min(ALPHA, FAMILY * (1 - settings.confidence) / max(len(measured), 1))
+    error = error_of(len(measured), settings.confidence)
+    devices = dict(zip(head.cases["case"], head.cases["device"], strict=True))
     verdicts = tuple(
-        _verdict(case, difference(after[case], before[case]), budget_of(case, settings), alpha)
+        _verdict(case, difference(after[case], before[case]), budget_of(case, devices[case], settings), error)
         for case in measured
     )
     few = "was not measured in two launches of both runs"
@@ -84,8 +85,8 @@ def _values(logs: pd.Series) -> np.ndarray:
     return np.asarray(logs, dtype=float)
 
 
-def _verdict(case: str, change: Centre, budget: float, alpha: float) -> Verdict:
-    judgement = look(change, "comparison", budget, alpha)
+def _verdict(case: str, change: Centre, budget: float, error: float) -> Verdict:
+    judgement = look(change, "comparison", budget, error)
     return Verdict(
         case, judgement.state, judgement.stage, judgement.reason, budget, Change(case, **judgement.numbers)
     )

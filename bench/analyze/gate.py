@@ -24,12 +24,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.analyze import settings as settings_
-from bench.analyze.budgets import Held, check
+from bench.analyze.budgets import Held, check, selects
 from bench.analyze.clean import marked
 from bench.analyze.pairs import launch_ratios
 from bench.analyze.series import EXTENSION, STAGES, Judgement, judge, moved
 from bench.analyze.settings import Settings
-from bench.patterns import matches, name
+from bench.patterns import name
 from bench.records import Change, Kind, Verdict
 
 if TYPE_CHECKING:
@@ -37,19 +37,12 @@ if TYPE_CHECKING:
 
 __all__ = ["STAGES", "Decision", "Settings", "Sides", "Trouble", "decide", "replay"]
 
-FAMILY = 20
-"""Cases of a table up to which each test may err once in a hundred. A case must pass the screen (1 in 40
-does by chance) and one of two looks, so that with K cases and alpha = 0.2/K the table errs in 1 of 100."""
-
-ALPHA = 0.01
-"""What one look may err at most."""
-
 CONTROLS = "control"
 """The suite of controls: cases of ours with identical code on both sides."""
 
 MISSING = "is not on head: bring it back, or list it under `removed` or `renamed` in [tool.bench.gate]"
 
-_Series = dict[Kind, NDArray[np.float64]]
+Series = dict[Kind, NDArray[np.float64]]
 """By kind of block: ln(head/base) by launch number, NaN for a launch that cannot tell."""
 
 BROKEN = ("failed", "died", "timeout")
@@ -149,61 +142,60 @@ def decide(
     out = {each.case for each in (*troubles, *skipped)}
     compared = [case for case in dict.fromkeys(cases["case"]) if case not in out]
     controls = set(cases.loc[cases["suite"] == CONTROLS, "case"])
-    verdicts, witnesses, wanted = weigh(ratios, compared, made, settings, controls)
+    devices = dict(zip(cases["case"], cases["device"], strict=True))
+    budgets = {case: budget_of(case, devices[case], settings) for case in compared if case not in controls}
+    verdicts, witnesses, wanted = weigh(ratios, budgets, controls.intersection(compared), made, settings)
     return Decision(
         verdicts, witnesses, wanted, tuple(troubles), tuple(skipped), sides=sides, settings=settings
     )
 
 
 def weigh(
-    ratios: pd.DataFrame, compared: list[str], made: set[int], settings: Settings, controls: Collection[str]
+    ratios: pd.DataFrame,
+    budgets: Mapping[str, float],
+    controls: Collection[str],
+    made: Collection[int],
+    settings: Settings,
 ) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...], dict[str, int]]:
-    """Verdicts, controls and wanted launches, from `launch_ratios` and the launches made."""
-    table = _by_case(ratios)
-    measured = [case for case in compared if case not in controls]
-    family = sum(max(len(table.get(case, {})), 1) for case in measured)
-    alpha = min(ALPHA, FAMILY * (1 - settings.confidence) / max(family, 1))
-    nothing: _Series = {"wall": np.full(EXTENSION.stop, np.nan)}
-    stages = sum(made.issuperset(stage) for stage in STAGES)
+    """Verdicts, controls and wanted launches, from `launch_ratios`, budgets by case and the launches made."""
+    table = series_of(ratios)
+    nothing: Series = {"wall": np.full(EXTENSION.stop, np.nan)}
+    error = error_of(sum(len(table.get(case, nothing)) for case in budgets), settings.confidence)
+    stages = sum(set(stage) <= set(made) for stage in STAGES)
     judged = {
-        case: {
-            kind: judge(logs, stages, budget_of(case, settings), alpha)
-            for kind, logs in table.get(case, nothing).items()
-        }
-        for case in measured
+        case: {kind: judge(logs, stages, budget, error) for kind, logs in table.get(case, nothing).items()}
+        for case, budget in budgets.items()
     }
-    witnesses = tuple(
-        _witness(case, table.get(case, nothing), stages, settings) for case in compared if case in controls
-    )
-    verdicts = tuple(_verdict(case, kinds, budget_of(case, settings)) for case, kinds in judged.items())
-    if moved_by := [witness for witness in witnesses if witness.state in ("slower", "faster")]:
-        return tuple(_contaminated(verdict, moved_by[0]) for verdict in verdicts), witnesses, {}
+    verdicts = tuple(_verdict(case, kinds, budgets[case]) for case, kinds in judged.items())
+    witnesses = tuple(_witness(case, table.get(case, nothing), stages, settings) for case in sorted(controls))
+    if shifted := [witness for witness in witnesses if witness.state in ("slower", "faster")]:
+        return tuple(_contaminated(verdict, shifted[0]) for verdict in verdicts), witnesses, {}
     lacking = sum(launch not in made for launch in STAGES[min(stages, len(STAGES) - 1)])
-    wanted = {
-        case: lacking
-        for case, kinds in judged.items()
-        if lacking and any(each.open for each in kinds.values())
-    }
-    if wanted:
-        wanted |= {case: lacking for case in compared if case in controls}
+    still = [case for case, kinds in judged.items() if any(each.open for each in kinds.values())]
+    wanted = dict.fromkeys([*still, *sorted(controls)], lacking) if lacking and still else {}
     return verdicts, witnesses, wanted
 
 
-def budget_of(case: str, settings: Settings) -> float:
-    """The smallest slowdown that matters for a case: the strictest budget whose pattern fits it, if any."""
+def error_of(tests: int, confidence: float) -> float:
+    """How often one of so many tests may err so that the table keeps its confidence (Bonferroni)."""
+    return (1 - confidence) / max(tests, 1)
+
+
+def budget_of(case: str, device: str, settings: Settings) -> float:
+    """The smallest slowdown that matters for a case: the strictest budget that selects it, if any."""
     own = [
         budget.max_regression
         for budget in settings.budgets
-        if budget.max_regression is not None and matches(budget.pattern, case)
+        if budget.max_regression is not None and selects(budget, case, device)
     ]
     return min(own, default=settings.max_regression)
 
 
-def _by_case(ratios: pd.DataFrame) -> dict[str, _Series]:
+def series_of(ratios: pd.DataFrame) -> dict[str, Series]:
     """For each case and kind the launches' log ratios by launch number, NaN for those that cannot tell."""
-    filled = ratios.reindex(columns=range(EXTENSION.stop)).dropna(how="all").to_numpy(dtype=float)
-    table: dict[str, _Series] = {}
-    for (case, kind), logs in zip(ratios.dropna(how="all").index, filled, strict=True):
+    known = ratios.reindex(columns=range(EXTENSION.stop)).dropna(how="all")
+    table: dict[str, Series] = {}
+    for (case, kind), logs in zip(known.index, known.to_numpy(dtype=float), strict=True):
         table.setdefault(case, {})[kind] = logs
     return table
 
@@ -220,7 +212,7 @@ def _verdict(case: str, kinds: Mapping[Kind, Judgement], budget: float) -> Verdi
     return Verdict(case, judgement.state, judgement.stage, reason, budget, change)
 
 
-def _witness(case: str, kinds: _Series, stages: int, settings: Settings) -> Verdict:
+def _witness(case: str, kinds: Series, stages: int, settings: Settings) -> Verdict:
     """A control's verdict, from its wall time."""
     judgement = moved(kinds["wall"], stages, settings.max_regression)
     return _verdict(case, {"wall": judgement}, settings.max_regression)

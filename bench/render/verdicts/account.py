@@ -64,8 +64,8 @@ def account(run: Run, decision: Decision, calibrated: str = "") -> Account:
 def _side(entry: Mapping[str, Any] | None, otherwise: str) -> str:
     """A side as "origin/main (1a2b3c4d5e)"."""
     entry = entry or {}
-    revision, commit = str(entry.get("revision") or ""), str(entry.get("commit") or "")[:10]
-    return f"{revision} ({commit})" if revision and commit else revision or commit or otherwise
+    commit = str((entry.get("commit") or {}).get("id") or "")[:10]
+    return f"{entry.get('revision') or otherwise}" + (f" ({commit})" if commit else "")
 
 
 def headline(told: Account) -> str:
