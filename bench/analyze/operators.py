@@ -41,7 +41,7 @@ def phases(trace: Trace) -> pd.DataFrame:
     spans = trace.spans
     if not (spans["phase"] != "").any():
         return pd.DataFrame(columns=["phase", "host_s", "device_s", "share"])
-    main = spans["track"] == spans.loc[spans["depth"] == 0, "track"].iloc[0]
+    main = spans["track"] == spans["track"][spans["phase"] != ""].mode().iat[0]
     own = spans[main].groupby("phase")["self_s"].sum()
     launched = spans[spans["kind"].isin(ON_DEVICE)].groupby("phase")["duration_s"].sum()
     names = [*PHASES, REST]

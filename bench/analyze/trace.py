@@ -20,7 +20,7 @@ CALL = "call"
 STEP = "ProfilerStep#"
 """What marks a call in a trace, and a step where only some of a call's steps were recorded."""
 
-PHASES = ("data", "transfer", "forward", "loss", "backward", "optimizer")
+PHASES = ("data", "transfer", "forward", "loss", "backward", "optimizer", "wait", "test")
 """Marks that a training loop makes by `torch.profiler.record_function`."""
 
 TORCHS_PHASES = {
@@ -142,14 +142,24 @@ def _end(event: Event) -> float:
 
 
 def _counted(events: Iterable[Event], marks: list[Event]) -> Iterable[Event]:
-    """What happens within the marks, and on the device what was launched there: set-ups lie between them."""
+    """What happens within the marks, and on the device what was launched there: set-ups lie between them.
+
+    What was still open when the recording ended is cut there. A step's mark lies across what it marks, since
+    steps end within the optimizer: it is no span itself.
+    """
     starts = [mark["ts"] for mark in marks]
 
     def within(moment_us: float) -> bool:
         at = bisect_right(starts, moment_us) - 1
         return at >= 0 and moment_us <= _end(marks[at])
 
-    on_host = [event for event in events if KINDS[event["cat"]] not in ON_DEVICE and within(event["ts"])]
+    on_host = [
+        {**event, "dur": min(event["dur"], _end(marks[-1]) - event["ts"])}
+        for event in events
+        if KINDS[event["cat"]] not in ON_DEVICE
+        and within(event["ts"])
+        and not event["name"].startswith(STEP)
+    ]
     yield from on_host
     launching = {event.get("args", {}).get("External id") for event in on_host}
     for event in events:
@@ -264,12 +274,11 @@ def _with_phases(spans: pd.DataFrame) -> pd.DataFrame:
     What another thread does, such as autograd's for a device, belongs to the phase that goes on meanwhile;
     what the device does, to the phase that launched it.
     """
-    of_mark = {name: name for name in PHASES}
-    outer = _outermost(spans, of_mark)
+    outer, rest = _outermost(spans, {name: name for name in PHASES}), ""
     if not outer:
         outer = _outermost(spans, TORCHS_PHASES)
+        rest = REST if any(phase == "backward" for _, _, phase in outer) else ""
     starts = [start for start, _, _ in outer]
-    rest = REST if any(phase == "backward" for _, _, phase in outer) else ""
 
     def phase_at(moment_s: float) -> str:
         at = bisect_right(starts, moment_s) - 1
