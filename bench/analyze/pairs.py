@@ -42,10 +42,11 @@ def _paired(blocks: pd.DataFrame) -> pd.DataFrame:
     visit = ["case", "kind", "launch", "pass"]
     timed = timed.astype({"case": "str", "kind": "str"})[[*visit, "side", "counted"]].assign(seconds=seconds)
     timed["nth"] = timed.groupby([*visit, "side"], observed=True).cumcount()
-    base, head = (timed[timed["side"] == side].set_index([*visit, "nth"]) for side in ("base", "head"))
-    pairs = base.join(head, how="inner", lsuffix="_base", rsuffix="_head").reset_index()
-    log_ratio = np.log(pairs["seconds_head"] / pairs["seconds_base"])
-    clean = pairs["counted_base"] & pairs["counted_head"] & log_ratio.notna()
+    by_side = [timed[timed["side"] == side].set_index([*visit, "nth"]) for side in ("base", "head")]
+    base, head = (each[["seconds", "counted"]] for each in by_side)
+    pairs = base.join(head.add_suffix("_head"), how="inner").reset_index()
+    log_ratio = np.log(pairs["seconds_head"] / pairs["seconds"])
+    clean = pairs["counted"] & pairs["counted_head"] & log_ratio.notna()
     return pairs[["case", "kind", "launch"]].assign(log_ratio=log_ratio, clean=clean)
 
 
