@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -45,29 +45,38 @@ def wanted(run: Run, launches: int) -> Sizes:
     """
     found: dict[str, dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
     for contest in contests(run, marked(run.blocks)):
-        sizes = set(_sizes(contest, launches))
+        sizes = around(_duel(contest), contest.places, launches)
         for case in contest.crossing.evidence if sizes else ():
             found[case.partition("[")[0]][contest.crossing.axis] |= sizes
     return {test: {axis: sorted(sizes) for axis, sizes in axes.items()} for test, axes in found.items()}
 
 
-def _sizes(contest: Contest, launches: int) -> Iterator[float]:
-    """The sizes to measure around the contest's crossings."""
+def _duel(contest: Contest) -> Duel:
     logs, low, high = (np.log(each) for each in (contest.ratio, contest.ratio_low, contest.ratio_high))
-    counts = dict(zip(contest.sizes, contest.launches, strict=True))
-    duel = Duel(np.array(contest.sizes), logs, (high - low) / 2, np.array(contest.launches))
+    return Duel(np.array(contest.sizes), logs, (high - low) / 2, np.array(contest.launches))
+
+
+def around(duel: Duel, places: Sequence[Place], launches: int) -> set[float]:
+    """The sizes to measure around the crossings of a duel; `places` are those that it was found to have."""
+    counts = dict(zip(map(_plain, duel.sizes), duel.launches, strict=True))
+    sizes: set[float] = set()
     for shape in suggested(duel)[-MOST_PLACES:]:
-        stretches = _stretches(contest.sizes, shape)
+        stretches = _stretches(list(counts), shape)
         settled = min(counts[size] for stretch in stretches for size in stretch) >= launches
-        known = next((each for each in contest.places if _overlap(each, shape)), None)
+        known = next((each for each in places if _overlap(each, shape)), None)
         if settled and known and known.high <= WIDE * known.low:
             continue
         if shape.high > SHAPE * shape.low:
-            yield from middle(*max(stretches, key=lambda stretch: stretch[1] / stretch[0]))
+            sizes.update(middle(*max(stretches, key=lambda stretch: stretch[1] / stretch[0])))
         if settled and known:
-            stretches += _stretches(contest.sizes, known)
-        for stretch in stretches:
-            yield from stretch
+            stretches += _stretches(list(counts), known)
+        sizes.update(size for stretch in stretches for size in stretch)
+    return sizes
+
+
+def _plain(size: float) -> float:
+    """The size as a test would list it: an int where it is whole."""
+    return int(size) if float(size).is_integer() else float(size)
 
 
 def _overlap(one: Place, other: Place) -> bool:

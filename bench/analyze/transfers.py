@@ -17,7 +17,6 @@ import numpy as np
 if TYPE_CHECKING:
     from bench.analyze.contests import Contest
     from bench.analyze.crossover import Array
-    from bench.records import Crossing
 
 LINKS = {
     "pinned": ("to_device", "to_host"),
@@ -55,34 +54,44 @@ def transfers(links: Mapping[str, Any], extra: Sequence[Mapping[str, Any]]) -> d
     return found
 
 
-def disordered(found: list[Contest]) -> list[str]:
-    """Contests whose thresholds do not grow with what is moved: a sign that a figure is wrong."""
-    wins: dict[tuple[Any, ...], dict[str, tuple[float, float]]] = {}
+def disordered(found: Iterable[Contest]) -> list[str]:
+    """Contests in which a device wins by more where more is moved: a sign that a figure is wrong.
+
+    Where that never happens, the sizes from which it wins come in order as well.
+    """
+    leads: dict[tuple[str, ...], dict[str, dict[float, tuple[float, float]]]] = {}
     for contest in found:
         crossing = contest.crossing
         basis, _, form = crossing.definition.partition(" ")
-        threshold = _threshold(crossing)
-        if contest.between == "device" and threshold is not None:
-            fixed = json.dumps(dict(crossing.fixed), default=str)
-            accelerator = {crossing.incumbent, crossing.challenger} - {"cpu"}
-            key = (contest.suite, crossing.operation, basis, *accelerator, fixed)
-            wins.setdefault(key, {})[form] = threshold
+        if contest.between == "device":
+            fixed = json.dumps(dict(crossing.fixed), sort_keys=True, default=str)
+            pair = sorted((crossing.incumbent, crossing.challenger))
+            key = (contest.suite, crossing.operation, crossing.axis, basis, *pair, fixed)
+            leads.setdefault(key, {})[form] = dict(_leads(contest))
     return [
-        f"{key[1]} ({key[2]}): {more.replace('_', ' ')} lets {key[3]} win from a smaller size than less moved"
-        for key, by_form in wins.items()
+        f"{key[1]} ({key[3]}): faster with {_said(more)} at {key[2]} = {size:g} than {_said(less)}"
+        for key, by_form in leads.items()
         for less, more in _steps(by_form)
-        if by_form[more][1] < by_form[less][0]
+        for size in list(_faster(by_form[more], by_form[less]))[:1]
     ]
 
 
-def _threshold(crossing: Crossing) -> tuple[float, float] | None:
-    """The interval of the size from which the device wins; None where it is not known."""
-    low, high = crossing.smallest, crossing.largest
-    if crossing.incumbent != "cpu" or low is None or high is None:
-        return None
-    if crossing.low is not None and crossing.high is not None:
-        return crossing.low, crossing.high
-    return {"always_faster": (0.0, low), "never": (high, np.inf)}.get(crossing.state)
+def _leads(contest: Contest) -> Iterator[tuple[float, tuple[float, float]]]:
+    """How many times as fast as the CPU the device is at each size: lowest and highest."""
+    turned = contest.crossing.incumbent != "cpu"
+    for size, low, high in zip(contest.sizes, contest.ratio_low, contest.ratio_high, strict=True):
+        yield size, (1 / high, 1 / low) if turned else (low, high)
+
+
+def _faster(
+    one: Mapping[float, tuple[float, float]], other: Mapping[float, tuple[float, float]]
+) -> Iterator[float]:
+    """The sizes at which one lead lies clearly above the other."""
+    return (size for size in one if size in other and one[size][0] > other[size][1])
+
+
+def _said(form: str) -> str:
+    return form.replace("_", " ") if form else "its data in place"
 
 
 def _steps(forms: Iterable[str]) -> Iterator[tuple[str, str]]:

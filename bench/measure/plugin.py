@@ -108,7 +108,9 @@ def _wanted_sizes(test: str) -> dict[str, list[float]]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     preset = os.environ.get("BENCH_PRESET", "default")
-    dropped = set(_beyond_preset(items, preset)) | set(_sizes_left_out(items, preset))
+    dropped = set(_beyond_preset(items, preset))
+    dropped |= set(_sizes_left_out([item for item in items if item not in dropped], preset))
+    dropped = {item for item in dropped if not _is_wanted(item)}
     if dropped:
         config.hook.pytest_deselected(items=[item for item in items if item in dropped])
         items[:] = [item for item in items if item not in dropped]
@@ -123,6 +125,12 @@ def _beyond_preset(items: Iterable[pytest.Item], preset: str) -> Iterable[pytest
             yield item
 
 
+def _is_wanted(item: pytest.Item) -> bool:
+    """True where the item's size lies near a crossover."""
+    axis = _axis(item)
+    return axis is not None and _size(item) in _wanted_sizes(item.nodeid.partition("[")[0]).get(axis, ())
+
+
 def _sizes_left_out(items: Sequence[pytest.Item], preset: str) -> Iterable[pytest.Item]:
     """Items whose size is not among those that the preset keeps of their crossover's axis."""
     if preset not in SIZES_KEPT:
@@ -134,9 +142,8 @@ def _sizes_left_out(items: Sequence[pytest.Item], preset: str) -> Iterable[pytes
     added = items[0].config.stash.get(ADDED, set()) if items else set()
     for function, members in curves.items():
         sizes = sorted({_size(item) for item in members})
-        axis = _axis(members[0]) or ""
         listed = [size for size in sizes if (function, size) not in added]
-        kept = {*evenly(listed, SIZES_KEPT[preset]), *_wanted_sizes(function).get(axis, ())}
+        kept = evenly(listed, SIZES_KEPT[preset])
         yield from (item for item in members if _size(item) not in kept)
 
 
