@@ -247,8 +247,10 @@ def _fatal(seen: Mapping[str, Any], broken: Mapping[str, Any]) -> bool:
 
 
 def _said(row: Mapping[str, Any]) -> str:
-    message = str(row["message"]).strip().splitlines()
-    return f"{row['outcome']}: {message[-1]}" if message else str(row["outcome"])
+    """The outcome and the line that says most: an exception stands last, how a process ended first."""
+    lines = str(row["message"]).strip().splitlines()
+    said = lines[-1 if row["outcome"] == "failed" else 0] if lines else ""
+    return f"{row['outcome']}: {said}" if said else str(row["outcome"])
 
 
 def _missing(seen: Mapping[str, Any]) -> list[tuple[str, str]]:
