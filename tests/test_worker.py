@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,18 @@ FAST = Preset("quick", 2, math.inf, 100.0, 0.5, 5.0)
 Events = list[dict[str, Any]]
 
 
-def measured(folder: Path, *, launches: int = 2, keyword: str = "", past: Events | None = None) -> Events:
+def measured(
+    folder: Path,
+    *,
+    launches: int = 2,
+    keyword: str = "",
+    past: Events | None = None,
+    preset: Preset = FAST,
+) -> Events:
     """The events of a run over the suite in `folder`."""
     events: Events = []
     spec = Spec((str(folder),), keyword, directory=folder, rootdir=folder)
-    coordinator = Coordinator(Plan(spec, FAST, launches, ceilings=False), Progress(), past or [])
+    coordinator = Coordinator(Plan(spec, preset, launches, ceilings=False), Progress(), past or [])
     try:
         coordinator.collect()
         coordinator.measure(events.append)
@@ -302,3 +310,13 @@ def test_unknown_device_is_refused_with_what_is_there(tmp_path: Path) -> None:
     assert "'nonsense'" in bench.stderr
     assert "there: cpu" in bench.stderr
     assert "Traceback" not in bench.stderr
+
+
+def test_a_deadline_cuts_even_the_first_pass(tmp_path: Path) -> None:
+    """What was never measured waits for its turn no longer than the run may last; every case is a row."""
+    folder = suite(tmp_path, "def test_one(benchmark): benchmark(sum, [1])\n")
+    past = replace(FAST, deadline_s=0.0)
+    events = measured(folder, preset=past)
+    assert [event["id"].rpartition("::")[2] for event in events if event["event"] == "case"] == ["test_one"]
+    assert not outcomes(events)
+    assert outcomes(measured(folder)) == {"test_one": "passed"}

@@ -266,28 +266,33 @@ class Coordinator:
         for known in cases:
             known.enter(launch)
         self.progress.move(cases=len(self.state.known))
-        until_s = self._until_s(kind, number, begun_s)
+        until_s = self._until_s(kind, number, begun_s, self._rounds)
+        first_until_s = self._until_s(kind, number, begun_s, number + 1)
         fitting = first_pass(cases, until_s - self.elapsed_s, self.rng)
         order = [known for known in fitting if known.case.id not in visited]
         pass_number = 0
         while order:
             for known in order:
-                if (known.visits or number) and self.elapsed_s + known.cost_s > until_s:
+                seen = known.visits or number
+                if self.elapsed_s + known.cost_s > (until_s if seen else first_until_s):
                     continue
                 visited.add(known.case.id)
                 self._visit(worker, known, launch, pass_number)
             pass_number += 1
             order = next_pass(cases, self.plan.preset.width, until_s - self.elapsed_s, self.rng)
 
-    def _until_s(self, kind: str, number: int, begun_s: float) -> float:
-        """When this launch ends: the time left is shared among the launches to come by their cases' cost."""
+    def _until_s(self, kind: str, number: int, begun_s: float, rounds: int) -> float:
+        """When this launch ends, were there so many rounds: the time left is shared by the cases' cost.
+
+        What no launch has measured may take the time of the rounds to come, but never another kind's.
+        """
         left_s = self._deadline_s - begun_s
         if math.isinf(left_s):
             return math.inf
         kinds = self._kinds()
         costs_s = {name: self._start_s + sum(self._costs_s(name)) for name in kinds}
         this_round_s = sum(costs_s[name] for name in kinds[kinds.index(kind) :]) if kind in kinds else 0.0
-        to_come_s = this_round_s + (self._rounds - number - 1) * sum(costs_s.values())
+        to_come_s = this_round_s + (rounds - number - 1) * sum(costs_s.values())
         return begun_s + left_s * costs_s.get(kind, 0.0) / max(to_come_s, 1e-9)
 
     def _costs_s(self, kind: str) -> Iterable[float]:
