@@ -3,6 +3,8 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const FIRST_ROWS = 25;
 const MOST_CHOICES = 15; // different values of a column up to which it can be filtered by one
+const LONGEST_CHOICE = 40;
+const SHORT = 24; // characters of a cell that is not to be broken
 const dialog = document.getElementById("details");
 
 const make = (name, attributes = {}, ...children) => {
@@ -55,7 +57,7 @@ function table(holder) {
   });
   const filters = columns.map((column, i) => {
     const values = i && !numeric[i] && all.length > 7 ? [...new Set(all.map((row) => row.cells[i]))].filter(Boolean) : [];
-    if (values.length < 2 || values.length > MOST_CHOICES) return null;
+    if (values.length < 2 || values.length > MOST_CHOICES || values.some((value) => value.length > LONGEST_CHOICE)) return null;
     const options = ["", ...values.sort()].map((value) => make("option", { value }, value || `any ${column}`));
     const select = make("select", { "aria-label": `Only rows whose ${column} is` }, ...options);
     select.addEventListener("change", () => {
@@ -108,6 +110,7 @@ function line(row, kind, numeric, used) {
     const shown = text(cell);
     if (i === 0) return make("th", { scope: "row" }, row.key === undefined ? shown : make("a", { href: address(kind, row.key) }, shown));
     const node = make("td", numeric[i] ? { class: "number" } : {}, shown);
+    if (shown.length <= SHORT) node.classList.add("short");
     const word = shown.split(" ")[0];
     if (["noisy", "failed", "timeout", "skipped"].includes(word)) node.classList.add(word);
     return node;
@@ -140,25 +143,28 @@ const deviation = (code) => Math.floor(code / 2) / 1000;
 const isDisturbed = (code) => code & 1;
 const percent = (share) => `${share > 0 ? "+" : ""}${+(100 * share).toPrecision(2)} %`;
 
-// The scale holds every block that counts; a disturbed one beyond it sits at the edge.
+// The scale holds every block that counts, and the median; a disturbed block beyond it sits at the edge.
 function scale(codes) {
-  const counted = codes.filter((code) => !isDisturbed(code)).map(deviation);
-  const reach = Math.max(0.01, ...(counted.length ? counted : codes.map(deviation)).map(Math.abs));
-  return Math.min(reach * 1.15, 20);
+  const counted = codes.filter((code) => !isDisturbed(code));
+  const values = (counted.length ? counted : codes).map(deviation);
+  const [low, high] = [Math.min(-0.01, ...values), Math.max(0.01, ...values)];
+  const share = (value) => (Math.max(low, Math.min(high, value)) - low) / (high - low);
+  return { low, high, share };
 }
 
 function timeline(launches) {
   const codes = launches.flat();
   const [width, height, left, gap] = [900, 230, 70, 14];
-  const reach = scale(codes);
+  const { low, high, share } = scale(codes);
   const step = (width - left - gap * launches.length) / codes.length;
-  const y = (value) => height / 2 - (Math.max(-reach, Math.min(reach, value)) / reach) * (height / 2 - 22);
+  const y = (value) => height - 32 - share(value) * (height - 50);
   const hit = codes.filter(isDisturbed).length;
   const label = `${codes.length} blocks in ${launches.length} ${launches.length === 1 ? "launch" : "launches"}; ${hit} disturbed by others, drawn hollow and not counted`;
   const svg = canvas(width, height, label);
-  for (const share of [-reach / 1.15, 0, reach / 1.15]) {
-    svg.append(draw("line", { x1: left, x2: width, y1: y(share), y2: y(share), class: share ? "rule" : "rule middle" }));
-    svg.append(draw("text", { x: left - 8, y: y(share) + 4, "text-anchor": "end" }, share ? percent(share) : "median"));
+  for (const value of [0, low, high]) {
+    svg.append(draw("line", { x1: left, x2: width, y1: y(value), y2: y(value), class: value ? "rule" : "rule middle" }));
+    if (value && Math.abs(y(value) - y(0)) < 16) continue; // its name would touch the median's
+    svg.append(draw("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, value ? percent(value) : "median"));
   }
   let x = left;
   launches.forEach((launch, number) => {
@@ -176,18 +182,20 @@ function timeline(launches) {
 
 function histogram(codes) {
   const counted = codes.filter((code) => !isDisturbed(code)).map(deviation);
-  const reach = scale(codes);
-  const [width, height, bins] = [900, 130, 41];
+  const { low, high, share } = scale(codes);
+  const [width, height, bins] = [900, 130, 45];
   const counts = new Array(bins).fill(0);
-  for (const value of counted) counts[Math.min(bins - 1, Math.max(0, Math.floor(((value + reach) / (2 * reach)) * bins)))] += 1;
+  for (const value of counted) counts[Math.min(bins - 1, Math.floor(share(value) * bins))] += 1;
   const most = Math.max(1, ...counts);
-  const svg = canvas(width, height, `How ${counted.length} blocks lie about their median, from ${percent(-reach)} to ${percent(reach)}`);
+  const svg = canvas(width, height, `How ${counted.length} blocks lie about their median, from ${percent(low)} to ${percent(high)}`);
   counts.forEach((count, i) => {
     const tall = (count / most) * (height - 30);
     svg.append(draw("rect", { x: (i * width) / bins, y: height - 20 - tall, width: width / bins - 2, height: tall, class: "block" }));
   });
-  for (const [share, anchor, x] of [[-reach, "start", 0], [0, "middle", width / 2], [reach, "end", width]]) {
-    svg.append(draw("text", { x, y: height - 4, "text-anchor": anchor }, share ? percent(share) : "median"));
+  const middle = share(0) * width;
+  for (const [value, anchor, x] of [[low, "start", 0], [0, "middle", middle], [high, "end", width]]) {
+    if (value && Math.abs(x - middle) < 90) continue;
+    svg.append(draw("text", { x: Math.max(22, Math.min(width - 22, x)) + (anchor === "middle" ? 0 : x ? 22 : -22), y: height - 4, "text-anchor": anchor }, value ? percent(value) : "median"));
   }
   return watermarked(svg, width, height);
 }

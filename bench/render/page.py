@@ -74,7 +74,7 @@ def _data(report: Report) -> dict[str, Any]:
                 "rows": _contests(report, keys),
             },
         },
-        "facts": _facts(rows, parameters(cases)),
+        "facts": _facts(report, rows),
         "blocks": [each for part in report.runs for each in _block_codes(part, budget)],
         "simulated": bool(report.simulated),
     }
@@ -124,12 +124,25 @@ def _number(value: float) -> float | None:
     return float(f"{value:.4g}") if np.isfinite(value) else None
 
 
-def _facts(rows: Sequence[Mapping[Any, Any]], names: Sequence[str]) -> list[list[list[str]]]:
+def _facts(report: Report, rows: Sequence[Mapping[Any, Any]]) -> list[list[list[str]]]:
     """For each case what its details list: pairs of name and text."""
-    return [[pair for pair in _pairs(row, names) if pair[1]] for row in rows]
+    names = parameters(report.cases)
+    options = [_options(part) for part in report.runs for _ in range(len(part.cases))]
+    return [
+        [pair for pair in _pairs(row, names, again) if pair[1]]
+        for row, again in zip(rows, options, strict=True)
+    ]
 
 
-def _pairs(row: Mapping[Any, Any], names: Sequence[str]) -> Iterator[list[str]]:
+def _options(part: RunReport) -> str:
+    """What `bench run` needs besides a case to measure it as it was in the run."""
+    arguments = part.run.header.get("arguments") or {}
+    preset = arguments.get("preset", "default")
+    chosen = [f" --device {shlex.quote(device)}" for device in arguments.get("devices") or ()]
+    return "".join(chosen) + (f" --preset {preset}" if preset != "default" else "")
+
+
+def _pairs(row: Mapping[Any, Any], names: Sequence[str], options: str) -> Iterator[list[str]]:
     yield from (["what", row["doc"]], ["why not", row["reason"]], ["warnings", row["warnings"]])
     if row["median_s"] > 0:
         low, high = (quantity(row[name], "s", 4) for name in ("low_s", "high_s"))
@@ -142,7 +155,7 @@ def _pairs(row: Mapping[Any, Any], names: Sequence[str]) -> Iterator[list[str]]:
         yield ["peak memory", quantity(row["peak_memory_bytes"], "B")]
     yield from ([name, str(row[name])] for name in names if pd.notna(row[name]))
     yield from ([name, str(value)] for name, value in json.loads(row["extra"]).items() if name not in row)
-    yield ["measure again", "bench run " + shlex.quote(row["case"])]
+    yield ["measure again", f"bench run {shlex.quote(row['case'])}{options}"]
 
 
 def _block_codes(part: RunReport, budget: int) -> list[list[list[int]]]:
