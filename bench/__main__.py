@@ -14,6 +14,7 @@ COMMANDS = {
     "list": "the cases that `run` would measure",
     "profile": "where the time of cases goes: a trace, operators, Python stacks",
     "gate": "the verdict on a change, against the revision it started from",
+    "explain": "what differs between two sides of a case, in words",
     "report": "the report of one run, or of several side by side",
     "compare": "two stored runs",
     "history": "where a case's time changed over many runs",

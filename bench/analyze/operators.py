@@ -5,20 +5,25 @@ import pandas as pd
 
 from bench.analyze.trace import ON_DEVICE, PHASES, REST, Trace
 
-KEY = ["name", "kind", "shapes", "types"]
+KEY = ["name", "kind", "within", "shapes", "types"]
 
 OTHER = "other"
 """What belongs to no phase."""
 
 
 def operators(trace: Trace) -> pd.DataFrame:
-    """A row for each operator with inputs of its own shapes and types, most own time first.
+    """A row for each operator within another, on inputs of the same shapes and types; most own time first.
 
-    Columns: name, kind, shapes, types, count, self_s, total_s (with what it calls), device_s (of what it
-    launched), flops, allocated_bytes; all over the whole recording. A `mark`'s own time is Python's.
+    Columns: name, kind, within (what called it; what launched it on a device), shapes, types, count, self_s,
+    total_s (with what it calls), device_s (of what it launched), flops, allocated_bytes; all over the whole
+    recording. A `mark`'s own time is Python's.
     """
+    spans = trace.spans
+    outer = np.where(spans["kind"].isin(ON_DEVICE), spans["launcher"], spans["parent"])
+    names = spans["name"].to_numpy(object)
     table = (
-        trace.spans.groupby(KEY, observed=True, sort=False)
+        spans.assign(within=np.where(outer >= 0, names[outer], ""))
+        .groupby(KEY, observed=True, sort=False)
         .agg(
             count=("name", "size"),
             self_s=("self_s", "sum"),

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SHOWN = 10
 """Operators printed for a case."""
 
+PRESET = "thorough"
+"""Every size may be profiled: one call of it is affordable."""
+
 
 def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("cases", nargs="*", metavar="CASE", help="cases, tests, patterns, files or folders")
@@ -56,7 +59,7 @@ def command(options: argparse.Namespace) -> int:
         raise UserError("no case named; expected a CASE or -k EXPR; see `bench list`")
     if options.run is not None and not options.run.is_dir():
         raise UserError(f"{options.run} does not exist; expected the folder of a run, or leave --run out")
-    spec = selection.spec(paths_of(options.cases), options.keyword, options.device, "thorough")
+    spec = selection.spec(paths_of(options.cases), options.keyword, options.device, PRESET)
     cases = chosen(spec, options.cases)
     try:
         folder = options.run or new_run_folder(options.out, "profile", "")
@@ -101,17 +104,12 @@ def chosen(spec: "Spec", wanted: Sequence[str]) -> "list[Case]":
 
 
 def matches(case: str, wanted: str) -> bool:
-    """Whether a case is wanted: by its id, its test, a pattern, its file or folder, or by "" for any."""
-    from fnmatch import fnmatchcase
+    """Whether a case is wanted: by its id, its test, a pattern, its file or folder; "" wants any."""
+    from bench import patterns
 
-    if not wanted or wanted in (case, case.partition("[")[0]):
-        return True
-    if "::" not in wanted and Path(wanted).exists():
+    if not wanted or ("::" not in wanted and Path(wanted).exists()):
         return True  # nothing else was collected
-    pattern = wanted.replace("[", "[[]")
-    whole, _, test = case.partition("[")[0].rpartition("::")
-    name = test + case[len(whole) + 2 + len(test) :]
-    return fnmatchcase(case if "::" in wanted else name, pattern) or name == wanted or test == wanted
+    return any(patterns.matches(wanted, each) for each in (case, case.partition("[")[0]))
 
 
 def _unknown(wanted: str, cases: Iterable[str], spec: "Spec", problems: Sequence[dict[str, str]]) -> str:
@@ -120,7 +118,7 @@ def _unknown(wanted: str, cases: Iterable[str], spec: "Spec", problems: Sequence
         return f"{problems[0]['id']} could not be collected: {last}"
     what = f"no case {wanted!r}" if wanted else f"no case matches -k {spec.keyword!r}"
     near = difflib.get_close_matches(wanted, list(cases), n=3, cutoff=0.5)
-    hint = f"; did you mean {' or '.join(near)}?" if near else "; see `bench list --preset thorough`"
+    hint = f"; did you mean {' or '.join(near)}?" if near else f"; see `bench list --preset {PRESET}`"
     return what + hint
 
 
@@ -180,9 +178,10 @@ def store(folder: Path, recorded: "Recorded") -> None:
     raw = json.loads((recorded.folder / RAW_TRACE).read_text("utf-8"))
     merged = trace.merged(raw, json.loads((recorded.folder / EXTRAS).read_text("utf-8")))
     read = trace.read(merged)
+    steps = recorded.watched["steps"]
     about |= {
-        "pieces": read.calls,
-        "piece": "step" if recorded.operators["steps"] else "call",
+        "pieces": read.calls if recorded.operators["steps"] else read.calls * max(steps, 1),
+        "piece": "step" if steps > 1 else "call",
         "wall_s": read.wall_s,
         "device_use": operators.device_use(read),
     }

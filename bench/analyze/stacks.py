@@ -1,0 +1,68 @@
+"""Sampled Python stacks: a flame graph's tree, and which functions the samples ended in.
+
+In speedscope's format (https://www.speedscope.app/file-format-schema.json), as py-spy writes it.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+HARNESS = ("_pytest/", "pluggy/", "bench/measure/", "pytest_benchmark/")
+"""Parts of the path of what runs a case, above the case itself."""
+
+
+@dataclass
+class Frame:
+    """One function in a flame graph, with the seconds or samples spent in it, and what it called."""
+
+    name: str
+    weight: float = 0.0
+    inner: "dict[str, Frame]" = field(default_factory=dict)
+
+    def called(self, name: str) -> "Frame":
+        return self.inner.setdefault(name, Frame(name))
+
+
+def flame(stacks: Mapping[str, Any]) -> Frame:
+    """The samples of all threads and processes as a tree; what runs the case is left out."""
+    root = Frame("all")
+    for _, names, weight in samples(stacks):
+        root.weight += weight
+        frame = root
+        for name in names:
+            frame = frame.called(name)
+            frame.weight += weight
+    return root
+
+
+def self_shares(stacks: Mapping[str, Any]) -> dict[str, float]:
+    """The share of samples that end in each function, over all threads and processes that were at work."""
+    counts: Counter[str] = Counter()
+    for _, names, weight in samples(stacks):
+        counts[names[-1]] += weight  # type: ignore[assignment]  # weights are seconds
+    total = sum(counts.values())
+    return {name: weight / total for name, weight in counts.items()} if total else {}
+
+
+def samples(stacks: Mapping[str, Any]) -> Iterator[tuple[str, list[str], float]]:
+    """Each sample of the case: its thread's name, its functions from the outermost in, and its weight."""
+    frames = stacks["shared"]["frames"]
+    for thread in stacks["profiles"]:
+        weights = thread.get("weights") or [1.0] * len(thread["samples"])
+        for sample, weight in zip(thread["samples"], weights, strict=True):
+            names = list(_of_case([frames[number] for number in sample]))
+            if names:
+                yield thread["name"], names, weight
+
+
+def _of_case(frames: list[Mapping[str, Any]]) -> Iterator[str]:
+    """The names of the functions below what runs the case."""
+    last = max(
+        (at for at, frame in enumerate(frames) if any(part in str(frame.get("file")) for part in HARNESS)),
+        default=-1,
+    )
+    for frame in frames[last + 1 :]:
+        file = frame.get("file") or ""
+        yield f"{frame['name']} ({PurePath(file).name}:{frame.get('line')})" if file else str(frame["name"])

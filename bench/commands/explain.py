@@ -1,0 +1,103 @@
+"""Say what differs between two sides of a case: settings, types, operators, bytes; most telling first.
+
+BASE and HEAD are revisions, `.` for the working tree as it is, or folders of runs that hold a profile of the
+case. What is not profiled yet is checked out apart and profiled there.
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.commands import profile
+from bench.commands.problems import UserError
+
+if TYPE_CHECKING:
+    from bench.measure.workers import Spec
+
+WORKING_TREE = "."
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("base", metavar="BASE", help="a revision, `.`, or the folder of a run")
+    parser.add_argument("head", metavar="HEAD", help="the same")
+    parser.add_argument("case", metavar="CASE", help="the case, as `bench list` names it")
+    parser.add_argument("--suites", metavar="PATH", help="profile these benchmarks on both sides")
+    parser.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR",
+                        help="where new profiles are put (default: %(default)s)")  # fmt: skip
+
+
+def command(options: argparse.Namespace) -> int:
+    """Exit status 0, whatever differs; 2 where there is no such case, revision or profile."""
+    from bench.measure.sides import SideError
+    from bench.store import StoreError, new_run_folder
+
+    try:
+        if stored := [_stored(side, options.case) for side in (options.base, options.head)]:
+            folder = new_run_folder(options.out, "explain", "") if None in stored else None
+        base, head = (
+            found or _profiled(side, options, folder / name)  # type: ignore[operator]  # set where one is None
+            for found, side, name in zip(stored, (options.base, options.head), ("base", "head"), strict=True)
+        )
+        for line in lines(base, head):
+            print(line)
+        print(f"profiles: {base} {head}")
+    except (StoreError, SideError) as error:
+        raise UserError(str(error)) from None
+    return 0
+
+
+def lines(base: Path, head: Path) -> list[str]:
+    """What differs between the profiles in two folders, most telling first. Raises StoreError for none there.
+
+    The folders are those of a case, `profiles/CASE` in a run's folder, as `case_profile` makes them.
+    """
+    from bench import profiles
+    from bench.analyze.differences import explain
+
+    return explain(profiles.read(base), profiles.read(head))
+
+
+def case_profile(spec: "Spec", case: str, folder: Path) -> Path:
+    """Profiles one case of what a worker collects into a run's folder; the folder of its profile.
+
+    Raises UserError where there is no such case, or it cannot be profiled.
+    """
+    from bench import profiles
+
+    if profile.write(folder, spec, profile.chosen(spec, [case])[:1]):
+        raise UserError(f"{case} could not be profiled; see above")
+    found = profiles.of_case(folder, case) or next(profiles.found(folder), None)
+    assert found is not None  # it was written
+    return found
+
+
+def _stored(side: str, case: str) -> Path | None:
+    """The folder of a case's profile in a stored run; None where `side` is no folder, or the working tree."""
+    from bench import profiles
+
+    if side == WORKING_TREE or not Path(side).is_dir():
+        return None
+    if found := profiles.of_case(Path(side), case):
+        return found
+    held = ", ".join(profiles.read(each).case for each in profiles.found(Path(side))) or "none"
+    raise UserError(
+        f"{side} holds no profile of {case}; profiled there: {held}; make one with `bench profile --run`"
+    )
+
+
+def _profiled(side: str, options: argparse.Namespace, folder: Path) -> Path:
+    """Profiles the case on one side, in a checkout of its own; the folder of its profile."""
+    from bench.commands import live
+
+    asked = argparse.Namespace(
+        paths=[] if options.suites else profile.paths_of([options.case]),
+        keyword="",
+        device=[],
+        preset=profile.PRESET,
+        suites=options.suites,
+        base_python=None,
+        head_python=None,
+    )
+    tree = side == WORKING_TREE
+    with live.compared(asked, "HEAD" if tree else side, None if tree else side, null=False) as compared:
+        return case_profile(compared.sides[1].spec, options.case, folder)
