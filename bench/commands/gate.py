@@ -80,10 +80,12 @@ def _measured(options: argparse.Namespace) -> Path:
             "nothing to compare with; expected --base REV, such as --base origin/main, or --replay RUN"
         )
     with live.compared(options, options.base, options.head, options.null) as compared, shown() as progress:
+        # A gate with nothing changed also tells how often gates err here.
+        entry = {"calibration": {"condition": live.condition(), "slowdowns": []}} if options.null else {}
         alike = options.base_python == options.head_python
         lockstep = Lockstep(compared.sides, progress, options.seed, with_controls=alike)
         try:
-            with live.begin(lockstep, compared, options) as journal:
+            with live.begin(lockstep, compared, options, **entry) as journal:
                 _launches(lockstep, journal.folder, progress)
                 journal.append(live.end(lockstep))
         finally:

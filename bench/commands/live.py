@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from bench.measure.worktrees import Checkouts
     from bench.store import Journal
 
+OBSERVED_S, BUSY_PROCESSORS = 1.0, 0.1
+"""How long a machine is watched before anything is measured, and the use by others that makes it busy."""
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -225,6 +228,14 @@ def _matched(
         f"no benchmarks{what} on both sides: {len(base)} on base, {len(head)} on head; expected tests that "
         "use the `benchmark` fixture; see `bench list`"
     )
+
+
+def condition() -> str:
+    """Whether others use this machine now: `busy` where they take a tenth of a processor or more."""
+    import psutil
+
+    share = psutil.cpu_percent(interval=OBSERVED_S) / 100
+    return "busy" if share * (psutil.cpu_count() or 1) >= BUSY_PROCESSORS else "idle"
 
 
 def end(lockstep: "Lockstep") -> dict[str, Any]:

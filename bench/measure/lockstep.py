@@ -14,13 +14,13 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
 
-from bench.measure import controls
+from bench.measure import controls, injection
 from bench.measure.channel import Message
 from bench.measure.coordinator import Progress
 from bench.measure.interference import processors
 from bench.measure.matching import Matching
 from bench.measure.pair import CAN_PIN, Pair
-from bench.measure.schedule import Known
+from bench.measure.schedule import Known, calls_per_block
 from bench.measure.sides import Side
 from bench.measure.state import Spent
 from bench.measure.visits import Lane, visit
@@ -33,6 +33,7 @@ LAUNCH_S = 0.25
 """Timed seconds a case and side in a launch."""
 
 MOST_VISITS = 12
+PAIRS = 1
 """Visits of a case in a launch: beyond, launches differ more than a launch's pairs do."""
 
 FEWEST_VISITS = 3
@@ -41,12 +42,15 @@ FEWEST_VISITS = 3
 CLEAN_PAIRS = 5
 """Pairs undisturbed on both sides that a launch tries to get, by up to twice as many visits more."""
 
+LONGEST_INJECTED_S = 1.0
+"""The longest block into which a slowdown is injected: it holds as many calls as one slowed call takes."""
+
 PARTNER_LOST: Message = {"outcome": "passed", "message": "", "extra_info": {}, "group": None}
 """How a visit ends whose partner died: it was cut, through no fault of its own."""
 
 
 class Lockstep:
-    """Two sides under comparison: `collect` starts a first pair, `meet` takes its cases in, `launch` measures."""
+    """Two sides under comparison: `collect` starts a pair, `meet` takes its cases in, `launch` measures."""
 
     def __init__(
         self, sides: Sequence[Side], progress: Progress, seed: int = 1, with_controls: bool = True
@@ -64,6 +68,7 @@ class Lockstep:
         self._started_s = time.monotonic()
         self._waiting: tuple[Pair, list[Message]] | None = None
         self._pairs = 0
+        self._slowdown = 0.0
 
     @property
     def elapsed_s(self) -> float:
@@ -121,15 +126,27 @@ class Lockstep:
         """The cases that can still be measured, controls included."""
         return [case for case, known in self._known.items() if not known.closed]
 
-    def launch(self, number: int, cases: Collection[str]) -> None:
-        """One launch of these cases and the controls. Raises SideError where a side no longer starts."""
+    def launch(self, number: int, cases: Collection[str], slowdown: float = 0.0) -> None:
+        """One launch of these cases and the controls. Raises SideError where a side no longer starts.
+
+        `slowdown` is what head is slowed down by on purpose, as a share; calls too long for that are left
+        out.
+        """
+        self._slowdown = slowdown
         left = [self._known[case] for case in cases if case in self._known]
-        left = [known for known in left if known.case.suite != controls.SUITE]
+        left = [known for known in left if known.case.suite != controls.SUITE and self._can_be_slowed(known)]
         passes = 0
         for kind in dict.fromkeys(known.case.worker for known in left):
             of_kind = [known for known in left if known.case.worker == kind and not known.closed]
             while of_kind:
                 passes, of_kind = self._lead(number, passes, kind, of_kind)
+
+    def _can_be_slowed(self, known: Known) -> bool:
+        """Fits the block to what is injected; False where it would be too long."""
+        known.multiple = injection.period(self._slowdown) if self._slowdown else 1
+        if known.calls:
+            known.calls = calls_per_block(known)
+        return known.multiple == 1 or known.multiple * known.call_s <= LONGEST_INJECTED_S
 
     def _lead(self, number: int, passes: int, kind: str, cases: list[Known]) -> tuple[int, list[Known]]:
         """One pair's visits; the passes made so far, and the cases that it left because a worker died."""
@@ -158,7 +175,13 @@ class Lockstep:
         """A fresh pair that has collected. Both hash alike: the order of sets is part of the speed."""
         seed = os.environ.get("PYTHONHASHSEED") or str((self._seed + self._pairs) % 2**32)
         self._pairs += 1
-        pair = Pair(self.sides, {"PYTHONHASHSEED": seed})
+        environments = [{"PYTHONHASHSEED": seed} for _ in self.sides]
+        if self._slowdown:
+            for environment, every in zip(
+                environments, (injection.NEVER, injection.period(self._slowdown)), strict=True
+            ):
+                environment[injection.VARIABLE] = str(every)
+        pair = Pair(self.sides, environments)
         try:
             collected = pair.collected()
             self._check(pair)
@@ -199,7 +222,7 @@ class Lockstep:
         flip = (todo.number + pass_number) % 2 == 1
         try:
             with nullcontext() if together else pair.stopped():
-                visit(lanes, known, flip=flip, blocks=1)
+                visit(lanes, known, flip=flip, blocks=PAIRS)
             if known.case.device != "cpu":  # both sides share the device's memory
                 pair.ask({"do": "empty_cache", "device": known.case.device})
         except WorkerError as lost:

@@ -31,13 +31,13 @@ CAN_PIN = hasattr(os, "sched_setaffinity")
 class Pair:
     """A worker of each side. Leaving its context ends both: in good order, or at once after an error."""
 
-    def __init__(self, sides: Sequence[Side], environment: Mapping[str, str]) -> None:
-        """Starts both; `environment` is what this pair has in common beyond its sides' own."""
+    def __init__(self, sides: Sequence[Side], environments: Sequence[Mapping[str, str]]) -> None:
+        """Starts both; `environments` are what each finds in this pair, beyond what its side always does."""
         self.sides = sides
         self.workers: list[Worker] = []
         self._processors: Collection[int] = ()
         try:
-            for side in sides:
+            for side, environment in zip(sides, environments, strict=True):
                 variables = {**side.spec.environment, **environment}
                 self.workers.append(Worker(replace(side.spec, environment=variables)))
         except BaseException:

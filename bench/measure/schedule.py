@@ -71,6 +71,7 @@ class Known:
     call_s: float = math.nan
     fastest_s: float = math.inf
     calls: int = 0
+    multiple: int = 1  # what `calls` is a multiple of
     cost_s: float = 0.0
     self_disturbing: bool = False
     fragile: bool = False
@@ -113,7 +114,8 @@ def calls_per_block(known: Known) -> int:
     By the fastest block so far: a disturbed one would make all blocks too short.
     """
     length_s = SELF_DISTURBING_BLOCK_S if known.self_disturbing else BLOCK_S
-    return max(1, round(length_s / known.fastest_s)) if known.fastest_s > 0 else 1_000_000
+    calls = max(1, round(length_s / known.fastest_s)) if known.fastest_s > 0 else 1_000_000
+    return -(-calls // known.multiple) * known.multiple
 
 
 def blocks_per_visit(known: Known) -> int:

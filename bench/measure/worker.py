@@ -29,14 +29,16 @@ from pytest_benchmark.fixture import BenchmarkFixture, FixtureAlreadyUsed
 from bench.measure import ceilings, code, controls, devices, environment, plugin, profiling, self_check
 from bench.measure.calls import Calls, PedanticCalls, PlainCalls
 from bench.measure.channel import Channel, Message
+from bench.measure.injection import injected
 from bench.measure.interference import Readings
 from bench.records import Block
 
 MESSAGE_LIMIT = 2000
 """Characters of a failure that are kept: the end, where the exception stands."""
 
-SPOILING_PLUGINS = ("timeout", "rerunfailures", "flaky", "dsession")
-"""Plugins whose work would spoil a worker's: time-outs that count its waiting, tests run again."""
+SPOILING_PLUGINS = ("timeout", "rerunfailures", "flaky", "dsession", "hypothesispytest")
+"""Plugins whose work would spoil a worker's: time-outs that count its waiting, tests run again, and one
+that imports its whole library, two seconds of it, to print a summary that nobody reads."""
 
 
 NEUTRAL_OPTIONS: dict[str, Any] = {
@@ -66,10 +68,10 @@ class SteeredFixture(BenchmarkFixture):
     steering: "Steering"
 
     def __call__(self, function_to_benchmark: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._obey("benchmark(...)", PlainCalls(function_to_benchmark, args, kwargs))
+        return self._obey("benchmark(...)", PlainCalls(injected(function_to_benchmark), args, kwargs))
 
     def pedantic(self, target: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._obey("benchmark.pedantic(...)", PedanticCalls.of(target, *args, **kwargs))
+        return self._obey("benchmark.pedantic(...)", PedanticCalls.of(injected(target), *args, **kwargs))
 
     def _obey(self, mode: str, calls: Calls) -> Any:
         if self._mode:

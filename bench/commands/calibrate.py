@@ -1,0 +1,112 @@
+"""The gate's own false-alarm and miss rates on this machine, from launches with known slowdowns."""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.commands import live
+from bench.commands.problems import UserError
+
+if TYPE_CHECKING:
+    from bench.tables import Run
+
+FOLDER = "calibration"
+"""Where recorded launches are kept, beside the runs; whole gates with nothing changed lie among these."""
+
+SLOWDOWNS = (0.0, 0.05, 0.02, 0.1, 0.25)
+"""What is injected, launch after launch: nothing, the default budget, and what is below and above it."""
+
+BUSY = "import itertools\nfor _ in itertools.count(): pass"
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    live.declare(parser)
+    parser.add_argument(
+        "--launches", type=int, default=25, metavar="N",
+        help="launches to record now (default: %(default)s; 0: only evaluate); they add up over calls",
+    )  # fmt: skip
+    parser.add_argument(
+        "--busy",
+        type=int,
+        default=0,
+        metavar="N",
+        help="record beside N processes that are busy all the time",
+    )
+
+
+def command(options: argparse.Namespace) -> int:
+    """Records launches, then prints what is known of this machine; exit status 0, or 3 where a side fails."""
+    from bench.analyze.calibration import calibrate
+    from bench.measure.sides import SideError
+
+    try:
+        if options.launches:
+            with busy(options.busy):
+                _record(options)
+    except SideError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 3
+    runs = recorded(options.out)
+    if not runs:
+        raise UserError(f"{options.out} holds no launches to evaluate; record some by --launches N")
+    print(calibrate(runs))
+    return 0
+
+
+def _record(options: argparse.Namespace) -> None:
+    from bench.commands.progress import shown
+    from bench.measure.lockstep import Lockstep
+
+    options.out = options.out / FOLDER
+    slowdowns = [SLOWDOWNS[launch % len(SLOWDOWNS)] for launch in range(options.launches)]
+    with live.compared(options, "HEAD", None, null=True) as compared, shown() as progress:
+        lockstep = Lockstep(compared.sides, progress, options.seed)
+        entry = {"condition": "busy" if options.busy else live.condition(), "slowdowns": slowdowns}
+        try:
+            with live.begin(lockstep, compared, options, calibration=entry) as journal:
+                for launch, slowdown in enumerate(slowdowns):
+                    progress.move(round=launch + 1, rounds=len(slowdowns))
+                    lockstep.launch(launch, lockstep.cases, slowdown)
+                journal.append(live.end(lockstep))
+        finally:
+            lockstep.close()
+    options.out = options.out.parent
+
+
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """Keeps so many processes busy while the block runs."""
+    hogs = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
+
+
+def recorded(out: Path) -> list["Run"]:
+    """The runs in `out` that tell of the gate's errors, on the machine of the latest of them.
+
+    These are launches with slowdowns, and whole gates with nothing changed.
+    """
+    from bench.journal import events
+    from bench.store import StoreError, find_runs, read_run
+
+    found: dict[Path, dict[str, Any]] = {}
+    for folder in (out, out / FOLDER):
+        with suppress(StoreError):  # there is none
+            headers = {run: next(events(run)) for run in find_runs(folder)}
+            found |= {run: header for run, header in headers.items() if "calibration" in header}
+    machines = {
+        run: found[run]["environment"].get("machine_id") for run in sorted(found, key=_created(found))
+    }
+    return [read_run(run) for run, machine in machines.items() if machine == list(machines.values())[-1]]
+
+
+def _created(headers: dict[Path, dict[str, Any]]) -> Callable[[Path], str]:
+    return lambda run: str(headers[run]["created"])
