@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from typing import Any
 
 from bench.analyze.contests import Contest
@@ -50,22 +50,49 @@ def answers(contests: Sequence[Contest]) -> list[Answer]:
 
 
 def _leanings(contests: Sequence[Contest]) -> Iterator[Answer]:
-    """What the launches suggest: contests that one side led at every size, though no interval settles it."""
+    """What the launches suggest where no interval settles it: who led, and where that changed."""
     for contest in sorted(_quoted(contests), key=_rank):
-        crossing, ratio = contest.crossing, contest.ratio
-        if crossing.state != "inconclusive" or len(ratio) < 2:
-            continue
-        winner, rival = crossing.challenger, crossing.incumbent
-        if max(ratio) < 1 / NEAR:
-            winner, rival, ratio = rival, winner, tuple(1 / each for each in ratio)
-        if min(ratio) > NEAR:
-            launches = "1 launch does" if crossing.launches == 1 else f"{crossing.launches} launches do"
-            told = (
-                f"{_what(crossing)}: {contender(contest.between, winner)} led "
-                f"{contender(contest.between, rival)} at every {words(crossing.axis)} measured, "
-                f"at least {_times(min(ratio))}; {launches} not settle it."
-            )
-            yield Answer(_question(contest), told, contest)
+        crossing = contest.crossing
+        if crossing.state in ("not_measured", "inconclusive") and crossing.launches < SETTLING:
+            led = [_leader(ratio) for ratio in contest.ratio]
+            ahead = [side for side in led if side]
+            changes = sum(here != there for here, there in pairwise(ahead))
+            if changes == 1 or (ahead and ahead == led and not changes):
+                told = f"{_what(contest.crossing)}: {_leaning(contest, led)}; {_unsettled(contest)}."
+                yield Answer(_question(contest), told, contest)
+
+
+def _leader(ratio: float) -> int:
+    """1 where the challenger led, -1 where the incumbent did, 0 for a tie."""
+    return int(ratio > NEAR) - int(ratio < 1 / NEAR)
+
+
+def _leaning(contest: Contest, led: Sequence[int]) -> str:
+    """Who led: at the one size measured, at every size, or below and above where it changed."""
+    crossing, axis = contest.crossing, words(contest.crossing.axis)
+    incumbent, challenger = (
+        contender(contest.between, each) for each in (crossing.incumbent, crossing.challenger)
+    )
+    winner, rival = (challenger, incumbent) if _last(led) > 0 else (incumbent, challenger)
+    if set(led) >= {1, -1}:
+        first = led.index(_last(led))
+        before = max(i for i in range(first) if led[i])
+        below, above = _exact(contest.sizes[before]), _exact(contest.sizes[first])
+        return f"{rival} led up to {axis} = {below}, {winner} from {above} on"
+    least = min(max(ratio, 1 / ratio) for ratio in contest.ratio)
+    if len(led) == 1:
+        return f"{winner} led {rival} at {axis} = {_exact(contest.sizes[0])}, {_times(least)}"
+    return f"{winner} led {rival} at every {axis} measured, at least {_times(least)}"
+
+
+def _last(led: Sequence[int]) -> int:
+    """Who led at the largest size at which they differ."""
+    return [side for side in led if side][-1]
+
+
+def _unsettled(contest: Contest) -> str:
+    launches = contest.crossing.launches
+    return "1 launch does not settle it" if launches == 1 else f"{launches} launches do not settle it"
 
 
 def _rank(contest: Contest) -> int:
