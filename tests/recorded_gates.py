@@ -1,6 +1,6 @@
 """Journals of gate runs that never happened: two sides in lock step with known ratios. For tests."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ class Compared:
 
     @property
     def id(self) -> str:
-        return self.name if "::" in self.name else f"suites/test_made.py::{self.name}"
+        return self.name if self.name.startswith("control::") else f"suites/test_made.py::{self.name}"
 
 
 CONTROLS = (Compared("control::interpreter", launch_sd=0.003), Compared("control::memory", launch_sd=0.01))
@@ -112,18 +112,14 @@ def write(
     launches: Iterable[int] = range(25),
     settings: Mapping[str, Any] | None = None,
     seed: int = 1,
-    only: Callable[[int, Compared], bool] = lambda launch, case: True,  # noqa: ARG005 - all of them
+    further: Mapping[str, Any] | None = None,
     **gate: Any,
 ) -> Path:
-    """A gate run's journal in `folder`; `only` says which cases a launch visits."""
+    """A gate run's journal in `folder`; `further` entries of its header, and those of its entry `gate`."""
     cases = list(cases)
-    with Journal.create(folder, header(folder.name, settings, **gate)) as journal:
-        for case in cases:
-            journal.append(_case(case))
-        for visit in visits(cases, launches, seed):
-            case = next(each for each in cases if each.id == visit["case"])
-            if only(visit["launch"], case):
-                journal.append(visit)
+    with Journal.create(folder, header(folder.name, settings, **gate) | (further or {})) as journal:
+        for event in (*map(_case, cases), *visits(cases, launches, seed)):
+            journal.append(event)
         journal.append({"event": "end", "spent_s": {"timed": 60.0, "other": 20.0}, "complete": True})
     return folder
 

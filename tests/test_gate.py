@@ -10,6 +10,7 @@ from scipy import stats
 
 from bench import store
 from bench.analyze.clean import marked
+from bench.analyze.estimate import estimates_of
 from bench.analyze.gate import replay
 from bench.analyze.pairs import launch_ratios
 from bench.analyze.series import STAGES, judge, moved
@@ -217,10 +218,11 @@ def test_drift_of_both_sides_cancels(tmp_path):
     assert launch_ratios(blocks).to_numpy() == pytest.approx(0, abs=1e-12)
 
 
-def test_launch_without_three_clean_pairs_does_not_tell(tmp_path):
+@pytest.mark.parametrize("side", ["base", "head"])
+def test_launch_without_three_clean_pairs_does_not_tell(tmp_path, side):
     run = store.read_run(gates.write(tmp_path / "run", [Compared("test_a", disturbed=0)], range(2)))
     blocks = marked(run.blocks)
-    first = (blocks["launch"] == 0) & (blocks["side"] == "head")
+    first = (blocks["launch"] == 0) & (blocks["side"] == side)
     blocks.loc[blocks.index[first][2:], "counted"] = False
     assert launch_ratios(blocks).notna().to_numpy().tolist() == [[False, True]]
 
@@ -258,11 +260,10 @@ def test_replay_gives_the_same_decision(tmp_path):
     cases = gates.twenty(test_c=Compared("test_c", 1.05), test_e=Compared("test_e", launch_sd=0.04))
     budgets = (Budget("test_a", max_time_s=9e-5), Budget("test_c*", max_regression=0.1))
     folder = gates.write(tmp_path / "run", cases, settings=recorded(Settings(budgets=budgets)))
-    first = replay(store.read_run(folder))
-    from bench.commands import report
-
-    report.write(folder)
-    assert (folder / "blocks.parquet").exists()
+    run = store.read_run(folder)
+    first = replay(run)
+    blocks = marked(run.blocks)
+    store.write_tables(folder, estimates_of(run, blocks), blocks)
     assert replay(store.read_run(folder)) == first
     assert first.settings.budgets == budgets
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.analyze.clean import marked
+from bench.analyze.clean import judged
 from bench.analyze.gate import Decision
 from bench.analyze.series import percent
 from bench.patterns import name
@@ -46,7 +46,7 @@ class Account:
 
 def account(run: Run, decision: Decision, calibrated: str = "") -> Account:
     """The account of a recorded gate run."""
-    entry, blocks = run.header["gate"], marked(run.blocks)
+    entry, blocks = run.header["gate"], judged(run)
     wall = blocks[blocks["kind"] == "wall"]
     return Account(
         decision,

@@ -29,12 +29,14 @@ def show(told: Account, console: Console | None = None) -> None:
         console.print(Text(warning, "bold yellow"), "")
     if verdicts:
         console.print(_table(told, verdicts[:MOST_CASES]))
-    if left := len(verdicts) - MOST_CASES:
-        console.print(Text(f"and {left} more cases, none of them worse")) if left > 0 else None
+    if len(verdicts) > MOST_CASES:
+        console.print(f"and {len(verdicts) - MOST_CASES} more cases, none of them worse")
     for heading, lines in words.sections(told):
         console.print(Text(f"\n{heading}", "bold"))
         for line in lines:
             console.print(Text(f"  {line}"), soft_wrap=True)
+    if told.caveat:
+        console.print(Text(f"\n{told.caveat}"), soft_wrap=True)
     style = (
         "bold red"
         if decision.exit_status in (1, 3)

@@ -1,0 +1,123 @@
+"""The gate's error rates, from recorded launches whose truth is known."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import beta
+
+from bench import store
+from bench.analyze.calibration import Rate, calibrate
+from bench.render import calibration as rendered
+from tests import recorded_gates as gates
+from tests.recorded_gates import Compared
+
+CASES = [
+    *gates.CONTROLS,
+    *(Compared(f"test_{name}") for name in "abcd"),
+    Compared("test_wild", launch_sd=0.06),
+]
+LEVELS = [0.0, 0.02, 0.1]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("calibration")
+    busy = [replace(case, disturbed=0.5) for case in CASES]
+    written = [
+        gates.write_calibration(folder / "first", CASES, LEVELS * 20, seed=1),
+        gates.write_calibration(folder / "second", CASES, LEVELS * 10, seed=2),
+        gates.write_calibration(folder / "busy", busy, LEVELS * 5, "busy", seed=3),
+    ]
+    for number in range(3):
+        cases = [Compared("control::x"), Compared("test_a", 1.3 if number == 2 else 1.0)]
+        folder_of_gate = folder / f"gate{number}"
+        gates.write(
+            folder_of_gate, cases, range(13), further={"calibration": {"condition": "idle", "slowdowns": []}}
+        )
+        written.append(folder_of_gate)
+    return [store.read_run(each) for each in written]
+
+
+@pytest.fixture(scope="module")
+def found(runs):
+    return calibrate(runs, redraws=60)
+
+
+def test_bounds_are_clopper_and_pearsons():
+    assert Rate(0, 59).high == pytest.approx(1 - 0.05 ** (1 / 59))
+    assert Rate(0, 299).high < 0.01
+    assert Rate(59, 59).low == pytest.approx(0.05 ** (1 / 59))
+    assert Rate(3, 40).high == pytest.approx(beta.ppf(0.95, 4, 37))
+    assert Rate(3, 40).low == pytest.approx(beta.ppf(0.05, 3, 38))
+    assert (Rate(0, 0).low, Rate(0, 0).high, math.isnan(Rate(0, 0).share)) == (0, 1, True)
+
+
+def test_live_gates_count_as_they_ended(found):
+    idle = found.conditions[0]
+    assert (idle.name, idle.live, idle.contaminated) == ("idle", Rate(1, 3), Rate(0, 3))
+    assert idle.spent_s == 80.0
+
+
+def test_each_recorded_launch_is_dealt_once(found):
+    idle, busy = found.conditions
+    assert idle.launches == 90
+    assert idle.dealt == Rate(0, 1), "30 unchanged launches make one gate of 25"
+    assert [power.dealt.trials for power in idle.powers] == [5, 5]
+    assert busy.dealt == Rate(0, 0)
+    assert [power.dealt.trials for power in busy.powers] == [0, 0]
+
+
+def test_power_grows_with_the_slowdown(found):
+    two, ten = found.conditions[0].powers
+    assert (two.slowdown, ten.slowdown) == (0.02, 0.1)
+    assert two.measured == pytest.approx(0.02, abs=0.005)
+    assert ten.measured == pytest.approx(0.1, abs=0.005)
+    assert two.redrawn < 0.2 < 0.9 < ten.redrawn
+    assert ten.worst <= ten.redrawn
+
+
+def test_smallest_slowdown_follows_the_scatter(found):
+    smallest = {case.rpartition("_")[2]: size for case, size in found.conditions[0].smallest.items()}
+    assert list(smallest) == ["a", "b", "c", "d", "wild"]
+    assert max(smallest[name] for name in "abcd") <= 0.04
+    assert smallest["wild"] is None or smallest["wild"] > 0.05
+
+
+def test_redrawn_gates_without_a_change_raise_no_alarm(found):
+    assert all(condition.redrawn == Rate(0, 60) for condition in found.conditions)
+    idle, busy = found.conditions
+    assert idle.same == pytest.approx(2 / 3), "of the live gates, where there are any"
+    assert busy.same > 0.8
+
+
+def test_same_runs_give_the_same_calibration(runs, found):
+    assert rendered.document(calibrate(runs, redraws=60)) == rendered.document(found)
+
+
+def test_hidden_bias_is_no_false_security(tmp_path):
+    """A side that is always slower, though nothing was changed, shows as false alarms."""
+    biased = [Compared("test_a", ratio=1.06), Compared("test_b")]
+    run = store.read_run(gates.write_calibration(tmp_path / "run", biased, [0.0] * 30))
+    (condition,) = calibrate([run], redraws=40).conditions
+    assert condition.dealt == Rate(1, 1)
+    assert condition.redrawn.count >= 15, "half of the redrawn gates have the sides exchanged"
+
+
+def test_sentence_and_document(found):
+    assert rendered.sentence(found).startswith(
+        "On this machine: 1 false alarm in 3 gates without a change, at most 8"
+    )
+    document = json.loads(rendered.document(found))
+    assert document["sentence"] == rendered.sentence(found)
+    assert document["conditions"][1]["spent_s"] is None
+    assert rendered.sentence(calibrate([])) == ""
+
+
+def test_table_has_a_column_for_each_condition(found):
+    lines = rendered.markdown(found).splitlines()
+    assert lines[0] == "| on attic | idle | busy |"
+    assert {line.count("|") for line in lines} == {4}
+    assert np.all(["nan" not in line for line in lines])
