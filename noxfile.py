@@ -112,6 +112,18 @@ def report(session: nox.Session) -> None:
 
 
 @nox.session
+def gate(session: nox.Session) -> None:
+    """Judge a change against where it started from: nox -s gate -- --base origin/main."""
+    run(session, "bench", "gate", *session.posargs)
+
+
+@nox.session
+def calibrate(session: nox.Session) -> None:
+    """Record how often the gate errs on this machine."""
+    run(session, "bench", "calibrate", *session.posargs)
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run the project's own tests."""
     run(session, "pytest", *session.posargs)

@@ -19,6 +19,7 @@ COMMANDS = {
     "compare": "two stored runs",
     "history": "where a case's time changed over many runs",
     "budgets": "write what cases may take into pyproject.toml, from a run",
+    "calibrate": "the gate's own false-alarm and miss rates on this machine",
     "doctor": "what on this machine makes numbers untrustworthy",
 }
 

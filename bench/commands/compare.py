@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bench.commands.problems import UserError
 
 if TYPE_CHECKING:
+    from bench.render.verdicts.account import Account
     from bench.tables import Run
 
 
@@ -17,23 +18,28 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Prints the table; exit status 0, or 2 where there is no run to read."""
+    from bench.render.verdicts import terminal
+
+    terminal.show(compared(options.base, options.head))
+    return 0
+
+
+def compared(before: Path, after: Path) -> "Account":
+    """The account of two stored runs. Raises UserError where they cannot be compared."""
     from bench import configuration
     from bench.analyze.compare import caveat, compare
-    from bench.render.verdicts import terminal
     from bench.render.verdicts.account import Account
 
-    base, head = one_run(options.base), one_run(options.head)
+    base, head = one_run(before), one_run(after)
     try:
         decision = compare(base, head, configuration.read(Path("pyproject.toml")))
     except configuration.ConfigurationError as error:
         raise UserError(str(error)) from None
     if not decision.verdicts and not decision.skipped:
-        raise UserError(f"{options.base} and {options.head} have no case in common; see their cases.csv")
-    told = Account(
+        raise UserError(f"{before} and {after} have no case in common; see their cases.csv")
+    return Account(
         decision, head.name, head.machine, base.name, head.name, caveat=caveat(base, head, decision)
     )
-    terminal.show(told)
-    return 0
 
 
 def one_run(path: Path) -> "Run":

@@ -6,12 +6,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands import live
+from bench.commands import live, report
 from bench.commands.problems import UserError
+from bench.journal import JOURNAL
 
 if TYPE_CHECKING:
     from bench.measure.coordinator import Progress
     from bench.measure.lockstep import Lockstep
+    from bench.render.verdicts import Account
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -30,24 +32,46 @@ def command(options: argparse.Namespace) -> int:
     from bench.store import StoreError
 
     try:
-        return _told(options.replay or _measured(options), options)
+        if options.replay:
+            return _tell(_judged(options.replay), options)
+        if options.base and (Path(options.base) / JOURNAL).is_file():
+            return _tell(_stored(Path(options.base), options.head), options)
+        folder = _measured(options)
+        status = _tell(_judged(folder), options)
     except SideError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 3
     except StoreError as error:
         raise UserError(str(error)) from None
+    print(report.write(folder)[0])
+    return status
 
 
-def _told(folder: Path, options: argparse.Namespace) -> int:
-    """Judges the recorded gate in `folder` and says so in every form that is asked for; the exit status."""
+def _judged(folder: Path) -> "Account":
+    """The account of the recorded gate in `folder`."""
     from bench.analyze.gate import replay
-    from bench.render.verdicts import FORMS, account, github, terminal
+    from bench.render.verdicts import account
     from bench.store import read_run
 
     run = read_run(folder)
     if "gate" not in run.header:
         raise UserError(f"{folder} is no gate's run; expected one that `bench gate` recorded")
-    told = account(run, replay(run))
+    return account(run, replay(run))
+
+
+def _stored(base: Path, head: str | None) -> "Account":
+    """The account of two stored runs, which tell less than a gate."""
+    from bench.commands.compare import compared
+
+    if head is None or not (Path(head) / JOURNAL).is_file():
+        raise UserError(f"--base {base} is a stored run; expected --head RUN to be one, too, seen {head}")
+    return compared(base, Path(head))
+
+
+def _tell(told: "Account", options: argparse.Namespace) -> int:
+    """Tells the verdict in every form that is asked for; the exit status."""
+    from bench.render.verdicts import FORMS, github, terminal
+
     terminal.show(told)
     for form, render in FORMS.items():
         if file := getattr(options, form):
@@ -56,7 +80,6 @@ def _told(folder: Path, options: argparse.Namespace) -> int:
         _write(Path(summary), FORMS["markdown"](told), append=True)
     if os.environ.get("GITHUB_ACTIONS") == "true":
         print(*github.annotations(told), sep="\n")
-    print(folder)
     return told.decision.exit_status
 
 
@@ -103,9 +126,11 @@ def _launches(lockstep: "Lockstep", folder: Path, progress: "Progress") -> None:
     while wanted:
         rounds = number + max(wanted.values())
         while number < rounds:
+            begun_s = lockstep.elapsed_s
             progress.move(round=number + 1, rounds=rounds)
             lockstep.launch(number, wanted)
             number += 1
+            progress.move(left_s=(rounds - number) * (lockstep.elapsed_s - begun_s))
         open_cases = lockstep.cases
         wanted = {
             case: lacking for case, lacking in replay(read_run(folder)).wanted.items() if case in open_cases

@@ -210,6 +210,7 @@ def _matched(
     from bench.measure.matching import match
     from bench.measure.sides import SideError
 
+    _check_budgets(collected, settings, options)
     base, head = (each["texts"] for each in collected)
     matching = match(base, head, settings.renamed, settings.removed)
     if matching.names:
@@ -217,7 +218,8 @@ def _matched(
     for side, each in zip(("base", "head"), collected, strict=True):
         for problem in each["problems"]:
             if problem["outcome"] == "failed":
-                raise SideError(f"{side} could not be collected: {problem['id']}:\n{problem['message']}")
+                said = problem["message"].strip().splitlines()[-1]
+                raise SideError(f"{side} could not be collected: {problem['id']}: {said}")
     if matching.missing:
         raise SideError(
             f"no case is on both sides: {len(base)} on base only, such as {next(iter(base))}, and "
@@ -228,6 +230,24 @@ def _matched(
         f"no benchmarks{what} on both sides: {len(base)} on base, {len(head)} on head; expected tests that "
         "use the `benchmark` fixture; see `bench list`"
     )
+
+
+def _check_budgets(
+    collected: Sequence[Mapping[str, Any]], settings: "Settings", options: argparse.Namespace
+) -> None:
+    """Raises UserError for a budget that no case matches, whatever -k and the preset leave out.
+
+    Paths to single files leave out more than anybody can know.
+    """
+    from bench.configuration import ConfigurationError, check_patterns
+
+    if any(not Path(path).is_dir() for path in options.paths):
+        return
+    named = [case for each in collected for case in (*each["texts"], *each["left_out"])]
+    try:
+        check_patterns(settings, named)
+    except ConfigurationError as error:
+        raise UserError(str(error)) from None
 
 
 def condition() -> str:

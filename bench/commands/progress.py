@@ -41,5 +41,6 @@ def _plain_lines(deadline_s: float):  # type: ignore[no-untyped-def]  # a closur
 
 def _line(progress: "Progress", deadline_s: float) -> str:
     left_s = min(deadline_s - progress.elapsed_s, progress.left_s)
-    left = "" if math.isinf(left_s) else f", at most {max(0.0, left_s):.0f} s left"
+    limit = "at most" if math.isfinite(deadline_s) else "about"
+    left = "" if math.isinf(left_s) else f", {limit} {max(0.0, left_s):.0f} s left"
     return f"launch {progress.round}/{progress.rounds}{left}: {progress.case}"

@@ -104,6 +104,7 @@ class Steering:
         self.readings = Readings()
         self.items: dict[str, pytest.Item] = {}
         self.problems: list[Message] = []
+        self.left_out: list[str] = []
         self.reports: list[pytest.TestReport] = []
         self.item: pytest.Item | None = None
         self.device = "cpu"
@@ -130,7 +131,7 @@ class Steering:
             if manager.has_plugin(name):
                 manager.unregister(name=name)
 
-    # Collection is announced as a whole: the cases, what is skipped, what could not be imported.
+    # Collection is announced as a whole: cases, what is skipped or left out, what could not be imported.
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -139,6 +140,9 @@ class Steering:
             )
         elif report.skipped:
             self.problems.append({"id": report.nodeid, "outcome": "skipped", "message": _reason(report)})
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        self.left_out += [item.nodeid for item in items if plugin.is_case(item)]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -153,7 +157,8 @@ class Steering:
                 "unusable": devices.unusable(),
                 "accelerators": [name for name in plugin.chosen_devices() if name != "cpu"],
             }
-        self.channel.send({"event": "collected", "cases": cases, "problems": self.problems, "facts": facts})
+        collected = {"cases": cases, "problems": self.problems, "left_out": self.left_out, "facts": facts}
+        self.channel.send({"event": "collected", **collected})
         for command in iter(self.channel.receive, {"do": "exit"}):
             match command["do"]:
                 case "visit" if command["case"] in controls.FUNCTIONS:
