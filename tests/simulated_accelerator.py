@@ -18,6 +18,7 @@ one stream; a value that is read holds the host up for as long as the processor 
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import ClassVar
@@ -93,6 +94,11 @@ class BackendModule:
     @staticmethod
     def _sleep(cycles: int) -> None:
         timeline.queue(cycles / timeline.parameters.cycles_per_s)
+
+    @staticmethod
+    def observe_queue(observer: Callable[[str, float, float], object] | None) -> None:
+        """Calls `observer(name, start_s, end_s)` for each piece of work that is queued from now on."""
+        timeline.observer = observer
 
     @staticmethod
     def memory_allocated(_device: object = None) -> int:

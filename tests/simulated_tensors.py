@@ -242,7 +242,7 @@ def _queue(function: Any, args: Any, kwargs: Any) -> Any:
     for i, geometry in plan.resized:
         operands[i].data = _allocate(geometry)
     if plan.device_s is not None:
-        timeline.queue(plan.device_s)
+        timeline.queue(plan.device_s, function._schema.name)
     fresh: list[SimulatedTensor | None] = []
 
     def make(output: Any) -> Any:
@@ -383,7 +383,7 @@ def _remember(
 
 def _copy_between(target: torch.Tensor, source: torch.Tensor, non_blocking: bool = False) -> torch.Tensor:
     """Copies between host and device; only towards the device may the host go on before it is done."""
-    done_s = timeline.queue(copy_s(source.numel() * source.itemsize))
+    done_s = timeline.queue(copy_s(source.numel() * source.itemsize), "copy")
     if isinstance(target, SimulatedTensor):
         _remember(aten.copy_.default, (target, source), {}, [target], True, [None])
     else:
@@ -402,7 +402,7 @@ def _copied(target: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
 
 
 def _copy_to_host(source: SimulatedTensor, **kwargs: Any) -> torch.Tensor:
-    done_s = timeline.queue(copy_s(source.numel() * source.itemsize))
+    done_s = timeline.queue(copy_s(source.numel() * source.itemsize), "copy")
     kwargs |= {"device": HOST, "non_blocking": False, "pin_memory": False}
     there = host_value(source)
     if there.is_contiguous() and kwargs.get("dtype") in (None, there.dtype):
@@ -423,7 +423,7 @@ def host_value(tensor: Any) -> torch.Tensor:
 
 def _read(function: Any, args: Any, kwargs: Any) -> Any:
     """Runs an operation at once, and waits for it and for all that is queued."""
-    done_s = timeline.queue(copy_s(8))
+    done_s = timeline.queue(copy_s(8), function._schema.name)
     host = _mapped(args, lambda leaf: host_value(leaf) if isinstance(leaf, SimulatedTensor) else leaf)
     results = function(*host, **kwargs)
     timeline.wait_until(done_s)

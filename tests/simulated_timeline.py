@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -38,6 +39,7 @@ class Timeline:
         self.parameters = parameters
         self.free_s = 0.0
         self.initialized = False
+        self.observer: Callable[[str, float, float], object] | None = None
         self._host_s = 0.0
         self._ends: deque[float] = deque()
 
@@ -61,7 +63,7 @@ class Timeline:
             self.initialized = True
             self.wait_until(self.clock() + self.parameters.first_use_s)
 
-    def queue(self, seconds: float) -> float:
+    def queue(self, seconds: float, name: str = "sleep") -> float:
         """Puts work behind what is queued, waiting for room; returns when it will be done."""
         self.first_use()
         self.charge(self.parameters.launch_s)
@@ -72,6 +74,8 @@ class Timeline:
             self._ends.popleft()
         self.free_s = max(self.free_s, now_s) + seconds
         self._ends.append(self.free_s)
+        if self.observer:
+            self.observer(name, self.free_s - seconds, self.free_s)
         return self.free_s
 
     def synchronize(self) -> None:

@@ -38,6 +38,9 @@ LEAST_SHARE = 0.02
 STACKS_SHARE = 0.2
 """Share of samples that a Python function must have gained."""
 
+FUSED = 2
+"""Operators that must have come where a single one went, and nothing else, for it to be called unfused."""
+
 NAMED = 4
 """Operators named in one line; the rest are counted."""
 
@@ -205,6 +208,11 @@ def _place_line(
             told = [_told(pair, one, two, changed, piece) for pair in chosen[:NAMED]]
             more = f" and {len(chosen) - NAMED} more" if len(chosen) > NAMED else ""
             parts.append(f"{word}: {', '.join(told)}{more}")
+    gone, came = (sum(not side["count"][pair] for pair in pairs) for side in (two, one))
+    if gone == 1 and came > FUSED and place != BACKWARD:
+        parts[0] = f"unfused into {came} operators; {parts[0]}"
+    elif came == 1 and gone > FUSED and place != BACKWARD:
+        parts[0] = f"fused from {gone} operators; {parts[0]}"
     where = "" if place in ("", "call") else "backward, " if place == BACKWARD else f"in {place}, "
     seconds = two["total_s"][pairs].sum() - one["total_s"][pairs].sum()
     return f"{where}{'; '.join(parts)} ({_signed(seconds)} a {piece})"

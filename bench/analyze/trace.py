@@ -156,9 +156,7 @@ def _counted(events: Iterable[Event], marks: list[Event]) -> Iterable[Event]:
     on_host = [
         {**event, "dur": min(event["dur"], _end(marks[-1]) - event["ts"])}
         for event in events
-        if KINDS[event["cat"]] not in ON_DEVICE
-        and within(event["ts"])
-        and not event["name"].startswith(STEP)
+        if KINDS[event["cat"]] not in ON_DEVICE and within(event["ts"]) and not event["name"].startswith(STEP)
     ]
     yield from on_host
     launching = {event.get("args", {}).get("External id") for event in on_host}
@@ -254,14 +252,17 @@ def _launchers(events: list[Event], spans: pd.DataFrame) -> np.ndarray:
 
 
 def _innermost(events: list[Event], spans: pd.DataFrame, moment_us: float) -> int:
-    """The innermost operator, of whatever track, that runs at a moment; -1 for none."""
+    """The innermost operator, of whatever track, that runs at a moment; -1 for none.
+
+    `aten::mul` is an operator; `PythonSubclass`, around a kernel that is written in Python, is none.
+    """
     deepest = -1
     for rows in spans.groupby("track", sort=False).indices.values():
         if KINDS[events[rows[0]]["cat"]] in ON_DEVICE:
             continue
         at = bisect_right(rows, moment_us, key=lambda row: events[row]["ts"]) - 1
         row = int(rows[at]) if at >= 0 else -1
-        while row >= 0 and _end(events[row]) < moment_us:
+        while row >= 0 and (_end(events[row]) < moment_us or "::" not in events[row]["name"]):
             row = int(spans["parent"].iat[row])
         if row >= 0 and (deepest < 0 or spans["depth"].iat[row] > spans["depth"].iat[deepest]):
             deepest = row
