@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bench.analyze.across import Across, across
 from bench.analyze.answers import Answer, answers
-from bench.analyze.clean import marked
+from bench.analyze.clean import judged
 from bench.analyze.contests import Contest, contests
 from bench.analyze.doubts import failed_checks
 from bench.analyze.estimate import estimates_of
+from bench.analyze.history import FEWEST_RUNS, Series, history
+from bench.analyze.projection import Projection, project, usual_columns, with_facts
 from bench.analyze.transfers import disordered
 from bench.tables import merge
 
@@ -33,11 +36,16 @@ class RunReport:
 
 @dataclass(frozen=True)
 class Report:
-    """A report on one run or several; `simulated` names devices whose times are made up."""
+    """A report on one run or several; `simulated` names devices whose times are made up.
+
+    `across` has contests between runs, and `projection` the runs side by side where there are several.
+    """
 
     runs: tuple[RunReport, ...]
     answers: tuple[Answer, ...]
     simulated: tuple[str, ...]
+    across: tuple[Across, ...] = ()
+    projection: Projection | None = None
 
     @property
     def cases(self) -> pd.DataFrame:
@@ -52,15 +60,38 @@ class Report:
 
     @property
     def contests(self) -> list[Contest]:
-        return [contest for each in self.runs for contest in each.contests]
+        within = [contest for each in self.runs for contest in each.contests]
+        return within + [each.contest for each in self.across]
+
+    @property
+    def history(self) -> list[Series]:
+        """What changed from run to run, where there are runs enough to tell."""
+        if len(self.runs) < FEWEST_RUNS:
+            return []
+        return history(self.cases, {each.run.name: each.run.header for each in self.runs})
 
 
-def report(runs: Sequence[Run]) -> Report:
-    """The report of runs as they were read. Pure: the same runs give the same report."""
+def report(
+    runs: Sequence[Run],
+    rows: Sequence[str] = (),
+    columns: Sequence[str] = (),
+    filters: Sequence[tuple[str, str]] = (),
+) -> Report:
+    """The report of runs as they were read. Pure: the same runs give the same report.
+
+    `rows`, `columns` and `filters` say how runs are set side by side: see `bench.analyze.projection`.
+    Raises UnknownColumnError where one of them names none.
+    """
     parts = tuple(_part(run) for run in runs)
-    found = [contest for part in parts for contest in part.contests]
+    between = tuple(across(parts))
+    found = [contest for part in parts for contest in part.contests] + [each.contest for each in between]
     simulated = {name for run in runs for name in simulated_devices(run)}
-    return Report(parts, tuple(answers(found)), tuple(sorted(simulated)))
+    projection = None
+    if len(runs) > 1 or rows or columns or filters:
+        cases, facts = with_facts([(part.run, part.cases) for part in parts])
+        columns = columns or usual_columns(cases)
+        projection = project(cases, facts, rows or ("case",), columns, filters)
+    return Report(parts, tuple(answers(found)), tuple(sorted(simulated)), between, projection)
 
 
 def simulated_devices(run: Run) -> list[str]:
@@ -73,7 +104,7 @@ def simulated_devices(run: Run) -> list[str]:
 
 
 def _part(run: Run) -> RunReport:
-    blocks = marked(run.blocks)
+    blocks = judged(run)
     found = contests(run, blocks)
     return RunReport(run, estimates_of(run, blocks), blocks, tuple(found), tuple(_doubts(run, found)))
 

@@ -14,18 +14,44 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="where to put the report (default: in the run)"
     )
+    parser.add_argument(
+        "--rows", type=_names, default=(), metavar="COLUMN,...",
+        help="side by side, what makes a row: columns of the cases, or facts of the runs (default: case)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--columns", type=_names, default=(), metavar="COLUMN,...",
+        help="side by side, what makes a column (default: machine, or what else the runs differ in)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--filter", type=_filter, action="append", default=[], metavar="COLUMN=PATTERN",
+        help="side by side, only what matches, * and ? being special; may be given several times",
+    )  # fmt: skip
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _filter(text: str) -> tuple[str, str]:
+    name, equals, pattern = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r}; expected COLUMN=PATTERN, such as device=cpu")
+    return name, pattern
 
 
 def command(options: argparse.Namespace) -> int:
     """Exit status 0, or 2 where there is no run to read."""
+    from bench.analyze.projection import UnknownColumnError
     from bench.store import StoreError, find_runs
 
     try:
         folders = [folder for path in options.runs for folder in find_runs(path)]
         if len(folders) > 1 and options.out is None:
             raise UserError("several runs have no folder in common; expected --out DIR")
-        page, sentences, _ = write(*folders, out=options.out)
-    except StoreError as error:
+        page, sentences, _ = write(
+            *folders, out=options.out, rows=options.rows, columns=options.columns, filters=options.filter
+        )
+    except (StoreError, UnknownColumnError) as error:
         raise UserError(str(error)) from None
     for sentence in sentences:
         print(f"  {sentence}")
@@ -33,14 +59,20 @@ def command(options: argparse.Namespace) -> int:
     return 0
 
 
-def write(*folders: Path, out: Path | None = None) -> tuple[Path, Sequence[str], bool]:
+def write(
+    *folders: Path,
+    out: Path | None = None,
+    rows: Sequence[str] = (),
+    columns: Sequence[str] = (),
+    filters: Sequence[tuple[str, str]] = (),
+) -> tuple[Path, Sequence[str], bool]:
     """Writes tables (of a single run) and report; the page, its best sentences, whether a case failed."""
     from bench import store
     from bench.analyze.report import report as analyzed
     from bench.render import figures, page, summary
 
     runs = [store.read_run(folder) for folder in folders]
-    made = analyzed(runs)
+    made = analyzed(runs, rows, columns, filters)
     if len(folders) == 1:
         store.write_tables(folders[0], made.cases, made.blocks)
     drawn = figures.draw(made)

@@ -12,8 +12,9 @@ import pandas as pd
 from markupsafe import Markup
 
 from bench.analyze.contests import Contest
+from bench.analyze.history import Series
 from bench.analyze.report import Report, RunReport
-from bench.render import figures, sections
+from bench.render import figures, past, sections
 from bench.render.document import document
 from bench.render.units import estimate, half_width, percent, quantity
 from bench.tables import parameters
@@ -36,9 +37,10 @@ MOST_POINTS = 100_000
 def render(report: Report, drawn: Mapping[str, Mapping[str, bytes]] | None = None) -> str:
     """The page. `drawn` are the report's figures, if `figures.draw(report)` has made them already."""
     drawn = figures.draw(report) if drawn is None else drawn
+    history = report.history
     return document(
         "page.html",
-        _data(report),
+        _data(report, history),
         report=report,
         pictures={name: Markup(forms["svg"].decode()) for name, forms in drawn.items()},
         suites=sections.suites(report),
@@ -47,17 +49,25 @@ def render(report: Report, drawn: Mapping[str, Mapping[str, bytes]] | None = Non
         counts=report.cases["status"].value_counts().to_dict(),
         evidence=_evidence(report),
         day=sections.day,
+        history=history,
+        changes=past.places(history),
+        projection=report.projection,
+        means=sections.means(report.projection) if report.projection else "",
     )
 
 
-def _data(report: Report) -> dict[str, Any]:
+def _data(report: Report, history: Sequence[Series]) -> dict[str, Any]:
     """What the script draws tables and details from. Numbers are there twice: as text, and to sort by."""
     cases = report.cases
     rows = cases.to_dict("records")
     keys = case_keys(report)
     budget = max(MOST_POINTS // max(len(cases), 1), 4)
+    series, runs = past.series_table(history)
     return {
+        "runs": runs,
         "tables": {
+            "series": series,
+            **({"projection": sections.projection_table(report.projection)} if report.projection else {}),
             "case": {
                 "name": "cases",
                 "columns": CASE_COLUMNS,
@@ -182,12 +192,23 @@ def _launches(codes: np.ndarray, launch: np.ndarray, budget: int) -> list[list[i
 
 
 def _contests(report: Report, keys: Sequence[str]) -> list[dict[str, Any]]:
-    """Every contest's row and details; its evidence as keys of cases."""
+    """Every contest's row and details, in the order of `report.contests`; its evidence as keys of cases."""
     of_cases = iter(keys)
-    rows = []
-    for part in report.runs:
-        known = dict(zip(part.cases["case"], of_cases, strict=False))  # as many as the part has
-        rows += [_contest(contest, known) for contest in part.contests]
+    known = [dict(zip(part.cases["case"], of_cases, strict=False)) for part in report.runs]
+    rows = [
+        _contest(contest, known[position])
+        for position, part in enumerate(report.runs)
+        for contest in part.contests
+    ]
+    for each in report.across:
+        on_processor = {
+            case: key
+            for (case, key), device in zip(
+                known[each.processor].items(), report.runs[each.processor].cases["device"], strict=False
+            )
+            if device == "cpu"
+        }
+        rows.append(_contest(each.contest, known[each.accelerator] | on_processor))
     return [{"key": str(position), **row} for position, row in enumerate(rows)]
 
 

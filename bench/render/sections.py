@@ -9,9 +9,10 @@ import pandas as pd
 from bench.analyze.answers import circumstances, words
 from bench.analyze.clean import pace_of_run
 from bench.analyze.contests import Contest
+from bench.analyze.projection import Cell, Projection
 from bench.analyze.report import Report, RunReport
 from bench.records import Crossing
-from bench.render.units import count, percent, quantity
+from bench.render.units import count, estimate, half_width, percent, quantity
 
 SPENT = {
     "timed": "timed blocks",
@@ -77,6 +78,50 @@ def _where(contest: Contest) -> str:
         return "–"
     size, low, high = (count(float(f"{each:.3g}")) for each in (crossing.size, crossing.low, crossing.high))
     return f"{crossing.axis} ≈ {size} ({low} to {high})"
+
+
+def projection_table(projection: Projection) -> dict[str, Any]:
+    """Runs side by side as `document` takes a table: a time for each column, and the later ones' changes."""
+    heads = [", ".join(projection.rows)]
+    for position, name in enumerate(projection.column_names):
+        heads += [name or "–", *(["against the first"] if position else [])]
+    rows = [
+        {"cells": [name, *projection_cells(row)]}
+        for name, row in zip(projection.row_names, projection.cells, strict=True)
+    ]
+    return {"name": "runs side by side", "columns": heads, "unknown": None, "rows": rows}
+
+
+def projection_cells(row: Sequence[Cell | None]) -> list[Any]:
+    """A row's times and changes: each text and what to sort by."""
+    cells: list[Any] = []
+    for position, cell in enumerate(row):
+        cells.append(
+            [estimate(cell.median_s, cell.low_s, cell.high_s), cell.median_s] if cell else ["–", None]
+        )
+        if position:
+            cells.append([change(cell.ratio), cell.ratio[0]] if cell and cell.ratio else ["–", None])
+    return cells
+
+
+def change(ratio: tuple[float, float, float]) -> str:
+    """A ratio of times as a change, with half its interval; "~" where the interval holds no change."""
+    middle, low, high = ratio
+    if not low > 1 and not high < 1:
+        return "~"
+    amount = f"{middle:.3g} ×" if middle >= 2 else f"{'+' if middle > 1 else '−'}{percent(abs(middle - 1))}"
+    return f"{amount} {half_width(low, high)}"
+
+
+def means(projection: Projection) -> str:
+    """The geometric means of the columns' ratios to the first."""
+    told = [
+        f"{name}: {mean:.3g} times"
+        for name, mean in zip(projection.column_names, projection.means, strict=True)
+        if mean is not None
+    ]
+    first = projection.column_names[0] if projection.column_names else ""
+    return f"Geometric mean of the times against {first}: {', '.join(told)}." if told else ""
 
 
 def troubled(cases: pd.DataFrame) -> dict[str, list[tuple[str, list[str]]]]:

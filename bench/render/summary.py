@@ -1,5 +1,7 @@
 """The report's answers and troubles as Markdown, for a pull request or a terminal."""
 
+from collections.abc import Sequence
+
 from bench.analyze.report import Report
 from bench.render import sections
 from bench.render.units import estimate, half_width
@@ -19,13 +21,33 @@ def render(report: Report) -> str:
             "",
         ]
     lines += [f"- {escaped(answer.sentence)}" for answer in report.answers] or ["No contest had an answer."]
-    lines += _doubts(report) + _troubled(report) + _cases(report)
+    lines += _doubts(report) + _side_by_side(report) + _troubled(report) + _cases(report)
     return "\n".join(lines) + "\n"
 
 
 def _doubts(report: Report) -> list[str]:
     found = [f"- {escaped(doubt)}" for part in report.runs for doubt in part.doubts]
     return ["", "## To know before trusting it", "", *found] if found else []
+
+
+def _side_by_side(report: Report) -> list[str]:
+    """The projection as a table, its warnings before it."""
+    if report.projection is None:
+        return []
+    table = sections.projection_table(report.projection)
+    lines = ["", "## Side by side", ""]
+    lines += [f"- {escaped(warning)}" for warning in report.projection.warnings]
+    lines += [sections.means(report.projection), ""]
+    lines += [_row(table["columns"]), "|" + "---|" * len(table["columns"])]
+    lines += [
+        _row([cell if isinstance(cell, str) else cell[0] for cell in row["cells"]])
+        for row in table["rows"][:MOST_CASES]
+    ]
+    return lines
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(map(escaped, cells)) + " |"
 
 
 def _troubled(report: Report) -> list[str]:
