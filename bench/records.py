@@ -41,6 +41,10 @@ core makes it 1.7, while on a quiet one nine in ten readings lie within 6 %."""
 UNSTEADY_NOTES = frozenset({"allocated", "throttled", "foreign_device_use"})
 """Notes of a block during which the device asked for memory, slowed down, or served others."""
 
+DISTURBING = frozenset({"sw_thermal_slowdown", "hw_thermal_slowdown", "hw_slowdown", "hw_power_brake"})
+"""Why a GPU's clock is held down in a way that makes a block unlike its neighbours. A power cap is not among
+these reasons: it is how the card works, and a label."""
+
 
 @dataclass(frozen=True)
 class Case:

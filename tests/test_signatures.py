@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from bench.measure import cuda_extras, devices, gpu_monitor
+from bench.records import DISTURBING
 
 torch = pytest.importorskip("torch")
 
@@ -286,8 +287,8 @@ def test_throttle_bits_are_those_of_nvml(nvml: mock.NonCallableMagicMock) -> Non
     }
     bits = {getattr(pynvml, f"nvmlClocksThrottleReason{name}"): ours for name, ours in spelled.items()}
     assert bits == gpu_monitor.THROTTLE_REASONS
-    assert set(spelled.values()) > gpu_monitor.DISTURBING
-    assert "power_cap" not in gpu_monitor.DISTURBING
+    assert set(spelled.values()) > DISTURBING
+    assert "power_cap" not in DISTURBING
 
 
 def test_reasons_for_throttling_are_named(

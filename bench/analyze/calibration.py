@@ -23,7 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from bench.analyze.clean import marked
+from bench.analyze.clean import judged
 from bench.analyze.gate import CONTROLS, error_of, replay, weigh
 from bench.analyze.pairs import launch_ratios
 from bench.analyze.series import STAGES, judge
@@ -168,7 +168,7 @@ def _pools(runs: Sequence[Run]) -> dict[float, pd.DataFrame]:
     found: dict[float, list[pd.DataFrame]] = {}
     for run in runs:
         slowdowns = dict(enumerate(run.header["calibration"]["slowdowns"]))
-        ratios = launch_ratios(marked(run.blocks))
+        ratios = launch_ratios(judged(run))
         for slowdown in dict.fromkeys(slowdowns.values()):
             launches = [launch for launch in ratios.columns if slowdowns.get(launch) == slowdown]
             found.setdefault(slowdown, []).append(ratios[launches])

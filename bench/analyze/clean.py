@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from bench.analyze.gpus import noted
 from bench.records import DELAY_LIMIT, FOREIGN_LIMIT, PACE_LIMIT
+from bench.tables import Run
 
 UNSTEADY = "allocated|throttled|foreign_device_use"
 """Notes of a block during which the device asked for memory, slowed down, or served others."""
@@ -15,6 +17,11 @@ ENOUGH_BLOCKS = 3
 """Blocks at the run's pace from which a case's others do not count: a median needs three."""
 
 STEADY_KINDS = ("wall", "latency", "device", "cold")
+
+
+def judged(run: Run) -> pd.DataFrame:
+    """A run's blocks, marked with all that is known of them: what GPUs did meanwhile, too."""
+    return marked(noted(run))
 
 
 def marked(blocks: pd.DataFrame) -> pd.DataFrame:

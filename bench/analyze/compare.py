@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analyze.budgets import of_head
-from bench.analyze.clean import marked
+from bench.analyze.clean import judged
 from bench.analyze.gate import Decision, Sides, Trouble, budget_of, error_of
 from bench.analyze.pairs import launch_logs
 from bench.analyze.series import look, percent
@@ -76,7 +76,7 @@ def _differences(base: Run, head: Run) -> list[tuple[str, str, str]]:
 def _centres(run: Run) -> dict[str, Centre]:
     """For each case of a run the centre of ln(seconds per call) over its launches."""
     rows = of_head(run.cases)
-    logs = launch_logs(run, marked(run.blocks))
+    logs = launch_logs(run, judged(run))
     found = {case: centre(_values(logs[row])) for row, case in rows["case"].items() if row in logs}
     return {case: each for case, each in found.items() if each}
 

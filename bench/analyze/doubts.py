@@ -24,6 +24,9 @@ WARMING = 0.05
 """How much slower a launch's first counted block may be than its others; beyond that, in more than half of
 two launches or more, the warm-up ended too early and leaks into the steady state."""
 
+CAPPED = 0.05
+"""Share of a case's blocks under a power cap from which it is told: a GPU touches its limit now and then."""
+
 FEWEST_OTHERS = 3
 """Counted blocks that a launch's first one is compared with."""
 
@@ -68,6 +71,9 @@ def _all(
         yield row, f"measured while the processor took {ratio:.1f} times as long as for most of the run"
     dry = blocks["notes"].str.contains("queue_ran_dry")
     yield from ((row, "no device time: queue_ran_dry") for row in blocks.loc[dry, "row"].unique())
+    capped = blocks["notes"].str.contains("power_cap").groupby(blocks["row"]).mean()
+    for row, share in capped[capped > CAPPED].items():
+        yield row, f"the GPU's power limit held its clocks down in {share:.0%} of the blocks"
     blind = unread(wall).groupby(wall["row"]).all()
     yield from ((row, "disturbance could not be read") for row in blind.index[blind])
     for row in map(int, np.flatnonzero(measured & (cases["failed_visits"] > 0))):

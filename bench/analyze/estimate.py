@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bench.analyze import doubts
 from bench.analyze.bounds import bounds
-from bench.analyze.clean import marked
+from bench.analyze.clean import judged
 from bench.analyze.interval import half_width
 from bench.tables import FURTHER, IDENTITY, MEASURED, Run
 
@@ -32,7 +32,7 @@ NEVER_REACHED = "not measured: the run ended before its turn"
 
 def estimates(run: Run) -> pd.DataFrame:
     """The cases frame of a run, one row a case and side; its columns are `bench.tables`' contract."""
-    return estimates_of(run, marked(run.blocks))
+    return estimates_of(run, judged(run))
 
 
 def estimates_of(run: Run, blocks: pd.DataFrame) -> pd.DataFrame:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from bench.analyze import settings as settings_
 from bench.analyze.budgets import Held, check, selects
-from bench.analyze.clean import marked
+from bench.analyze.clean import judged
 from bench.analyze.pairs import launch_ratios
 from bench.analyze.series import EXTENSION, STAGES, Judgement, judge, moved
 from bench.analyze.settings import Settings
@@ -124,7 +124,7 @@ def replay(run: Run) -> Decision:
     sides = Sides(
         **{name: tuple(entry.get(name) or ()) for name in names}, renamed=dict(entry.get("renamed") or {})
     )
-    blocks, asked = marked(run.blocks), settings_.of_header(entry["settings"])
+    blocks, asked = judged(run), settings_.of_header(entry["settings"])
     return replace(decide(blocks, run.cases, asked, sides), budgets=check(run, blocks, asked.budgets))
 
 

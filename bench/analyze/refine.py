@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.analyze.clean import marked
+from bench.analyze.clean import judged
 from bench.analyze.contests import Contest, contests
 from bench.analyze.crossover import Duel, Place, suggested
 
@@ -44,7 +44,7 @@ def wanted(run: Run, launches: int) -> Sizes:
     A crossing is known well enough when its interval is, from as many launches as the run was to have.
     """
     found: dict[str, dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
-    for contest in contests(run, marked(run.blocks)):
+    for contest in contests(run, judged(run)):
         sizes = around(_duel(contest), contest.places, launches)
         for case in contest.crossing.evidence if sizes else ():
             found[case.partition("[")[0]][contest.crossing.axis] |= sizes

@@ -16,9 +16,6 @@ import psutil
 
 PERIOD_S = 0.1
 
-DISTURBING = frozenset({"sw_thermal_slowdown", "hw_thermal_slowdown", "hw_slowdown", "hw_power_brake"})
-"""Throttle reasons that make a block unlike its neighbours; the others are labels."""
-
 # nvml.h: nvmlClocksThrottleReason*, which newer drivers also call nvmlClocksEventReason*.
 THROTTLE_REASONS = {
     0x02: "applications_clocks",
