@@ -36,7 +36,7 @@ class Journal:
         """A new journal in `folder` (made where missing), with its header written."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            file = os.open(folder / JOURNAL, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND)
+            file = os.open(folder / JOURNAL, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
         except FileExistsError:
             raise StoreError(
                 f"{folder} already holds a run; expected a new folder; go on with it by --resume, or "
