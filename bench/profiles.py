@@ -83,6 +83,15 @@ def write(
         ) from error
 
 
+def write_page(folder: Path, html: str) -> Path:
+    """Writes the page of the profile in `folder`; its path. Raises StoreError where the disk refuses."""
+    try:
+        (folder / PAGE).write_text(html, "utf-8")
+    except OSError as error:
+        raise StoreError(f"{folder / PAGE} cannot be written ({error.strerror}); make room.") from error
+    return folder / PAGE
+
+
 def read(folder: Path) -> Profile:
     """The profile in `folder`. Raises StoreError where there is none."""
     try:

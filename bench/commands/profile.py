@@ -7,10 +7,12 @@ selects further. Each case runs again for it, apart from any timing.
 import argparse
 import difflib
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from bench.commands import selection
 from bench.commands.problems import UserError
@@ -129,16 +131,17 @@ def write(folder: Path, spec: "Spec", cases: "Sequence[Case]") -> bool:
     """
     from bench import profiles
     from bench.measure.profile_run import profile
+    from bench.render.profile import page
 
     failed = False
-    for number, recorded in enumerate(profile(spec, cases, _say(len(cases))), start=1):
-        del number
+    for recorded in profile(spec, cases, _say(len(cases))):
         if recorded.problem:
             failed = True
             print(f"bench: {recorded.case.id}: {recorded.problem}", file=sys.stderr)
             continue
         target = folder / profiles.FOLDER / profiles.slug(recorded.case.id)
         store(target, recorded)
+        profiles.write_page(target, page(profiles.read(target)))
         print("\n".join(summary(target)))
     return failed
 
@@ -206,4 +209,17 @@ def summary(folder: Path) -> list[str]:
             f"  {percent(share):>7} {quantity(row.self_s / profile.pieces, 's'):>8} "
             f"{row.count / profile.pieces:6.4g} × {row.name} {row.shapes}"
         )
-    return [*lines, *(f"  {note}" for note in profile.about["notes"]), f"  {folder}"]
+    return [*lines, *(f"  {note}" for note in profile.about["notes"]), f"  {folder / profiles.PAGE}"]
+
+
+def pages(run: Path, target: Path) -> dict[str, Any]:
+    """Writes the page of each profile in a run's folder; what a report in `target` says of them, by case."""
+    from bench import profiles
+    from bench.render.profile import entry, page
+
+    said = {}
+    for folder in profiles.found(run):
+        profile = profiles.read(folder)
+        path = profiles.write_page(folder, page(profile))
+        said[profile.case] = entry(profile, quote(os.path.relpath(path, target)))
+    return said

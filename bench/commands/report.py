@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.commands import profile
 from bench.commands.problems import UserError
 
 
@@ -76,6 +77,8 @@ def write(
     if len(folders) == 1:
         store.write_tables(folders[0], made.cases, made.blocks)
     drawn = figures.draw(made)
-    path = store.write_report(out or folders[0], page.render(made, drawn), summary.render(made), drawn)
+    target = out or folders[0]
+    profiled = [profile.pages(folder, target) for folder in folders]
+    path = store.write_report(target, page.render(made, drawn, profiled), summary.render(made), drawn)
     failed = bool(made.cases["status"].isin(["failed", "timeout"]).any())
     return path, [answer.sentence for answer in made.answers[:5]], failed

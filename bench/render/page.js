@@ -129,6 +129,8 @@ const links = (kind, keys, shown = (key) => key) => make("ul", {}, ...keys.map((
 function caseDetails(row, position) {
   const launches = data.blocks[position];
   const parts = [facts(data.facts[position])];
+  const profile = data.profiles[position];
+  if (profile) parts.push(make("p", {}, make("a", { href: profile }, "Where its time goes: operators, memory, stacks")));
   if (launches.length) {
     parts.push(make("h3", {}, "Blocks in time order, launch by launch"), timeline(launches));
     parts.push(make("h3", {}, "Distribution of the blocks that count"), histogram(launches.flat()));

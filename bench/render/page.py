@@ -34,18 +34,26 @@ MOST_POINTS = 100_000
 """Blocks drawn in the whole page; beyond it every case keeps an evenly spread share, and four at least."""
 
 
-def render(report: Report, drawn: Mapping[str, Mapping[str, bytes]] | None = None) -> str:
-    """The page. `drawn` are the report's figures, if `figures.draw(report)` has made them already."""
+def render(
+    report: Report,
+    drawn: Mapping[str, Mapping[str, bytes]] | None = None,
+    profiled: Sequence[Mapping[str, Mapping[str, Any]]] = (),
+) -> str:
+    """The page. `drawn` are the report's figures, if `figures.draw(report)` has made them already.
+
+    `profiled` has for each run its profiled cases, as `bench.render.profile.entry` describes them.
+    """
     drawn = figures.draw(report) if drawn is None else drawn
     history = report.history
     return document(
         "page.html",
-        _data(report, history),
+        _data(report, history) | {"profiles": _profiles(report, profiled)},
         report=report,
         pictures={name: Markup(forms["svg"].decode()) for name, forms in drawn.items()},
         suites=sections.suites(report),
         runs=[sections.run(part) for part in report.runs],
         troubled=sections.troubled(report.cases),
+        profiled=[entry for of_run in profiled for entry in of_run.values()],
         counts=report.cases["status"].value_counts().to_dict(),
         evidence=_evidence(report),
         day=sections.day,
@@ -88,6 +96,19 @@ def _data(report: Report, history: Sequence[Series]) -> dict[str, Any]:
         "blocks": [each for part in report.runs for each in _block_codes(part, budget)],
         "simulated": bool(report.simulated),
     }
+
+
+def _profiles(report: Report, profiled: Sequence[Mapping[str, Mapping[str, Any]]]) -> list[str | None]:
+    """For each row of the report's cases the address of its profile, or None."""
+    return (
+        [
+            of_run.get(case, {}).get("href")
+            for part, of_run in zip(report.runs, profiled, strict=True)
+            for case in part.cases["case"]
+        ]
+        if profiled
+        else []
+    )
 
 
 def case_keys(report: Report) -> list[str]:
