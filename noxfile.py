@@ -86,7 +86,7 @@ def installations() -> list[list[str]]:
     project = nox.project.load_toml(PROJECT / "pyproject.toml")
     pip = ["-m", "pip", "install", "--quiet"]
     tools = nox.project.dependency_groups(project, "tests", "lint")
-    everything = [*pip, "--editable", f"{PROJECT}[{extra()}]", *tools]
+    everything = [*pip, "--editable", f"{PROJECT}[{extra()},profile]", *tools]
     if not (index := os.environ.get("BENCH_TORCH_INDEX")):
         return [everything]
     torch = [wanted for wanted in project["project"]["optional-dependencies"][extra()] if "torch" in wanted]
@@ -121,6 +121,12 @@ def gate(session: nox.Session) -> None:
 def calibrate(session: nox.Session) -> None:
     """Record how often the gate errs on this machine."""
     run(session, "bench", "calibrate", *session.posargs)
+
+
+@nox.session
+def profile(session: nox.Session) -> None:
+    """Record where the time of cases goes: nox -s profile -- [CASE ...] [-k EXPR]"""
+    run(session, "bench", "profile", *session.posargs)
 
 
 @nox.session

@@ -75,7 +75,7 @@ def test_the_environment_is_made_once_and_shared(noxfile: ModuleType, tmp_path: 
     make, install, measure = run(noxfile, "bench", "--preset", "quick")
     assert make == [sys.executable, "-m", "venv", str(tmp_path / ".venv")]
     assert install == [
-        own, "-m", "pip", "install", "--quiet", "--editable", f"{tmp_path}[suites]",
+        own, "-m", "pip", "install", "--quiet", "--editable", f"{tmp_path}[suites,profile]",
         "hypothesis>=6", "ruff>=0.8",
     ]  # fmt: skip
     assert measure == [own, "-m", "bench", "run", "--preset", "quick"]

@@ -146,6 +146,23 @@ def write(folder: Path, spec: "Spec", cases: "Sequence[Case]") -> bool:
     return failed
 
 
+def whole_run(folder: Path, spec: "Spec") -> bool:
+    """Profiles every case that a run has measured, into its folder; True where Ctrl-C cut that short.
+
+    Raises StoreError where the disk refuses.
+    """
+    from bench.store import read_run
+
+    seen = read_run(folder).cases
+    measured = set(seen.loc[seen["outcome"] == "passed", "case"])
+    try:
+        write(folder, spec, [case for case in chosen(spec, []) if case.id in measured])
+    except KeyboardInterrupt:
+        print("bench: interrupted; what was profiled is kept, as is the run", file=sys.stderr)
+        return True
+    return False
+
+
 def _say(cases: int) -> Any:
     done = 0
 

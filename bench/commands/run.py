@@ -24,6 +24,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the order of cases (default: 1)")
     parser.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="where runs are put")
     parser.add_argument("--resume", action="store_true", help="go on with the newest unfinished run in --out")
+    parser.add_argument("--profile", action="store_true", help="profile every case, after the measuring")
 
 
 def _positive(text: str) -> int:
@@ -35,12 +36,14 @@ def _positive(text: str) -> int:
 
 def command(options: argparse.Namespace) -> int:
     """Exit status 0; 1 if a case failed; 130 on Ctrl-C, with what was measured kept and reported."""
-    from bench.commands import report
+    from bench.commands import profile, report
     from bench.store import StoreError
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         folder, interrupted = _measure(options)
+        if options.profile and not interrupted:
+            interrupted = profile.whole_run(folder, _plan(options).spec)
         page, sentences, failed = report.write(folder)
     except StoreError as error:
         raise UserError(str(error)) from None
