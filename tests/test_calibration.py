@@ -103,7 +103,7 @@ def test_hidden_bias_is_no_false_security(tmp_path):
     run = store.read_run(gates.write_calibration(tmp_path / "run", biased, [0.0] * 30))
     (condition,) = calibrate([run], redraws=40).conditions
     assert condition.dealt == Rate(1, 1)
-    assert condition.redrawn.count >= 15, "half of the redrawn gates have the sides exchanged"
+    assert 15 <= condition.redrawn.count <= 20, "half of the redrawn gates have the sides exchanged"
 
 
 def test_sentence_and_document(found):

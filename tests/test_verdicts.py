@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -11,10 +12,13 @@ from rich.console import Console
 from bench import store
 from bench.__main__ import main
 from bench.analyze.gate import replay
+from bench.analyze.report import report
 from bench.analyze.settings import Budget, Settings, recorded
+from bench.render import page
 from bench.render.verdicts import FORMS, Account, account, github, terminal
-from bench.render.verdicts.account import headline
+from bench.render.verdicts.words import headline
 from tests import recorded_gates as gates
+from tests import recorded_runs
 from tests.recorded_gates import Compared
 from tests.test_report import golden
 
@@ -77,6 +81,23 @@ def test_json(told):
 
 def test_annotations(told):
     golden("gate-annotations.txt", "".join(f"{line}\n" for line in github.annotations(told)))
+
+
+def test_report_page_has_the_verdict(tmp_path):
+    folder = gates.write(tmp_path / "run", [Compared("test_<b>", 1.1), Compared("test_b")])
+    html = page.render(report([store.read_run(folder)]), {})
+    section = html.partition('<section id="verdict"')[2].partition("</section>")[0]
+    assert "Slower: 1 slower, 1 same" in section
+    assert re.findall(r'<td class="(slower|same)">.*?<td class="name">(.*?)</td>', section) == [
+        ("slower", "test_&lt;b&gt;"),
+        ("same", "test_b"),
+    ]
+    assert "<h3>Noise</h3>" in section
+
+
+def test_report_of_an_ordinary_run_has_none(tmp_path):
+    made = report([store.read_run(recorded_runs.write(tmp_path / "run", recorded_runs.course(None)[:4]))])
+    assert "verdict-title" not in page.render(made, {})
 
 
 def test_junit_counts_what_it_lists(told):

@@ -14,6 +14,7 @@ from bench.analyze.clean import judged
 from bench.analyze.contests import Contest, contests
 from bench.analyze.doubts import failed_checks
 from bench.analyze.estimate import estimates_of
+from bench.analyze.gate import Decision, replay
 from bench.analyze.history import FEWEST_RUNS, Series, history
 from bench.analyze.projection import Projection, project, usual_columns, with_facts
 from bench.analyze.transfers import disordered
@@ -25,13 +26,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunReport:
-    """One run's part of a report: its estimates, its blocks with `disturbed` and `counted`, what crosses."""
+    """One run's part of a report: its estimates, its blocks with `disturbed` and `counted`, what crosses.
+
+    `gate` is the verdict where the run compared two sides.
+    """
 
     run: Run
     cases: pd.DataFrame
     blocks: pd.DataFrame
     contests: tuple[Contest, ...]
     doubts: tuple[str, ...]
+    gate: Decision | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,9 @@ def simulated_devices(run: Run) -> list[str]:
 def _part(run: Run) -> RunReport:
     blocks = judged(run)
     found = contests(run, blocks)
-    return RunReport(run, estimates_of(run, blocks), blocks, tuple(found), tuple(_doubts(run, found)))
+    cases, doubts = estimates_of(run, blocks), tuple(_doubts(run, found))
+    decision = replay(run) if "gate" in run.header else None
+    return RunReport(run, cases, blocks, tuple(found), doubts, decision)
 
 
 def _doubts(run: Run, found: list[Contest]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bench.commands.problems import UserError
 
 if TYPE_CHECKING:
-    from bench.render.verdicts.account import Account
+    from bench.render.verdicts.words import Account
     from bench.tables import Run
 
 
@@ -28,7 +28,7 @@ def compared(before: Path, after: Path) -> "Account":
     """The account of two stored runs. Raises UserError where they cannot be compared."""
     from bench import configuration
     from bench.analyze.compare import caveat, compare
-    from bench.render.verdicts.account import Account
+    from bench.render.verdicts.words import Account
 
     base, head = one_run(before), one_run(after)
     try:

@@ -17,6 +17,8 @@ from bench.analyze.report import Report, RunReport
 from bench.render import figures, past, sections
 from bench.render.document import document
 from bench.render.units import estimate, half_width, percent, quantity
+from bench.render.verdicts.section import section
+from bench.render.verdicts.words import account
 from bench.tables import parameters
 
 CASE_COLUMNS = ("case", "device", "time", "±", "one call", "rate", "of ceiling", "clean blocks", "status")
@@ -52,6 +54,7 @@ def render(
         pictures={name: Markup(forms["svg"].decode()) for name, forms in drawn.items()},
         suites=sections.suites(report),
         runs=[sections.run(part) for part in report.runs],
+        gates=[section(account(part.run, part.gate)) for part in report.runs if part.gate],
         troubled=sections.troubled(report.cases),
         profiled=[entry for of_run in profiled for entry in of_run.values()],
         counts=report.cases["status"].value_counts().to_dict(),

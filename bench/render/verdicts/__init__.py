@@ -1,7 +1,7 @@
 """A gate's decision for people and machines: terminal, Markdown, JUnit XML, JSON and GitHub's annotations."""
 
 from bench.render.verdicts import document, github, junit, markdown, terminal
-from bench.render.verdicts.account import Account, account
+from bench.render.verdicts.words import Account, account
 
 __all__ = ["FORMS", "Account", "account", "github", "terminal"]
 

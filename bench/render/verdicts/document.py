@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bench.analyze.settings import recorded
-from bench.render.verdicts.account import Account, headline
+from bench.render.verdicts.words import Account, headline
 
 
 def render(told: Account) -> str:

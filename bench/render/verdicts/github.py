@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bench.patterns import name
-from bench.render.verdicts.account import Account, budget_words, ordered
+from bench.render.verdicts.words import Account, budget_words, ordered
 
 LEVEL = {"slower": "error", "undecided": "warning", "faster": "notice"}
 

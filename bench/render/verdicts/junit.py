@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from bench.analyze.gate import Decision
 from bench.patterns import name
-from bench.render.verdicts.account import Account, budget_words
+from bench.render.verdicts.words import Account, budget_words
 
 UNSPEAKABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold, not even escaped."""

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from bench.records import Verdict
 from bench.render.summary import escaped
-from bench.render.verdicts import account as words
-from bench.render.verdicts.account import Account
+from bench.render.verdicts import words
+from bench.render.verdicts.words import Account
 
 MOST_CASES = 300
 """Rows of the table of all cases: a comment on GitHub holds 65 536 characters."""

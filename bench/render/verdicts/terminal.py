@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.records import Verdict
-from bench.render.verdicts import account as words
-from bench.render.verdicts.account import Account
+from bench.render.verdicts import words
+from bench.render.verdicts.words import Account
 
 STYLE = {"slower": "bold red", "undecided": "yellow", "faster": "green", "same": "dim"}
 MOST_CASES = 50
