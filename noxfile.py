@@ -155,5 +155,17 @@ def smoke(session: nox.Session) -> None:
     run(session, "pytest", "suites", "--benchmark-disable", "--quiet", *session.posargs)
 
 
+@nox.session
+def scale(session: nox.Session) -> None:
+    """Time the report of a million blocks and the history of a thousand runs; --readme writes them down."""
+    run(session, "tests.scale", *session.posargs)
+
+
+@nox.session
+def example_simulated(session: nox.Session) -> None:
+    """Measure reports/example-simulated again, the course on the simulated accelerator."""
+    run(session, "tests.example_simulated", *session.posargs)
+
+
 if __name__ == "__main__":
     nox.main()

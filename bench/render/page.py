@@ -135,7 +135,7 @@ def _cells(row: Mapping[Any, Any], several: bool) -> list[Any]:
         [quantity(row["latency_s"], "s"), _number(row["latency_s"])],
         [rate_text, _number(rate)],
         [_share(row["ceiling_share"], row["bound"]), _number(row["ceiling_share"])],
-        [f"{row['clean_blocks']} of {row['blocks']}", int(row["clean_blocks"])],
+        [f"{row['clean_blocks']} of {row['blocks']}" if row["blocks"] else "–", int(row["clean_blocks"])],
         row["status"] + (" ⚠" if row["warnings"] else ""),
     ]
 

@@ -1,0 +1,63 @@
+"""Measures reports/example-simulated again: the whole course on this processor and the simulated accelerator.
+
+    python -m tests.example_simulated [--preset quick|default]
+
+The accelerator's times are real time made up by `simulated_timeline`; the processor's are this machine's own,
+so run it while nothing else does. What is kept is what a reader opens, and the tables to make it again from.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # workers know the simulation by the name it has there
+
+from simulated_accelerator import Parameters, install
+
+from bench.journal import find_runs
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "reports" / "example-simulated"
+KEPT = ("report.html", "summary.md", "cases.parquet", "blocks.parquet", "environment.json", "figures")
+
+A_SMALL_GPU = Parameters(
+    fixed_s=5e-6,
+    flops_per_s=5e12,
+    bytes_per_s=3e11,
+    copy_latency_s=15e-6,
+    copy_bytes_per_s=1e10,
+    first_use_s=0.3,
+)
+"""What is simulated: the rates, link and first use of a small graphics card."""
+
+
+def main() -> int:
+    """Exit status 0, or that of the run that failed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--preset", choices=("quick", "default"), default="default")
+    preset = parser.parse_args().preset
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        environment = {**os.environ, **install(folder / "installed", A_SMALL_GPU)}
+        command = [sys.executable, "-m", "bench", "run", "--preset", preset, "--out", str(folder / "runs")]
+        status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+        if status not in (0, 1):  # 1: a case failed; the simulation cannot do everything
+            return status
+        (run,) = find_runs(folder / "runs")
+        shutil.rmtree(EXAMPLE, ignore_errors=True)
+        EXAMPLE.mkdir(parents=True)
+        for name in KEPT:
+            kept = run / name
+            (shutil.copytree if kept.is_dir() else shutil.copy)(kept, EXAMPLE / name)
+    print(EXAMPLE)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

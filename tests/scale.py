@@ -1,0 +1,214 @@
+"""How the reading half holds up: one million blocks in a run, and a thousand runs of history.
+
+    python -m tests.scale            measures, and prints a table
+    python -m tests.scale --readme   and puts it into the README
+
+Each figure is taken in a process of its own, so that its memory is its own, too.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tests.recorded_runs import ceilings, header
+
+ROOT = Path(__file__).parents[1]
+CASES, LAUNCHES, PASSES, PER_VISIT = 10_000, 5, 5, 4
+"""They make one million blocks."""
+
+RUNS, CASES_OF_A_RUN = 1000, 300
+
+BEGIN, END = "<!-- scale: made by `nox -s scale -- --readme` -->", "<!-- end of scale -->"
+
+MEASURED = """
+import json, resource, sys, time
+from pathlib import Path
+folder = Path(sys.argv[1])
+started = time.perf_counter()
+{code}
+seconds = time.perf_counter() - started
+print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024]))
+"""
+
+LOAD = "import bench; assert len(bench.load(folder)) == 10_000"
+BLOCKS = "from bench import store; assert len(store.read_run(folder).blocks) == 1_000_000"
+REPORT = "from bench.commands import report; report.write(folder)"
+QUERY = """
+from bench import archive
+cases, headers = archive.read(folder, ["suites/test_00.py::test_op[cpu-7]"])
+assert len(cases) == len(headers) == 1000
+"""
+HISTORY = """
+from bench import archive
+from bench.analyze.history import history
+assert len(history(*archive.read(folder, ["suites/test_00.py::test_op[cpu-7]"]))) == 1
+"""
+
+
+def main() -> None:
+    """Makes the runs, measures, prints, and writes into the README if asked to."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--readme", action="store_true", help="put the table into README.md")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        rows = list(_measured(Path(scratch)))
+    lines = ["| | time | memory |", "|---|--:|--:|"]
+    lines += [f"| {what} | {seconds} | {memory} |" for what, seconds, memory in rows]
+    text = "\n".join(lines)
+    print(text)
+    if options.readme:
+        readme = ROOT / "README.md"
+        pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
+        readme.write_text(
+            pattern.sub(lambda _: f"{BEGIN}\n{text}\n{END}", readme.read_text("utf-8")), "utf-8"
+        )
+
+
+def _measured(scratch: Path) -> Iterator[tuple[str, str, str]]:
+    big = million(scratch / "big")
+    yield "report of 1 000 000 blocks, 10 000 cases, from the journal", *in_a_process(REPORT, big)
+    yield "the same report again, from Parquet", *in_a_process(REPORT, big)
+    yield "`bench.load` of its cases", *in_a_process(LOAD, big)
+    yield "its blocks as a frame", *in_a_process(BLOCKS, big)
+    yield "a keystroke in the page's search among 10 000 cases", f"{1000 * keystroke(big):.0f} ms", ""
+    past = thousand(scratch / "past")
+    yield "one case over 1 000 runs of 300 cases", *in_a_process(QUERY, past)
+    yield "the same with its changes found", *in_a_process(HISTORY, past)
+
+
+def in_a_process(code: str, folder: Path) -> tuple[str, str]:
+    """Seconds and peak memory of a fresh process that runs `code`, imports included."""
+    command = [sys.executable, "-c", MEASURED.format(code=code), str(folder)]
+    told = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    seconds, peak_bytes = json.loads(told.splitlines()[-1])
+    return f"{seconds:.1f} s", f"{peak_bytes / 1e9:.2f} GB"
+
+
+def keystroke(folder: Path) -> float:
+    """Seconds from a key to the next frame, the slowest of a typed word. NaN without a browser."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        return float("nan")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        tab = browser.new_page()
+        tab.goto((folder / "report.html").as_uri())
+        taken = tab.evaluate("""async () => {
+            const search = document.querySelector("#all input[type=search]"), taken = [];
+            for (const typed of ["o", "op", "ope", "oper", "oper 1", "oper 17", "oper 1", "oper", ""]) {
+                search.value = typed;
+                const started = performance.now();
+                search.dispatchEvent(new Event("input"));
+                await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+                taken.push(performance.now() - started);
+            }
+            return taken;
+        }""")
+        browser.close()
+    return max(taken) / 1000
+
+
+def million(folder: Path) -> Path:
+    """A run's journal with a million blocks: 400 operations along a size axis, in eight suites."""
+    random = np.random.default_rng(1)
+    folder.mkdir()
+    cases = [_case(number) for number in range(CASES)]
+    with (folder / "journal.jsonl").open("w") as stream:
+
+        def put(event: dict[str, Any]) -> None:
+            stream.write(json.dumps(event, separators=(",", ":")) + "\n")
+
+        put({"event": "header", **header(folder.name)})
+        for case, _ in cases:
+            put({"event": "case", **case})
+        put({"event": "ceilings", "device": "cpu", "ceilings": ceilings("cpu")})
+        start_s = 1000.0
+        for launch in range(LAUNCHES):
+            for number in range(PASSES):
+                noise = np.exp(random.normal(0, 0.01, (CASES, PER_VISIT)))
+                hit = random.random((CASES, PER_VISIT)) < 0.05
+                for (case, seconds), factors, disturbed in zip(cases, noise, hit, strict=True):
+                    blocks = _blocks(seconds, start_s, factors.tolist(), disturbed.tolist())
+                    start_s += 0.01 * PER_VISIT
+                    put(_visit(case["id"], launch, number, blocks))
+        put(
+            {
+                "event": "end",
+                "spent_s": {"timed": 1.0},
+                "load_before": 0.2,
+                "load_after": 1.0,
+                "complete": True,
+            }
+        )
+    return folder
+
+
+def _case(number: int) -> tuple[dict[str, Any], float]:
+    """A case and its true seconds: two engines at some twelve sizes of each operation."""
+    operation, place = divmod(number, 25)
+    n, engine = 4 ** (place // 2 + 2), "ab"[place % 2]
+    suite = f"test_{operation // 50:02d}_family"
+    identity = {
+        "id": f"suites/{suite}.py::test_operation_{operation}[{n}-{engine}-{place}]",
+        "suite": suite, "operation": f"operation_{operation}", "device": "cpu", "doc": "",
+        "params": {"n": n, "engine": engine}, "axis": "n", "between": "engine", "isolate": None,
+    }  # fmt: skip
+    return identity, 1e-6 + n * 1e-9 / (1 + place % 2)
+
+
+def _blocks(
+    seconds: float, start_s: float, factors: list[float], disturbed: list[bool]
+) -> list[dict[str, Any]]:
+    calls = max(1, round(0.01 / seconds))
+    return [
+        {
+            "kind": "wall", "start_s": start_s, "calls": calls, "wall_s": seconds * calls * factor,
+            "delay_s": seconds * calls * (0.1 if hit else 0.001), "threads": 2, "processors": 2,
+        }
+        for factor, hit in zip(factors, disturbed, strict=True)
+    ]  # fmt: skip
+
+
+def _visit(case: str, launch: int, number: int, blocks: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "event": "visit", "case": case, "side": "", "launch": launch, "pass": number, "blocks": blocks,
+        "extra_info": {"flops": 1000}, "group": None, "setup_s": 0.01, "outcome": "passed", "message": "",
+    }  # fmt: skip
+
+
+def thousand(folder: Path) -> Path:
+    """A folder of a thousand runs' tables, as wide as real ones."""
+    random = np.random.default_rng(2)
+    names = [f"suites/test_{number // 50:02d}.py::test_op[cpu-{number}]" for number in range(CASES_OF_A_RUN)]
+    texts = dict.fromkeys(("suite", "operation", "bound", "warnings", "machine", "extra", "doc", "side"), "")
+    for number in range(RUNS):
+        run = folder / f"2026-{number:04d}"
+        run.mkdir(parents=True)
+        seconds = 1e-3 * np.exp(random.normal(0, 0.01, CASES_OF_A_RUN))
+        frame = pd.DataFrame({"case": names, "device": "cpu", "status": "ok", **texts})
+        frame = frame.assign(
+            **dict.fromkeys(("median_s", "low_s", "high_s", "latency_s", "first_s"), seconds)
+        )
+        frame = frame.assign(**dict.fromkeys(("flops", "bytes", "items", "flops_per_s", "host_s", "n"), 1.0))
+        frame.to_parquet(run / "cases.parquet", index=False)
+        document = header(run.name) | {"created": f"2026-01-01T{number // 60:02d}:{number % 60:02d}:00+00:00"}
+        (run / "environment.json").write_text(json.dumps(document), "utf-8")
+    return folder
+
+
+if __name__ == "__main__":
+    main()
