@@ -19,10 +19,10 @@ COMMAND = (
 def prove(folder: Path) -> Proof:
     """The claims about what is absent."""
     cases = ("suites/test_03_matmul_mul.py", "-k", "test_matmul[cpu-16]", "--device", "cpu")
-    measured = _bench("run", *cases, "--launches", "1", "--out", str(folder))
+    measured = bench("run", *cases, "--launches", "1", "--out", str(folder))
     pages = sorted(folder.glob("*/report.html"), key=lambda page: page.stat().st_mtime)
     page = pages[-1].read_text() if pages else ""
-    doctor = _bench("doctor")
+    doctor = bench("doctor")
     return Proof(
         (
             Claim("absent: bench run", _ended(measured), "0", measured.returncode == 0),
@@ -48,7 +48,8 @@ def _ended(process: subprocess.CompletedProcess[str]) -> str:
     return f"exit status {process.returncode}" + (f": {last}" if process.returncode else "")
 
 
-def _bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """`python -m bench ARGUMENTS` on such a system."""
     return subprocess.run(
         [sys.executable, "-c", COMMAND, *arguments],
         cwd=ROOT,

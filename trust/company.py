@@ -1,6 +1,5 @@
 """Processes that compete for the processors while something is measured: one for every two processors."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -9,8 +8,17 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-# It ends by itself when whoever started it is gone.
-SPINNER = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n for _ in range(10**6): pass"
+from bench.measure.interference import processors
+
+SPINNER = """
+import ctypes, os, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, 9)  # <linux/prctl.h>: end with whoever started it, even while stopped
+parent = os.getppid()
+while os.getppid() == parent:
+    for _ in range(10**6):
+        pass
+"""
 
 
 class Company:
@@ -20,7 +28,7 @@ class Company:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
-        for _ in range(max(1, len(os.sched_getaffinity(0)) // 2)):
+        for _ in range(max(1, len(processors()) // 2)):
             self._processes.append(subprocess.Popen([sys.executable, "-S", "-c", SPINNER]))
         self._signal(signal.SIGSTOP)
         return self

@@ -41,7 +41,7 @@ def prove(folder: Path) -> Proof:
     with Company() as company:
         run = together(
             folder,
-            Plan(spec, launches=3, seconds=0.0, most_passes=1, blocks=15),
+            Plan(spec, launches=3, seconds=0.0, most_passes=1, blocks=8),
             [Side("quiet"), Side("busy", company.busy)],
         )
     ours = by_side(estimates(run), "median_s").stack().rename("ours")

@@ -46,13 +46,15 @@ class Side:
 @dataclass(frozen=True)
 class Plan:
     """What is measured: which cases, in how many launches, and for how long a side's part of a launch of one
-    kind of worker may go on after the first visits. `blocks` are the blocks a visit, None for the usual."""
+    kind of worker may go on after the first visits. `blocks` are those of a visit, None for the usual. After
+    `deadline_s`, which a machine that others use as well may reach, no further launch is begun."""
 
     spec: Spec
     launches: int = 5
     seconds: float = 5.0
     most_passes: int = 6
     blocks: int | None = None
+    deadline_s: float = 180.0
 
 
 def suites(keyword: str, *files: str, arguments: Sequence[str] = ()) -> Spec:
@@ -66,7 +68,7 @@ def suites(keyword: str, *files: str, arguments: Sequence[str] = ()) -> Spec:
 def together(folder: Path, plan: Plan, sides: Sequence[Side]) -> Run:
     """A run in which the sides share every worker: their stretches alternate within a launch."""
     with _Recorder.begin(folder, plan) as recorder:
-        for launch in range(plan.launches):
+        for launch in recorder.in_time(plan):
             for kind in recorder.kinds(plan):
                 with _worker(plan, recorder, f"{folder.name}: launch {launch + 1}/{plan.launches}") as worker:
                     _launch(worker, plan, kind, launch, sides, recorder)
@@ -76,7 +78,7 @@ def together(folder: Path, plan: Plan, sides: Sequence[Side]) -> Run:
 def apart(folder: Path, plan: Plan, sides: Sequence[Side]) -> Run:
     """A run in which each side has launches of its own, alternating: independent runs, close in time."""
     with _Recorder.begin(folder, plan) as recorder:
-        for launch in range(plan.launches):
+        for launch in recorder.in_time(plan):
             for kind in recorder.kinds(plan):
                 for side in sides if launch % 2 == 0 else reversed(sides):
                     title = f"{folder.name}: launch {launch + 1}/{plan.launches} {side.name}"
@@ -123,6 +125,14 @@ class _Recorder:
 
     def __exit__(self, *_: object) -> None:
         self.journal.close()
+
+    def in_time(self, plan: Plan) -> Iterator[int]:
+        """The numbers of the launches, two of them at least, as long as there is time for another."""
+        begun_s = time.monotonic()
+        for launch in range(plan.launches):
+            spent_s = time.monotonic() - begun_s
+            if launch < 2 or spent_s * (launch + 1) / launch < plan.deadline_s:
+                yield launch
 
     def kinds(self, plan: Plan) -> list[str]:
         """The kinds of worker that the cases need; the first worker is asked for them."""

@@ -52,7 +52,7 @@ def _moments(samples: Sequence[Mapping[str, Any]]) -> dict[str, NDArray[np.float
         "power_cap": lambda sample: "power_cap" in (sample.get("throttle") or ()),
     }
     return {
-        note: np.sort(np.array([sample["start_s"] for sample in samples if has(sample)], dtype=float))
+        note: np.sort(np.array([sample["start_s"] for sample in samples if has(sample)], dtype=np.float64))
         for note, has in seen.items()
     }
 

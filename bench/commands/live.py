@@ -167,7 +167,6 @@ def begin(
 ) -> "Iterator[Journal]":
     """The journal of a new run, with what is on both sides in it, while the block measures into it."""
     from bench.analyze.settings import recorded
-    from bench.measure.gpu_monitor import GpuMonitor
     from bench.measure.workers import device_facts
 
     collected = lockstep.collect()
@@ -196,11 +195,8 @@ def begin(
         options.out, arguments, facts, accelerators, compared.head["commit"], gate=entry, **further
     ) as journal:
         lockstep.meet(matching, collected, journal.append)
-        uuids = {each["uuid"]: each["device"] for each in accelerators if "uuid" in each}
-        with GpuMonitor(uuids) as gpus:
+        with recording.watched(journal, accelerators):
             yield journal
-        for sample in gpus.samples():
-            journal.append({"event": "gpu", **sample})
 
 
 def _matched(

@@ -90,7 +90,6 @@ def _record(
     from dataclasses import asdict
 
     from bench.measure import environment
-    from bench.measure.gpu_monitor import GpuMonitor
     from bench.measure.workers import device_facts
 
     facts = _collect(coordinator, options)["facts"]
@@ -105,10 +104,8 @@ def _record(
             journal.append({"event": "note", "level": "warning", "text": unusable})
         load_before = environment.load()
         try:
-            with GpuMonitor(
-                {each["uuid"]: each["device"] for each in accelerators if "uuid" in each}
-            ) as gpus:
-                coordinator.measure(journal.append, _wanted(coordinator.plan, journal.folder))
+            with recording.watched(journal, accelerators) as record:
+                coordinator.measure(record, _wanted(coordinator.plan, journal.folder))
         except KeyboardInterrupt:
             interrupted = True
             print("bench: interrupted; what was measured is kept; go on with --resume", file=sys.stderr)
@@ -118,8 +115,6 @@ def _record(
                 "load_before": load_before,
                 "load_after": environment.load(),
             }
-            for sample in gpus.samples():
-                journal.append({"event": "gpu", **sample})
             journal.append({"event": "end", **end, "complete": True})
     return journal.folder, interrupted
 

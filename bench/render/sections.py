@@ -189,6 +189,11 @@ def trust(part: RunReport) -> list[tuple[str, str]]:
         ("load before and after", " and ".join(load)),
         ("self-checks passed", f"{sum(passed)} of {len(passed)}"),
     ]
+    facts += [
+        (str(note["name"]), str(note["text"]).removeprefix(f"{note['name']}: "))
+        for note in part.run.notes
+        if note.get("name")
+    ]
     return [(name, text) for name, text in facts if text and text != "0 of 0"]
 
 
