@@ -5,6 +5,7 @@ to the same files without a word; `strays` finds them.
 """
 
 import inspect
+import os
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,12 +29,15 @@ def _text(function: Any) -> str:
 
 
 def loaded() -> Modules:
-    """Every module of this process that came from a file, our own left out."""
+    """Every module of this process that came from a file, our own left out.
+
+    Some set names of files that are nowhere: torch.ops is said to come from `_ops.py`.
+    """
     found = []
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if isinstance(file, str) and not name.startswith(("_bench.", "bench.measure.")) and name != "_bench":
-            found.append((name, file))
+        if isinstance(file, str) and name.partition(".")[0] != "_bench" and os.path.isfile(file):
+            found.append((name, os.path.abspath(file)))
     return found
 
 

@@ -39,8 +39,9 @@ PAIRS = 1
 FEWEST_VISITS = 3
 """Visits of a case whose blocks are long but whose calls are not: a median needs three pairs."""
 
-CLEAN_PAIRS = 5
-"""Pairs undisturbed on both sides that a launch tries to get, by up to twice as many visits more."""
+CLEAN_PAIRS = 3
+"""Pairs undisturbed on both sides without which a launch tells nothing: it makes up
+to as many visits more."""
 
 LONGEST_INJECTED_S = 1.0
 """The longest block into which a slowdown is injected: it holds as many calls as one slowed call takes."""
@@ -272,7 +273,7 @@ class _Launch:
             return False
         visits, due = known.visits_in_launch, visits_in_launch(known)
         lacking = self.clean.get(known.case.id, 0) < min(CLEAN_PAIRS, due)
-        return visits < due or (lacking and not known.fragile and visits < 3 * due)
+        return visits < due or (lacking and not known.fragile and visits < 2 * due)
 
 
 def visits_in_launch(known: Known) -> int:
