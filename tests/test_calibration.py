@@ -121,3 +121,13 @@ def test_table_has_a_column_for_each_condition(found):
     assert lines[0] == "| on attic | idle | busy |"
     assert {line.count("|") for line in lines} == {4}
     assert np.all(["nan" not in line for line in lines])
+
+
+def test_gate_tells_what_is_known_of_this_machine(found, tmp_path):
+    from bench.commands.calibrate import known
+
+    assert known(tmp_path, "attic") == ""
+    (tmp_path / "calibration").mkdir()
+    (tmp_path / "calibration" / rendered.FILE).write_text(rendered.document(found))
+    assert known(tmp_path, "attic") == rendered.sentence(found)
+    assert known(tmp_path, "cellar") == "", "what holds on one machine does not on another"

@@ -36,6 +36,7 @@ GRID = (0.01, 0.015, 0.02, 0.025, 0.03, 0.035, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15
 """Slowdowns among which the smallest that is found is sought."""
 
 POWER = 0.95
+"""Share of gates that must find a slowdown for it to count as one that is found."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Rate:
 class Power:
     """How often a slowdown was found: asked for, as it was measured, and by case.
 
-    `dealt` has one trial a case and made-up gate; `redrawn` is the share over redrawn gates, and
+    `dealt` has one trial a case and made-up gate, taken as independent; `redrawn` is the share over redrawn gates, and
     `worst` that of the case in which it was lowest.
     """
 
@@ -114,7 +115,7 @@ class Calibration:
 
 
 def calibrate(
-    runs: Iterable[Run], settings: Settings | None = None, redraws: int = 300, seed: int = 1
+    runs: Iterable[Run], settings: Settings | None = None, redraws: int = 200, seed: int = 1
 ) -> Calibration:
     """The calibration from recorded runs of one machine, all taken together; the same runs give the same."""
     runs, settings = list(runs), settings or Settings()

@@ -1,6 +1,7 @@
 """The gate's own false-alarm and miss rates on this machine, from launches with known slowdowns."""
 
 import argparse
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -42,6 +43,7 @@ def command(options: argparse.Namespace) -> int:
     """Records launches, then prints what is known of this machine; exit status 0, or 3 where a side fails."""
     from bench.analyze.calibration import calibrate
     from bench.measure.sides import SideError
+    from bench.render import calibration as rendered
 
     try:
         if options.launches:
@@ -53,7 +55,12 @@ def command(options: argparse.Namespace) -> int:
     runs = recorded(options.out)
     if not runs:
         raise UserError(f"{options.out} holds no launches to evaluate; record some by --launches N")
-    print(calibrate(runs))
+    calibration = calibrate(runs)
+    rendered.show(calibration)
+    kept = options.out / FOLDER / rendered.FILE
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(rendered.document(calibration), "utf-8")
+    kept.with_suffix(".md").write_text(rendered.markdown(calibration), "utf-8")
     return 0
 
 
@@ -106,6 +113,17 @@ def recorded(out: Path) -> list["Run"]:
         run: found[run]["environment"].get("machine_id") for run in sorted(found, key=_created(found))
     }
     return [read_run(run) for run, machine in machines.items() if machine == list(machines.values())[-1]]
+
+
+def known(out: Path, machine: str) -> str:
+    """What is known of the gate's false alarms on this machine, from the last evaluation; "" for nothing."""
+    from bench.render.calibration import FILE
+
+    try:
+        found = json.loads((out / FOLDER / FILE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(found["sentence"]) if found.get("machine") == machine else ""
 
 
 def _created(headers: dict[Path, dict[str, Any]]) -> Callable[[Path], str]:

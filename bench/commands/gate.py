@@ -50,13 +50,14 @@ def command(options: argparse.Namespace) -> int:
 def _judged(folder: Path) -> "Account":
     """The account of the recorded gate in `folder`."""
     from bench.analyze.gate import replay
+    from bench.commands.calibrate import known
     from bench.render.verdicts import account
     from bench.store import read_run
 
     run = read_run(folder)
     if "gate" not in run.header:
         raise UserError(f"{folder} is no gate's run; expected one that `bench gate` recorded")
-    return account(run, replay(run))
+    return account(run, replay(run), known(folder.parent, run.machine))
 
 
 def _stored(base: Path, head: str | None) -> "Account":

@@ -2,13 +2,21 @@
 
 import json
 import math
+import sys
 from dataclasses import asdict
 from typing import Any
 
-from bench.analyze.calibration import POWER, Calibration, Condition, Rate
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bench.analyze.calibration import Calibration, Condition, Rate
 from bench.patterns import name
-from bench.render.summary import escaped
 from bench.render.units import percent
+from bench.render.verdicts.terminal import PLAIN_WIDTH
+
+FILE = "calibration.json"
+"""The document's name, beside the runs that it is worked out from."""
 
 
 def sentence(calibration: Calibration) -> str:
@@ -33,16 +41,31 @@ def _sum(rates: list[Rate]) -> Rate:
 
 def markdown(calibration: Calibration) -> str:
     """The table: one column a condition, one row a question. Every bound holds with 95 %."""
+    head, *rows = table(calibration)
+    lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
+    return "".join(f"| {' | '.join(each.replace('|', chr(92) + '|') for each in line)} |\n" for line in lines)
+
+
+def show(calibration: Calibration, console: Console | None = None) -> None:
+    """Prints the table, and the sentence below it."""
+    console = console or Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    head, *rows = table(calibration)
+    shown = Table(*head, box=None, pad_edge=False)
+    for row in rows:
+        shown.add_row(*map(Text, row))
+    console.print(shown)
+    console.print(Text(f"\n{sentence(calibration)}"))
+
+
+def table(calibration: Calibration) -> list[list[str]]:
+    """The head, then a row for each question with its answer in every condition."""
     conditions = calibration.conditions
     rows: dict[str, list[str]] = {}
     for column, condition in enumerate(conditions):
         for question, answer in _rows(condition):
             rows.setdefault(question, [""] * len(conditions))[column] = answer
-    head = f"| on {escaped(calibration.machine) or 'this machine'} | "
-    lines = [head + " | ".join(condition.name for condition in conditions) + " |"]
-    lines.append("|---|" + "--:|" * len(conditions))
-    lines += [f"| {question} | {' | '.join(answers)} |" for question, answers in rows.items()]
-    return "\n".join(lines) + "\n"
+    head = [f"on {calibration.machine or 'this machine'}", *(condition.name for condition in conditions)]
+    return [head, *([question, *answers] for question, answers in rows.items())]
 
 
 def _rows(condition: Condition) -> list[tuple[str, str]]:
@@ -57,28 +80,33 @@ def _rows(condition: Condition) -> list[tuple[str, str]]:
             f"{condition.redrawn.count} of {condition.redrawn.trials}",
         ),
         ("contaminated live gates", _at_most(condition.contaminated)),
-        ("cases *same*", percent(condition.same)),
-        ("cases *undecided*", percent(condition.undecided)),
+        ("cases that stayed the same", percent(condition.same)),
+        ("cases left undecided", percent(condition.undecided)),
         (
             "median time of a live gate",
             "–" if math.isnan(condition.spent_s) else f"{condition.spent_s:.0f} s",
         ),
     ]
     for power in condition.powers:
-        found = _at_least(power.dealt) if power.dealt.trials else percent(power.redrawn)
-        worst = f"{name(power.worst_case)} {percent(power.worst)}"
-        measured = f"measured {percent(power.measured)}"
-        rows.append((f"{power.slowdown:.0%} slower: found", f"{found}; {measured}; worst: {worst}"))
+        found = _at_least(power.dealt) if power.dealt.trials else f"{percent(power.redrawn)} (no bound)"
+        rows += [
+            (f"{_size(power.slowdown)} slower: found", found),
+            (f"… measured, where {_size(power.slowdown)} were injected", percent(power.measured)),
+            (
+                f"… found in the worst case of {_size(power.slowdown)}",
+                f"{percent(power.worst)} ({name(power.worst_case)})",
+            ),
+        ]
     if smallest:
         middle = smallest[len(smallest) // 2][1]
-        rows.append((f"found with {POWER:.0%} power, middle case", _size(middle)))
+        rows.append(("smallest that 95 of 100 gates find, middle case", _size(middle)))
         rows.append(
             (
-                f"found with {POWER:.0%} power, worst case",
+                "smallest that 95 of 100 gates find, worst case",
                 f"{_size(smallest[-1][1])} ({name(smallest[-1][0])})",
             )
         )
-    return [(question, answer.replace("|", "\\|")) for question, answer in rows]
+    return rows
 
 
 def _at_most(rate: Rate) -> str:
@@ -90,7 +118,7 @@ def _at_least(rate: Rate) -> str:
 
 
 def _size(slowdown: float | None) -> str:
-    return "none up to half as slow again" if slowdown is None else percent(slowdown)
+    return "none up to 50 %" if slowdown is None else f"{100 * slowdown:g} %"
 
 
 def document(calibration: Calibration) -> str:
