@@ -70,8 +70,8 @@ class Rate:
 class Power:
     """How often a slowdown was found: asked for, as it was measured, and by case.
 
-    `dealt` has one trial a case and made-up gate, taken as independent; `redrawn` is the share over redrawn gates, and
-    `worst` that of the case in which it was lowest.
+    `dealt` has one trial a case and made-up gate, taken as independent; `redrawn` is the share over redrawn
+    gates, and `worst` that of the case in which it was lowest.
     """
 
     slowdown: float
