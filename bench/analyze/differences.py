@@ -156,7 +156,9 @@ def _type_sets(operators: pd.DataFrame) -> dict[str, set[str]]:
 def _pairs(profile: Profile) -> pd.DataFrame:
     """How often each operator is called within each other, in one call (or step), and how long that takes."""
     table = profile.operators
-    table = table[(table["kind"] != "mark") | table["name"].str.contains("#")]  # torch's own marks have one
+    table = table[
+        (table["kind"] != "mark") | table["name"].astype(str).str.contains("#")
+    ]  # torch's own marks have one
     summed = table.groupby(["within", "name"])[["count", "total_s", "device_s", "allocated_bytes"]].sum()
     return summed / profile.pieces
 

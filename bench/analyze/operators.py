@@ -7,8 +7,18 @@ from bench.analyze.trace import ON_DEVICE, PHASES, REST, Trace
 
 KEY = ["name", "kind", "within", "shapes", "types"]
 
+SUMS = ["count", "self_s", "total_s", "device_s", "flops", "allocated_bytes"]
+
 OTHER = "other"
 """What belongs to no phase."""
+
+PHASE_COLUMNS = ["phase", "host_s", "device_s", "share"]
+
+
+def nothing() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Operators, memory and phases of a case that was not traced."""
+    memory = pd.DataFrame(columns=["at_s", "device", "bytes", "allocated_bytes"])
+    return pd.DataFrame(columns=[*KEY, *SUMS]), memory, pd.DataFrame(columns=PHASE_COLUMNS)
 
 
 def operators(trace: Trace) -> pd.DataFrame:
@@ -45,7 +55,7 @@ def phases(trace: Trace) -> pd.DataFrame:
     """
     spans = trace.spans
     if not (spans["phase"] != "").any():
-        return pd.DataFrame(columns=["phase", "host_s", "device_s", "share"])
+        return pd.DataFrame(columns=PHASE_COLUMNS)
     main = spans["track"] == spans["track"][spans["phase"] != ""].mode().iat[0]
     own = spans[main].groupby("phase")["self_s"].sum()
     launched = spans[spans["kind"].isin(ON_DEVICE)].groupby("phase")["duration_s"].sum()

@@ -176,8 +176,6 @@ def _say(cases: int) -> Any:
 
 def store(folder: Path, recorded: "Recorded") -> None:
     """Analyzes raw recordings and writes the profile."""
-    import pandas as pd
-
     from bench import profiles
     from bench.analyze import operators, trace
     from bench.measure.profiling import EXTRAS, RAW_TRACE
@@ -191,8 +189,7 @@ def store(folder: Path, recorded: "Recorded") -> None:
         "notes": list(recorded.notes),
     }
     if not recorded.operators:
-        empty = pd.DataFrame(columns=["name"])
-        profiles.write(folder, about, None, empty, empty, empty, recorded.stacks)
+        profiles.write(folder, about, None, *operators.nothing(), recorded.stacks)
         return
     assert recorded.folder is not None
     raw = json.loads((recorded.folder / RAW_TRACE).read_text("utf-8"))
@@ -217,13 +214,13 @@ def summary(folder: Path) -> list[str]:
 
     profile = profiles.read(folder)
     lines = [profile.case]
+    whole = profile.about.get("wall_s", 0.0)
     if len(profile.phases):
         shares = (f"{row.phase} {percent(row.share)}" for row in profile.phases.itertuples())
         lines.append("  " + ", ".join(shares))
     for row in profile.operators.head(SHOWN).itertuples():
-        share = row.self_s / profile.about["wall_s"]
         lines.append(
-            f"  {percent(share):>7} {quantity(row.self_s / profile.pieces, 's'):>8} "
+            f"  {percent(row.self_s / whole):>7} {quantity(row.self_s / profile.pieces, 's'):>8} "
             f"{row.count / profile.pieces:6.4g} × {row.name} {row.shapes}"
         )
     return [*lines, *(f"  {note}" for note in profile.about["notes"]), f"  {folder / profiles.PAGE}"]

@@ -185,9 +185,14 @@ def _record(worker: Worker, case: Case, command: dict[str, Any]) -> dict[str, An
     assert lane.ended is not None
     if lane.ended["outcome"] != "passed" or recorded is None:
         what = {"watch": "", "operators": " under torch.profiler", "stacks": " under py-spy"}[command["what"]]
-        last = (lane.ended["message"].strip() or "it ended early").splitlines()[-1]
-        raise ProfileError(f"the case {lane.ended['outcome']}{what}: {last}")
+        raise ProfileError(f"the case {lane.ended['outcome']}{what}: {_told(lane.ended['message'])}")
     return recorded
+
+
+def _told(message: str) -> str:
+    """The line of pytest's account of a failure that has the exception; else its last one."""
+    lines = message.strip().splitlines() or ["it ended before it called benchmark(...)"]
+    return next((line[1:].strip() for line in lines if line.startswith("E ")), lines[-1])
 
 
 __all__ = ["EXTRAS", "RAW_TRACE", "ProfileError", "Recorded", "collect", "profile", "py_spy"]

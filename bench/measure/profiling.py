@@ -195,12 +195,7 @@ def _operators(target: Device, calls: Calls, command: Message) -> Message:
     if trace.events <= command["most_events"]:
         extras = {"flops": trace.flops, "onnxruntime": onnx_events, "device": queued, "name": target.name}
         (folder / EXTRAS).write_text(json.dumps(extras), "utf-8")
-    return {
-        "wall_s": timed.wall_s,
-        "calls": command["calls"],
-        "events": trace.events,
-        "kineto_device": len(activities(target.name)) > 1,
-    }
+    return {"wall_s": timed.wall_s, "calls": command["calls"], "events": trace.events}
 
 
 def activities(device: str) -> list[Any]:

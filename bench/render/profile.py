@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analyze import stacks
+from bench.analyze.operators import SUMS
 from bench.profiles import MEMORY, OPERATORS, STACKS, TRACE, Profile
 from bench.render.document import document
 from bench.render.units import percent, quantity
@@ -106,12 +107,9 @@ def _about(profile: Profile) -> Iterator[tuple[str, str]]:
 def _by_operator(profile: Profile) -> pd.DataFrame:
     """The operators, wherever they are called from, with a `label`: a mark's own time is Python's."""
     table = profile.operators
-    if table.empty or "kind" not in table:
-        return pd.DataFrame(columns=["label", "self_s"])
     key = ["name", "kind", "shapes", "types"]
-    sums = ["count", "self_s", "total_s", "device_s", "flops", "allocated_bytes"]
-    summed = table.groupby(key, sort=False)[sums].sum().reset_index().sort_values("self_s", ascending=False)
-    marks = (summed["kind"] == "mark") & ~summed["name"].str.contains("#")
+    summed = table.groupby(key, sort=False)[SUMS].sum().reset_index().sort_values("self_s", ascending=False)
+    marks = (summed["kind"] == "mark") & ~summed["name"].astype(str).str.contains("#")
     return summed.assign(label=summed["name"].where(~marks, "Python, in " + summed["name"]))
 
 
