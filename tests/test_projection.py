@@ -111,7 +111,15 @@ def test_a_processor_against_another_machines_accelerator(two_machines):
         assert crossing.fixed["cpu on"] == "laptop"
         assert crossing.fixed["cuda on"] == "server"
         assert crossing.size == pytest.approx(within[crossing.operation].size, rel=0.05)
-    assert any("cpu on laptop, cuda on server" in answer.sentence for answer in two_machines.answers)
+    told = [answer.sentence for answer in two_machines.answers]
+    assert any("cpu on laptop, cuda on server" in sentence for sentence in told)
+
+
+def test_answers_of_several_runs_name_theirs(two_machines):
+    threads = [answer.sentence for answer in two_machines.answers if answer.question == "One thread or all?"]
+    assert len(threads) == 2
+    assert "on laptop" in threads[0]
+    assert "on server" in threads[1]
 
 
 def test_the_page_has_them_side_by_side(two_machines):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -87,7 +87,7 @@ def report(
     `rows`, `columns` and `filters` say how runs are set side by side: see `bench.analyze.projection`.
     Raises UnknownColumnError where one of them names none.
     """
-    parts = tuple(_part(run) for run in runs)
+    parts = tuple(_part(run, name) for run, name in zip(runs, _names(runs), strict=True))
     between = tuple(across(parts))
     found = [contest for part in parts for contest in part.contests] + [each.contest for each in between]
     simulated = {name for run in runs for name in simulated_devices(run)}
@@ -108,9 +108,21 @@ def simulated_devices(run: Run) -> list[str]:
     ]
 
 
-def _part(run: Run) -> RunReport:
+def _names(runs: Sequence[Run]) -> list[str]:
+    """What each of several runs is called in answers: its machine if that tells them apart, else its name."""
+    if len(runs) == 1:
+        return [""]
+    machines = [run.machine for run in runs]
+    return machines if len(set(machines)) == len(machines) else [run.name for run in runs]
+
+
+def _part(run: Run, name: str) -> RunReport:
+    """A run's part; its contests go by `name`, if it is not alone."""
     blocks = judged(run)
     found = contests(run, blocks)
+    if name:
+        crossings = (replace(each.crossing, fixed={**each.crossing.fixed, "on": name}) for each in found)
+        found = [replace(each, crossing=named) for each, named in zip(found, crossings, strict=True)]
     cases, doubts = estimates_of(run, blocks), tuple(_doubts(run, found))
     decision = replay(run) if "gate" in run.header else None
     return RunReport(run, cases, blocks, tuple(found), doubts, decision)

@@ -13,6 +13,8 @@ from bench.render.units import percent, quantity
 
 COLUMNS = ("case", "device", "runs", "latest", "since the first", "changes", "last change", "where")
 
+WHEN = {"step": "step at", "creep": "creep until"}
+
 MOST_POINTS = 60_000
 """Runs drawn in the whole page; beyond it every series keeps an evenly spread share of its own."""
 
@@ -114,10 +116,10 @@ def _row(series: Series, runs: dict[str, int], budget: int) -> dict[str, Any]:
             series.device,
             [str(len(series.runs)), len(series.runs)],
             [quantity(series.median_s[-1], "s"), float(series.median_s[-1])],
-            [_signed(total), total],
+            [_signed(total) if total != 1 else "", total],
             [str(len(series.shifts) or ""), len(series.shifts)],
             [_signed(last.ratio), last.ratio] if last else ["", None],
-            "" if last is None else f"{last.kind} before {series.runs[last.after]}",
+            f"{WHEN[last.kind]} {series.runs[last.after]}" if last else "",
         ],
         "told": [f"{_where(series, shift)} {_how(shift)}." for shift in series.shifts],
         "setting": list(series.setting.items()),

@@ -1,7 +1,7 @@
 """One figure a suite: a panel for each operation, its time along the size axis, a curve a contender."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bench.analyze.answers import contender, words
 from bench.analyze.contests import Contest
-from bench.analyze.report import Report, RunReport
+from bench.analyze.report import Report
 from bench.render.figures.style import (
     COLOURS,
     LONGEST,
@@ -32,7 +32,13 @@ MOST_PANELS = 12
 """Panels in a figure: more than four rows of three are no longer read at a glance."""
 
 PANELS_IN_ALL = 60
-"""Panels in a report: drawing one takes a twentieth of a second. Three a figure are drawn in any case."""
+"""Panels in a report: drawing one takes a twentieth of a second."""
+
+FEW_PANELS = 4
+"""Panels in a figure of a report that has more in all; its tables have every case."""
+
+MOST_RUNS = 4
+"""Runs with figures of their own; more are read side by side, or as a history."""
 
 VISIBLE = 1.05
 """Ratio of an interval's ends from which it is wider than its curve's line."""
@@ -57,22 +63,31 @@ class _Panel:
     axis: str
     between: str
     cases: pd.DataFrame
-    crossing: float | None
+    crossing: float | None = None
 
 
 def figures(report: Report) -> Iterator[tuple[str, Picture]]:
     """A figure for every suite that has times; named by the suite, and the run where there are several."""
-    found = {}
-    for position, part in enumerate(report.runs):
+    found: dict[str, tuple[list[_Panel], Sequence[Contest]]] = {}
+    for position, part in enumerate(report.runs[:MOST_RUNS]):
         measured = part.cases[part.cases["median_s"].notna()]
         for suite, cases in measured.groupby("suite", sort=False):
             name = str(suite) if len(report.runs) == 1 else f"{position}-{suite}"
-            found[name] = _panels(cases, part)
-    most = min(max(PANELS_IN_ALL // max(len(found), 1), 3), MOST_PANELS)
-    yield from ((name, partial(_figure, panels[:most])) for name, panels in found.items())
+            found[name] = _panels(cases), part.contests
+    most = _most([len(panels) for panels, _ in found.values()])
+    for name, (panels, contests) in found.items():
+        drawn = [replace(each, crossing=_crossing(each.cases, contests)) for each in panels[:most]]
+        yield name, partial(_figure, drawn, len(panels))
 
 
-def _panels(cases: pd.DataFrame, part: RunReport) -> list[_Panel]:
+def _most(counts: Sequence[int]) -> int:
+    """Panels that a figure may have: fewer where all together are more than anyone looks at."""
+    if sum(min(count, MOST_PANELS) for count in counts) <= PANELS_IN_ALL:
+        return MOST_PANELS
+    return min(FEW_PANELS, max(PANELS_IN_ALL // len(counts), 1))
+
+
+def _panels(cases: pd.DataFrame) -> list[_Panel]:
     """Curves where an operation was measured at two sizes or more, then dots; single cases share a panel."""
     curved: list[_Panel] = []
     dotted: list[_Panel] = []
@@ -85,15 +100,15 @@ def _panels(cases: pd.DataFrame, part: RunReport) -> list[_Panel]:
             for key, group in groups:
                 title = _title(operation, dict(zip(fixed, key, strict=True)))
                 if group[axis].nunique() > 1:
-                    curved.append(_Panel(title, axis, between, group, _crossing(group, part.contests)))
+                    curved.append(_Panel(title, axis, between, group))
                 else:
-                    (dotted if len(group) > 1 else single).append(_Panel(title, "", between, group, None))
+                    (dotted if len(group) > 1 else single).append(_Panel(title, "", between, group))
         else:
-            panel = _Panel(_title(operation, {}), "", between, of_operation, None)
+            panel = _Panel(_title(operation, {}), "", between, of_operation)
             (dotted if len(of_operation) > 1 else single).append(panel)
     if len(single) > 1:
         together = pd.concat([panel.cases for panel in single])
-        single = [_Panel("single cases", "", "", together, None)]
+        single = [_Panel("single cases", "", "", together)]
     return [*curved, *dotted, *single]
 
 
@@ -123,7 +138,7 @@ def _crossing(cases: pd.DataFrame, contests: Sequence[Contest]) -> float | None:
     return None
 
 
-def _figure(panels: Sequence[_Panel]) -> Figure:
+def _figure(panels: Sequence[_Panel], of: int) -> Figure:
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     width, height = PANEL
@@ -134,6 +149,9 @@ def _figure(panels: Sequence[_Panel]) -> Figure:
         axes = _curves(figure, corner, panel) if panel.axis else _dots(figure, corner, panel)
         indent = 0 if panel.axis else (corner[0] + 0.1) / (width * columns) - axes.get_position().x0
         axes.set_title(fitted(panel.title, 2 * LONGEST), x=indent / axes.get_position().width)
+    if of > len(panels):
+        told = f"the first {len(panels)} of {of}; the table has all"
+        figure.text(1 - 0.1 / figure.get_figwidth(), 0.05 / figure.get_figheight(), told, size=8, ha="right")
     return figure
 
 

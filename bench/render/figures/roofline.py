@@ -23,13 +23,16 @@ ABOVE = 1.35
 NAMES_TAKE = 0.22
 """Room left of the slanted roofs for their names, as a share of the axis' length."""
 
+MOST_RUNS = 4
+"""Runs with a roofline of their own, as with `family`'s figures."""
+
 MOST_NAMES = 16
 """Operations that the legend has room for."""
 
 
 def figures(report: Report) -> Iterator[tuple[str, Picture]]:
     """A figure for every device that has ceilings and cases that declare flops and bytes."""
-    for position, part in enumerate(report.runs):
+    for position, part in enumerate(report.runs[:MOST_RUNS]):
         for device, ceilings in (part.run.ceilings or {}).items():
             cases = part.cases[
                 (part.cases["device"] == device) & (part.cases["flops"] > 0) & (part.cases["bytes"] > 0)
