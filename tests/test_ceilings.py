@@ -1,6 +1,7 @@
 """Ceilings: the fit of a link against closed forms, and each roof against the simulation's parameters."""
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.measure import ceilings, devices
+from bench.measure import best, ceilings, devices, links
+from bench.measure.interference import Interference
 
 SIZES = [2.0**exponent for exponent in range(10, 28, 3)]
 
@@ -19,7 +21,7 @@ SIZES = [2.0**exponent for exponent in range(10, 28, 3)]
 )
 def test_a_link_is_found_from_its_own_times(latency_s: float, bytes_per_s: float) -> None:
     seconds = [latency_s + size / bytes_per_s for size in SIZES]
-    link = ceilings.fit_link(SIZES, seconds)
+    link = links.fit_link(SIZES, seconds)
     predicted = [link["latency_s"] + size / link["bytes_per_s"] for size in SIZES]
     assert predicted == pytest.approx(seconds, rel=1e-6)
 
@@ -28,16 +30,16 @@ def test_a_link_weighs_errors_by_their_share() -> None:
     """One percent on the largest copy, 100 latencies long, leaves the latency within a few percent."""
     seconds = [1e-5 + size / 1e10 for size in SIZES]
     seconds[-1] *= 1.01
-    assert ceilings.fit_link(SIZES, seconds)["latency_s"] == pytest.approx(1e-5, rel=0.03)
+    assert links.fit_link(SIZES, seconds)["latency_s"] == pytest.approx(1e-5, rel=0.03)
 
 
 def test_a_latency_is_never_negative() -> None:
-    link = ceilings.fit_link([1e3, 1e6], [1e-7, 2e-4])
+    link = links.fit_link([1e3, 1e6], [1e-7, 2e-4])
     assert link["latency_s"] == 0.0
 
 
 def test_two_points_are_a_line() -> None:
-    link = ceilings.fit_link([0.0, 1e6], [1e-5, 1.1e-4])
+    link = links.fit_link([0.0, 1e6], [1e-5, 1.1e-4])
     assert link == pytest.approx({"latency_s": 1e-5, "bytes_per_s": 1e10})
 
 
@@ -71,8 +73,9 @@ def test_no_simulated_rate_is_above_its_ceiling(simulated: ModuleType) -> None:
 
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes measuring a processor take an instant: what it finds does not matter here."""
-    monkeypatch.setattr(ceilings, "BLOCKS", 1)
-    monkeypatch.setattr(ceilings, "BLOCK_S", 0.0)
+    monkeypatch.setattr(best, "CLEAN_BLOCKS", 1)
+    monkeypatch.setattr(best, "BLOCK_S", 0.0)
+    monkeypatch.setattr(best, "PATIENCE_S", 0.0)
     monkeypatch.setattr(ceilings, "LONGEST_CALL_S", 0.0)
 
 
@@ -80,7 +83,7 @@ def test_a_processor_has_finite_ceilings(monkeypatch: pytest.MonkeyPatch) -> Non
     pytest.importorskip("torch")
     small(monkeypatch)
     found = ceilings.measure(devices.get("cpu"))
-    assert found.keys() == {"copy_bytes_per_s", "flops_per_s", "launch_s"}
+    assert found.keys() == {"copy_bytes_per_s", "level_bytes", "flops_per_s", "launch_s", "disturbed"}
     rates = [*found["copy_bytes_per_s"].values(), *found["flops_per_s"].values()]
     assert all(math.isfinite(rate) and rate > 0 for rate in rates)
     assert "memory" in found["copy_bytes_per_s"]
@@ -90,7 +93,7 @@ def test_a_processor_has_ceilings_without_torch(monkeypatch: pytest.MonkeyPatch)
     small(monkeypatch)
     monkeypatch.setattr(ceilings, "find_spec", lambda _: None)
     found = ceilings.measure(devices.get("cpu"))
-    assert found.keys() == {"copy_bytes_per_s", "flops_per_s"}
+    assert found.keys() == {"copy_bytes_per_s", "level_bytes", "flops_per_s", "disturbed"}
     assert found["flops_per_s"].keys() == {"float32", "float64"}
 
 
@@ -111,3 +114,74 @@ def test_memory_levels_are_read_from_the_system(tmp_path: Path) -> None:
 
 def test_usual_caches_stand_where_the_system_does_not_tell(tmp_path: Path) -> None:
     assert [level for level, *_ in ceilings.processor_levels(tmp_path)] == ["L1", "L2", "L3", "memory"]
+
+
+class Quiet:
+    """Readings of a machine on which others take `delays` from one block after the other, then nothing."""
+
+    def __init__(self, *delays: float) -> None:
+        self._delays = iter(delays)
+
+    def before(self, _expected_s: float) -> None:
+        """Nothing to keep."""
+
+    def after(self) -> Interference:
+        return Interference(next(self._delays, 0.0), None, 0.0, 1e-6, 1, 0, 2)
+
+
+@dataclass
+class Slow:
+    """A processor whose calls take what `blocks` says, one block after the other, and 1 ms afterwards."""
+
+    blocks: list[float]
+    is_accelerator = False
+
+    def time(self, _kind: str, run: devices.Run, calls: int) -> devices.Timed:
+        run(calls)
+        return devices.Timed(calls * (self.blocks.pop(0) if self.blocks else 1e-3))
+
+
+def test_a_ceiling_waits_for_undisturbed_blocks() -> None:
+    slow = Slow([1e-3] + [8e-2] * 7)
+    timed = best.Best(slow, Quiet(*[1.0] * 7))  # type: ignore[arg-type]  # stand-ins
+    assert timed.seconds("it", lambda: None) == pytest.approx(1e-3)
+    assert timed.disturbed == []
+
+
+def test_a_fast_block_beside_others_is_not_believed() -> None:
+    """The rule never looks at how long a block took."""
+    timed = best.Best(Slow([1e-3, 1e-9]), Quiet(1.0))  # type: ignore[arg-type]  # stand-ins
+    assert timed.seconds("it", lambda: None) == pytest.approx(1e-3)
+
+
+def test_a_ceiling_that_others_never_left_alone_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(best, "PATIENCE_S", 0.01)
+    timed = best.Best(Slow([]), Quiet(*[1.0] * 10**6))  # type: ignore[arg-type]  # stand-ins
+    assert timed.seconds("it", lambda: None) == pytest.approx(1e-3)
+    assert timed.disturbed == ["it"]
+
+
+def test_of_two_measurements_the_better_stands() -> None:
+    slow = {
+        "copy_bytes_per_s": {"L2": 2.0, "memory": 1.0},
+        "flops_per_s": {"float32": 2.4e9},
+        "launch_s": 2e-6,
+        "to_host": {"latency_s": 1e-5, "bytes_per_s": 1e9},
+        "disturbed": ["flops_per_s.float32", "to_host"],
+    }
+    fast = {
+        "copy_bytes_per_s": {"L2": 1.9, "memory": 1.1},
+        "flops_per_s": {"float32": 160e9},
+        "launch_s": 1e-6,
+        "to_host": {"latency_s": 2e-5, "bytes_per_s": 2e9},
+        "disturbed": [],
+    }
+    merged = ceilings.better(slow, fast)
+    assert merged == {
+        "copy_bytes_per_s": {"L2": 2.0, "memory": 1.1},
+        "flops_per_s": {"float32": 160e9},
+        "launch_s": 1e-6,
+        "to_host": fast["to_host"],
+        "disturbed": [],
+    }
+    assert ceilings.better(fast, slow) == merged

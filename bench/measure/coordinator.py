@@ -261,8 +261,7 @@ class Coordinator:
         launch = self.state.launches
         self.state.launches += 1
         cases = [known for known in self._cases() if known.case.worker == kind]
-        if not number:
-            self._side_tasks(worker, kind)
+        self._side_tasks(worker, kind)
         for known in cases:
             known.enter(launch)
         self.progress.move(cases=len(self.state.known))
@@ -346,24 +345,41 @@ class Coordinator:
         self.record({**visited.event(case, "", launch, pass_number), "elapsed_s": self.elapsed_s})
 
     def _side_tasks(self, worker: Worker, kind: str) -> None:
-        """What is measured once for a device, before its cases: first use, self-check, ceilings."""
+        """What is measured of a device before its cases: first use, self-check, ceilings.
+
+        Once in a run; but ceilings that others disturbed are tried again in the launches to come.
+        """
         device, _, isolate = kind.partition("/")
-        if isolate or device in self.state.side_tasks or device == "accelerator":
+        if isolate or device == "accelerator":
             return
+        first = device not in self.state.side_tasks
         self.state.side_tasks.add(device)
-        if device != "cpu":
+        if first and device != "cpu":
             self._ask(worker, "initialize", device, lambda answer: {"event": "initialize", **answer})
             self._ask(
                 worker, "check", device, lambda checks: [{"event": "check", **check} for check in checks]
             )
-        if self.plan.ceilings:
-            self._ask(worker, "ceilings", device, lambda answer: {"event": "ceilings", "ceilings": answer})
+        known = self.state.ceilings.get(device, {})
+        if self.plan.ceilings and (first or known.get("disturbed")):
+            self._ask(worker, "ceilings", device, self._take_ceilings(device), known=known)
+
+    def _take_ceilings(self, device: str) -> Callable[[Any], Event]:
+        def take(answer: dict[str, Any]) -> Event:
+            self.state.ceilings[device] = answer
+            return {"event": "ceilings", "ceilings": answer}
+
+        return take
 
     def _ask(
-        self, worker: Worker, task: str, device: str, events: Callable[[Any], Event | list[Event]]
+        self,
+        worker: Worker,
+        task: str,
+        device: str,
+        events: Callable[[Any], Event | list[Event]],
+        **further: Any,
     ) -> None:
         self.progress.move(case=f"{task} {device}")
-        answer = worker.ask({"do": task, "device": device}, SIDE_TASK_S)
+        answer = worker.ask({"do": task, "device": device, **further}, SIDE_TASK_S)
         if "error" in answer:
             self.record(
                 {"event": "note", "level": "warning", "text": f"{task} of {device}: {answer['error']}"}

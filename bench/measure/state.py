@@ -40,6 +40,7 @@ class State:
     done: set[tuple[str, int]] = field(default_factory=set)
     launches: int = 0
     side_tasks: set[str] = field(default_factory=set)
+    ceilings: dict[str, dict[str, Any]] = field(default_factory=dict)
     elapsed_s: float = 0.0
     spent: Spent = field(default_factory=Spent)
     problems: set[str] = field(default_factory=set)
@@ -65,8 +66,11 @@ def restored(past: Iterable[Event]) -> State:
                 state.done.add((event["worker"], event["round"]))
             case "sizes":
                 state.sizes[event["round"]] = event["sizes"]
-            case "ceilings" | "initialize":
+            case "initialize":
                 state.side_tasks.add(event["device"])
+            case "ceilings":
+                state.side_tasks.add(event["device"])
+                state.ceilings[event["device"]] = event["ceilings"]
             case "skip" if event["case"] in state.known:
                 state.known[event["case"]].closed = "skipped"
             case "visit" if event["case"] in state.known:

@@ -278,7 +278,7 @@ def _answer(command: Message) -> Message:
             case "initialize":
                 return {"answer": {"seconds": target.initialize()}}
             case "ceilings":
-                return {"answer": ceilings.measure(target)}
+                return {"answer": ceilings.measure(target, command.get("known"))}
             case "empty_cache":
                 target.empty_cache()
                 return {"answer": None}

@@ -1,0 +1,59 @@
+"""Links between host and device: latency and bandwidth, fitted to copies of many sizes."""
+
+from collections.abc import Sequence
+
+from bench.measure.best import Best
+from bench.measure.devices import Run
+
+LONGEST_COPY_S = 0.0125
+"""Sizes grow until a copy takes this long."""
+
+
+def fit_link(sizes: Sequence[float], seconds: Sequence[float]) -> dict[str, float]:
+    """Latency and bandwidth of a link, from t = latency + bytes / bandwidth by least squares.
+
+    Errors count relative to each time, so that small copies decide the latency and large ones the
+    bandwidth. The latency is never negative.
+    """
+    import numpy as np
+
+    weights = 1 / np.asarray(seconds)
+    rows = np.stack([weights, np.asarray(sizes) * weights], axis=1)
+    (latency_s, s_per_byte), *_ = np.linalg.lstsq(rows, np.ones(len(weights)), rcond=None)
+    return {"latency_s": max(0.0, float(latency_s)), "bytes_per_s": float(1 / s_per_byte)}
+
+
+def links(best: Best) -> dict[str, dict[str, float]]:
+    """Both ways between host and device, for each kind of the host's memory."""
+    import torch
+
+    try:
+        torch.empty(1).pin_memory()
+    except RuntimeError:  # not every device has pinned memory
+        memories = {"": False}
+    else:
+        memories = {"": True, "_pageable": False}
+    return {
+        f"{way}{memory}": _link(best, f"{way}{memory}", towards_device=way == "to_device", pinned=pinned)
+        for memory, pinned in memories.items()
+        for way in ("to_device", "to_host")
+    }
+
+
+def _link(best: Best, name: str, *, towards_device: bool, pinned: bool) -> dict[str, float]:
+    """A link between host and device."""
+    import torch
+
+    sizes, seconds = [], []
+    for exponent in range(10, 29, 3):
+        here = torch.rand(2**exponent // 4)
+        if pinned:
+            here = here.pin_memory()
+        there = torch.rand(2**exponent // 4, device=best.device.name)
+        target, source = (there, here) if towards_device else (here, there)
+        copy: Run = lambda _, target=target, source=source: target.copy_(source)  # type: ignore[misc]  # noqa: E731
+        seconds.append(best.latency(name, copy))
+        sizes.append(here.numel() * here.itemsize)
+        if seconds[-1] > LONGEST_COPY_S:
+            break
+    return fit_link(sizes, seconds)
