@@ -26,7 +26,7 @@ def show(told: Account, console: Console | None = None) -> None:
     verdicts = words.ordered(decision)
     warning = words.warning(decision)
     if warning:
-        console.print(Text(warning, "bold yellow"), "")
+        console.print(Text(f"{warning}\n", "bold yellow"), soft_wrap=True)
     if verdicts:
         console.print(_table(told, verdicts[:MOST_CASES]))
     if len(verdicts) > MOST_CASES:
