@@ -7,6 +7,7 @@ what crosses the link, once.
 
 import pytest
 
+from .memory import host_tensor
 from .sizes import half_octaves
 
 torch = pytest.importorskip("torch")
@@ -120,17 +121,6 @@ def test_pin(benchmark, device, n):
     pinned = benchmark.pedantic(source.pin_memory, setup=empty, rounds=10)
     assert pinned.is_pinned()
     assert torch.equal(pinned, source)
-
-
-def host_tensor(n, memory):
-    """Random numbers in the processor's memory, pageable or pinned. Skips where nothing can be pinned."""
-    tensor = torch.randn(n)
-    if memory == "pageable":
-        return tensor
-    try:
-        return tensor.pin_memory()
-    except RuntimeError as error:
-        pytest.skip(f"this accelerator has no pinned memory: {error}")
 
 
 def copy_across(source, to, target, waiting, synchronize):

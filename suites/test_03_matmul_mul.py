@@ -9,6 +9,7 @@ import operator
 import numpy as np
 import pytest
 
+from .memory import TRIPS, with_trip
 from .sizes import half_octaves
 
 torch = pytest.importorskip("torch")
@@ -28,6 +29,11 @@ DTYPES = [
 def work(product, n, itemsize=4):
     """Operations, and bytes read and written, of one product of two n x n matrices."""
     return {"flops": 2 * n**3 if product == "matmul" else n**2, "bytes": 3 * n * n * itemsize}
+
+
+def moved(n, itemsize=4):
+    """Bytes that have to reach a device for a product of two n x n matrices, and that come back."""
+    return {"input_bytes": 2 * n * n * itemsize, "output_bytes": n * n * itemsize}
 
 
 def matrices(n, device="cpu", dtype=torch.float32):
@@ -52,7 +58,7 @@ def relative_error(result, a, b, columns=64):
 def test_matmul(benchmark, device, n):
     """Square matrix product: the work inside every Linear layer."""
     a, b = matrices(n, device)
-    benchmark.extra_info |= work("matmul", n)
+    benchmark.extra_info |= work("matmul", n) | moved(n)
     result = benchmark(torch.matmul, a, b)
     check_matmul(result, a, b)
 
@@ -62,9 +68,35 @@ def test_matmul(benchmark, device, n):
 def test_mul(benchmark, device, n):
     """Elementwise product of two square matrices: what an activation or a mask costs."""
     a, b = matrices(n, device)
-    benchmark.extra_info |= work("mul", n)
+    benchmark.extra_info |= work("mul", n) | moved(n)
     result = benchmark(torch.mul, a, b)
     assert torch.equal(result[0].cpu(), a[0].cpu() * b[0].cpu())
+
+
+@pytest.mark.accelerator
+@pytest.mark.preset("default")
+@pytest.mark.crossover(axis="n", between="device")
+@pytest.mark.parametrize("n", SIZES + FOR_FAST_DEVICES)
+@pytest.mark.parametrize("trip", TRIPS)
+def test_matmul_moved(benchmark, device, trip, n):
+    """Square matrix product of matrices that every call has to bring to the device first."""
+    a, b = matrices(n)
+    benchmark.extra_info |= {"flops": 2 * n**3, "resident": "matmul"}
+    result = benchmark(with_trip(torch.matmul, (a, b), device, trip))
+    check_matmul(result, a, b)
+
+
+@pytest.mark.accelerator
+@pytest.mark.preset("default")
+@pytest.mark.crossover(axis="n", between="device")
+@pytest.mark.parametrize("n", SIZES + FOR_FAST_DEVICES)
+@pytest.mark.parametrize("trip", TRIPS)
+def test_mul_moved(benchmark, device, trip, n):
+    """Elementwise product of square matrices that every call has to bring to the device first."""
+    a, b = matrices(n)
+    benchmark.extra_info |= {"flops": n**2, "resident": "mul"}
+    result = benchmark(with_trip(torch.mul, (a, b), device, trip))
+    assert torch.equal(result[0].cpu(), a[0] * b[0])
 
 
 @pytest.mark.preset("default")

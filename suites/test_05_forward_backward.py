@@ -8,6 +8,7 @@ from contextlib import nullcontext
 
 import pytest
 
+from .memory import TRIPS, with_trip
 from .network import build, classes_of, forward_flops, images_for
 from .sizes import half_octaves
 
@@ -43,6 +44,19 @@ def test_forward(benchmark, device, batch):
     time_forward(benchmark, device, "mlp", batch)
 
 
+@pytest.mark.accelerator
+@pytest.mark.preset("default")
+@pytest.mark.crossover(axis="batch", between="device")
+@pytest.mark.parametrize("batch", half_octaves(1, 1024))
+@pytest.mark.parametrize("trip", TRIPS)
+def test_forward_moved(benchmark, device, trip, batch):
+    """The course's network computes its predictions for images that every call has to bring to it first."""
+    model = build("mlp").to(device)
+    benchmark.extra_info |= {"flops": forward_flops("mlp", batch), "items": batch, "resident": "forward"}
+    predictions = benchmark(with_trip(model, [images_for("mlp", batch, "cpu")], device, trip))
+    assert predictions.shape == (batch, classes_of("mlp"))
+
+
 @pytest.mark.preset("default")
 @pytest.mark.crossover(axis="batch", between="device")
 @pytest.mark.parametrize("batch", RESNET18_BATCHES)
@@ -63,6 +77,7 @@ def time_forward(benchmark, device, network, batch, mode="train"):
     model = build(network).to(device).train(mode == "train")
     images = images_for(network, batch, device)
     benchmark.extra_info |= {"flops": forward_flops(network, batch), "items": batch}
+    benchmark.extra_info |= {"input_bytes": images.nbytes, "output_bytes": 4 * batch * classes_of(network)}
     with MODES[mode]():
         predictions = benchmark(model, images)
     assert predictions.shape == (batch, classes_of(network))
@@ -140,6 +155,7 @@ def time_training_step(benchmark, device, network, batch):
         return loss
 
     benchmark.extra_info |= {"flops": 3 * forward_flops(network, batch), "items": batch}
+    benchmark.extra_info |= {"input_bytes": images.nbytes + labels.nbytes, "output_bytes": 4}  # the loss
     first = step().item()
     benchmark(step)
     assert step().item() < first

@@ -251,7 +251,13 @@ OPERATIONS_ON_A_DEVICE = [
         for way in ("a * b", "torch.mul", "out=", "in place")
     ),
     *((test_03_matmul_mul.test_matmul_dtype, {"dtype": dtype}) for dtype in ("float64", "bfloat16")),
+    *(
+        (operation, {"trip": trip, "n": 8})
+        for operation in (test_03_matmul_mul.test_matmul_moved, test_03_matmul_mul.test_mul_moved)
+        for trip in ("inputs pageable", "round_trip pageable")
+    ),
     (test_05_forward_backward.test_forward, {"batch": 2}),
+    (test_05_forward_backward.test_forward_moved, {"trip": "round_trip pageable", "batch": 2}),
     (test_05_forward_backward.test_forward_resnet18, {"batch": 2}),
     *(
         (test_05_forward_backward.test_forward_modes, {"network": "mlp", "mode": mode})

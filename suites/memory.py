@@ -1,0 +1,44 @@
+"""Tensors in the processor's memory, and calls that move them to a device and back."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+TRIPS = ["inputs pageable", "inputs pinned", "round_trip pageable", "round_trip pinned"]
+"""What a call moves, the inputs alone or the result as well, and between which memory and the device."""
+
+
+def host_tensor(n, memory):
+    """Random numbers in the processor's memory, pageable or pinned. Skips where nothing can be pinned."""
+    return placed(torch.randn(n), memory)
+
+
+def placed(tensor, memory):
+    """The tensor in memory of that kind. Skips where nothing can be pinned."""
+    if memory == "pageable":
+        return tensor
+    try:
+        return tensor.pin_memory()
+    except RuntimeError as error:
+        pytest.skip(f"this accelerator has no pinned memory: {error}")
+
+
+def with_trip(function, inputs, device, trip):
+    """A call of the function on a device, with inputs from the processor's memory that are moved in the call.
+
+    From pinned memory they are moved without waiting, and the result comes into pinned memory that is ready
+    for it; out of and into pageable memory as the course does it, by .to(device) and .cpu().
+    """
+    what, memory = trip.split()
+    inputs = [placed(tensor, memory) for tensor in inputs]
+    pinned = memory == "pinned"
+
+    def there():
+        return function(*(tensor.to(device, non_blocking=pinned) for tensor in inputs))
+
+    if what == "inputs":
+        return there
+    if not pinned:
+        return lambda: there().detach().cpu()
+    ready = placed(torch.empty_like(there(), device="cpu", requires_grad=False), memory)
+    return lambda: ready.copy_(there().detach(), non_blocking=True)
