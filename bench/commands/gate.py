@@ -107,7 +107,8 @@ def _measured(options: argparse.Namespace) -> Path:
         # A gate with nothing changed also tells how often gates err here.
         entry = {"calibration": {"condition": live.condition(), "slowdowns": []}} if options.null else {}
         alike = options.base_python == options.head_python
-        lockstep = Lockstep(compared.sides, progress, options.seed, with_controls=alike)
+        ceilings = any(budget.min_ceiling_share is not None for budget in compared.settings.budgets)
+        lockstep = Lockstep(compared.sides, progress, options.seed, with_controls=alike, ceilings=ceilings)
         try:
             with live.begin(lockstep, compared, options, **entry) as journal:
                 _launches(lockstep, journal.folder, progress)

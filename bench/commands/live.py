@@ -167,6 +167,7 @@ def begin(
 ) -> "Iterator[Journal]":
     """The journal of a new run, with what is on both sides in it, while the block measures into it."""
     from bench.analyze.settings import recorded
+    from bench.measure.gpu_monitor import GpuMonitor, exclusive
     from bench.measure.workers import device_facts
 
     collected = lockstep.collect()
@@ -191,12 +192,27 @@ def begin(
         "suites": options.suites,
         "seed": options.seed,
     }
-    with recording.begin(
-        options.out, arguments, facts, accelerators, compared.head["commit"], gate=entry, **further
-    ) as journal:
-        lockstep.meet(matching, collected, journal.append)
-        with recording.watched(journal, accelerators):
-            yield journal
+    uuids = {each["uuid"]: each["device"] for each in accelerators if "uuid" in each}
+    if shut := exclusive(uuids):
+        raise UserError(
+            f"{', '.join(shut)} admits one process at a time (compute mode EXCLUSIVE_PROCESS), but two sides "
+            "share it; run `sudo nvidia-smi -c DEFAULT`"
+        )
+    commit = compared.head["commit"]
+    with (
+        recording.begin(
+            options.out, arguments, facts, accelerators, commit, gate=entry, **further
+        ) as journal,
+        GpuMonitor(uuids) as gpus,
+    ):
+
+        def record(event: dict[str, Any]) -> None:
+            journal.append(event)
+            for sample in gpus.samples():  # at once: whether a block is clean depends on them
+                journal.append({"event": "gpu", **sample})
+
+        lockstep.meet(matching, collected, record)
+        yield journal
 
 
 def _matched(

@@ -115,6 +115,23 @@ class GpuMonitor:
         return {pid for pid in listed if pid in self._there_before[uuid] or _outside_our_tree(pid)}
 
 
+def exclusive(devices: Mapping[str, str]) -> list[str]:
+    """Those of the `devices` (name by UUID) that admit one process at a time, as far as NVML tells."""
+    try:
+        nvml = _start_nvml()
+    except RuntimeError:
+        return []
+    try:
+        return [
+            devices[uuid]
+            for uuid, handle in _handles_by_uuid(nvml, devices).items()
+            if _reading(nvml, nvml.nvmlDeviceGetComputeMode, handle)
+            == nvml.NVML_COMPUTEMODE_EXCLUSIVE_PROCESS
+        ]
+    finally:
+        nvml.nvmlShutdown()
+
+
 def _outside_our_tree(pid: int) -> bool:
     own = psutil.Process()
     try:

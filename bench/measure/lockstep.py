@@ -16,7 +16,7 @@ from typing import Any
 
 from bench.measure import controls, injection
 from bench.measure.channel import Message
-from bench.measure.coordinator import Progress
+from bench.measure.coordinator import SIDE_TASK_S, Progress
 from bench.measure.interference import processors
 from bench.measure.matching import Matching
 from bench.measure.pair import CAN_PIN, Pair
@@ -24,7 +24,7 @@ from bench.measure.schedule import Known, calls_per_block
 from bench.measure.sides import Side
 from bench.measure.state import Spent
 from bench.measure.visits import Lane, visit
-from bench.measure.workers import WorkerError
+from bench.measure.workers import Worker, WorkerError
 from bench.records import Case
 
 Event = dict[str, Any]
@@ -54,7 +54,12 @@ class Lockstep:
     """Two sides under comparison: `collect` starts a pair, `meet` takes its cases in, `launch` measures."""
 
     def __init__(
-        self, sides: Sequence[Side], progress: Progress, seed: int = 1, with_controls: bool = True
+        self,
+        sides: Sequence[Side],
+        progress: Progress,
+        seed: int = 1,
+        with_controls: bool = True,
+        ceilings: bool = False,
     ) -> None:
         self.sides = sides
         self.progress = progress
@@ -62,6 +67,8 @@ class Lockstep:
         self.spent = Spent()
         self._seed = seed
         self._with_controls = with_controls
+        self._ceilings = ceilings
+        self._introduced: set[str] = set()
         self._rng = random.Random(seed)
         self._known: dict[str, Known] = {}
         self._names: dict[str, tuple[str, str]] = {}
@@ -158,6 +165,7 @@ class Lockstep:
         todo = _Launch(number, [*cases, *guards])
         try:
             with pair:
+                self._introduce(pair.workers[0], kind)
                 while order := todo.next_pass(self._rng):
                     self._pass(pair, order, todo, passes)
                     passes += 1
@@ -166,6 +174,25 @@ class Lockstep:
             pair.kill()
             return passes + 1, [known for known in cases if todo.wants(known)]
         return passes, []
+
+    def _introduce(self, worker: Worker, kind: str) -> None:
+        """What is measured once of a device: first use, self-check, and ceilings where budgets need them."""
+        device, _, isolate = kind.partition("/")
+        if isolate or device in self._introduced:
+            return
+        self._introduced.add(device)
+        tasks = ["initialize", "check"] if device != "cpu" else []
+        for task in [*tasks, "ceilings"] if self._ceilings else tasks:
+            self.progress.move(case=f"{task} {device}")
+            found = worker.ask({"do": task, "device": device, "known": {}}, SIDE_TASK_S)
+            if "error" in found:
+                text = f"{task} of {device}: {found['error']}"
+                self.record({"event": "note", "level": "warning", "text": text})
+                continue
+            answer = found["answer"]
+            fields = {"initialize": answer, "ceilings": {"ceilings": answer}}
+            for each in answer if task == "check" else [fields[task]]:
+                self.record({"event": task, **each, "device": device})
 
     def _pass(self, pair: Pair, order: Iterable[Known], todo: "_Launch", number: int) -> None:
         for known in order:
@@ -223,7 +250,7 @@ class Lockstep:
         flip = (todo.number + pass_number) % 2 == 1
         try:
             with nullcontext() if together else pair.stopped():
-                visit(lanes, known, flip=flip, blocks=PAIRS)
+                visit(lanes, known, flip=flip, blocks=PAIRS, every_kind=False)
             if known.case.device != "cpu":  # both sides share the device's memory
                 pair.ask({"do": "empty_cache", "device": known.case.device})
         except WorkerError as lost:

@@ -152,8 +152,11 @@ def visit(
     flip: bool = False,
     blocks: int | None = None,
     longest_s: float = math.inf,
+    every_kind: bool = True,
 ) -> None:
     """Visits a case in every lane. The lanes then hold the blocks and how the test ended.
+
+    Without `every_kind` latency and cold calls are left out.
 
     Raises WorkerError where a worker dies or hangs.
     """
@@ -164,7 +167,7 @@ def visit(
         _begin(lanes, known)
     running = all(lane.running for lane in lanes)
     if running and max(_per_call_s(lane) for lane in lanes) <= COLD_EXCESS * longest_s:
-        _time(lanes, known, flip, blocks)
+        _time(lanes, known, flip, blocks, every_kind)
     for lane in lanes:
         lane.end()
     known.learn(lanes[0].blocks)
@@ -183,7 +186,7 @@ def _per_call_s(lane: Lane) -> float:
     return lane.blocks[-1].wall_s / lane.blocks[-1].calls if lane.running and lane.blocks else math.inf
 
 
-def _time(lanes: Sequence[Lane], known: Known, flip: bool, blocks: int | None) -> None:
+def _time(lanes: Sequence[Lane], known: Known, flip: bool, blocks: int | None, every_kind: bool) -> None:
     fresh = known.launch not in known.launches
     _calibrate(lanes[0], known)
     if fresh and not known.long:
@@ -192,17 +195,17 @@ def _time(lanes: Sequence[Lane], known: Known, flip: bool, blocks: int | None) -
     accelerator = known.case.device != "cpu"
     for number in range(blocks or blocks_per_visit(known)):
         for lane in reversed(lanes) if (number % 2 == 1) != flip else lanes:
-            _block_of_each_kind(lane, known, number, accelerator)
+            _block_of_each_kind(lane, known, every_kind and number == 0, accelerator)
     if fresh and accelerator and not known.visits:
         lanes[0].measure_peak_memory()
 
 
-def _block_of_each_kind(lane: Lane, known: Known, number: int, accelerator: bool) -> None:
+def _block_of_each_kind(lane: Lane, known: Known, every_kind: bool, accelerator: bool) -> None:
     lane.block("wall", _affordable(lane, known.calls))
     if not accelerator:
         return
     lane.block("device", min(DEVICE_CALLS, known.calls))
-    if number == 0:
+    if every_kind:
         lane.block("latency", known.calls)
         lane.block("cold", min(DEVICE_CALLS, known.calls))
 
