@@ -93,7 +93,7 @@ def _sides(
     from bench.measure import sides
     from bench.measure.workers import Spec
 
-    template = _template(options, trees, repository)
+    template = replace(_template(options, trees, repository), home=sides.harness(trees.folder))
     made = []
     for name, tree, python in (
         ("base", trees.base, options.base_python),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.measure import code, worktrees
-from bench.measure.workers import Spec
+from bench.measure.workers import HOME, Spec
 
 NAMES = ("base", "head")
 
@@ -116,6 +116,16 @@ def install(name: str, tree: Path, python: str, commands: Sequence[str]) -> tupl
     for command in commands:
         _run(name, tree, command, variables)
     return str(place / "bin" / "python"), variables
+
+
+def harness(folder: Path) -> Path:
+    """A copy of the package `bench` in `folder`: both sides are measured with it as it stands now.
+
+    Else an edit made meanwhile, in the tree that a gate of this project runs from, would reach its workers.
+    """
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(HOME / "bench", folder / "harness" / "bench", ignore=ignored)
+    return folder / "harness"
 
 
 def _run(name: str, tree: Path, command: str | list[str], variables: dict[str, str]) -> None:

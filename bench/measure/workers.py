@@ -55,9 +55,10 @@ class Spec:
     rootdir: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
+    home: Path = HOME
 
     def command(self, descriptor: int) -> list[str]:
-        bootstrap = BOOTSTRAP.format(home=str(HOME), descriptor=descriptor)
+        bootstrap = BOOTSTRAP.format(home=str(self.home), descriptor=descriptor)
         pytest = [*self.paths, *self.arguments, "-p", "no:cacheprovider"]
         if self.keyword:
             pytest += ["-k", self.keyword]
