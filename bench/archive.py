@@ -1,13 +1,13 @@
 """A folder of runs as one table: only the columns asked for, straight from every run's Parquet file."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from pyarrow import compute, dataset
+from pyarrow import dataset
 
 from bench.journal import StoreError, events, find_runs
 from bench.patterns import matches
@@ -30,12 +30,11 @@ def read(folder: Path, patterns: Sequence[str] = ()) -> tuple[pd.DataFrame, dict
     folders = find_runs(folder)
     headers = {each.name: _header(each) for each in folders}
     tables = [str(file) for each in folders if (file := each / "cases.parquet").is_file()]
-    exact = [each for each in patterns if "::" in each and not {"*", "?"} & {*each}]
-    chosen = compute.field("case").isin(exact) if patterns and len(exact) == len(patterns) else None
     try:
-        table = dataset.dataset(tables, schema=COLUMNS, format="parquet").to_table(
-            columns=[*COLUMNS.names, "__filename"], filter=chosen
+        scanner = dataset.dataset(tables, schema=COLUMNS, format="parquet").scanner(
+            columns=[*COLUMNS.names, "__filename"]
         )
+        table = pa.Table.from_batches(_chosen(scanner.to_batches(), patterns), scanner.projected_schema)
     except (OSError, pa.ArrowException) as error:
         raise StoreError(
             f"{folder}: the tables cannot be read ({error}); delete the damaged cases.parquet, and "
@@ -43,10 +42,18 @@ def read(folder: Path, patterns: Sequence[str] = ()) -> tuple[pd.DataFrame, dict
         ) from error
     cases = table.to_pandas()
     cases["run"] = cases.pop("__filename").map({file: Path(file).parent.name for file in tables})
-    if patterns and chosen is None:
-        fits = {case: any(matches(each, case) for each in patterns) for case in cases["case"].unique()}
-        cases = cases[cases["case"].map(fits).astype(bool)]
     return cases, headers
+
+
+def _chosen(batches: Iterable[pa.RecordBatch], patterns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """The rows whose case a pattern fits. In a filter of the scan's own it would take twice the time."""
+    fits: dict[str, bool] = {}  # every run has the same cases: each is matched once
+    for batch in batches:
+        cases = batch["case"].to_pylist()
+        for case in cases:
+            if case not in fits:
+                fits[case] = not patterns or any(matches(pattern, case) for pattern in patterns)
+        yield batch.filter(pa.array([fits[case] for case in cases]))
 
 
 def _header(folder: Path) -> Mapping[str, Any]:
