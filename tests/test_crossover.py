@@ -14,7 +14,7 @@ from bench import store
 from bench.analyze.clean import marked
 from bench.analyze.contests import contests
 from bench.analyze.crossover import Duel, duel, find
-from bench.analyze.transfers import disordered
+from bench.analyze.transfers import disordered, transfers
 from tests import recorded_runs as recorded
 
 SIZES = 64.0 * 2 ** np.arange(0, 15)
@@ -268,3 +268,59 @@ def test_a_contender_without_times_is_not_measured_and_says_why(tmp_path):
 
 def test_a_single_contender_makes_no_contest(tmp_path):
     assert met(tmp_path, recorded.curve("work", {"a": lambda s: A * s}, [64, 128])) == []
+
+
+def moved(n, trip, seconds):
+    """A case of the operation `add` on `cuda`, moved in each call as the trip says; "" is in place."""
+    params = {"n": n} | ({"trip": trip} if trip else {})
+    extra = {"resident": "add"} if trip else {}
+    name = "add_moved" if trip else "add"
+    return recorded.Made("test_add", name, params, seconds, "cuda", axis="n", between="device", extra=extra)
+
+
+def test_trips_that_were_timed_are_contests_of_the_operation_they_move(tmp_path):
+    sizes = 2.0 ** np.arange(6, 20, 2)
+    cases = [recorded.Made("test_add", "add", {"n": n}, A * n, axis="n", between="device") for n in sizes]
+    fixed = {"": 1e-6, "inputs pinned": 4e-6, "inputs pageable": 9e-6, "round_trip pinned": 7e-6}
+    cases += [moved(n, trip, b + 0.1 * A * n) for trip, b in fixed.items() for n in sizes]
+    found = {contest.crossing.definition: contest for contest in met(tmp_path, cases)}
+    assert set(found) == {f"{basis} {trip}".strip() for basis in ("throughput", "latency") for trip in fixed}
+    for trip, b in fixed.items():
+        crossing = found[f"throughput {trip}".strip()].crossing
+        assert crossing.operation == "add"
+        assert crossing.size == pytest.approx(b / (0.9 * A), rel=0.05)
+    pinned = found["throughput inputs pinned"]
+    assert pinned.reuses[-1] == pytest.approx(3e-6 / (0.9 * A * sizes[-1] - 1e-6), rel=0.1)
+    assert disordered(found.values()) == []
+
+
+def test_a_trip_that_is_faster_than_none_is_noticed(tmp_path):
+    sizes = [2**10, 2**14, 2**18]
+    cases = [recorded.Made("test_add", "add", {"n": n}, A * n, axis="n", between="device") for n in sizes]
+    fixed = {"": 4e-6, "inputs pinned": 1e-6, "round_trip pinned": 7e-6}
+    cases += [moved(n, trip, b + 0.1 * A * n) for trip, b in fixed.items() for n in sizes]
+    told = disordered(met(tmp_path, cases))
+    assert len(told) == 2  # back to back, and for one call
+    assert told[0] == "add (throughput): faster with inputs pinned at n = 1024 than its data in place"
+
+
+def test_links_are_added_for_each_kind_of_memory():
+    links = {
+        "to_device": {"latency_s": 1e-5, "bytes_per_s": 2e10},
+        "to_host": {"latency_s": 2e-5, "bytes_per_s": 1e10},
+    }
+    extra = [{"input_bytes": 2e4, "output_bytes": 1e4}]
+    assert {form: seconds[0] for form, seconds in transfers(links, extra).items()} == pytest.approx(
+        {"inputs": 1.1e-5, "round_trip": 3.2e-5}
+    )
+    slower = {f"{way}_pageable": {**link, "latency_s": 3e-5} for way, link in links.items()}
+    assert {form: seconds[0] for form, seconds in transfers(links | slower, extra).items()} == pytest.approx(
+        {
+            "inputs pinned": 1.1e-5,
+            "round_trip pinned": 3.2e-5,
+            "inputs pageable": 3.1e-5,
+            "round_trip pageable": 6.2e-5,
+        }
+    )
+    assert transfers(links, [{"input_bytes": 1}]).keys() == {"inputs"}
+    assert transfers({}, extra) == {}

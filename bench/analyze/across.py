@@ -46,11 +46,15 @@ def _accelerated(part: RunReport) -> pd.Series:
 def _joined(left: RunReport, right: RunReport) -> tuple[Run, pd.DataFrame]:
     """One run with the left's cases on the processor and the right's on accelerators, of device contests."""
     cases, blocks = [], []
-    for part, on_processor in ((left, True), (right, False)):
+    launches = (
+        left.blocks["launch"].max() + 1
+    )  # of their own: contenders that share a launch are paired in it
+    for part, on_processor, offset in ((left, True, 0), (right, False, launches)):
         known = part.run.cases
         known = known[(known["between"] == "device") & ((known["device"] == "cpu") == on_processor)]
         cases.append(known)
-        blocks.append(part.blocks[part.blocks["case"].isin(known["case"])])
+        timed = part.blocks[part.blocks["case"].isin(known["case"])]
+        blocks.append(timed.assign(launch=timed["launch"] + offset))
     together = pd.concat([each.astype({"case": "str", "side": "str"}) for each in blocks], ignore_index=True)
     together = together.astype({"case": "category", "side": "category", "kind": "category"})
     run = replace(right.run, cases=pd.concat(cases, ignore_index=True), blocks=together)

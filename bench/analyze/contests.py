@@ -21,6 +21,9 @@ from bench.analyze.transfers import reuses, transfers
 from bench.records import Crossing
 from bench.tables import Run
 
+SUMMED = "transfers added as the link's own times"
+"""What is noted of a contest whose transfers were not timed with its calls."""
+
 
 @dataclass(frozen=True)
 class Contest:
@@ -164,7 +167,10 @@ def _met(
             moved = np.log(np.exp(series[1, known]) + seconds[:, None])
             summed = _told(replace(pair, form=form), basis, known, series[0, known], moved, cases)
             times = np.exp(np.nanmean(series[:2, known], axis=2))
-            yield replace(summed, reuses=reuses(times[0], times[1] + seconds, times[1]))
+            crossing = replace(
+                summed.crossing, reason="; ".join(filter(None, [summed.crossing.reason, SUMMED]))
+            )
+            yield replace(summed, crossing=crossing, reuses=reuses(times[0], times[1] + seconds, times[1]))
 
 
 def _told(
