@@ -4,13 +4,17 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.measure import best, ceilings, devices, links
+from bench.measure.coordinator import Coordinator, Plan, Progress
 from bench.measure.interference import Interference
+from bench.measure.state import restored
+from bench.measure.workers import Spec
 
 SIZES = [2.0**exponent for exponent in range(10, 28, 3)]
 
@@ -185,3 +189,31 @@ def test_of_two_measurements_the_better_stands() -> None:
         "disturbed": [],
     }
     assert ceilings.better(fast, slow) == merged
+
+
+class Asked:
+    """A worker that others disturb in its first answers."""
+
+    def __init__(self, disturbed_times: int) -> None:
+        self.left = disturbed_times
+        self.messages: list[dict[str, Any]] = []
+
+    def ask(self, message: dict[str, Any], _timeout_s: float) -> dict[str, Any]:
+        self.messages.append(message)
+        self.left -= 1
+        return {"answer": {"flops_per_s": {}, "disturbed": ["launch_s"] if self.left >= 0 else []}}
+
+
+def test_ceilings_that_others_disturbed_are_tried_again_in_later_launches(tmp_path: Path) -> None:
+    events: list[dict[str, Any]] = []
+    spec = Spec((str(tmp_path),), directory=tmp_path)
+    coordinator = Coordinator(Plan(spec), Progress())
+    coordinator.record = events.append
+    worker = Asked(disturbed_times=2)
+    for _ in range(5):
+        coordinator._side_tasks(worker, "cpu")  # type: ignore[arg-type]  # a stand-in
+    assert [message["do"] for message in worker.messages] == ["ceilings"] * 3
+    assert worker.messages[0]["known"] == {}
+    assert worker.messages[1]["known"]["disturbed"] == ["launch_s"]
+    again = restored(events)
+    assert again.ceilings["cpu"]["disturbed"] == []

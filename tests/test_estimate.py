@@ -8,6 +8,7 @@ import pytest
 
 from bench import store
 from bench.analyze import doubts
+from bench.analyze.bounds import ideal_times
 from bench.analyze.clean import marked
 from bench.analyze.estimate import estimates
 from bench.analyze.interval import half_width
@@ -207,6 +208,71 @@ def test_rates_shares_and_bounds(tmp_path):
     assert frame["ceiling_share"]["moves"] == pytest.approx(1, rel=0.01)
     assert frame["ceiling_share"]["crosses"] == pytest.approx((8e-6 + 1e-3) / 2e-3, rel=0.01)
     assert frame["flops_per_s"]["computes"] == pytest.approx(3.5e10, rel=0.01)
+
+
+def test_memory_is_that_which_holds_what_a_call_moves():
+    ceilings = {
+        "copy_bytes_per_s": {"L1": 5e10, "L2": 9e10, "memory": 2e10},
+        "level_bytes": {"L1": 2**16, "L2": 2**20},
+    }
+
+    def bandwidth(size):
+        return size / ideal_times(0, size, {}, ceilings)["memory"]
+
+    assert bandwidth(2**16) == pytest.approx(9e10), "the nearest memory is never slower than one behind it"
+    assert bandwidth(2**20) == pytest.approx(9e10)
+    assert bandwidth(2**20 + 1) == pytest.approx(2e10)
+    del ceilings["level_bytes"]
+    assert bandwidth(10) == pytest.approx(2e10), "of an older run no sizes are known"
+
+
+def test_no_rate_is_above_its_ceiling_without_a_warning(tmp_path):
+    frame = estimated(
+        tmp_path,
+        made("possible", 1e-3, extra={"flops": 7e10 * 1e-3}, disturbed=0),
+        made("impossible", 1e-3, extra={"flops": 2 * 7e10 * 1e-3}, disturbed=0),
+        launch_noise=0,
+    )
+    assert frame["ceiling_share"]["impossible"] == pytest.approx(2, rel=0.01)
+    assert "times its compute ceiling" in frame["warnings"]["impossible"]
+    assert "ceiling" not in frame["warnings"]["possible"]
+
+
+def test_what_is_faster_than_a_launch_launches_nothing(tmp_path):
+    """Launching takes 0.5 µs here; sharing an array's memory took 0.1 µs."""
+    frame = estimated(tmp_path, made("shares", 1e-7, disturbed=0), launch_noise=0)
+    assert frame["bound"]["shares"] == ""
+    assert np.isnan(frame["ceiling_share"]["shares"])
+
+
+@pytest.mark.parametrize(("declared", "warned"), [(1000, False), (1040, False), (1100, True), (500, True)])
+def test_declared_flops_are_held_against_those_that_torch_counts(tmp_path, declared, warned):
+    frame = estimated(tmp_path, made(extra={"flops": declared, "counted_flops": 1000}))
+    assert ("where torch counts 1e+03" in frame["warnings"]["work"]) is warned
+
+
+def warming(first, launches=5):
+    """Launches of six blocks of 1 ms, the first of each `first` times as long in so many of them."""
+    launch, block = (each.ravel() for each in np.meshgrid(np.arange(5), np.arange(6), indexing="ij"))
+    seconds = np.where((block == 0) & (launch < launches), first * 1e-3, 1e-3)
+    return doubts._warming(pd.DataFrame({"row": 0, "launch": launch, "wall_s": seconds, "calls": 1}))
+
+
+def test_a_warm_up_that_ended_too_early_shows():
+    assert warming(1.2) == {0: pytest.approx(np.log(1.2))}
+    assert warming(1.2, launches=3) == {0: pytest.approx(np.log(1.2))}
+    assert warming(1.2, launches=2) == {}, "two of five first blocks may be slow by chance"
+    assert warming(1.04) == {}
+
+
+def test_steady_series_with_noise_are_not_taken_for_warming_up():
+    """Blocks vary by 2 %: hardly ever are most first blocks 5 % above their launch's median."""
+    random = np.random.default_rng(3)
+    launch, _ = np.meshgrid(np.arange(5 * 300), np.arange(8), indexing="ij")
+    seconds = 1e-3 * np.exp(random.normal(0, 0.02, launch.size))
+    row, launch = np.divmod(launch.ravel(), 5)
+    frame = pd.DataFrame({"row": row, "launch": launch, "wall_s": seconds, "calls": 1})
+    assert len(doubts._warming(frame)) == 0
 
 
 def paced(*paces, side="", wall_s=0.01):

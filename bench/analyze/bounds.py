@@ -6,6 +6,7 @@ the framework take: an accelerator that idles for more than half of the time, an
 is the longest of all and still explains little of its time.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,6 +36,8 @@ def bounds(frame: pd.DataFrame, cases: pd.DataFrame, run: Run) -> dict[str, pd.S
         ceilings = (run.ceilings or {}).get(device)
         if ceilings and np.isfinite(median_s):
             shortest = ideal_times(flops, bytes_, {**extra, **params}, ceilings)
+            if shortest.get("launch", 0.0) > median_s:
+                del shortest["launch"]  # it launches nothing: a view, or what shares memory
             shares[row], names[row] = _bound(shortest, median_s, device_s)
     return {"ceiling_share": pd.Series(shares), "bound": pd.Series(names, dtype="str")}
 
@@ -60,10 +63,20 @@ def ideal_times(
     rate = (ceilings.get("flops_per_s") or {}).get(str(facts.get("dtype", DEFAULT_DTYPE)))
     if rate and flops > 0:
         times["compute"] = flops / rate
-    bandwidth = (ceilings.get("copy_bytes_per_s") or {}).get("memory")
-    if bandwidth and bytes_ > 0:
+    bandwidth = _bandwidth(bytes_, ceilings) if bytes_ > 0 else None
+    if bandwidth:
         times["memory"] = bytes_ / bandwidth
     link = ceilings.get(str(facts.get("direction")))
     if link and bytes_ > 0:
         times = {"transfer": link["latency_s"] + bytes_ / link["bytes_per_s"]}
     return {name: seconds for name, seconds in times.items() if seconds}
+
+
+def _bandwidth(bytes_: float, ceilings: Mapping[str, Any]) -> float | None:
+    """The copy bandwidth of memory that holds all that a call moves: calls back to back find it there again.
+
+    The fastest that holds it: a near level is at least as fast as those behind it, whatever was measured.
+    """
+    rates, held = ceilings.get("copy_bytes_per_s") or {}, ceilings.get("level_bytes") or {}
+    holds = {"memory": math.inf, **held}
+    return max((rate for level, rate in rates.items() if holds.get(level, 0) >= bytes_), default=None)

@@ -24,6 +24,12 @@ WARMING = 0.05
 """How much slower a launch's first counted block may be than its others; beyond that, in more than half of
 two launches or more, the warm-up ended too early and leaks into the steady state."""
 
+ABOVE = 1.1
+"""Share of its ceiling from which a case is impossible, not just lucky: ceilings vary by some per cent."""
+
+MISCOUNTED = 0.05
+"""How far declared FLOPs may be from those that torch counts: bias and activations are not in its count."""
+
 CAPPED = 0.05
 """Share of a case's blocks under a power cap from which it is told: a GPU touches its limit now and then."""
 
@@ -71,6 +77,14 @@ def _all(
         yield row, f"measured while the processor took {ratio:.1f} times as long as for most of the run"
     dry = blocks["notes"].str.contains("queue_ran_dry")
     yield from ((row, "no device time: queue_ran_dry") for row in blocks.loc[dry, "row"].unique())
+    for row in map(int, np.flatnonzero(frame["ceiling_share"] > ABOVE)):
+        share, bound = frame["ceiling_share"].iat[row], frame["bound"].iat[row]
+        yield (
+            row,
+            f"{share:.2f} times its {bound} ceiling: that was measured too low, or too much work declared",
+        )
+    for row, (declared, found) in _miscounted(frame, cases).items():
+        yield row, f"declares {declared:.3g} flops, where torch counts {found:.3g}"
     capped = blocks["notes"].str.contains("power_cap").groupby(blocks["row"]).mean()
     for row, share in capped[capped > CAPPED].items():
         yield row, f"the GPU's power limit held its clocks down in {share:.0%} of the blocks"
@@ -91,6 +105,16 @@ def failed_checks(run: Run) -> dict[str, list[str]]:
         if not check.get("passed"):
             failed.setdefault(check["device"], []).append(check["name"])
     return failed
+
+
+def _miscounted(frame: pd.DataFrame, cases: pd.DataFrame) -> dict[int, tuple[float, float]]:
+    """Rows whose declared FLOPs are not those that torch counted, and both."""
+    found = {}
+    for row, extra in enumerate(cases["extra"]):
+        declared, count = float(frame["flops"].iat[row]), extra.get("counted_flops")
+        if count and abs(declared / count - 1) > MISCOUNTED:
+            found[row] = declared, float(count)
+    return found
 
 
 def _where(mask: pd.Series, text: str) -> Iterable[tuple[int, str]]:

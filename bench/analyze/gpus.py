@@ -1,6 +1,6 @@
 """What the GPU samples of a run say of its blocks: joined by time, and by the device's UUID."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,7 @@ def _by_device(run: Run) -> dict[str, list[Mapping[str, Any]]]:
 
 def _moments(samples: Sequence[Mapping[str, Any]]) -> dict[str, NDArray[np.float64]]:
     """When what was seen, in time order."""
-    seen = {
+    seen: dict[str, Callable[[Mapping[str, Any]], object]] = {
         "throttled": lambda sample: DISTURBING.intersection(sample.get("throttle") or ()),
         "foreign_device_use": lambda sample: (sample.get("foreign_processes") or 0) > 0,
         "power_cap": lambda sample: "power_cap" in (sample.get("throttle") or ()),

@@ -36,13 +36,13 @@ class Visited:
     ended: Message
     blocks: tuple[Block, ...] = ()
     setup_s: float = 0.0
-    peak_memory_bytes: int | None = None
+    aside: Mapping[str, Any] = field(default_factory=dict)
 
     def event(self, case: str, side: str, launch: int, pass_number: int) -> Message:
         """The visit as its run's journal keeps it."""
         extra = dict(self.ended["extra_info"])
-        if self.peak_memory_bytes is not None:
-            extra.setdefault("peak_memory_bytes", self.peak_memory_bytes)
+        for name, value in self.aside.items():
+            extra.setdefault(name, value)
         return {
             "event": "visit",
             "case": case,
@@ -75,7 +75,7 @@ class Lane:
     left: int | None = None
     ended: Message | None = None
     setup_s: float = 0.0
-    peak_memory_bytes: int | None = None
+    aside: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def running(self) -> bool:
@@ -101,12 +101,12 @@ class Lane:
             self.left -= calls
         return block
 
-    def measure_peak_memory(self) -> None:
-        """One more call, untimed, for the device's peak memory."""
+    def look_aside(self) -> None:
+        """More calls, untimed, for what timing would disturb: the device's peak memory, and FLOPs."""
         if self.running and self.left is None:
-            message = self._ask({"do": "peak_memory"})
-            if message["event"] == "peak_memory":
-                self.peak_memory_bytes = message["bytes"]
+            message = self._ask({"do": "aside"})
+            if message["event"] == "aside":
+                self.aside = message["found"]
             else:
                 self._take(message)
 
@@ -118,7 +118,7 @@ class Lane:
     def visited(self) -> Visited:
         """What came of the visit; the test must have ended."""
         assert self.ended is not None
-        return Visited(self.ended, tuple(self.blocks), self.setup_s, self.peak_memory_bytes)
+        return Visited(self.ended, tuple(self.blocks), self.setup_s, self.aside)
 
     def _ask(self, message: Message) -> Message:
         """The worker's answer in its turn. A worker that is lost ends the visit; raises WorkerError."""
@@ -196,8 +196,8 @@ def _time(lanes: Sequence[Lane], known: Known, flip: bool, blocks: int | None, e
     for number in range(blocks or blocks_per_visit(known)):
         for lane in reversed(lanes) if (number % 2 == 1) != flip else lanes:
             _block_of_each_kind(lane, known, every_kind and number == 0, accelerator)
-    if fresh and accelerator and not known.visits:
-        lanes[0].measure_peak_memory()
+    if fresh and not known.visits and not known.long:
+        lanes[0].look_aside()
 
 
 def _block_of_each_kind(lane: Lane, known: Known, every_kind: bool, accelerator: bool) -> None:

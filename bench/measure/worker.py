@@ -5,8 +5,8 @@ It collects like any pytest run and then, in place of pytest's loop over the tes
 announces it and times the blocks it is asked for, until `done`; then pytest tears the test down.
 
     to a worker    visit CASE, initialize, ceilings, check, empty_cache, texts, modules, exit;
-                   within a test: block, peak_memory, done
-    from a worker  collected, announced, block, peak_memory, visited, answer
+                   within a test: block, aside, done
+    from a worker  collected, announced, block, aside, visited, answer
 
 Run by `workers.Worker`, which passes the channel's file descriptor and pytest's arguments.
 """
@@ -26,7 +26,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture, FixtureAlreadyUsed
 
-from bench.measure import ceilings, code, controls, devices, environment, plugin, profiling, self_check
+from bench.measure import ceilings, code, controls, devices, environment, flops, plugin, profiling, self_check
 from bench.measure.calls import Calls, PedanticCalls, PlainCalls
 from bench.measure.channel import Channel, Message
 from bench.measure.injection import injected
@@ -228,8 +228,8 @@ class Steering:
         setup_s = devices.clock() - self.started_s
         self.channel.send({"event": "announced", "limit": calls.left, "setup_s": setup_s})
         for command in iter(self.channel.receive, {"do": "done"}):
-            if command["do"] == "peak_memory":
-                self.channel.send({"event": "peak_memory", "bytes": target.peak_memory_bytes(calls.run)})
+            if command["do"] == "aside":
+                self.channel.send({"event": "aside", "found": self._aside(target, calls)})
                 continue
             if command["do"] == "record":
                 self.channel.send(profiling.record(target, calls, command))
@@ -238,6 +238,13 @@ class Steering:
             blocks.append(block)
             self.channel.send({"event": "block", **asdict(block)})
         return blocks
+
+    def _aside(self, target: devices.Device, calls: Calls) -> Message:
+        """What untimed calls tell: a device's peak memory, and FLOPs where the case declares them."""
+        found = {"peak_memory_bytes": target.peak_memory_bytes(calls.run)}
+        if self.fixture is not None and self.fixture.extra_info.get("flops"):
+            found["counted_flops"] = flops.counted(calls.run)
+        return {name: value for name, value in found.items() if value is not None}
 
     def _block(self, target: devices.Device, calls: Calls, command: Message) -> Block:
         allocations = target.allocator_counts()
