@@ -212,6 +212,13 @@ def test_stacks_show_what_python_does(run: dict[str, profiles.Profile]) -> None:
 # Where something cannot be recorded.
 
 
+@pytest.fixture
+def no_stacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would only take their time."""
+    monkeypatch.setattr(profile_run, "py_spy", lambda: None)
+
+
+@pytest.mark.usefixtures("no_stacks")
 def test_a_trace_too_large_is_cut_down_to_some_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     monkeypatch.setattr(profile_run, "MOST_EVENTS", 4_000)
@@ -234,6 +241,7 @@ def test_a_trace_too_large_without_steps_is_one_clear_message(
     assert "smaller size" in line
 
 
+@pytest.mark.usefixtures("no_stacks")
 def test_a_case_that_fails_under_the_profiler_is_one_clear_message(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -325,6 +333,7 @@ def test_cases_are_chosen_by_id_test_or_pattern() -> None:
     )
 
 
+@pytest.mark.usefixtures("no_stacks")
 def test_onnx_runtimes_own_profile_is_in_the_same_table(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("onnxruntime")

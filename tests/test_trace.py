@@ -201,14 +201,15 @@ STACKS = {
             {"name": "run", "file": "/x/bench/measure/calls.py", "line": 1},
             {"name": "step", "file": "/x/test_it.py", "line": 2},
             {"name": "<collate>", "file": "/x/collate.py", "line": 3},
+            {"name": "between calls", "file": "/x/bench/measure/profiling.py", "line": 4},
         ]
     },
     "profiles": [
         {
             "name": "main",
             "type": "sampled",
-            "samples": [[0, 1], [0, 1, 2], [0, 1, 2], [0]],
-            "weights": [1, 1, 1, 5],
+            "samples": 50 * [[0, 1], [0, 1, 2], [0, 1, 2], [0], [3, 2]],
+            "weights": 50 * [1, 1, 1, 5, 5],
         }
     ],
 }
@@ -250,13 +251,13 @@ def test_nothing_differs_between_a_profile_and_itself() -> None:
 
 def test_a_flame_graph_leaves_out_what_runs_the_case() -> None:
     root = stacks.flame(STACKS)
-    assert root.weight == 3
+    assert root.weight == 150
     (step,) = root.inner.values()
     assert step.name == "step (test_it.py:2)"
-    assert step.weight == 3
-    assert [inner.weight for inner in step.inner.values()] == [2]
+    assert step.weight == 150
+    assert [inner.weight for inner in step.inner.values()] == [100]
     assert stacks.self_shares(STACKS) == pytest.approx(
-        {"step (test_it.py:2)": 1 / 3, "<collate> (collate.py:3)": 2 / 3}
+        {"step (test_it.py)": 1 / 3, "<collate> (collate.py)": 2 / 3}
     )
 
 

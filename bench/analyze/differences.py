@@ -320,6 +320,8 @@ def _python(base: Profile, head: Profile) -> Iterator[str]:
     if base.stacks is None or head.stacks is None:
         return
     one, two = stacks.self_shares(base.stacks), stacks.self_shares(head.stacks)
+    if not one:
+        return
     gained = {name: share - one.get(name, 0.0) for name, share in two.items()}
     for name, more in sorted(gained.items(), key=lambda each: -each[1])[:2]:
         if more > STACKS_SHARE:

@@ -12,6 +12,8 @@ SUMS = ["count", "self_s", "total_s", "device_s", "flops", "allocated_bytes"]
 OTHER = "other"
 """What belongs to no phase."""
 
+ORDER = [*PHASES[:2], REST, *PHASES[2:]]
+
 PHASE_COLUMNS = ["phase", "host_s", "device_s", "share"]
 
 
@@ -59,8 +61,7 @@ def phases(trace: Trace) -> pd.DataFrame:
     main = spans["track"] == spans["track"][spans["phase"] != ""].mode().iat[0]
     own = spans[main].groupby("phase")["self_s"].sum()
     launched = spans[spans["kind"].isin(ON_DEVICE)].groupby("phase")["duration_s"].sum()
-    names = [*PHASES, REST]
-    rows = [(name, own.get(name, 0.0), launched.get(name, 0.0)) for name in names if name in own.index]
+    rows = [(name, own.get(name, 0.0), launched.get(name, 0.0)) for name in ORDER if name in own.index]
     rest_s = max(trace.wall_s - sum(host_s for _, host_s, _ in rows), 0.0)
     rows.append((OTHER, rest_s, float(launched.get("", 0.0))))
     found = pd.DataFrame(rows, columns=["phase", "host_s", "device_s"])

@@ -32,12 +32,11 @@ def command(options: argparse.Namespace) -> int:
     from bench.store import StoreError, new_run_folder
 
     try:
-        if stored := [_stored(side, options.case) for side in (options.base, options.head)]:
-            folder = new_run_folder(options.out, "explain", "") if None in stored else None
-        base, head = (
-            found or _profiled(side, options, folder / name)  # type: ignore[operator]  # set where one is None
-            for found, side, name in zip(stored, (options.base, options.head), ("base", "head"), strict=True)
-        )
+        base, head = (_stored(side, options.case) for side in (options.base, options.head))
+        if base is None or head is None:
+            folder = new_run_folder(options.out, "explain", "")
+            base = base or _profiled(options.base, options, folder / "base")
+            head = head or _profiled(options.head, options, folder / "head")
         for line in lines(base, head):
             print(line)
         print(f"profiles: {base} {head}")

@@ -155,6 +155,8 @@ def whole_run(folder: Path, spec: "Spec") -> bool:
 
     seen = read_run(folder).cases
     measured = set(seen.loc[seen["outcome"] == "passed", "case"])
+    if not measured:
+        return False
     try:
         write(folder, spec, [case for case in chosen(spec, []) if case.id in measured])
     except KeyboardInterrupt:
@@ -210,6 +212,7 @@ def store(folder: Path, recorded: "Recorded") -> None:
 def summary(folder: Path) -> list[str]:
     """A profile in a few lines for a terminal."""
     from bench import profiles
+    from bench.render.profile import by_operator
     from bench.render.units import percent, quantity
 
     profile = profiles.read(folder)
@@ -218,10 +221,10 @@ def summary(folder: Path) -> list[str]:
     if len(profile.phases):
         shares = (f"{row.phase} {percent(row.share)}" for row in profile.phases.itertuples())
         lines.append("  " + ", ".join(shares))
-    for row in profile.operators.head(SHOWN).itertuples():
+    for row in by_operator(profile).head(SHOWN).itertuples():
         lines.append(
             f"  {percent(row.self_s / whole):>7} {quantity(row.self_s / profile.pieces, 's'):>8} "
-            f"{row.count / profile.pieces:6.4g} × {row.name} {row.shapes}"
+            f"{row.count / profile.pieces:6.4g} × {row.label} {row.shapes}"
         )
     return [*lines, *(f"  {note}" for note in profile.about["notes"]), f"  {folder / profiles.PAGE}"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.measure.coordinator import COLLECT_TIMEOUT_S
-from bench.measure.profiling import EXTRAS, RAW_TRACE, STACKS, STACKS_S
+from bench.measure.profiling import STACKS
 from bench.measure.visits import Lane
 from bench.measure.workers import Spec, Worker, WorkerError
 from bench.records import Case
@@ -111,7 +111,7 @@ def _profiled(worker: Worker, case: Case, folder: Path) -> Recorded:
     else:
         operators = {}
         notes.append("operators: the case does not use torch, so torch.profiler has nothing to record")
-    calls = max(1, round(STACKS_S / watched["wall_s"]))
+    calls = max(1, round(RECORDED_S / watched["wall_s"]))
     stacks = _stacks(worker, case, folder, calls, notes)
     return Recorded(case, folder, watched, operators, stacks, tuple(notes))
 
@@ -193,6 +193,3 @@ def _told(message: str) -> str:
     """The line of pytest's account of a failure that has the exception; else its last one."""
     lines = message.strip().splitlines() or ["it ended before it called benchmark(...)"]
     return next((line[1:].strip() for line in lines if line.startswith("E ")), lines[-1])
-
-
-__all__ = ["EXTRAS", "RAW_TRACE", "ProfileError", "Recorded", "collect", "profile", "py_spy"]

@@ -282,13 +282,21 @@ def _stacks(target: Device, calls: Calls, command: Message) -> Message:
         first_words = spy.stdout.readline()
         if "Sampling" not in first_words:
             return {"missing": _why_not(first_words + _rest_of(spy))}
-        calls.time(target, "wall", command["calls"])
+        _go_on(target, calls, command["calls"])
         spy.send_signal(signal.SIGINT)  # it writes its file then
         last_words = _rest_of(spy)
     finally:
         spy.kill()
         spy.wait()
     return {} if file.is_file() else {"missing": _why_not(last_words)}
+
+
+def _go_on(target: Device, calls: Calls, at_once: int) -> None:
+    """Calls, for as long as stacks are to be sampled, and as often as the test allows."""
+    until_s = time.monotonic() + STACKS_S
+    calls.time(target, "wall", at_once)
+    while time.monotonic() < until_s and (calls.left is None or calls.left >= at_once):
+        calls.time(target, "wall", at_once)
 
 
 def _rest_of(spy: "subprocess.Popen[str]") -> str:

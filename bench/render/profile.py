@@ -57,7 +57,7 @@ def page(profile: Profile) -> str:
 
 def entry(profile: Profile, href: str) -> dict[str, Any]:
     """A profile in a report: its address, its phases, the operators that take the most time."""
-    own = _by_operator(profile).head(NAMED)
+    own = by_operator(profile).head(NAMED)
     whole = profile.about.get("wall_s") or np.nan
     return {
         "case": profile.case,
@@ -104,7 +104,7 @@ def _about(profile: Profile) -> Iterator[tuple[str, str]]:
         yield name.replace("_", " "), str(count)
 
 
-def _by_operator(profile: Profile) -> pd.DataFrame:
+def by_operator(profile: Profile) -> pd.DataFrame:
     """The operators, wherever they are called from, with a `label`: a mark's own time is Python's."""
     table = profile.operators
     key = ["name", "kind", "shapes", "types"]
@@ -132,7 +132,7 @@ def _operators(profile: Profile) -> dict[str, Any]:
                 str(row.types),
             ]
         }
-        for row in _by_operator(profile).head(MOST_ROWS).itertuples()
+        for row in by_operator(profile).head(MOST_ROWS).itertuples()
     ]
     return {"name": "operators", "columns": COLUMNS, "unknown": None, "rows": rows}
 
