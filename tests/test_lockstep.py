@@ -1,0 +1,288 @@
+"""What a comparison of two sides rests on: matching cases, telling whose code ran, and lock step itself."""
+
+import math
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.analyze.gate import replay
+from bench.analyze.pairs import launch_ratios
+from bench.analyze.settings import Settings, recorded
+from bench.journal import Journal
+from bench.measure import code
+from bench.measure.coordinator import Progress
+from bench.measure.gpu_monitor import exclusive
+from bench.measure.injection import VARIABLE, injected, period
+from bench.measure.lockstep import Lockstep, visits_in_launch
+from bench.measure.matching import match
+from bench.measure.pair import Pair
+from bench.measure.schedule import Known, calls_per_block
+from bench.measure.sides import Side, environment_of, moved
+from bench.measure.workers import Spec
+from bench.records import Block, Case
+from bench.store import read_run
+
+
+def test_cases_are_matched_by_id_and_by_the_names_that_were_changed() -> None:
+    base = {
+        "a.py::test_same": "1",
+        "a.py::test_edited": "1",
+        "a.py::test_old[3]": "1",
+        "a.py::test_gone": "1",
+    }
+    base |= {"a.py::test_lost": "1", "a.py::K::test_in_class[x]": "1"}
+    head = {
+        "a.py::test_same": "1",
+        "a.py::test_edited": "2",
+        "a.py::test_new[3]": "1",
+        "a.py::test_more": "1",
+    }
+    head |= {"b.py::K::test_in_class[x]": "1"}
+    renamed = {"test_old": "test_new", "a.py::K::test_in_class": "b.py::K::test_in_class"}
+    found = match(base, head, renamed, ["test_gone*"])
+    assert found.names == {
+        "a.py::test_same": "a.py::test_same",
+        "a.py::test_edited": "a.py::test_edited",
+        "a.py::test_new[3]": "a.py::test_old[3]",
+        "b.py::K::test_in_class[x]": "a.py::K::test_in_class[x]",
+    }
+    assert found.renamed["a.py::test_old[3]"] == "a.py::test_new[3]"
+    assert (found.added, found.removed) == (("a.py::test_more",), ("a.py::test_gone",))
+    assert (found.missing, found.edited) == (("a.py::test_lost",), ("a.py::test_edited",))
+
+
+@pytest.mark.parametrize("params", ["[4]", "[a::b]", "[x[y]]", ""])
+def test_renamed_case_keeps_its_parameters(params: str) -> None:
+    found = match(
+        {f"a.py::test_old{params}": ""}, {f"a.py::test_new{params}": ""}, {"test_old": "test_new"}, []
+    )
+    assert found.renamed == {f"a.py::test_old{params}": f"a.py::test_new{params}"}
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> dict[str, Path]:
+    """A repository with an environment in it, and one side's tree of it."""
+    made = {"repository": tmp_path / "project", "home": tmp_path / "gate" / "base"}
+    made["tree"] = made["home"] / "project"
+    for root in (made["repository"], made["tree"]):
+        for name in ("src/pkg/__init__.py", "lib/other/core.py", "conftest.py", "json.py"):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).touch()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "stray"),
+    [
+        ("pkg", "{tree}/src/pkg/__init__.py", False),
+        ("pkg", "{repository}/src/pkg/__init__.py", True),
+        ("other.core", "{repository}/lib/other/core.py", True),
+        ("numpy", "{repository}/.venv/lib/python3.12/site-packages/numpy/__init__.py", False),
+        ("pkg", "/usr/lib/python3/site-packages/pkg/__init__.py", True),
+        ("pkg", "{home}/environment/lib/site-packages/pkg/__init__.py", False),
+        ("json", "/usr/lib/python3.12/json/__init__.py", False),
+        ("test_it", "{repository}/shared/test_it.py", False),
+    ],
+)
+def test_module_of_the_project_from_elsewhere_is_a_stray(
+    trees: dict[str, Path], name: str, file: str, stray: bool
+) -> None:
+    path = file.format(**trees)
+    shared = [trees["repository"] / "shared"]
+    found = code.strays([(name, path)], trees["home"], trees["tree"], [trees["repository"]], shared)
+    assert found == ([(name, path)] if stray else [])
+
+
+def test_side_finds_its_own_places_on_the_path(
+    trees: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([f"{trees['repository']}/lib", "/somewhere/else"]))
+    tree = trees["tree"]
+    own = environment_of(tree.parent, trees["repository"], tree, on_path=True)["PYTHONPATH"]
+    assert own.split(os.pathsep) == [str(tree), f"{tree}/src", f"{tree}/lib", "/somewhere/else"]
+    installed = environment_of(tree.parent, trees["repository"], tree, on_path=False)["PYTHONPATH"]
+    assert installed.split(os.pathsep) == [f"{tree}/lib", "/somewhere/else"]
+
+
+def test_spec_moves_with_its_tree_but_shared_paths_stay() -> None:
+    spec = Spec(
+        ("/a/head/p/suites/test_it.py::test_x[/a/head]", "/other"), "k", directory=Path("/a/head/p/sub")
+    )
+    there = moved(spec, Path("/a/head/p"), Path("/a/base/p"))
+    assert there.paths == ("/a/base/p/suites/test_it.py::test_x[/a/head]", "/other")
+    assert there.directory == Path("/a/base/p/sub")
+
+
+@pytest.mark.parametrize(("call_s", "visits"), [(1e-6, 12), (1e-3, 12), (0.05, 5), (0.2, 1), (3.0, 1)])
+def test_launch_spends_a_quarter_of_a_second_on_a_case(call_s: float, visits: int) -> None:
+    known = Known(Case("c", "s", "o"), visits=1)
+    known.learn_speed(Block("wall", 0.0, 1, call_s))
+    known.calls = calls_per_block(known)
+    assert visits_in_launch(known) == visits
+
+
+def test_case_that_disturbs_itself_gets_three_long_blocks() -> None:
+    known = Known(Case("c", "s", "o"), visits=1)
+    known.learn_speed(Block("wall", 0.0, 1, 0.02, children=1))
+    known.calls = calls_per_block(known)
+    assert known.calls * known.call_s == pytest.approx(0.5)
+    assert visits_in_launch(known) == 3
+
+
+def test_injected_slowdown_makes_every_twentieth_call_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    assert injected(calls.append) == calls.append
+    monkeypatch.setenv(VARIABLE, str(period(0.05)))
+    slowed = injected(calls.append)
+    for number in range(100):
+        slowed(number)
+    assert len(calls) == 105
+    known = Known(Case("c", "s", "o"), multiple=period(0.05), fastest_s=1e-3)
+    assert calls_per_block(known) == 20
+
+
+SIDE = "import os\nfrom pathlib import Path\ndef test_it(benchmark):\n    benchmark(int)\n"
+
+
+def sides(folder: Path, base: str, head: str, environment: dict[str, str] | None = None) -> list[Side]:
+    """Two sides with a suite each."""
+    made = []
+    for name, text in (("base", base), ("head", head)):
+        tree = folder / name / "project"
+        tree.mkdir(parents=True)
+        (tree / "test_it.py").write_text(text)
+        spec = Spec((str(tree),), directory=tree, rootdir=tree, environment=environment or {})
+        made.append(Side(name, tree, spec))
+    return made
+
+
+def state_of(process: int) -> str:
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    with Pair(sides(tmp_path, SIDE, SIDE), [{}, {}]) as made:
+        made.collected()
+        yield made
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="tells processes' states by /proc")
+def test_partner_is_stopped_but_in_its_turn_and_both_run_on_afterwards(pair: Pair) -> None:
+    base, head = (worker.process.pid for worker in pair.workers)
+    lanes = pair.lanes(("test_it.py::test_it", "test_it.py::test_it"), alone=True)
+    with pair.stopped():
+        wait_until(lambda: state_of(base) == state_of(head) == "T")
+        with lanes[0].turn():
+            assert state_of(base) != "T"
+            assert state_of(head) == "T"
+        wait_until(lambda: state_of(base) == "T")
+    assert "T" not in (state_of(base), state_of(head))
+    assert pair.ask({"do": "texts"})[0] == {"test_it.py::test_it": SIDE.partition("Path\n")[2]}
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="tells processes' states by /proc")
+def test_stopped_pair_can_be_ended(pair: Pair) -> None:
+    for worker in pair.workers:
+        worker.signal_group(signal.SIGSTOP)
+    processes = [worker.process for worker in pair.workers]
+    pair.kill()
+    assert [process.returncode for process in processes] == [-signal.SIGKILL] * 2
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs a system with affinities")
+def test_pair_is_pinned_to_the_same_processor(pair: Pair) -> None:
+    processor = min(os.sched_getaffinity(0))
+    pair.run_on({processor})
+    assert {tuple(os.sched_getaffinity(worker.process.pid)) for worker in pair.workers} == {(processor,)}
+    pair.run_on(os.sched_getaffinity(0))
+    assert all(os.sched_getaffinity(worker.process.pid) == os.sched_getaffinity(0) for worker in pair.workers)
+
+
+def wait_until(holds: Any) -> None:
+    for _ in range(200):
+        if holds():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never held")
+
+
+DEVICE = """
+import torch
+
+def test_zero(benchmark, device):
+    benchmark(torch.empty({n}, device=device).zero_)
+"""
+
+
+def test_slowdown_on_a_device_shows_in_device_and_wall_time(tmp_path: Path) -> None:
+    """On the simulated accelerator with virtual time: half as much work again, exactly."""
+    pytest.importorskip("torch")
+    import simulated_accelerator as simulation
+
+    environment = simulation.install(tmp_path / "installed", simulation.Parameters(virtual=True))
+    environment["BENCH_DEVICES"] = "sim"
+    both = sides(tmp_path, DEVICE.format(n=1_000_000), DEVICE.format(n=1_500_000), environment)
+    lockstep = Lockstep(both, Progress(), with_controls=False)
+    entry = {"settings": recorded(Settings())}
+    try:
+        collected = lockstep.collect()
+        matching = match(*(each["texts"] for each in collected), {}, [])
+        with Journal.create(tmp_path / "run", {"run": "run", "gate": entry}) as journal:
+            lockstep.meet(matching, collected, journal.append)
+            lockstep.launch(0, lockstep.cases)
+    finally:
+        lockstep.close()
+    run = read_run(tmp_path / "run")
+    left_alone = run.blocks.assign(counted=True)  # real delays say nothing of virtual time
+    ratios = launch_ratios(left_alone).droplevel("case")[0].map(math.exp)
+    p = simulation.Parameters()
+    device_s = [p.fixed_s + 4 * n / p.bytes_per_s for n in (1_000_000, 1_500_000)]
+    assert ratios["device"] == pytest.approx(device_s[1] / device_s[0], rel=1e-6)
+    assert ratios["wall"] == pytest.approx(device_s[1] / device_s[0], rel=0.02)
+    assert replay(run).wanted  # a single launch settles nothing
+    device = run.blocks[run.blocks["kind"] == "device"]
+    assert set(device["side"]) == {"base", "head"}
+    assert not run.blocks["kind"].isin(["latency", "cold"]).any()
+    assert {check["passed"] for check in run.checks} == {True}
+    assert [each["device"] for each in run.initializations] == ["sim"]
+
+
+class Nvml:
+    """NVML of a machine with one GPU, whose compute mode is `mode`."""
+
+    NVML_COMPUTEMODE_EXCLUSIVE_PROCESS = 3
+
+    class NVMLError(Exception):
+        pass
+
+    def __init__(self, mode: int) -> None:
+        self.mode = mode
+
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802 - NVML's name
+        return 1
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802 - NVML's name
+        return index
+
+    def nvmlDeviceGetUUID(self, _handle: int) -> str:  # noqa: N802 - NVML's name
+        return "GPU-1"
+
+    def nvmlDeviceGetComputeMode(self, _handle: int) -> int:  # noqa: N802 - NVML's name
+        return self.mode
+
+    def nvmlShutdown(self) -> None:  # noqa: N802 - NVML's name
+        pass
+
+
+@pytest.mark.parametrize(("mode", "expected"), [(0, []), (3, ["cuda:0"])])
+def test_gpu_that_admits_one_process_is_told(
+    monkeypatch: pytest.MonkeyPatch, mode: int, expected: list[str]
+) -> None:
+    monkeypatch.setattr("bench.measure.gpu_monitor._start_nvml", lambda: Nvml(mode))
+    assert exclusive({"GPU-1": "cuda:0", "GPU-2": "cuda:1"}) == expected
