@@ -75,15 +75,22 @@ def _roofs(axes: Axes, span: tuple[float, float], ceilings: Mapping[str, Any]) -
     start, end = span
     bandwidths, rates = ceilings["copy_bytes_per_s"], ceilings["flops_per_s"]
     top, fastest = max(rates.values()), max(bandwidths.values())
-    named = []
-    for level, bandwidth in bandwidths.items():
+    for bandwidth in bandwidths.values():
         stop = min(end, top / bandwidth)
         axes.plot([start, stop], [start * bandwidth, stop * bandwidth], color=ROOF, linewidth=1)
-        named.append((start * bandwidth, f"{level} {quantity(bandwidth, 'B/s', 2)}", "gray"))
-    left = axes.transAxes.inverted().transform(axes.transData.transform((start, 1)))[0]
-    label_ends(axes, named, at=left - 0.01, align="right")
-    named = []
-    for dtype, rate in rates.items():
+    for rate in rates.values():
         axes.plot([rate / fastest, end], [rate, rate], color=ROOF, linewidth=1)
-        named.append((rate * ABOVE, f"{dtype} {quantity(rate, 'flop/s', 2)}", "gray"))
-    label_ends(axes, named, at=0.99, align="right")
+    left = axes.transAxes.inverted().transform(axes.transData.transform((start, 1)))[0]
+    slanted = [(start * height, name, "gray") for name, height in _named(bandwidths, "B/s")]
+    level = [(ABOVE * height, name, "gray") for name, height in _named(rates, "flop/s")]
+    label_ends(axes, slanted, at=left - 0.01, align="right")
+    label_ends(axes, level, at=0.99, align="right")
+
+
+def _named(roofs: Mapping[str, float], unit: str) -> Iterator[tuple[str, float]]:
+    """Each roof's name with its rate; roofs that read alike share a name."""
+    alike: dict[str, list[str]] = {}
+    for name, rate in roofs.items():
+        alike.setdefault(quantity(rate, unit, 2), []).append(name)
+    for rate_text, names in alike.items():
+        yield f"{', '.join(names)} {rate_text}", roofs[names[0]]
