@@ -75,7 +75,7 @@ def test_mul(benchmark, device, n):
 
 @pytest.mark.accelerator
 @pytest.mark.preset("default")
-@pytest.mark.crossover(axis="n", between="device")
+@pytest.mark.crossover(axis="n", between="trip")
 @pytest.mark.parametrize("n", SIZES + FOR_FAST_DEVICES)
 @pytest.mark.parametrize("trip", TRIPS)
 def test_matmul_moved(benchmark, device, trip, n):
@@ -88,7 +88,7 @@ def test_matmul_moved(benchmark, device, trip, n):
 
 @pytest.mark.accelerator
 @pytest.mark.preset("default")
-@pytest.mark.crossover(axis="n", between="device")
+@pytest.mark.crossover(axis="n", between="trip")
 @pytest.mark.parametrize("n", SIZES + FOR_FAST_DEVICES)
 @pytest.mark.parametrize("trip", TRIPS)
 def test_mul_moved(benchmark, device, trip, n):

@@ -46,7 +46,7 @@ def test_forward(benchmark, device, batch):
 
 @pytest.mark.accelerator
 @pytest.mark.preset("default")
-@pytest.mark.crossover(axis="batch", between="device")
+@pytest.mark.crossover(axis="batch", between="trip")
 @pytest.mark.parametrize("batch", half_octaves(1, 1024))
 @pytest.mark.parametrize("trip", TRIPS)
 def test_forward_moved(benchmark, device, trip, batch):

@@ -274,8 +274,8 @@ def moved(n, trip, seconds):
     """A case of the operation `add` on `cuda`, moved in each call as the trip says; "" is in place."""
     params = {"n": n} | ({"trip": trip} if trip else {})
     extra = {"resident": "add"} if trip else {}
-    name = "add_moved" if trip else "add"
-    return recorded.Made("test_add", name, params, seconds, "cuda", axis="n", between="device", extra=extra)
+    name, between = ("add_moved", "trip") if trip else ("add", "device")
+    return recorded.Made("test_add", name, params, seconds, "cuda", axis="n", between=between, extra=extra)
 
 
 def test_trips_that_were_timed_are_contests_of_the_operation_they_move(tmp_path):
@@ -283,7 +283,8 @@ def test_trips_that_were_timed_are_contests_of_the_operation_they_move(tmp_path)
     cases = [recorded.Made("test_add", "add", {"n": n}, A * n, axis="n", between="device") for n in sizes]
     fixed = {"": 1e-6, "inputs pinned": 4e-6, "inputs pageable": 9e-6, "round_trip pinned": 7e-6}
     cases += [moved(n, trip, b + 0.1 * A * n) for trip, b in fixed.items() for n in sizes]
-    found = {contest.crossing.definition: contest for contest in met(tmp_path, cases)}
+    by_device = [contest for contest in met(tmp_path, cases) if contest.between == "device"]
+    found = {contest.crossing.definition: contest for contest in by_device}
     assert set(found) == {f"{basis} {trip}".strip() for basis in ("throughput", "latency") for trip in fixed}
     for trip, b in fixed.items():
         crossing = found[f"throughput {trip}".strip()].crossing
@@ -292,6 +293,20 @@ def test_trips_that_were_timed_are_contests_of_the_operation_they_move(tmp_path)
     pinned = found["throughput inputs pinned"]
     assert pinned.reuses[-1] == pytest.approx(3e-6 / (0.9 * A * sizes[-1] - 1e-6), rel=0.1)
     assert disordered(found.values()) == []
+
+
+def test_trips_also_meet_each_other(tmp_path):
+    cases = [
+        moved(n, trip, b)
+        for trip, b in (("inputs pageable", 2e-6), ("inputs pinned", 1e-6))
+        for n in (64, 128)
+    ]
+    contest, *_ = met(tmp_path, cases)
+    assert (contest.between, contest.crossing.operation, contest.crossing.state) == (
+        "trip",
+        "add_moved",
+        "always_faster",
+    )
 
 
 def test_a_trip_that_is_faster_than_none_is_noticed(tmp_path):

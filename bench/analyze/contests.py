@@ -115,19 +115,23 @@ def _groups(cases: pd.DataFrame) -> Iterator[_Group]:
     groups: dict[str, _Group] = {}
     marked = cases[(cases["axis"] != "") & (cases["between"] != "")]
     for row in marked.itertuples():
-        params = {**row.params, "device": row.device}
-        operation, form = row.operation, ""
-        if resident := row.extra.get("resident"):
-            operation, form = str(resident), str(params.pop("trip", "moved"))
-        size = params.pop(row.axis, None)
-        contender = params.pop(row.between, None)
-        if contender is None or isinstance(size, bool | str | None) or not size > 0:
-            continue
-        key = json.dumps([row.suite, operation, row.axis, row.between, params], sort_keys=True, default=str)
-        group = groups.setdefault(key, _Group(row.suite, operation, row.axis, row.between, params, {}))
-        of_form = group.rows.setdefault(form, {})
-        of_form.setdefault(str(contender), {})[float(size)] = row.Index
+        for operation, form, between, params in _parts(row):
+            size, contender = params.pop(row.axis, None), params.pop(between, None)
+            if contender is None or isinstance(size, bool | str | None) or not size > 0:
+                continue
+            key = json.dumps([row.suite, operation, row.axis, between, params], sort_keys=True, default=str)
+            group = groups.setdefault(key, _Group(row.suite, operation, row.axis, between, params, {}))
+            group.rows.setdefault(form, {}).setdefault(str(contender), {})[float(size)] = row.Index
     return (group for group in groups.values() if "" in group.rows)
+
+
+def _parts(row: Any) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    """What a case takes part in: operation, form, what competes, and the parameters."""
+    params = {**row.params, "device": row.device}
+    yield row.operation, "", row.between, dict(params)
+    if resident := row.extra.get("resident"):
+        form = str(params.pop("trip", "moved"))
+        yield str(resident), form, "device", params
 
 
 def _pairs(group: _Group, incumbent: str, challenger: str) -> Iterator[_Pair]:
