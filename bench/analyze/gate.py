@@ -192,11 +192,15 @@ def budget_of(case: str, device: str, settings: Settings) -> float:
 
 
 def series_of(ratios: pd.DataFrame) -> dict[str, Series]:
-    """For each case and kind the launches' log ratios by launch number, NaN for those that cannot tell."""
+    """For each case and kind the launches' log ratios by launch number, NaN for those that cannot tell.
+
+    Wall time is always among the kinds: where it was disturbed throughout, the device's must not hide that.
+    """
     known = ratios.reindex(columns=range(EXTENSION.stop)).dropna(how="all")
+    unknown = np.full(EXTENSION.stop, np.nan)
     table: dict[str, Series] = {}
     for (case, kind), logs in zip(known.index, known.to_numpy(dtype=float), strict=True):
-        table.setdefault(case, {})[kind] = logs
+        table.setdefault(case, {"wall": unknown})[kind] = logs
     return table
 
 
