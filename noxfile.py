@@ -156,6 +156,13 @@ def smoke(session: nox.Session) -> None:
 
 
 @nox.session
+def crossovers(session: nox.Session) -> None:
+    """Hold 200 crossovers of real runs on the simulated accelerator against their closed forms."""
+    session.env["BENCH_TRIALS"] = "200"
+    run(session, "pytest", "-q", "-s", "tests/test_simulated_crossovers.py", *session.posargs)
+
+
+@nox.session
 def scale(session: nox.Session) -> None:
     """Time the report of a million blocks and the history of a thousand runs; --readme writes them down."""
     run(session, "tests.scale", *session.posargs)
