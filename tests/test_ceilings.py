@@ -68,6 +68,17 @@ def test_ceilings_are_the_simulation_s_parameters(
         )
 
 
+def test_a_device_whose_queue_runs_dry_has_ceilings_by_the_wall_clock(
+    simulated: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the last call returned is not until it is done."""
+    monkeypatch.setattr(devices.Device, "_hold", lambda _device, _seconds: None)
+    monkeypatch.setattr(ceilings, "LONGEST_CALL_S", 1e-3)
+    p = simulated.timeline.parameters
+    for rate in ceilings.measure(devices.get("sim"))["flops_per_s"].values():
+        assert 0.9 * p.flops_per_s < rate <= p.flops_per_s
+
+
 def test_no_simulated_rate_is_above_its_ceiling(simulated: ModuleType) -> None:
     device = devices.get("sim")
     p = simulated.timeline.parameters

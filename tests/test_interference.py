@@ -347,14 +347,19 @@ def test_nothing_is_withheld_without_a_quota_and_unknown_without_a_group(
         assert readings.after().throttled_s == expected
 
 
-def test_the_pace_beside_a_block_is_the_slower_of_before_and_after(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("recent_s", "second"), [(0.0, 3e-6), (1e9, 4e-6)])
+def test_the_pace_beside_a_block_is_the_slower_of_before_and_after(
+    monkeypatch: pytest.MonkeyPatch, recent_s: float, second: float
+) -> None:
+    """Right behind a block, what was read there is the pace before the next one."""
     read = iter([2e-6, 4e-6, 3e-6, 2e-6])
+    monkeypatch.setattr(interference, "RECENT_S", recent_s)
     monkeypatch.setattr(interference, "pace_s", lambda: next(read))
     with contextlib.closing(interference.Readings()) as readings:
         readings.before()
         assert readings.after().pace_s == 4e-6
         readings.before()
-        assert readings.after().pace_s == 3e-6
+        assert readings.after().pace_s == second
 
 
 def test_the_pace_is_the_fastest_try(monkeypatch: pytest.MonkeyPatch) -> None:

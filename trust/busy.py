@@ -32,8 +32,8 @@ CLOSE, FAR = 0.03, 0.10
 def prove(folder: Path) -> Proof:
     """The claims about a busy machine. Fails where nothing was measured on one of the sides."""
     with Company() as company:
-        run = together(folder, Plan(suites(CASES, *FILES)), [Side("quiet"), Side("busy", company.busy)])
-    table = compared(estimates(run))
+        runs = together(folder, Plan(suites(CASES, *FILES)), [Side("quiet"), Side("busy", company.busy)])
+    table = compared(estimates(runs))
     return Proof(tuple(claims(table)), {"cases": table})
 
 

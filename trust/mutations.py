@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
-from bench.analyze.clean import STEADY_KINDS, marked
-from bench.analyze.estimate import estimates_of
+import pandas as pd
+
+from bench.analyze import estimate
+from bench.analyze.clean import STEADY_KINDS, judged, marked
 from bench.measure import visits
 from bench.tables import Run
+from trust import sides
 from trust.busy import FAR, compared
 from trust.claims import Claim, Proof, per_cent
 from trust.company import Company
@@ -32,7 +35,7 @@ def _of_devices(folder: Path) -> Iterator[Claim]:
         "mutations: nothing taken away",
         _seen(sound),
         "no check fails, every device time is read",
-        not _failed(sound) and bool(estimates(sound)["device_s"].notna().all()),
+        not _failed(sound) and bool(estimate.estimates(sound)["device_s"].notna().all()),
     )
     unsynchronized = _mutant(folder, "synchronization")
     yield Claim(
@@ -46,7 +49,7 @@ def _of_devices(folder: Path) -> Iterator[Claim]:
         "mutations: the hold taken away",
         _seen(unheld),
         "no device time is read",
-        bool(estimates(unheld)["device_s"].isna().all()),
+        bool(estimate.estimates(unheld)["device_s"].isna().all()),
     )
 
 
@@ -67,7 +70,7 @@ def _failed(run: Run) -> list[str]:
 
 
 def _seen(run: Run) -> str:
-    read = int(estimates(run)["device_s"].notna().sum())
+    read = int(estimate.estimates(run)["device_s"].notna().sum())
     return f"failed checks: {', '.join(_failed(run)) or 'none'}; device times: {read} of {len(run.cases)}"
 
 
@@ -80,7 +83,7 @@ def _of_warm_up(folder: Path) -> Iterator[Claim]:
         (cold, "the warm-up taken away", "a warning"),
     ):
         # Time is virtual here: what others took from the real machine means nothing.
-        frame = estimates_of(run, marked(run.blocks.assign(delay_s=0.0, throttled_s=0.0)))
+        frame = estimate.estimates_of(run, marked(run.blocks.assign(delay_s=0.0, throttled_s=0.0)))
         ratio = frame["median_s"].iat[0] / run.cases["extra"].iat[0]["truth_s"]
         warned = "warming up" in frame["warnings"].iat[0]
         yield Claim(
@@ -94,12 +97,12 @@ def _of_warm_up(folder: Path) -> Iterator[Claim]:
 def _of_disturbed(folder: Path) -> Iterator[Claim]:
     plan = Plan(suites("test_matmul[cpu-128] or test_matmul[cpu-384]", "test_03_matmul_mul.py"), launches=2)
     with Company() as company:
-        run = together(folder / "disturbed", plan, [Side("quiet"), Side("busy", company.busy)])
-    blocks = marked(run.blocks)
-    all_counted = blocks.assign(disturbed=False, counted=blocks["kind"].isin(STEADY_KINDS))
+        runs = together(folder / "disturbed", plan, [Side("quiet"), Side("busy", company.busy)])
+    with patch.object(sides, "judged", _counting_all):
+        counted = estimates(runs)
     for what, frame, wrong in (
-        ("disturbed blocks not counted", estimates_of(run, blocks), False),
-        ("disturbed blocks counted", estimates_of(run, all_counted), True),
+        ("disturbed blocks not counted", estimates(runs), False),
+        ("disturbed blocks counted", counted, True),
     ):
         table = compared(frame)
         known = table[(table["busy"] == "ok") & (table["quiet"] == "ok")]
@@ -110,3 +113,9 @@ def _of_disturbed(folder: Path) -> Iterator[Claim]:
             "beyond 10 %: the section busy notices" if wrong else "within 10 %",
             bool((off > FAR) == wrong),
         )
+
+
+def _counting_all(run: Run) -> pd.DataFrame:
+    """A run's blocks, marked as if nobody had disturbed any."""
+    blocks = judged(run)
+    return blocks.assign(disturbed=False, counted=blocks["kind"].isin(STEADY_KINDS))

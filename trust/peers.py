@@ -39,20 +39,22 @@ def prove(folder: Path) -> Proof:
     """The claims about our peers."""
     spec = suites(CASES, *FILES, arguments=("-p", "trust.beside"))
     with Company() as company:
-        run = together(
+        runs = together(
             folder,
             Plan(spec, launches=3, seconds=0.0, most_passes=1, blocks=8),
             [Side("quiet"), Side("busy", company.busy)],
         )
-    ours = by_side(estimates(run), "median_s").stack().rename("ours")
-    each = pd.DataFrame(_readings(folder)).groupby(["case", "side"], sort=False)
+    ours = by_side(estimates(runs), "median_s").stack().rename("ours")
+    each = pd.DataFrame(each for side in runs for each in _readings(folder, side)).groupby(
+        ["case", "side"], sort=False
+    )
     table = each.median(numeric_only=True).drop(columns="launch").join(ours).reset_index()
     return Proof(tuple(claims(table)), {"cases": table, "busy": beside_busy(table)})
 
 
-def _readings(folder: Path) -> Iterator[dict[str, Any]]:
+def _readings(folder: Path, side: str) -> Iterator[dict[str, Any]]:
     """What was read in each visit, all in seconds."""
-    for visit in visits(folder):
+    for visit in visits(folder, side):
         extra = visit["extra_info"]
         if "peers" not in extra:
             continue
@@ -63,7 +65,7 @@ def _readings(folder: Path) -> Iterator[dict[str, Any]]:
         blocks = [as_block({"notes": (), **block}) for block in visit["blocks"]]
         yield {
             "case": visit["case"],
-            "side": visit["side"],
+            "side": side,
             "launch": visit["launch"],
             "tub": tub["seconds"],
             "pb_mean": pb["seconds"],

@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bench.analyze.clean import marked
-from bench.analyze.estimate import launch_medians, row_of_block
+from bench.analyze.clean import judged
 from bench.tables import Run
 from trust.claims import Claim, Proof, share
-from trust.sides import Plan, Side, apart, suites
+from trust.sides import Plan, Runs, Side, apart, suites
 
 FILES = ("test_01_numpy_tensors.py", "test_02_host_device.py", "test_03_matmul_mul.py",
          "test_05_forward_backward.py")  # fmt: skip
@@ -26,28 +25,30 @@ CONFIDENCE = 0.95
 def prove(folder: Path) -> Proof:
     """The claims about repeated runs."""
     plan = Plan(suites(CASES, *FILES), seconds=0.0, most_passes=1)
-    run = apart(folder, plan, [Side("first"), Side("second")])
-    table = ratios(run)
+    table = ratios(apart(folder, plan, [Side("first"), Side("second")]))
     return Proof(tuple(claims(table)), {"cases": table})
 
 
-def ratios(run: Run) -> pd.DataFrame:
+def ratios(runs: Runs) -> pd.DataFrame:
     """A row a case: second/first with its 95 % interval, by Welch's t on the launches' medians in logs."""
-    blocks = marked(run.blocks)
-    blocks = blocks.assign(row=row_of_block(run, blocks))
-    wall = blocks[blocks["counted"] & (blocks["kind"] == "wall")]
-    logs = np.log(launch_medians(wall, "wall_s")).rename("log").reset_index()
-    logs["case"] = run.cases["case"].to_numpy()[logs["row"]]
-    logs["side"] = run.cases["side"].to_numpy()[logs["row"]]
+    first, second = (_launch_logs(runs[name]) for name in ("first", "second"))
     rows = []
-    for case, group in logs.groupby("case", sort=False):
-        first, second = (group.loc[group["side"] == side, "log"] for side in ("first", "second"))
-        if min(len(first), len(second)) >= 2:
-            tested = stats.ttest_ind(second, first, equal_var=False)
-            low, high = tested.confidence_interval(CONFIDENCE)
-            ratio = np.exp(second.mean() - first.mean())
-            rows.append({"case": case, "ratio": ratio, "low": np.exp(low), "high": np.exp(high)})
+    for case in first.index.unique("case"):
+        before = first.loc[case].to_numpy()
+        after = second[second.index.get_level_values("case") == case].to_numpy()
+        if min(len(before), len(after)) >= 2:
+            interval = stats.ttest_ind(after, before, equal_var=False).confidence_interval(CONFIDENCE)
+            ratio, low, high = np.exp([after.mean() - before.mean(), *interval])
+            rows.append({"case": case, "ratio": ratio, "low": low, "high": high})
     return pd.DataFrame(rows, columns=["case", "ratio", "low", "high"])
+
+
+def _launch_logs(run: Run) -> pd.Series:
+    """The logarithm of every launch's median of counted blocks, by case and launch."""
+    blocks = judged(run)
+    wall = blocks[blocks["counted"] & (blocks["kind"] == "wall")]
+    per_call_s = wall["wall_s"] / wall["calls"]
+    return np.log(per_call_s.groupby([wall["case"].astype(str), wall["launch"]], sort=False).median())
 
 
 def claims(table: pd.DataFrame) -> list[Claim]:

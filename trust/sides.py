@@ -1,8 +1,8 @@
-"""The same cases measured on several sides at once: stretches of seconds alternate within each launch.
+"""The same cases measured on several sides: stretches of seconds alternate.
 
 A machine's speed can change by half over minutes. What is to be compared is therefore measured close
-together: a side is a condition (with or without company) in the same live workers, or a run of its own
-whose launches alternate with the other's. The result is an ordinary run whose cases have sides.
+together: a side is a condition (with or without company) in the same live workers, or has workers of its
+own whose launches alternate with the other's. Each side is recorded, and read, as an ordinary run.
 """
 
 import math
@@ -10,17 +10,18 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
 
-from bench.analyze.clean import marked
+from bench.analyze.clean import judged
 from bench.analyze.estimate import estimates_of
 from bench.commands import selection
-from bench.journal import Event, events
+from bench.journal import JOURNAL, Event, events
 from bench.measure import environment
 from bench.measure.schedule import PRESETS, Known, first_pass, next_pass
 from bench.measure.visits import Lane, visit
@@ -28,6 +29,9 @@ from bench.measure.workers import Spec, Worker
 from bench.records import Case
 from bench.store import Journal, read_run
 from bench.tables import Run
+
+Runs = dict[str, Run]
+"""The runs of the sides, by their names."""
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -65,31 +69,34 @@ def suites(keyword: str, *files: str, arguments: Sequence[str] = ()) -> Spec:
                 arguments=tuple(arguments))  # fmt: skip
 
 
-def together(folder: Path, plan: Plan, sides: Sequence[Side]) -> Run:
-    """A run in which the sides share every worker: their stretches alternate within a launch."""
-    with _Recorder.begin(folder, plan) as recorder:
-        for launch in recorder.in_time(plan):
-            for kind in recorder.kinds(plan):
-                with _worker(plan, recorder, f"{folder.name}: launch {launch + 1}/{plan.launches}") as worker:
-                    _launch(worker, plan, kind, launch, sides, recorder)
-    return read_run(folder)
+def together(folder: Path, plan: Plan, sides: Sequence[Side]) -> Runs:
+    """Runs that share every worker: the sides' stretches alternate within a launch."""
+    cases = _cases(plan)
+    with ExitStack() as stack:
+        recorders = [stack.enter_context(_Recorder(folder, plan, side, cases)) for side in sides]
+        for launch, kind in _launches(plan, cases):
+            with _worker(plan, f"{folder.name}: launch {launch + 1}/{plan.launches}") as worker:
+                _launch(worker, plan, kind, launch, recorders)
+    return _read(folder, sides)
 
 
-def apart(folder: Path, plan: Plan, sides: Sequence[Side]) -> Run:
-    """A run in which each side has launches of its own, alternating: independent runs, close in time."""
-    with _Recorder.begin(folder, plan) as recorder:
-        for launch in recorder.in_time(plan):
-            for kind in recorder.kinds(plan):
-                for side in sides if launch % 2 == 0 else reversed(sides):
-                    title = f"{folder.name}: launch {launch + 1}/{plan.launches} {side.name}"
-                    with _worker(plan, recorder, title) as worker:
-                        _launch(worker, plan, kind, launch, [side], recorder)
-    return read_run(folder)
+def apart(folder: Path, plan: Plan, sides: Sequence[Side]) -> Runs:
+    """Runs with launches of their own, in turn: independent, but close in time."""
+    cases = _cases(plan)
+    with ExitStack() as stack:
+        recorders = [stack.enter_context(_Recorder(folder, plan, side, cases)) for side in sides]
+        for launch, kind in _launches(plan, cases):
+            for recorder in recorders if launch % 2 == 0 else reversed(recorders):
+                title = f"{folder.name}: launch {launch + 1}/{plan.launches} {recorder.side.name}"
+                with _worker(plan, title) as worker:
+                    _launch(worker, plan, kind, launch, [recorder])
+    return _read(folder, sides)
 
 
-def estimates(run: Run) -> pd.DataFrame:
-    """The cases frame of a run, as a report shows it."""
-    return estimates_of(run, marked(run.blocks))
+def estimates(runs: Runs) -> pd.DataFrame:
+    """The cases frames of the sides under each other, as their reports would show them."""
+    frames = [estimates_of(run, judged(run)).assign(side=side) for side, run in runs.items()]
+    return pd.concat(frames, ignore_index=True)
 
 
 def by_side(frame: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -97,122 +104,105 @@ def by_side(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     return frame.pivot_table(index="case", columns="side", values=column, aggfunc="first", sort=False)
 
 
-@dataclass
+def visits(folder: Path, side: str) -> Iterator[Event]:
+    """Every visit of a side, as it was recorded."""
+    return (event for event in events(folder / side) if event["event"] == "visit")
+
+
 class _Recorder:
-    """The journal of a run with sides, and what is known of its cases on each."""
+    """The run of one side while it is measured: its journal, and what is known of its cases."""
 
-    journal: Journal
-    rng: random.Random = field(default_factory=lambda: random.Random(1))
-    cases: dict[str, Case] = field(default_factory=dict)
-    known: dict[str, dict[str, Known]] = field(default_factory=dict)
-
-    @classmethod
-    def begin(cls, folder: Path, plan: Plan) -> "_Recorder":
-        (folder / "journal.jsonl").unlink(missing_ok=True)  # an earlier proof of the same section
-        facts = environment.environment([])
+    def __init__(self, folder: Path, plan: Plan, side: Side, cases: Sequence[Case]) -> None:
+        self.side = side
+        self._rng = random.Random(1)
+        self._plan = plan
+        self._known = {case.id: Known(case) for case in cases}
+        (folder / side.name / JOURNAL).unlink(missing_ok=True)  # an earlier proof of the same section
         header = {
             "version": 1,
-            "run": folder.name,
+            "run": f"{folder.name}-{side.name}",
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "arguments": {"paths": list(plan.spec.paths), "k": plan.spec.keyword, "launches": plan.launches},
-            "environment": facts,
+            "environment": environment.environment([]),
             "commit": environment.commit(ROOT),
         }
-        return cls(Journal.create(folder, header))
+        self._journal = Journal.create(folder / side.name, header)
+        for known in self._known.values():
+            self._journal.append({"event": "case", **asdict(known.case)})
 
-    def __enter__(self) -> "_Recorder":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.journal.close()
+        self._journal.close()
 
-    def in_time(self, plan: Plan) -> Iterator[int]:
-        """The numbers of the launches, two of them at least, as long as there is time for another."""
+    def enter(self, launch: int) -> None:
+        for known in self._known.values():
+            known.enter(launch)
+
+    def stretch(self, worker: Worker, kind: str, launch: int, number: int, left_s: float) -> float:
+        """One pass through the cases of a kind of worker that are still open; the seconds it took."""
+        cases = [known for known in self._known.values() if known.case.worker == kind]
+        if number:
+            cases = next_pass(cases, PRESET.width, left_s, self._rng)
+        else:
+            cases = first_pass(cases, math.inf, self._rng)
         begun_s = time.monotonic()
-        for launch in range(plan.launches):
-            spent_s = time.monotonic() - begun_s
-            if launch < 2 or spent_s * (launch + 1) / launch < plan.deadline_s:
-                yield launch
+        with self.side.circumstances():
+            for known in cases:
+                self._visit(worker, known, launch, number)
+        return time.monotonic() - begun_s
 
-    def kinds(self, plan: Plan) -> list[str]:
-        """The kinds of worker that the cases need; the first worker is asked for them."""
-        if not self.cases:
-            with Worker(plan.spec) as worker:
-                for fields in worker.collected(PRESET.timeout_s)["cases"]:
-                    if not fields.pop("skip", None):
-                        case = Case(**fields)
-                        self.cases[case.id] = case
-                        self.journal.append({"event": "case", **asdict(case)})
-        return list(dict.fromkeys(case.worker for case in self.cases.values()))
-
-    def of(self, side: str, kind: str) -> list[Known]:
-        """What is known on a side of the cases of one kind of worker."""
-        known = self.known.setdefault(side, {})
-        return [known.setdefault(case.id, Known(case)) for case in self.cases.values() if case.worker == kind]
+    def _visit(self, worker: Worker, known: Known, launch: int, number: int) -> None:
+        lane = Lane(worker, PRESET.timeout_s)
+        visit([lane], known, blocks=self._plan.blocks, longest_s=PRESET.longest_call_s)
+        visited = lane.visited()
+        if visited.ended["outcome"] != "passed":
+            known.closed = visited.ended["outcome"]
+        self._journal.append(visited.event(known.case.id, "", launch, number))
 
 
-def _worker(plan: Plan, recorder: _Recorder, title: str) -> Worker:
+def _cases(plan: Plan) -> list[Case]:
+    """The cases of a plan, as a worker collects them."""
+    with Worker(plan.spec) as worker:
+        collected = worker.collected(PRESET.timeout_s)["cases"]
+    cases = [
+        Case(**{name: value for name, value in fields.items() if name != "skip"})
+        for fields in collected
+        if not fields["skip"]
+    ]
+    if not cases:
+        raise LookupError(f"no case matches {plan.spec.keyword!r} in {', '.join(plan.spec.paths)}")
+    return cases
+
+
+def _launches(plan: Plan, cases: Sequence[Case]) -> Iterator[tuple[int, str]]:
+    """The launches, two of them at least, as long as there is time for another, for every kind of worker."""
+    begun_s = time.monotonic()
+    for launch in range(plan.launches):
+        if launch < 2 or (time.monotonic() - begun_s) * (launch + 1) / launch < plan.deadline_s:
+            for kind in dict.fromkeys(case.worker for case in cases):
+                yield launch, kind
+
+
+def _worker(plan: Plan, title: str) -> Worker:
     """A fresh worker that has collected."""
     print(title, file=sys.stderr, flush=True)
     worker = Worker(plan.spec)
     worker.collected(PRESET.timeout_s)
-    recorder.journal.append({"event": "launch", "title": title})
     return worker
 
 
-def _launch(
-    worker: Worker, plan: Plan, kind: str, launch: int, sides: Sequence[Side], recorder: _Recorder
-) -> None:
+def _launch(worker: Worker, plan: Plan, kind: str, launch: int, recorders: Sequence[_Recorder]) -> None:
     """Passes on each side in turn; the order flips from pass to pass and from launch to launch."""
-    spent_s = {side.name: 0.0 for side in sides}
-    for side in sides:
-        for known in recorder.of(side.name, kind):
-            known.enter(launch)
+    left_s = dict.fromkeys(recorders, plan.seconds)
+    for recorder in recorders:
+        recorder.enter(launch)
     for number in range(plan.most_passes):
-        for side in sides if (launch + number) % 2 == 0 else reversed(sides):
-            cases, left_s = recorder.of(side.name, kind), plan.seconds - spent_s[side.name]
-            chosen = (
-                next_pass(cases, PRESET.width, left_s, recorder.rng)
-                if number
-                else first_pass(cases, math.inf, recorder.rng)
-            )
-            begun_s = time.monotonic()
-            with side.circumstances():
-                for known in chosen:
-                    _visit(worker, plan, known, side.name, launch, number, recorder)
-            spent_s[side.name] += time.monotonic() - begun_s if number else 0.0
+        for recorder in recorders if (launch + number) % 2 == 0 else reversed(recorders):
+            took_s = recorder.stretch(worker, kind, launch, number, left_s[recorder])
+            left_s[recorder] -= took_s if number else 0.0
 
 
-def _visit(
-    worker: Worker, plan: Plan, known: Known, side: str, launch: int, number: int, recorder: _Recorder
-) -> None:
-    lane = Lane(worker, PRESET.timeout_s)
-    visit([lane], known, blocks=plan.blocks, longest_s=PRESET.longest_call_s)
-    visited = lane.visited()
-    if visited.ended["outcome"] != "passed":
-        known.closed = visited.ended["outcome"]
-    recorder.journal.append(
-        {
-            "event": "visit",
-            "case": known.case.id,
-            "side": side,
-            "launch": launch,
-            "pass": number,
-            "setup_s": visited.setup_s,
-            "outcome": visited.ended["outcome"],
-            "message": visited.ended["message"],
-            "extra_info": visited.ended["extra_info"],
-            "group": visited.ended["group"],
-            "blocks": [_compact(asdict(block)) for block in visited.blocks],
-        }
-    )
-
-
-def _compact(block: dict[str, object]) -> dict[str, object]:
-    """A block without the readings that were not taken."""
-    return {name: value for name, value in block.items() if value not in (None, (), [])}
-
-
-def visits(folder: Path) -> Iterator[Event]:
-    """Every visit of a run with sides, as it was recorded."""
-    return (event for event in events(folder) if event["event"] == "visit")
+def _read(folder: Path, sides: Sequence[Side]) -> Runs:
+    return {side.name: read_run(folder / side.name) for side in sides}

@@ -9,13 +9,14 @@ from typing import Any
 
 import pandas as pd
 
+from bench.analyze.estimate import estimates
 from bench.measure.coordinator import Coordinator, Plan, Progress
 from bench.measure.schedule import Preset
 from bench.measure.workers import Spec
 from bench.store import Journal, read_run
 from bench.tables import Run
 from trust.claims import Claim, Proof
-from trust.sides import ROOT, estimates
+from trust.sides import ROOT
 
 PRESET = Preset("quick", 2, math.inf, 0.5, 5.0, 60.0)
 """No deadline; the times are the truth's, so that any width will do."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.measure.control_groups import control_groups, quota_processors, throttled_s
-from bench.measure.delays import RAN_SHARE, Source, Switches, Threads, schedstat_works
+from bench.measure.delays import RAN_SHARE, RECENT_S, Source, Switches, Threads, schedstat_works
 from bench.measure.pace import pace_s
 
 FOREIGN_LEAST_S = 0.5
@@ -61,6 +61,7 @@ class Readings:
             os.open(group / "cpu.stat", os.O_RDONLY) for group in groups if quota_processors(group)
         ]
         self._quotas_known = bool(groups)
+        self._paced_s = -math.inf
 
     def before(self, expected_s: float = math.inf) -> None:
         """Read ahead of a block that is expected to last `expected_s`; by default it may be long."""
@@ -70,7 +71,8 @@ class Readings:
         if expected_s >= FOREIGN_LEAST_S:
             self._foreign_s = foreign_s(processors(), self._children_s)
         self._throttled_s = self._withheld_s()
-        self._pace_s = pace_s()
+        if time.monotonic() - self._paced_s >= RECENT_S:  # else what was read behind the last block holds
+            self._pace_s = pace_s()
         self._threads.before()
         self._thread_s = time.thread_time()
         self._start_s = time.perf_counter()
@@ -80,7 +82,8 @@ class Readings:
         elapsed_s = time.perf_counter() - self._start_s
         idle_s = elapsed_s - (time.thread_time() - self._thread_s)
         delay_s, threads = self._threads.after(elapsed_s, idle_s)
-        slower_s = max(self._pace_s, pace_s())
+        before_s, self._pace_s = self._pace_s, pace_s()
+        self._paced_s = time.monotonic()
         withheld_s = self._withheld_s() - self._throttled_s
         own = processors()
         begun_s, self._children_s = self._children_s, descendants_run_s()
@@ -93,7 +96,7 @@ class Readings:
             delay_s=delay_s,
             foreign_s=foreign,
             throttled_s=withheld_s if self._quotas_known else None,
-            pace_s=slower_s,
+            pace_s=max(before_s, self._pace_s),
             threads=threads,
             children=sum(s > RAN_SHARE * elapsed_s for s in grown_s),
             processors=len(own),
