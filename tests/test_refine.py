@@ -11,6 +11,7 @@ import pytest
 from bench.analyze import refine
 from bench.analyze.crossover import Duel, duel, find
 from bench.measure.coordinator import Coordinator, Plan, Progress
+from bench.measure.plugin import evenly
 from bench.measure.schedule import Preset
 from bench.measure.sizes import Sizes
 from bench.measure.workers import Spec
@@ -93,6 +94,11 @@ def test_a_size_is_added_where_the_curve_is_open_and_launches_where_the_times_ar
     assert refine.around(exact(straight, 0.1), find(exact(straight, 0.1)).places, LAUNCHES) == {256, 1024}
 
 
+def test_a_narrow_interval_from_few_launches_is_not_known_well_enough():
+    met = exact([-1.5, -0.5, 0.5, 1.5], 0.01, launches=LAUNCHES - 1)
+    assert refine.around(met, find(met).places, LAUNCHES) == {256, 1024}
+
+
 def test_nothing_is_added_to_ties_and_to_one_sided_contests():
     for y in ([1, 2, 3], [-1, -2, -3], [0.01, -0.01, 0.02, -0.03]):
         assert refine.around(exact(y, 0.5), (), LAUNCHES) == set()
@@ -129,6 +135,12 @@ class TestClass:
     def test_in_class(self, benchmark, way, n):
         benchmark.pedantic(sum, args=(range(n),), rounds=1)
 
+@pytest.mark.crossover(axis="n", between="way")
+@pytest.mark.parametrize("n", range(1, 19))
+@pytest.mark.parametrize("way", ["a"])
+def test_many(benchmark, way, n):
+    benchmark.pedantic(sum, args=(range(n),), rounds=1)
+
 def test_other(benchmark):
     benchmark.pedantic(sum, args=([1],), rounds=1)
 """
@@ -139,6 +151,7 @@ TWO = Preset("default", 2, math.inf, 100.0, 0.5, 5.0, refining_s=1.0)
 ASKED: Sizes = {
     "test_it.py::test_marked": {"n": [10, 30, 100, 1000]},
     "test_it.py::TestClass::test_in_class": {"n": [20]},
+    "test_it.py::test_many": {"n": [3, 40]},
 }
 
 
@@ -186,10 +199,10 @@ class Run:
 
 LISTED = {f"test_marked[{n}-{way}]" for n in (1, 10, 100) for way in "ab"} | {
     f"TestClass::test_in_class[{way}-{n}]" for n in ("one", "ten", "hundred") for way in "ab"
-} | {"test_other"}  # fmt: skip
+} | {"test_other", *(f"test_many[a-{n}]" for n in evenly(range(1, 19), 7))}  # fmt: skip
 ADDED = {f"test_marked[{n}-{way}]" for n in (30, 1000) for way in "ab"} | {
     f"TestClass::test_in_class[{way}-20]" for way in "ab"
-}
+} | {"test_many[a-3]", "test_many[a-40]"}  # fmt: skip
 NEAR = ADDED | {f"test_marked[{n}-{way}]" for n in (10, 100) for way in "ab"}
 
 
