@@ -300,3 +300,23 @@ def test_pace_judges_neither_long_blocks_nor_pairs_nor_a_system_without_the_read
     assert paced(2.0, 2.0, 2.0, 3.9, wall_s=0.6)["counted"].all()
     assert paced(2.0, 2.0, 2.0, 3.9, side="base")["counted"].all()
     assert paced(None, None, None, None)["counted"].all()
+
+
+def test_first_call_warm_up_and_steady_state_are_three_numbers(tmp_path):
+    """A launch: 1 s at first, 0.2 s and 0.1 s of warm-up, then 10 ms; later visits begin with one more call."""
+    with store.Journal.create(tmp_path / "run", recorded.header()) as journal:
+        journal.append({"event": "case", "id": "c", "suite": "s", "operation": "c", "device": "cpu"})
+        for launch in range(3):
+            for number, kinds in enumerate(
+                [
+                    [("first", 1.0), ("warmup", 0.2), ("warmup", 0.1), ("wall", 0.01)],
+                    [("warmup", 5.0), ("wall", 0.01)],
+                ]
+            ):
+                blocks = [
+                    {"kind": kind, "start_s": 0, "calls": 1, "wall_s": s, "delay_s": 0} for kind, s in kinds
+                ]
+                visit = {"case": "c", "launch": launch, "pass": number, "blocks": blocks}
+                journal.append({"event": "visit", **visit})
+    row = estimates(store.read_run(tmp_path / "run")).iloc[0]
+    assert (row["first_s"], row["warmup_s"], row["median_s"]) == (1.0, pytest.approx(0.3), 0.01)

@@ -76,7 +76,9 @@ def _times(blocks: pd.DataFrame, rows: int) -> pd.DataFrame:
     device = counted[(counted["kind"] == "device") & ~counted["notes"].str.contains("queue_ran_dry")]
     cold = counted[counted["kind"] == "cold"]
     cold = cold.assign(seconds=cold["device_s"].fillna(cold["wall_s"]))
-    warmup = blocks[kind == "warmup"].groupby(["row", "launch"])["wall_s"].sum()
+    # Later visits of a launch begin with one call that is not counted: that is no part of the warm-up.
+    first_visit = blocks["pass"] == blocks.groupby(["row", "launch"])["pass"].transform("min")
+    warmup = blocks[(kind == "warmup") & first_visit].groupby(["row", "launch"])["wall_s"].sum()
     per_row = all_wall.groupby("row")
     frame = pd.DataFrame(
         {

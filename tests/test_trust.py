@@ -1,0 +1,158 @@
+"""The proof judges what it reads rightly: what does not hold says so, and no failure is hidden."""
+
+import csv
+import math
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+
+from bench.measure.workers import Spec
+from bench.store import read_run
+from tests import recorded_runs
+from tests.recorded_runs import Made
+from trust import busy, render, repeat, sides
+from trust.__main__ import SECTIONS, main
+from trust.claims import Claim, Proof
+from trust.company import Company
+from trust.peers import reached
+
+
+def table(ratios: list[float], statuses: list[str], quiet: str = "ok") -> pd.DataFrame:
+    """What the section busy compares: one DataLoader case, then others."""
+    names = ["suites/a.py::test_load[0]", *(f"suites/a.py::test_x[{i}]" for i in range(len(ratios) - 1))]
+    frame = pd.DataFrame({"case": names, "ratio": ratios, "busy": statuses, "quiet": "ok"})
+    frame.loc[0, "quiet"] = quiet
+    return frame.assign(busy_clean=0.5, quiet_clean=1.0)
+
+
+def judged(frame: pd.DataFrame) -> list[bool]:
+    return [bool(claim.passed) for claim in busy.claims(frame) if claim.demanded]
+
+
+OK = ["ok"] * 19
+ONE = [1.0] * 19
+
+
+def test_busy_holds_where_cases_stay_or_say_that_they_are_noisy() -> None:
+    assert judged(table([3.0, *ONE], ["noisy", *OK])) == [True] * 5
+    assert judged(table([1.0, 1.09, *ONE[1:]], ["ok", *OK])) == [True] * 5, "one in twenty may be off by 9 %"
+
+
+@pytest.mark.parametrize(
+    ("frame", "fails"),
+    [
+        (table([1.0, *ONE], ["noisy"] * 5 + ["ok"] * 15), [0]),
+        (table([1.0, 1.05, 0.95, *ONE[2:]], ["ok", *OK]), [1]),
+        (table([1.0, 0.85, *ONE[1:]], ["ok", *OK]), [2]),
+        (table([1.0, *ONE], ["failed", *OK]), [3]),
+        (table([1.0, *ONE], ["ok", *OK], quiet="noisy"), [4]),
+    ],
+)
+def test_busy_fails_for_each_demand(frame: pd.DataFrame, fails: list[int]) -> None:
+    assert [number for number, passed in enumerate(judged(frame)) if not passed] == fails
+
+
+def runs(folder: Path, slower: float) -> dict[str, object]:
+    made = [Made("suite", "work", {"i": i}, 1e-4, disturbed=0) for i in range(300)]
+    slow = [Made("suite", "work", {"i": i}, slower * 1e-4, disturbed=0) for i in range(300)]
+    recorded_runs.write(folder / "first", made, seed=1)
+    recorded_runs.write(folder / "second", slow, seed=2)
+    return {name: read_run(folder / name) for name in ("first", "second")}
+
+
+def test_repeated_runs_of_one_truth_agree_and_of_two_do_not(tmp_path: Path) -> None:
+    """1 % between launches, five launches a run: the intervals hold 1 for 95 % of 300 cases (± 3 errors)."""
+    same = repeat.ratios(runs(tmp_path / "same", 1.0))  # type: ignore[arg-type]  # Runs
+    held = ((same["low"] <= 1) & (same["high"] >= 1)).mean()
+    assert len(same) == 300
+    assert 0.91 <= held <= 0.99
+    other = repeat.ratios(runs(tmp_path / "other", 1.05))  # type: ignore[arg-type]  # Runs
+    assert other["ratio"].median() == pytest.approx(1.05, rel=0.005)
+    assert repeat.claims(other)[0].passed is False
+
+
+def test_a_series_is_narrow_from_the_first_moment_that_its_interval_is() -> None:
+    moments = [float(n) for n in range(1, 21)]
+    steady = np.tile([1.0, 1.01], 10).tolist()
+    assert reached(moments, steady) == 5.0, "five values are the fewest that are believed"
+    assert reached(moments, np.tile([1.0, 2.0], 10).tolist()) == math.inf
+    assert reached([], []) == math.inf
+
+
+def test_company_computes_only_while_it_is_asked_to() -> None:
+    with Company() as company:
+        (process,) = (psutil.Process(each.pid) for each in company._processes[:1])
+
+        def used_s() -> float:
+            before = sum(process.cpu_times()[:2])
+            time.sleep(0.3)
+            return sum(process.cpu_times()[:2]) - before
+
+        with company.busy():
+            while not used_s():
+                pass
+        while process.status() != psutil.STATUS_STOPPED:
+            pass
+        assert used_s() == 0
+    assert not process.is_running()
+
+
+def test_each_side_is_a_run_of_its_own_in_the_same_workers(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "import os\n\ndef test_it(benchmark):\n"
+        "    benchmark.extra_info['process'] = os.getpid()\n    benchmark(sum, [1])\n"
+    )
+    entered: list[str] = []
+
+    @contextmanager
+    def noted():  # type: ignore[no-untyped-def]  # a context manager of nothing
+        entered.append("in")
+        yield
+        entered.append("out")
+
+    spec = Spec((str(tmp_path / "test_it.py"),), directory=tmp_path, rootdir=tmp_path)
+    plan = sides.Plan(spec, launches=2, seconds=0.0, most_passes=1)
+    found = sides.together(tmp_path / "out", plan, [sides.Side("quiet"), sides.Side("busy", noted)])
+    assert entered == ["in", "out"] * 2
+    processes = {
+        side: [visit["extra_info"]["process"] for visit in sides.visits(tmp_path / "out", side)]
+        for side in found
+    }
+    assert processes["quiet"] == processes["busy"]
+    assert len(set(processes["quiet"])) == 2
+    assert sides.by_side(sides.estimates(found), "median_s").notna().all(axis=None)
+
+
+def test_a_selection_that_matches_nothing_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("def test_it(benchmark): benchmark(sum, [1])\n")
+    spec = Spec((str(tmp_path),), "test_other", directory=tmp_path, rootdir=tmp_path)
+    with pytest.raises(LookupError, match="no case matches 'test_other'"):
+        sides.together(tmp_path / "out", sides.Plan(spec), [sides.Side("quiet")])
+
+
+def test_the_page_shows_what_does_not_hold(tmp_path: Path) -> None:
+    proofs = {
+        "cost": Proof((Claim("cost | a", "1.5 ×", "≤ 1.2 ×", False), Claim("cost b", "3 ns"))),
+        "absent": Proof((Claim("absent c", "said", "said", True),)),
+    }
+    for section, proof in proofs.items():
+        (tmp_path / section).mkdir()
+        render.write_section(tmp_path, section, proof, (0.1, 0.1, 0.1))
+    text = render.write_page(tmp_path, SECTIONS).read_text()
+    assert "1 of 2 demands hold" in text
+    assert r"| cost \| a | 1.5 × | ≤ 1.2 × | **no** |" in text
+    assert "| cost b | 3 ns |  |  |" in text
+    with (tmp_path / "trust.csv").open() as stream:
+        assert [row["holds"] for row in csv.DictReader(stream)] == ["no", "", "yes"]
+
+
+def test_an_unknown_section_is_an_error_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["buzy"])
+    assert ended.value.code == 2
+    assert "busy, repeat, peers" in capsys.readouterr().err
