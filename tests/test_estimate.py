@@ -303,7 +303,7 @@ def test_pace_judges_neither_long_blocks_nor_pairs_nor_a_system_without_the_read
 
 
 def test_first_call_warm_up_and_steady_state_are_three_numbers(tmp_path):
-    """A launch: 1 s at first, 0.2 s and 0.1 s of warm-up, then 10 ms; later visits begin with one more call."""
+    """A launch: 1 s at first, 0.3 s of warm-up, then 10 ms; later visits begin with one more call."""
     with store.Journal.create(tmp_path / "run", recorded.header()) as journal:
         journal.append({"event": "case", "id": "c", "suite": "s", "operation": "c", "device": "cpu"})
         for launch in range(3):
