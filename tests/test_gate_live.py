@@ -214,20 +214,43 @@ def test_slowdown_in_the_working_tree_is_found_and_the_replay_agrees_to_the_last
     assert {file: file.read_bytes() for file in files} == written
 
 
-def test_side_that_fails_alone_is_named_and_the_others_are_measured(repository: Repository) -> None:
-    more = "import os\ndef test_dies(benchmark):\n    benchmark(int)\n"
-    repository.write({"suites/test_more.py": SUITE + more})
+MORE = """
+import pytest
+from project import parse
+
+SIDE = "base"
+
+def test_dies(benchmark):
+    if SIDE == "head":
+        import os
+        os._exit(5)
+    benchmark(parse, 1)
+
+def test_skipped_on_base(benchmark):
+    if SIDE == "base":
+        pytest.skip("not yet")
+    assert benchmark(lambda: parse(1) or 7) == 7
+"""
+
+
+def test_side_that_fails_is_named_and_the_other_cases_are_measured(repository: Repository) -> None:
+    repository.write({"suites/test_more.py": MORE, "suites/test_broken.py": "import not_there\n"})
     repository.commit()
-    repository.write({"suites/test_more.py": SUITE + more.replace("benchmark(int)", "os._exit(5)", 1)})
-    done = repository.gate(
-        "--base", "main", "--json", repository.folder.parent / "verdict.json", "-k", "render or dies"
-    )
+    repository.write({"suites/test_more.py": MORE.replace('SIDE = "base"', 'SIDE = "head"')})
+    done = repository.gate("--base", "main", "--json", repository.folder.parent / "verdict.json")
     assert done.returncode == 3, done.stdout + done.stderr
-    (trouble,) = repository.verdict()["not_measured"]
-    assert trouble["case"] == "suites/test_more.py::test_dies"
-    assert trouble["side"] == "head"
-    assert "status 5" in trouble["reason"]
-    assert set(states(repository.verdict())) == {"test_render"}
+    troubles = {(each["case"], each["side"]): each["reason"] for each in repository.verdict()["not_measured"]}
+    assert set(troubles) == {
+        ("suites/test_more.py::test_dies", "head"),
+        ("suites/test_broken.py", "base"),
+        ("suites/test_broken.py", "head"),
+    }
+    assert "status 5" in troubles["suites/test_more.py::test_dies", "head"]
+    assert "No module named 'not_there'" in troubles["suites/test_broken.py", "head"]
+    skipped = {each["case"]: each["reason"] for each in repository.verdict()["skipped"]}
+    assert skipped == {"suites/test_more.py::test_skipped_on_base": "not yet"}
+    assert set(states(repository.verdict()).values()) == {"same"}
+    assert len(states(repository.verdict())) == 3
     repository.assert_nothing_left()
 
 

@@ -18,7 +18,8 @@ from bench.measure import code
 from bench.measure.coordinator import Progress
 from bench.measure.gpu_monitor import exclusive
 from bench.measure.injection import VARIABLE, injected, period
-from bench.measure.lockstep import Lockstep, visits_in_launch
+from bench.measure.launch import visits_in_launch
+from bench.measure.lockstep import Lockstep
 from bench.measure.matching import match
 from bench.measure.pair import Pair
 from bench.measure.schedule import Known, calls_per_block

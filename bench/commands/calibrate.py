@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.commands import live
+from bench.commands import live, revisions
 from bench.commands.problems import UserError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ BUSY = "import itertools\nfor _ in itertools.count(): pass"
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    live.declare(parser)
+    revisions.declare(parser)
     parser.add_argument(
         "--launches", type=int, default=25, metavar="N",
         help="launches to record now (default: %(default)s; 0: only evaluate); they add up over calls",
@@ -70,7 +70,7 @@ def _record(options: argparse.Namespace) -> None:
 
     options.out = options.out / FOLDER
     slowdowns = [SLOWDOWNS[launch % len(SLOWDOWNS)] for launch in range(options.launches)]
-    with live.compared(options, "HEAD", None, null=True) as compared, shown() as progress:
+    with revisions.compared(options, "HEAD", None, null=True) as compared, shown() as progress:
         lockstep = Lockstep(compared.sides, progress, options.seed)
         entry = {"condition": "busy" if options.busy else live.condition(), "slowdowns": slowdowns}
         try:

@@ -86,7 +86,7 @@ def _stored(side: str, case: str) -> Path | None:
 
 def _profiled(side: str, options: argparse.Namespace, folder: Path) -> Path:
     """Profiles the case on one side, in a checkout of its own; the folder of its profile."""
-    from bench.commands import live
+    from bench.commands import revisions
 
     asked = argparse.Namespace(
         paths=[] if options.suites else profile.paths_of([options.case]),
@@ -98,5 +98,5 @@ def _profiled(side: str, options: argparse.Namespace, folder: Path) -> Path:
         head_python=None,
     )
     tree = side == WORKING_TREE
-    with live.compared(asked, "HEAD" if tree else side, None if tree else side, null=False) as compared:
+    with revisions.compared(asked, "HEAD" if tree else side, None if tree else side, null=False) as compared:
         return case_profile(compared.sides[1].spec, options.case, folder)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands import live, report
+from bench.commands import live, report, revisions
 from bench.commands.problems import UserError
 from bench.journal import JOURNAL
 
@@ -21,7 +21,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--head", metavar="REV|RUN", help="the changed side (default: the working tree)")
     parser.add_argument("--null", action="store_true", help="compare base with a copy of itself")
     parser.add_argument("--replay", type=Path, metavar="RUN", help="judge a recorded gate again")
-    live.declare(parser)
+    revisions.declare(parser)
     for form, what in (("markdown", "for a pull request"), ("junit", "JUnit XML"), ("json", "JSON")):
         parser.add_argument(f"--{form}", type=Path, metavar="FILE", help=f"also write the verdict as {what}")
 
@@ -103,7 +103,10 @@ def _measured(options: argparse.Namespace) -> Path:
         raise UserError(
             "nothing to compare with; expected --base REV, such as --base origin/main, or --replay RUN"
         )
-    with live.compared(options, options.base, options.head, options.null) as compared, shown() as progress:
+    with (
+        revisions.compared(options, options.base, options.head, options.null) as compared,
+        shown() as progress,
+    ):
         # A gate with nothing changed also tells how often gates err here.
         entry = {"calibration": {"condition": live.condition(), "slowdowns": []}} if options.null else {}
         alike = options.base_python == options.head_python

@@ -68,6 +68,12 @@ class Progress:
         self.say(self)
 
 
+def file_as_case(path: str) -> Case:
+    """What stands for the cases of a file that could not be collected."""
+    suite = path.rpartition("/")[2].removesuffix(".py")
+    return Case(path, suite, suite, doc="the file could not be collected")
+
+
 class Coordinator:
     """Measures a plan: `collect`, then `measure` with what records an event before it returns."""
 
@@ -238,13 +244,7 @@ class Coordinator:
         if problem["id"] in self.state.problems:
             return
         self.state.problems.add(problem["id"])
-        suite = problem["id"].rpartition("/")[2].removesuffix(".py")
-        self.record(
-            {
-                "event": "case",
-                **asdict(Case(problem["id"], suite, suite, doc="the file could not be collected")),
-            }
-        )
+        self.record({"event": "case", **asdict(file_as_case(problem["id"]))})
         if problem["outcome"] == "skipped":
             self.record({"event": "skip", "case": problem["id"], "reason": problem["message"]})
         else:

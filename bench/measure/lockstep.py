@@ -16,32 +16,19 @@ from typing import Any
 
 from bench.measure import controls, injection
 from bench.measure.channel import Message
-from bench.measure.coordinator import SIDE_TASK_S, Progress
+from bench.measure.coordinator import SIDE_TASK_S, Progress, file_as_case
 from bench.measure.interference import processors
+from bench.measure.launch import Launch
 from bench.measure.matching import Matching
 from bench.measure.pair import CAN_PIN, Pair
 from bench.measure.schedule import Known, calls_per_block
-from bench.measure.sides import Side
+from bench.measure.sides import Side, SideError
 from bench.measure.state import Spent
-from bench.measure.visits import Lane, visit
+from bench.measure.visits import Lane, Visited, visit
 from bench.measure.workers import Worker, WorkerError
 from bench.records import Case
 
 Event = dict[str, Any]
-
-LAUNCH_S = 0.25
-"""Timed seconds a case and side in a launch."""
-
-MOST_VISITS = 12
-PAIRS = 1
-"""Visits of a case in a launch: beyond, launches differ more than a launch's pairs do."""
-
-FEWEST_VISITS = 3
-"""Visits of a case whose blocks are long but whose calls are not: a median needs three pairs."""
-
-CLEAN_PAIRS = 3
-"""Pairs undisturbed on both sides without which a launch tells nothing: it makes up
-to as many visits more."""
 
 LONGEST_INJECTED_S = 1.0
 """The longest block into which a slowdown is injected: it holds as many calls as one slowed call takes."""
@@ -107,7 +94,10 @@ class Lockstep:
             for side, reason in zip(self.sides, reasons, strict=True):
                 if reason is not None:
                     self._known[name].closed = "skipped"
-                    self._record_skip(name, side, reason)
+                    self._record_unvisited(name, side, "skipped", reason)
+        for side, message in zip(self.sides, collected, strict=True):
+            for problem in message["problems"]:
+                self._record_problem(side, problem)
         for control in controls.cases() if self._with_controls else ():
             self._meet(control, (control.id, control.id))
 
@@ -116,10 +106,15 @@ class Lockstep:
         self._names[case.id] = names
         self.record({"event": "case", **asdict(case)})
 
-    def _record_skip(self, case: str, side: Side, reason: str) -> None:
-        skipped: Event = {"outcome": "skipped", "message": reason, "extra_info": {}, "group": None}
-        lane = Lane(None, 0.0, ended=skipped)  # type: ignore[arg-type]  # there is no visit to lead
-        self.record(lane.visited().event(case, side.name, -1, 0))
+    def _record_problem(self, side: Side, problem: Message) -> None:
+        """A file that could not be collected, or skips itself, is a case of its own."""
+        case = file_as_case(problem["id"])
+        self.record({"event": "case", **asdict(case)})
+        self._record_unvisited(case.id, side, problem["outcome"], problem["message"])
+
+    def _record_unvisited(self, case: str, side: Side, outcome: str, message: str) -> None:
+        ended: Event = {"outcome": outcome, "message": message, "extra_info": {}, "group": None}
+        self.record(Visited(ended).event(case, side.name, -1, 0))
 
     def close(self) -> None:
         """Ends a pair that waits."""
@@ -131,8 +126,12 @@ class Lockstep:
 
     @property
     def cases(self) -> list[str]:
-        """The cases that can still be measured, controls included."""
-        return [case for case, known in self._known.items() if not known.closed]
+        """The cases that can still be measured; controls go without saying."""
+        return [
+            case
+            for case, known in self._known.items()
+            if not known.closed and known.case.suite != controls.SUITE
+        ]
 
     def launch(self, number: int, cases: Collection[str], slowdown: float = 0.0) -> None:
         """One launch of these cases and the controls. Raises SideError where a side no longer starts.
@@ -141,8 +140,7 @@ class Lockstep:
         out.
         """
         self._slowdown = slowdown
-        left = [self._known[case] for case in cases if case in self._known]
-        left = [known for known in left if known.case.suite != controls.SUITE and self._can_be_slowed(known)]
+        left = [known for case in cases if self._can_be_slowed(known := self._known[case])]
         passes = 0
         for kind in dict.fromkeys(known.case.worker for known in left):
             of_kind = [known for known in left if known.case.worker == kind and not known.closed]
@@ -151,9 +149,10 @@ class Lockstep:
 
     def _can_be_slowed(self, known: Known) -> bool:
         """Fits the block to what is injected; False where it would be too long."""
-        known.multiple = injection.period(self._slowdown) if self._slowdown else 1
-        if known.calls:
-            known.calls = calls_per_block(known)
+        multiple = injection.period(self._slowdown) if self._slowdown else 1
+        if multiple != known.multiple:
+            known.multiple = multiple
+            known.calls = known.calls and calls_per_block(known)
         return known.multiple == 1 or known.multiple * known.call_s <= LONGEST_INJECTED_S
 
     def _lead(self, number: int, passes: int, kind: str, cases: list[Known]) -> tuple[int, list[Known]]:
@@ -162,7 +161,7 @@ class Lockstep:
         self._waiting = None
         self._record_launch(number, kind, collected)
         guards = [each for each in self._known.values() if each.case.suite == controls.SUITE]
-        todo = _Launch(number, [*cases, *guards])
+        todo = Launch(number, [*cases, *guards])
         try:
             with pair:
                 self._introduce(pair.workers[0], kind)
@@ -194,7 +193,7 @@ class Lockstep:
             for each in answer if task == "check" else [fields[task]]:
                 self.record({"event": task, **each, "device": device})
 
-    def _pass(self, pair: Pair, order: Iterable[Known], todo: "_Launch", number: int) -> None:
+    def _pass(self, pair: Pair, order: Iterable[Known], todo: Launch, number: int) -> None:
         for known in order:
             if not known.closed:
                 self._visit(pair, known, todo, number)
@@ -213,6 +212,9 @@ class Lockstep:
         try:
             collected = pair.collected()
             self._check(pair)
+        except WorkerError as error:
+            pair.kill()
+            raise SideError(f"a side ended before it was measured: {error}") from None
         except BaseException:
             pair.kill()
             raise
@@ -239,7 +241,7 @@ class Lockstep:
 
     # Visits.
 
-    def _visit(self, pair: Pair, known: Known, todo: "_Launch", pass_number: int) -> None:
+    def _visit(self, pair: Pair, known: Known, todo: Launch, pass_number: int) -> None:
         """One visit on both sides, recorded whatever comes of it. Raises WorkerError where one is lost."""
         case = known.case.id
         self.progress.move(case=case, elapsed_s=self.elapsed_s)
@@ -250,7 +252,7 @@ class Lockstep:
         flip = (todo.number + pass_number) % 2 == 1
         try:
             with nullcontext() if together else pair.stopped():
-                visit(lanes, known, flip=flip, blocks=PAIRS, every_kind=False)
+                visit(lanes, known, flip=flip, blocks=1, every_kind=False)
             if known.case.device != "cpu":  # both sides share the device's memory
                 pair.ask({"do": "empty_cache", "device": known.case.device})
         except WorkerError as lost:
@@ -263,7 +265,7 @@ class Lockstep:
                 self.record(lane.visited().event(case, side.name, todo.number, pass_number))
         self._learn(known, lanes, todo)
 
-    def _learn(self, known: Known, lanes: Sequence[Lane], todo: "_Launch") -> None:
+    def _learn(self, known: Known, lanes: Sequence[Lane], todo: Launch) -> None:
         """Takes in how the visit ended, how parallel the case is, and how many clean pairs it has."""
         outcomes = {lane.ended["outcome"] for lane in lanes if lane.ended is not None}
         if outcomes != {"passed"}:
@@ -275,40 +277,4 @@ class Lockstep:
         if any(block.threads > 1 or block.children for block in timed):
             self._parallel.add(known.case.id)
         if timed and not any(block.disturbed(known.self_disturbing) for block in timed):
-            todo.clean[known.case.id] = todo.clean.get(known.case.id, 0) + 1
-
-
-class _Launch:
-    """How far a pair has come with its cases."""
-
-    def __init__(self, number: int, cases: Iterable[Known]) -> None:
-        self.number = number
-        self.cases = list(cases)
-        self.clean: dict[str, int] = {}
-        for known in self.cases:
-            known.enter(number)
-
-    def next_pass(self, rng: random.Random) -> list[Known]:
-        """The cases that want another visit, shuffled."""
-        order = [known for known in self.cases if self.wants(known)]
-        rng.shuffle(order)
-        return order
-
-    def wants(self, known: Known) -> bool:
-        """True while the launch owes the case a visit, or the case lacks clean pairs."""
-        if known.closed:
-            return False
-        visits, due = known.visits_in_launch, visits_in_launch(known)
-        lacking = self.clean.get(known.case.id, 0) < min(CLEAN_PAIRS, due)
-        return visits < due or (lacking and not known.fragile and visits < 2 * due)
-
-
-def visits_in_launch(known: Known) -> int:
-    """How many visits a launch gives a case: a quarter of a second of calls, between 1 and 12."""
-    if not known.visits:
-        return 1
-    if known.fragile:
-        return 1
-    block_s = max(known.call_s, known.calls * known.call_s)
-    fewest = min(FEWEST_VISITS, LAUNCH_S / known.call_s)
-    return round(min(max(LAUNCH_S / block_s, fewest, 1), MOST_VISITS))
+            todo.count_clean(known)

@@ -73,8 +73,8 @@ class Pair:
         return messages
 
     def ask(self, message: Message) -> list[Any]:
-        """What each answers, one after the other."""
-        return [worker.ask(message, TIMEOUT_S)["answer"] for worker in self.workers]
+        """What each answers, one after the other; None for an error."""
+        return [worker.ask(message, TIMEOUT_S).get("answer") for worker in self.workers]
 
     def lanes(self, names: Sequence[str], alone: bool) -> list[Lane]:
         """A lane for each worker, which knows the case by its own name; `alone`: it runs only in its turn."""
