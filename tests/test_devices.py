@@ -264,7 +264,7 @@ def test_launches_that_wait_are_noticed(
     """As with CUDA_LAUNCH_BLOCKING=1."""
     queue = simulated.timeline.queue
     monkeypatch.setattr(
-        simulated.timeline, "queue", lambda seconds: simulated.timeline.wait_until(queue(seconds)) or 0.0
+        simulated.timeline, "queue", lambda *work: simulated.timeline.wait_until(queue(*work)) or 0.0
     )
     assert not outcomes(sim)["synchronization_counts"]
 
