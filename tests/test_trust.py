@@ -15,11 +15,11 @@ from bench.measure.workers import Spec
 from bench.store import read_run
 from tests import recorded_runs
 from tests.recorded_runs import Made
-from trust import busy, render, repeat, sides
+from trust import busy, figures, render, repeat, sides
 from trust.__main__ import SECTIONS, main
 from trust.claims import Claim, Proof
 from trust.company import Company
-from trust.peers import reached
+from trust.peers import TOOLS, reached
 
 
 def table(ratios: list[float], statuses: list[str], quiet: str = "ok") -> pd.DataFrame:
@@ -149,6 +149,15 @@ def test_the_page_shows_what_does_not_hold(tmp_path: Path) -> None:
     assert "| cost b | 3 ns |  |  |" in text
     with (tmp_path / "trust.csv").open() as stream:
         assert [row["holds"] for row in csv.DictReader(stream)] == ["no", "", "yes"]
+
+
+def test_figures_are_drawn_even_where_nothing_is_known() -> None:
+    nothing = pd.DataFrame(columns=["case", "ratio", "low", "high"], dtype=float)
+    unknown = pd.DataFrame({"case": ["x"], **dict.fromkeys(TOOLS, math.nan)})
+    assert figures.drawn("repeat", {"cases": nothing})
+    assert figures.drawn("peers", {"busy": unknown})
+    assert figures.drawn("busy", {"cases": table([math.nan, 1.1], ["noisy", "ok"])})
+    assert figures.drawn("cost", {}) is None
 
 
 def test_an_unknown_section_is_an_error_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,7 +59,7 @@ def _peers(ratios: pd.DataFrame) -> Figure:
     rows = list(TOOLS)
     for row, tool in enumerate(reversed(rows)):
         values = ratios[tool].dropna()
-        spread = np.linspace(-0.22, 0.22, len(values)) if len(values) > 1 else 0
+        spread = np.linspace(-0.25, 0.25, len(values) + 2)[1:-1]
         axes.scatter(values, row + spread, s=16, color=GOOD if tool == "ours" else BAD, zorder=3)
     axes.axvspan(0.97, 1.03, color=GOOD, alpha=0.12, linewidth=0)
     axes.set_yticks(range(len(rows)), [TOOLS[tool] for tool in reversed(rows)])

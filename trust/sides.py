@@ -101,7 +101,7 @@ def estimates(runs: Runs) -> pd.DataFrame:
 
 def by_side(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """One column of a cases frame, a row a case and a column a side."""
-    return frame.pivot_table(index="case", columns="side", values=column, aggfunc="first", sort=False)
+    return frame.pivot(index="case", columns="side", values=column).reindex(frame["case"].unique())
 
 
 def visits(folder: Path, side: str) -> Iterator[Event]:
