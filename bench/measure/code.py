@@ -9,6 +9,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def strays(
     """
     found = []
     for name, file in modules:
-        path = Path(file).resolve()
+        path = _resolved(file)
         if path.is_relative_to(home) or any(path.is_relative_to(folder) for folder in shared):
             continue
         if _in_a_tree(path, elsewhere) or _shadows(name, tree):
@@ -64,11 +65,17 @@ def strays(
     return found
 
 
+@cache
+def _resolved(file: str) -> Path:
+    return Path(file).resolve()
+
+
 def _in_a_tree(path: Path, trees: Iterable[Path]) -> bool:
     installed = {"site-packages", "dist-packages"}.intersection(path.parts)
     return not installed and any(path.is_relative_to(tree) for tree in trees)
 
 
+@cache  # launch after launch loads the same modules
 def _shadows(name: str, tree: Path) -> bool:
     """True where the tree has a module of that name, which was not the one that was loaded."""
     if name.partition(".")[0] in sys.stdlib_module_names or name.startswith("__"):

@@ -82,7 +82,8 @@ def moved(spec: Spec, source: Path, target: Path) -> Spec:
     rootdir = spec.rootdir
     if rootdir and rootdir.is_relative_to(source):
         rootdir = target / rootdir.relative_to(source)
-    return replace(spec, paths=paths, rootdir=rootdir, directory=target / spec.directory.relative_to(source))
+    directory = target / spec.directory.relative_to(source)
+    return replace(spec, paths=paths, rootdir=rootdir, directory=directory if directory.is_dir() else target)
 
 
 def check_python(python: str) -> None:
@@ -105,10 +106,15 @@ def install(name: str, tree: Path, python: str, commands: Sequence[str]) -> tupl
     first. Raises SideError where a command fails.
     """
     place = tree.parent / "environment"
-    _run(name, tree, [python, "-m", "venv", str(place)], {})
+    has_pip = subprocess.run([python, "-c", "import pip"], capture_output=True).returncode == 0
+    _run(name, tree, [python, "-m", "venv", *["--without-pip"] * has_pip, str(place)], {})
     lines = subprocess.run([python, "-c", PARENT], capture_output=True, text=True, check=True).stdout
     packages = next(place.glob("lib*/python*/site-packages"))
     (packages / "parent.pth").write_text(lines)
+    if has_pip:  # it then installs here, and making the environment takes a tenth of the time
+        pip = place / "bin" / "pip"
+        pip.write_text(f'#!/bin/sh\nexec "{place}/bin/python" -m pip "$@"\n')
+        pip.chmod(0o755)
     variables = {
         "VIRTUAL_ENV": str(place),
         "PATH": os.pathsep.join([str(place / "bin"), os.environ.get("PATH", "")]),
