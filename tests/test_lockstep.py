@@ -110,13 +110,15 @@ def test_side_finds_its_own_places_on_the_path(
     assert installed.split(os.pathsep) == [f"{tree}/lib", "/somewhere/else"]
 
 
-def test_spec_moves_with_its_tree_but_shared_paths_stay() -> None:
-    spec = Spec(
-        ("/a/head/p/suites/test_it.py::test_x[/a/head]", "/other"), "k", directory=Path("/a/head/p/sub")
-    )
-    there = moved(spec, Path("/a/head/p"), Path("/a/base/p"))
-    assert there.paths == ("/a/base/p/suites/test_it.py::test_x[/a/head]", "/other")
-    assert there.directory == Path("/a/base/p/sub")
+def test_spec_moves_with_its_tree_but_shared_paths_stay(tmp_path: Path) -> None:
+    head, base = tmp_path / "head" / "p", tmp_path / "base" / "p"
+    (base / "sub").mkdir(parents=True)
+    spec = Spec((f"{head}/suites/test_it.py::test_x[{head}]", "/other"), "k", directory=head / "sub")
+    there = moved(spec, head, base)
+    assert there.paths == (f"{base}/suites/test_it.py::test_x[{head}]", "/other")
+    assert there.directory == base / "sub"
+    (base / "sub").rmdir()
+    assert moved(spec, head, base).directory == base  # the folder is new on head
 
 
 @pytest.mark.parametrize(("call_s", "visits"), [(1e-6, 12), (1e-3, 12), (0.05, 5), (0.2, 1), (3.0, 1)])
