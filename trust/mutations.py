@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
+import numpy as np
 import pandas as pd
 
 from bench.analyze import estimate
@@ -83,7 +84,9 @@ def _of_warm_up(folder: Path) -> Iterator[Claim]:
         (cold, "the warm-up taken away", "a warning"),
     ):
         # Time is virtual here: what others took from the real machine means nothing.
-        frame = estimate.estimates_of(run, marked(run.blocks.assign(delay_s=0.0, throttled_s=0.0)))
+        frame = estimate.estimates_of(
+            run, marked(run.blocks.assign(delay_s=0.0, throttled_s=0.0, pace_s=np.nan))
+        )
         ratio = frame["median_s"].iat[0] / run.cases["extra"].iat[0]["truth_s"]
         warned = "warming up" in frame["warnings"].iat[0]
         yield Claim(
@@ -95,7 +98,10 @@ def _of_warm_up(folder: Path) -> Iterator[Claim]:
 
 
 def _of_disturbed(folder: Path) -> Iterator[Claim]:
-    plan = Plan(suites("test_matmul[cpu-128] or test_matmul[cpu-384]", "test_03_matmul_mul.py"), launches=2)
+    plan = Plan(
+        suites("test_matmul[cpu-384] or test_ways_to_matmul[cpu-torch.matmul]", "test_03_matmul_mul.py"),
+        launches=2,
+    )
     with Company() as company:
         runs = together(folder / "disturbed", plan, [Side("quiet"), Side("busy", company.busy)])
     with patch.object(sides, "judged", _counting_all):
