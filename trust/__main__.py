@@ -1,4 +1,4 @@
-"""`python -m trust [SECTION ...] [--out DIR]`: exit status 0, or 1 where a demand does not hold."""
+"""`python -m trust [SECTION ...]`: exit status 0; 1 where a demand does not hold; 130 on Ctrl-C."""
 
 import argparse
 import importlib
@@ -23,8 +23,12 @@ def main(arguments: list[str]) -> int:
     if unknown := set(options.sections) - set(SECTIONS):
         parser.error(f"no section {', '.join(sorted(unknown))}; expected any of: {', '.join(SECTIONS)}")
     failed = 0
-    for section in options.sections or SECTIONS:
-        failed += _prove(section, options.out.resolve())
+    try:
+        for section in options.sections or SECTIONS:
+            failed += _prove(section, options.out.resolve())
+    except KeyboardInterrupt:
+        print("trust: interrupted; the sections that were finished are kept", file=sys.stderr)
+        return 130
     print(render.write_page(options.out.resolve(), SECTIONS))
     return int(failed > 0)
 

@@ -19,7 +19,7 @@ FILES = (
 )
 CASES = (
     "test_copy[ or test_matmul[ or test_mul[ or test_forward[ or test_loss or test_optimizer_step or "
-    "test_inference[ or test_load[0-64] or test_load[2-64] or test_epoch[ or test_test_loop"
+    "test_inference[ or test_load[0-64] or test_load[2-64] or test_epoch[cpu-256] or test_test_loop"
 )
 """What `bench run FILES -k CASES` measures: of every family, small and large, on one thread and on all."""
 
