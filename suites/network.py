@@ -15,6 +15,9 @@ MLP_FLOPS = 2 * (784 * 512 + 512 * 512 + 512 * 10)
 RESNET18_FLOPS = 2 * 1_814_073_344
 """The same for resnet18 on 224 x 224 pixels: 1.814 G multiply-adds, as torchvision's weights state them."""
 
+FIRST_LAYER_FLOPS = {"mlp": 2 * 784 * 512, "resnet18": 2 * (3 * 7 * 7 * 64) * (112 * 112)}
+"""Of these the first layer's. No gradient is wanted of the images, so that its backward pass is half."""
+
 
 class NeuralNetwork(nn.Module):
     """The course's network: 28 x 28 pixels, two hidden layers of 512, ten classes.
@@ -62,5 +65,15 @@ def classes_of(network: str) -> int:
 
 
 def forward_flops(network: str, batch: int) -> int:
-    """Floating-point operations of one forward pass; a backward pass takes about twice as many."""
+    """Floating-point operations of one forward pass."""
     return batch * (MLP_FLOPS if network == "mlp" else RESNET18_FLOPS)
+
+
+def backward_flops(network: str, batch: int) -> int:
+    """Of one backward pass: a product for the gradient of each layer's weights, another for its input's."""
+    return 2 * forward_flops(network, batch) - batch * FIRST_LAYER_FLOPS[network]
+
+
+def step_flops(network: str, batch: int) -> int:
+    """Of one step of training, the optimizer's few left out."""
+    return forward_flops(network, batch) + backward_flops(network, batch)

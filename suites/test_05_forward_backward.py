@@ -9,7 +9,7 @@ from contextlib import nullcontext
 import pytest
 
 from .memory import TRIPS, with_trip
-from .network import build, classes_of, forward_flops, images_for
+from .network import backward_flops, build, classes_of, forward_flops, images_for, step_flops
 from .sizes import half_octaves
 
 torch = pytest.importorskip("torch")
@@ -104,7 +104,7 @@ def test_backward(benchmark, device, network):
     predictions = model(images_for(network, batch, device))
     loss = torch.nn.CrossEntropyLoss()(predictions, labels_for(network, batch, device))
     weights = list(model.parameters())
-    benchmark.extra_info |= {"flops": 2 * forward_flops(network, batch), "items": batch}
+    benchmark.extra_info |= {"flops": backward_flops(network, batch), "items": batch}
     gradients = benchmark(torch.autograd.grad, loss, weights, retain_graph=True)
     assert all(gradient.shape == weight.shape for gradient, weight in zip(gradients, weights, strict=True))
     assert any(gradient.abs().max() > 0 for gradient in gradients)
@@ -154,7 +154,7 @@ def time_training_step(benchmark, device, network, batch):
         optimizer.step()
         return loss
 
-    benchmark.extra_info |= {"flops": 3 * forward_flops(network, batch), "items": batch}
+    benchmark.extra_info |= {"flops": step_flops(network, batch), "items": batch}
     benchmark.extra_info |= {"input_bytes": images.nbytes + labels.nbytes, "output_bytes": 4}  # the loss
     first = step().item()
     benchmark(step)

@@ -60,7 +60,7 @@ def test_run_leaves_everything_a_reader_needs(run: Path) -> None:
     cases = bench.load(run)
     assert list(cases["case"]) == [f"test_it.py::test_total[{n}]" for n in (1, 10, 100)]
     assert list(cases["n"]) == [1, 10, 100]
-    assert (cases["status"] == "ok").all()
+    assert cases["status"].isin(("ok", "noisy")).all()  # which of them is the machine's doing
     assert (cases["items_per_s"] * cases["median_s"]).round(6).tolist() == [1, 10, 100]
 
 

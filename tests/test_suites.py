@@ -163,8 +163,11 @@ def test_declared_operations_are_those_that_torch_counts(name):
     with torch.device("meta"):
         images = network.images_for(name, 3, "meta")
     with FlopCounterMode(display=False) as counter:
-        network.build(name).to("meta")(images)
-    assert counter.get_total_flops() == network.forward_flops(name, 3)
+        predictions = network.build(name).to("meta")(images)
+        forward = counter.get_total_flops()
+        predictions.sum().backward()
+    assert forward == network.forward_flops(name, 3)
+    assert counter.get_total_flops() == network.step_flops(name, 3)
 
 
 def test_course_network_has_its_weights():
