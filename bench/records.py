@@ -38,6 +38,10 @@ PACE_LIMIT = 1.2
 """Ratio of two readings of the processor's pace up to which they are the same: a neighbour on the physical
 core makes it 1.7, while on a quiet one nine in ten readings lie within 6 %."""
 
+TELLING_S = 0.005
+"""Shortest block that tells how many threads and children a case has: in a shorter one, threads that still
+spin after another case's work would count as its own."""
+
 UNSTEADY_NOTES = frozenset({"allocated", "throttled", "foreign_device_use"})
 """Notes of a block during which the device asked for memory, slowed down, or served others."""
 
@@ -102,7 +106,7 @@ class Block:
     @property
     def disturbs_itself(self) -> bool:
         """True where the block's own processes wait for each other, so that delay proves nothing."""
-        return self.children > 0 or self.threads > self.processors
+        return self.wall_s >= TELLING_S and (self.children > 0 or self.threads > self.processors)
 
     def disturbed(self, case_disturbs_itself: bool) -> bool:
         """True where others took so much from the block that it must not count.

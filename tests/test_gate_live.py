@@ -70,7 +70,7 @@ from bench.analyze import series
 series.STAGES = (range(2), range(2, 7), range(7, 8))
 series.EXTENSION = series.STAGES[-1]
 from bench.measure import launch
-launch.MOST_VISITS = 3
+launch.MOST_PAIRS = 3
 from bench.__main__ import main
 raise SystemExit(main())
 """

@@ -2,6 +2,7 @@
 
 import math
 import os
+import random
 import signal
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from bench.measure import code
 from bench.measure.coordinator import Progress
 from bench.measure.gpu_monitor import exclusive
 from bench.measure.injection import VARIABLE, injected, period
-from bench.measure.launch import visits_in_launch
+from bench.measure.launch import Launch, pairs_due, pairs_in_visit
 from bench.measure.lockstep import Lockstep
 from bench.measure.matching import match
 from bench.measure.pair import Pair
@@ -126,7 +127,7 @@ def test_launch_spends_a_quarter_of_a_second_on_a_case(call_s: float, visits: in
     known = Known(Case("c", "s", "o"), visits=1)
     known.learn_speed(Block("wall", 0.0, 1, call_s))
     known.calls = calls_per_block(known)
-    assert visits_in_launch(known) == visits
+    assert pairs_due(known) == visits
 
 
 def test_case_that_disturbs_itself_gets_three_long_blocks() -> None:
@@ -134,7 +135,51 @@ def test_case_that_disturbs_itself_gets_three_long_blocks() -> None:
     known.learn_speed(Block("wall", 0.0, 1, 0.02, children=1))
     known.calls = calls_per_block(known)
     assert known.calls * known.call_s == pytest.approx(0.5)
-    assert visits_in_launch(known) == 3
+    assert pairs_due(known) == 3
+
+
+def known_case(**fields: Any) -> Known:
+    """A case of 1 ms a call that was visited once."""
+    return Known(Case("c", "s", "o"), **{"visits": 1, "call_s": 1e-3, "calls": 10, **fields})
+
+
+def test_pairs_share_visits_where_the_set_up_is_dear() -> None:
+    assert pairs_in_visit(known_case(setup_s=0.01)) == 1
+    assert pairs_in_visit(known_case(setup_s=0.5)) == 4
+
+
+def test_launch_goes_on_for_clean_pairs_but_not_for_ever() -> None:
+    known = known_case()
+    clean, disturbed, slow = (Launch(0, [known]) for _ in range(3))
+    for _ in range(12):
+        assert clean.wants(known)
+        clean.take_in(known, [True])
+    assert not clean.wants(known)
+    for _ in range(24):
+        assert disturbed.wants(known)
+        disturbed.take_in(known, [False])
+    assert not disturbed.wants(known)
+    known.cost_s = 2.0
+    for _ in range(3):
+        assert slow.wants(known)
+        slow.take_in(known, [True])
+    assert not slow.wants(known)
+
+
+def test_cases_on_one_thread_come_first_in_a_pass() -> None:
+    cases = [Known(Case(str(n), "s", "o"), parallel=n % 2 == 0) for n in range(10)]
+    order = Launch(0, cases).next_pass(random.Random(1))
+    assert [known.parallel for known in order] == [False] * 5 + [True] * 5
+    assert [known.case.id for known in order] != sorted(known.case.id for known in order)
+
+
+def test_leftover_threads_and_pinning_make_no_case_disturb_itself() -> None:
+    known = known_case()
+    known.learn_speed(Block("warmup", 0.0, 1, 6e-5, threads=3, processors=2))
+    known.learn_speed(Block("wall", 0.0, 200, 0.012, threads=2, processors=1))
+    assert not known.self_disturbing
+    known.learn_speed(Block("wall", 0.0, 200, 0.012, threads=3, processors=2))
+    assert known.self_disturbing
 
 
 def test_injected_slowdown_makes_every_twentieth_call_twice(monkeypatch: pytest.MonkeyPatch) -> None:

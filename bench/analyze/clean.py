@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analyze.gpus import noted
-from bench.records import DELAY_LIMIT, FOREIGN_LIMIT, PACE_LIMIT
+from bench.records import DELAY_LIMIT, FOREIGN_LIMIT, PACE_LIMIT, TELLING_S
 from bench.tables import Run
 
 UNSTEADY = "allocated|throttled|foreign_device_use"
@@ -32,7 +32,10 @@ def marked(blocks: pd.DataFrame) -> pd.DataFrame:
     group withheld. A device block whose queue stayed full does not depend on its host. `off_pace` tells
     blocks made while the processor ran at another pace than for most of the run.
     """
-    itself = (blocks["children"] > 0) | (blocks["threads"] > blocks["processors"])
+    # The most a case had: in lock step it may be held on one of its processors.
+    processors = blocks.groupby(blocks["case"], observed=True)["processors"].transform("max")
+    itself = (blocks["children"] > 0) | (blocks["threads"] > processors)
+    itself &= blocks["wall_s"] >= TELLING_S
     disturbs_itself = itself.groupby(blocks["case"], observed=True).transform("any")
     foreign = blocks["foreign_s"] / (blocks["wall_s"] * blocks["processors"]) > FOREIGN_LIMIT
     delayed = blocks["delay_s"] / blocks["wall_s"] > DELAY_LIMIT

@@ -3,7 +3,9 @@
 Nothing here reads a clock or talks to a worker.
 """
 
+import math
 import random
+from collections import Counter
 from collections.abc import Iterable
 
 from bench.measure.schedule import Known
@@ -11,50 +13,74 @@ from bench.measure.schedule import Known
 LAUNCH_S = 0.25
 """Timed seconds a case and side in a launch."""
 
-MOST_VISITS = 12
-"""Visits of a case in a launch: beyond, launches differ more than a launch's pairs do."""
+MOST_PAIRS = 12
+"""Pairs of blocks of a case in a launch: beyond, launches differ more than a launch's pairs do."""
 
-FEWEST_VISITS = 3
-"""Visits of a case whose blocks are long but whose calls are not: a median needs three pairs."""
+FEWEST_PAIRS = 3
+"""Pairs of a case whose blocks are long but whose calls are not: a median needs three. So many clean pairs a
+launch tries to get, too, by as many pairs more as were due."""
 
-CLEAN_PAIRS = 3
-"""Pairs undisturbed on both sides without which a launch tells nothing: for them it makes as
-many visits more, at most."""
+DEAR_SETUP = 4.0
+"""Set-up, in blocks of the case, from which its pairs are timed in no more than `FEWEST_PAIRS` visits."""
+
+CASE_S = 3.0
+"""Seconds in a launch from which a case that has its fewest pairs gets no more: its set-up is slow, or others
+hold its threads up."""
 
 
 class Launch:
-    """How far a pair has come with its cases."""
+    """How far a pair of workers has come with its cases."""
 
     def __init__(self, number: int, cases: Iterable[Known]) -> None:
         self.number = number
         self.cases = list(cases)
-        self._clean: dict[str, int] = {}
+        self._made: Counter[str] = Counter()
+        self._clean: Counter[str] = Counter()
+        self._spent_s: Counter[str] = Counter()
         for known in self.cases:
             known.enter(number)
 
     def next_pass(self, rng: random.Random) -> list[Known]:
-        """The cases that want another visit, shuffled."""
+        """The cases that want another visit, shuffled; those on one thread first.
+
+        Threads of a case before, which still spin, would make those look parallel.
+        """
         order = [known for known in self.cases if self.wants(known)]
         rng.shuffle(order)
-        return order
+        return sorted(order, key=lambda known: known.parallel)
 
-    def count_clean(self, known: Known) -> None:
-        """Takes in a pair that was undisturbed on both sides."""
-        self._clean[known.case.id] = self._clean.get(known.case.id, 0) + 1
+    def take_in(self, known: Known, clean: Iterable[bool]) -> None:
+        """Takes in a visit: for each of its pairs, whether both blocks were clean."""
+        pairs = list(clean)
+        self._made[known.case.id] += max(1, len(pairs))  # a visit without any counts, too: else it never ends
+        self._clean[known.case.id] += sum(pairs)
+        self._spent_s[known.case.id] += known.cost_s  # type: ignore[assignment]  # Counter counts in ints
 
     def wants(self, known: Known) -> bool:
         """True while the launch owes the case a visit, or the case lacks clean pairs."""
-        if known.closed:
+        case, due = known.case.id, pairs_due(known)
+        if known.closed or (known.fragile and self._made[case]):
             return False
-        visits, due = known.visits_in_launch, visits_in_launch(known)
-        lacking = self._clean.get(known.case.id, 0) < min(CLEAN_PAIRS, due)
-        return visits < due or (lacking and not known.fragile and visits < 2 * due)
+        fewest = min(FEWEST_PAIRS, due)
+        if self._spent_s[case] > CASE_S and self._made[case] >= fewest:
+            return False
+        return self._made[case] < due or (self._clean[case] < fewest and self._made[case] < 2 * due)
 
 
-def visits_in_launch(known: Known) -> int:
-    """How many visits a launch gives a case: a quarter of a second of calls, between 1 and 12."""
-    if not known.visits or known.fragile:
+def pairs_due(known: Known) -> int:
+    """How many pairs a launch owes a case: a quarter of a second of blocks, between 1 and 12."""
+    if not known.visits:
         return 1
-    block_s = max(known.call_s, known.calls * known.call_s)
-    fewest = min(FEWEST_VISITS, LAUNCH_S / known.call_s)
-    return round(min(max(LAUNCH_S / block_s, fewest, 1), MOST_VISITS))
+    fewest = min(FEWEST_PAIRS, LAUNCH_S / known.call_s)
+    return round(min(max(LAUNCH_S / _block_s(known), fewest, 1), MOST_PAIRS))
+
+
+def pairs_in_visit(known: Known) -> int:
+    """How many pairs a visit times: one, so that a launch spreads them; more where the set-up is dear."""
+    if known.setup_s <= DEAR_SETUP * _block_s(known):
+        return 1
+    return math.ceil(pairs_due(known) / FEWEST_PAIRS)
+
+
+def _block_s(known: Known) -> float:
+    return max(1, known.calls) * known.call_s

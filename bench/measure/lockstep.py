@@ -6,6 +6,7 @@ pass     one walk through the cases of a launch, in random order
 visit    one case in both workers: a pair of blocks, the first side changing from pass to pass
 """
 
+import itertools
 import os
 import random
 import time
@@ -18,7 +19,7 @@ from bench.measure import controls, injection
 from bench.measure.channel import Message
 from bench.measure.coordinator import SIDE_TASK_S, Progress, file_as_case
 from bench.measure.interference import processors
-from bench.measure.launch import Launch
+from bench.measure.launch import Launch, pairs_in_visit
 from bench.measure.matching import Matching
 from bench.measure.pair import CAN_PIN, Pair
 from bench.measure.schedule import Known, calls_per_block
@@ -59,7 +60,6 @@ class Lockstep:
         self._rng = random.Random(seed)
         self._known: dict[str, Known] = {}
         self._names: dict[str, tuple[str, str]] = {}
-        self._parallel: set[str] = set()
         self._started_s = time.monotonic()
         self._waiting: tuple[Pair, list[Message]] | None = None
         self._pairs = 0
@@ -245,14 +245,14 @@ class Lockstep:
         """One visit on both sides, recorded whatever comes of it. Raises WorkerError where one is lost."""
         case = known.case.id
         self.progress.move(case=case, elapsed_s=self.elapsed_s)
-        together = CAN_PIN and known.visits > 0 and case not in self._parallel
+        together = CAN_PIN and known.visits > 0 and not known.parallel
         everywhere = processors()
         pair.run_on({everywhere[todo.number % len(everywhere)]} if together else set(everywhere))
         lanes = pair.lanes(self._names[case], alone=not together)
         flip = (todo.number + pass_number) % 2 == 1
         try:
             with nullcontext() if together else pair.stopped():
-                visit(lanes, known, flip=flip, blocks=1, every_kind=False)
+                visit(lanes, known, flip=flip, blocks=pairs_in_visit(known), every_kind=False)
             if known.case.device != "cpu":  # both sides share the device's memory
                 pair.ask({"do": "empty_cache", "device": known.case.device})
         except WorkerError as lost:
@@ -273,8 +273,13 @@ class Lockstep:
                 known.fragile = True
             else:
                 known.closed = next(iter(outcomes - {"passed"}))
-        timed = [block for lane in lanes for block in lane.blocks if block.kind not in ("first", "warmup")]
-        if any(block.threads > 1 or block.children for block in timed):
-            self._parallel.add(known.case.id)
-        if timed and not any(block.disturbed(known.self_disturbing) for block in timed):
-            todo.count_clean(known)
+        known.setup_s = max(lane.setup_s for lane in lanes)
+        timed = [[block for block in lane.blocks if block.kind == "wall"] for lane in lanes]
+        known.parallel |= any(block.threads > 1 or block.children for block in itertools.chain(*timed))
+        todo.take_in(
+            known,
+            (
+                not any(block.disturbed(known.self_disturbing) for block in pair)
+                for pair in zip(*timed, strict=False)
+            ),
+        )

@@ -6,7 +6,7 @@ Nothing here reads a clock or talks to a worker, so every decision can be tested
 import math
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist, median, quantiles
 
 from bench.records import Block, Case
@@ -73,6 +73,9 @@ class Known:
     calls: int = 0
     multiple: int = 1  # what `calls` is a multiple of
     cost_s: float = 0.0
+    setup_s: float = 0.0
+    processors: int = 1
+    parallel: bool = False
     self_disturbing: bool = False
     fragile: bool = False
     closed: str = ""
@@ -94,7 +97,8 @@ class Known:
         """Takes in how long a call took, and whether the case disturbs itself."""
         self.call_s = block.wall_s / block.calls
         self.fastest_s = min(self.fastest_s, self.call_s)
-        self.self_disturbing |= block.disturbs_itself
+        self.processors = max(self.processors, block.processors)  # in lock step some blocks are held on one
+        self.self_disturbing |= replace(block, processors=self.processors).disturbs_itself
 
     def learn(self, blocks: Iterable[Block]) -> None:
         """Takes in the blocks of a visit."""
