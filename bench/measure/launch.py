@@ -69,7 +69,7 @@ class Launch:
 
 def pairs_due(known: Known) -> int:
     """How many pairs a launch owes a case: a quarter of a second of blocks, between 1 and 12."""
-    if not known.visits:
+    if math.isnan(known.call_s):  # never timed: not visited yet, or skipped on one side
         return 1
     fewest = min(FEWEST_PAIRS, LAUNCH_S / known.call_s)
     return round(min(max(LAUNCH_S / _block_s(known), fewest, 1), MOST_PAIRS))
