@@ -424,6 +424,7 @@ def test_interrupt_leaves_the_run_and_nothing_else(repository: Repository) -> No
     going.send_signal(signal.SIGINT)
     _, stderr = going.communicate(timeout=60)
     assert going.returncode == 130
+    assert "what was measured is kept" in stderr
     assert "Traceback" not in stderr
     assert '"event":"end"' not in journal.read_text()
     repository.assert_nothing_left()

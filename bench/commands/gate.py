@@ -1,6 +1,7 @@
 """The verdict on a change: base and head measured side by side, and judged with known error rates."""
 
 import argparse
+import math
 import os
 import sys
 from pathlib import Path
@@ -116,6 +117,9 @@ def _measured(options: argparse.Namespace) -> Path:
             with live.begin(lockstep, compared, options, **entry) as journal:
                 _launches(lockstep, journal.folder, progress)
                 journal.append(live.end(lockstep))
+        except KeyboardInterrupt:
+            print("bench: interrupted; nothing is judged, what was measured is kept", file=sys.stderr)
+            raise
         finally:
             lockstep.close()
     return journal.folder
@@ -127,15 +131,14 @@ def _launches(lockstep: "Lockstep", folder: Path, progress: "Progress") -> None:
     from bench.store import read_run
 
     wanted = dict.fromkeys(lockstep.cases, len(STAGES[0]))
-    number = 0
+    number, latest_s = 0, math.inf
     while wanted:
         rounds = number + max(wanted.values())
         while number < rounds:
             begun_s = lockstep.elapsed_s
-            progress.move(round=number + 1, rounds=rounds)
+            progress.move(round=number + 1, rounds=rounds, left_s=(rounds - number) * latest_s)
             lockstep.launch(number, wanted)
-            number += 1
-            progress.move(left_s=(rounds - number) * (lockstep.elapsed_s - begun_s))
+            number, latest_s = number + 1, lockstep.elapsed_s - begun_s
         open_cases = lockstep.cases
         wanted = {
             case: lacking for case, lacking in replay(read_run(folder)).wanted.items() if case in open_cases

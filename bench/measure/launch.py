@@ -58,9 +58,10 @@ class Launch:
 
     def wants(self, known: Known) -> bool:
         """True while the launch owes the case a visit, or the case lacks clean pairs."""
-        case, due = known.case.id, pairs_due(known)
+        case = known.case.id
         if known.closed or (known.fragile and self._made[case]):
             return False
+        due = pairs_due(known)
         fewest = min(FEWEST_PAIRS, due)
         if self._spent_s[case] > CASE_S and self._made[case] >= fewest:
             return False
@@ -77,7 +78,7 @@ def pairs_due(known: Known) -> int:
 
 def pairs_in_visit(known: Known) -> int:
     """How many pairs a visit times: one, so that a launch spreads them; more where the set-up is dear."""
-    if known.setup_s <= DEAR_SETUP * _block_s(known):
+    if math.isnan(known.call_s) or known.setup_s <= DEAR_SETUP * _block_s(known):
         return 1
     return math.ceil(pairs_due(known) / FEWEST_PAIRS)
 
