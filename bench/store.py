@@ -64,6 +64,7 @@ def read_run(folder: str | Path) -> Run:
         gpu=tuple(rest["gpu"]),
         initializations=tuple(rest["initialize"]),
         notes=tuple(rest["note"]),
+        explained=tuple(rest["explained"]),
         end=rest["end"][-1] if rest["end"] else None,
     )
 

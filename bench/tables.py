@@ -46,6 +46,7 @@ class Run:
     gpu: tuple[Mapping[str, Any], ...] = ()
     initializations: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[Mapping[str, Any], ...] = ()
+    explained: tuple[Mapping[str, Any], ...] = ()
     end: Mapping[str, Any] | None = None
 
     @property

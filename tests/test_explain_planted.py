@@ -102,7 +102,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cases = [Case(f"test_it.py::{test}", "test_it", test) for test in (*tests, "test_train_again")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(profile_run, "py_spy", lambda: None)  # stacks are not needed, and take their time
-        assert not profile.write(folder, spec, cases)
+        assert not profile.tell(profile.write(folder, spec, cases))
     return folder
 
 

@@ -21,23 +21,22 @@ HOME = Path(__file__).parents[1]
 VIRTUAL = """
 import sys
 
-ours = {name: sys.modules[f"_bench.measure.{name}"] for name in ("devices", "controls", "worker")}
+ours = {name: sys.modules[f"_bench.measure.{name}"] for name in ("devices", "controls", "interference")}
 now = [0.0]
 
 def clock():
     now[0] += 1e-9
     return now[0]
 
-class Quiet:
-    def before(self, expected_s): pass
-    def after(self):
-        return sys.modules["_bench.measure.interference"].Interference(0.0, None, 0.0, 1e-6, 1, 0, 2)
+def quiet(_readings):
+    return ours["interference"].Interference(0.0, None, 0.0, 1e-6, 1, 0, 2)
 
 def work(seconds):
     now[0] += seconds
 
 ours["devices"].clock = clock
-ours["worker"].Readings = Quiet
+ours["interference"].Readings.before = lambda _readings, expected_s: None  # the worker has opened its own
+ours["interference"].Readings.after = quiet
 for name in ours["controls"].FUNCTIONS:
     ours["controls"].FUNCTIONS[name] = lambda: work(1e-5)
 sys.modules["virtual"] = sys.modules[__name__]
@@ -205,7 +204,8 @@ def test_slowdown_in_the_working_tree_is_found_and_the_replay_agrees_to_the_last
         }
     )
     files = [repository.folder.parent / name for name in ("verdict.json", "verdict.md", "verdict.xml")]
-    done = repository.gate("--base", "main", "--json", files[0], "--markdown", files[1], "--junit", files[2])
+    asked = ("--json", files[0], "--markdown", files[1], "--junit", files[2])
+    done = repository.gate("--base", "main", "--explain", *asked)
     assert done.returncode == 1, done.stdout + done.stderr
     verdict = repository.verdict()
     assert states(verdict) == {
@@ -225,10 +225,16 @@ def test_slowdown_in_the_working_tree_is_found_and_the_replay_agrees_to_the_last
     assert "suites/test_it.py::test_render" in verdict["benchmarks"]["edited"]
     assert [each["case"] for each in verdict["skipped"]] == ["suites/test_names.py::test_skipped"]
     repository.assert_nothing_left()
+    (run,) = repository.out.iterdir()
+    parsing = {f"suites/test_it.py::test_parse[{n}]" for n in (1, 10)}
+    assert verdict["explained"].keys() == parsing
+    for *_, last in verdict["explained"].values():
+        base, head = (json.loads((run / path / "profile.json").read_text()) for path in last.split()[1:])
+        assert base["case"] == head["case"]
+        assert head["plain_s"] / base["plain_s"] == pytest.approx(1.06, abs=1e-3)
 
     written = {file: file.read_bytes() for file in files}
-    (run,) = repository.out.iterdir()
-    again = repository.gate("--replay", run, "--json", files[0], "--markdown", files[1], "--junit", files[2])
+    again = repository.gate("--replay", run, *asked)
     assert again.returncode == 1
     assert done.stdout.startswith(again.stdout)  # behind it comes the report's path
     assert {file: file.read_bytes() for file in files} == written
@@ -377,6 +383,7 @@ def test_commands_that_install_a_side_lead_each_to_its_own_code(repository: Repo
             "no benchmark matches 'nope'",
         ),
         ({}, ["--replay", "suites"], 2, "journal.jsonl"),
+        ({}, ["--replay", "suites", "--explain"], 2, "bench explain RUN RUN CASE"),
         ({}, ["--base", "main", "--base-python", "not/there"], 3, "not/there cannot be run"),
     ],
 )

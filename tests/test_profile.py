@@ -75,7 +75,7 @@ def spec(folder: Path, text: str = SUITE) -> Spec:
 def profiled(folder: Path, *tests: str, text: str = SUITE) -> list[profiles.Profile]:
     """The profiles of some tests of a suite."""
     suite = spec(folder, text)
-    profile.write(folder, suite, profile.chosen(suite, tests))
+    profile.tell(profile.write(folder, suite, profile.chosen(suite, tests)))
     return [
         profiles.read(found)
         for test in tests

@@ -5,6 +5,7 @@ case. What is not profiled yet is checked out apart and profiled there.
 """
 
 import argparse
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,16 @@ from bench.commands import profile
 from bench.commands.problems import UserError
 
 if TYPE_CHECKING:
+    from bench.measure.sides import Side
     from bench.measure.workers import Spec
 
 WORKING_TREE = "."
+
+FOLDER = "explain"
+"""Where a gate's run keeps the profiles of its slower cases, a folder a side."""
+
+MOST_EXPLAINED = 3
+"""Slower cases that a gate explains: one cause slows many, and each takes half a minute."""
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -61,13 +69,35 @@ def case_profile(spec: "Spec", case: str, folder: Path) -> Path:
 
     Raises UserError where there is no such case, or it cannot be profiled.
     """
-    from bench import profiles
-
-    if profile.write(folder, spec, profile.chosen(spec, [case])[:1]):
+    (found,) = profile.write(folder, spec, profile.chosen(spec, [case])[:1])
+    if found is None:
         raise UserError(f"{case} could not be profiled; see above")
-    found = profiles.of_case(folder, case) or next(profiles.found(folder), None)
-    assert found is not None  # it was written
     return found
+
+
+def slower(gate: Path, sides: "Sequence[Side]") -> Iterator[tuple[str, Sequence[str]]]:
+    """What differs between a gate's sides in the cases that got slower, the worst first: case and lines.
+
+    `gate` is the folder that the gate was recorded in; the profiles are put there. A case that cannot be
+    profiled says so.
+    """
+    from bench.analyze.gate import replay
+    from bench.render.verdicts.words import ordered
+    from bench.store import StoreError, read_run
+
+    decision = replay(read_run(gate))
+    before = {new: old for old, new in decision.sides.renamed.items()}
+    for verdict in ordered(decision, "slower")[:MOST_EXPLAINED]:
+        names = before.get(verdict.case, verdict.case), verdict.case
+        try:
+            base, head = (
+                case_profile(side.spec, name, gate / FOLDER / side.name)
+                for side, name in zip(sides, names, strict=True)
+            )
+            found = [*lines(base, head), f"profiles: {base.relative_to(gate)} {head.relative_to(gate)}"]
+        except (UserError, StoreError) as error:
+            found = [f"not explained: {error}"]
+        yield verdict.case, found
 
 
 def _stored(side: str, case: str) -> Path | None:

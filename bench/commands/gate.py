@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands import live, report, revisions
+from bench.commands import explain, live, report, revisions
 from bench.commands.problems import UserError
 from bench.journal import JOURNAL
 
@@ -22,6 +22,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--head", metavar="REV|RUN", help="the changed side (default: the working tree)")
     parser.add_argument("--null", action="store_true", help="compare base with a copy of itself")
     parser.add_argument("--replay", type=Path, metavar="RUN", help="judge a recorded gate again")
+    parser.add_argument("--explain", action="store_true",
+                        help="profile both sides of what got slower, and say what differs")  # fmt: skip
     revisions.declare(parser)
     for form, what in (("markdown", "for a pull request"), ("junit", "JUnit XML"), ("json", "JSON")):
         parser.add_argument(f"--{form}", type=Path, metavar="FILE", help=f"also write the verdict as {what}")
@@ -32,6 +34,12 @@ def command(options: argparse.Namespace) -> int:
     from bench.measure.sides import SideError
     from bench.store import StoreError
 
+    stored = options.replay or (options.base and (Path(options.base) / JOURNAL).is_file())
+    if options.explain and stored:
+        raise UserError(
+            f"--explain profiles both sides, and {stored} is a recorded run; expected --base REV, or use "
+            "`bench explain RUN RUN CASE` where both runs hold profiles"
+        )
     try:
         if options.replay:
             return _tell(_judged(options.replay), options)
@@ -116,7 +124,11 @@ def _measured(options: argparse.Namespace) -> Path:
         try:
             with live.begin(lockstep, compared, options, **entry) as journal:
                 _launches(lockstep, journal.folder, progress)
-                journal.append(live.end(lockstep))
+                end = live.end(lockstep)
+                if options.explain:
+                    for case, told in explain.slower(journal.folder, compared.sides):
+                        journal.append({"event": "explained", "case": case, "lines": told})
+                journal.append(end)
         except KeyboardInterrupt:
             print("bench: interrupted; nothing is judged, what was measured is kept", file=sys.stderr)
             raise

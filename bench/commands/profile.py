@@ -9,7 +9,7 @@ import difflib
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -65,7 +65,7 @@ def command(options: argparse.Namespace) -> int:
     cases = chosen(spec, options.cases)
     try:
         folder = options.run or new_run_folder(options.out, "profile", "")
-        failed = write(folder, spec, cases)
+        failed = tell(write(folder, spec, cases))
         if options.run is not None:
             from bench.commands import report
 
@@ -124,8 +124,8 @@ def _unknown(wanted: str, cases: Iterable[str], spec: "Spec", problems: Sequence
     return what + hint
 
 
-def write(folder: Path, spec: "Spec", cases: "Sequence[Case]") -> bool:
-    """Profiles cases into a run's folder, saying what it finds; whether one failed.
+def write(folder: Path, spec: "Spec", cases: "Sequence[Case]") -> Iterator[Path | None]:
+    """Profiles cases into a run's folder: the folder of each profile, None for a case that failed.
 
     Raises StoreError where the disk refuses.
     """
@@ -133,16 +133,24 @@ def write(folder: Path, spec: "Spec", cases: "Sequence[Case]") -> bool:
     from bench.measure.profile_run import profile
     from bench.render.profile import page
 
-    failed = False
     for recorded in profile(spec, cases, _say(len(cases))):
         if recorded.problem:
-            failed = True
             print(f"bench: {recorded.case.id}: {recorded.problem}", file=sys.stderr)
+            yield None
             continue
         target = folder / profiles.FOLDER / profiles.slug(recorded.case.id)
         store(target, recorded)
         profiles.write_page(target, page(profiles.read(target)))
-        print("\n".join(summary(target)))
+        yield target
+
+
+def tell(written: Iterable[Path | None]) -> bool:
+    """Prints what each profile shows as soon as it is written; whether a case failed."""
+    failed = False
+    for folder in written:
+        failed |= folder is None
+        if folder is not None:
+            print("\n".join(summary(folder)))
     return failed
 
 
@@ -158,7 +166,7 @@ def whole_run(folder: Path, spec: "Spec") -> bool:
     if not measured:
         return False
     try:
-        write(folder, spec, [case for case in chosen(spec, []) if case.id in measured])
+        tell(write(folder, spec, [case for case in chosen(spec, []) if case.id in measured]))
     except KeyboardInterrupt:
         print("bench: interrupted; what was profiled is kept, as is the run", file=sys.stderr)
         return True

@@ -25,6 +25,7 @@ def render(told: Account) -> str:
         "spent_s": told.spent_s,
         "disturbed_share": told.disturbed_share,
         "calibrated": told.calibrated,
+        "explained": dict(told.explained),
         "verdicts": [asdict(each) for each in decision.verdicts],
         "controls": [asdict(each) for each in decision.controls],
         "budgets": [_known(asdict(each)) for each in decision.budgets],

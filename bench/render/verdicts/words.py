@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bench.analyze.clean import judged
@@ -29,7 +29,8 @@ STATES: tuple[VerdictState, ...] = ("slower", "undecided", "faster", "same")
 class Account:
     """A decision, and what its outputs tell besides: where, between what, and how noisy it was.
 
-    `calibrated` says what is known of this machine's false alarms, `caveat` what weakens the comparison.
+    `calibrated` says what is known of this machine's false alarms, `caveat` what weakens the comparison,
+    `explained` for some slower cases what differs between the sides.
     """
 
     decision: Decision
@@ -42,6 +43,7 @@ class Account:
     disturbed_share: float = 0.0
     calibrated: str = ""
     caveat: str = ""
+    explained: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def account(run: Run, decision: Decision, calibrated: str = "") -> Account:
@@ -58,6 +60,7 @@ def account(run: Run, decision: Decision, calibrated: str = "") -> Account:
         int(blocks["launch"].nunique()),
         float(wall["disturbed"].mean()) if len(wall) else 0.0,
         calibrated,
+        explained={each["case"]: each["lines"] for each in run.explained},
     )
 
 
@@ -141,6 +144,7 @@ def sections(told: Account) -> list[tuple[str, list[str]]]:
     skipped = [f"{name(each.case)}: {each.reason}" for each in decision.skipped]
     found = {
         "Not measured": _troubles(decision),
+        **{f"Why {name(case)} is slower": list(lines) for case, lines in told.explained.items()},
         "Budgets": [f"{standing}: {text}" for standing, text in budgets(decision)],
         "Benchmarks that differ": _benchmarks_changed(decision),
         "Noise": [
