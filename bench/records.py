@@ -42,6 +42,10 @@ TELLING_S = 0.005
 """Shortest block that tells how many threads and children a case has: in a shorter one, threads that still
 spin after another case's work would count as its own."""
 
+MISFIT = 2
+"""How many times the calls of a case's block must be too few before they are chosen anew; its blocks until
+then do not count. Beside a busy process the first calls may take a hundred times as long as they need."""
+
 UNSTEADY_NOTES = frozenset({"allocated", "throttled", "foreign_device_use"})
 """Notes of a block during which the device asked for memory, slowed down, or served others."""
 
@@ -120,8 +124,8 @@ class Block:
             return False  # its queue stayed full: the host's delay did not reach the device
         if (self.throttled_s or 0.0) > DELAY_LIMIT * self.wall_s:
             return True
-        if case_disturbs_itself:
-            return (self.foreign_s or 0.0) > FOREIGN_LIMIT * self.wall_s * self.processors
+        if case_disturbs_itself and self.foreign_s is not None:
+            return self.foreign_s > FOREIGN_LIMIT * self.wall_s * self.processors
         return (self.delay_s or 0.0) > DELAY_LIMIT * self.wall_s
 
 

@@ -10,6 +10,7 @@ from scipy.stats import beta
 
 from bench import store
 from bench.analyze.calibration import Rate, calibrate
+from bench.analyze.peers import RULES
 from bench.render import calibration as rendered
 from tests import recorded_gates as gates
 from tests.recorded_gates import Compared
@@ -117,10 +118,24 @@ def test_sentence_and_document(found):
 
 
 def test_table_has_a_column_for_each_condition(found):
-    lines = rendered.markdown(found).splitlines()
+    lines = rendered.markdown(found).partition("\n\n")[0].splitlines()
     assert lines[0] == "| on attic | idle | busy |"
     assert {line.count("|") for line in lines} == {4}
     assert np.all(["nan" not in line for line in lines])
+
+
+def test_other_rules_judge_the_same_launches(found):
+    """Five launches make a trial: of 30 with nothing changed, and of 3 gates with nothing changed."""
+    idle, _ = found.conditions
+    assert [peer.rule for peer in idle.peers] == list(RULES)
+    assert {peer.alarms.trials for peer in idle.peers} == {30 // 5 + 3}
+    assert {peer.found[0.1].trials for peer in idle.peers} == {5 * 30 // 5}
+    by_rule = {peer.rule: peer for peer in idle.peers}
+    assert by_rule["asv continuous (factor 1.1)"].found[0.02].share < 0.5
+    assert by_rule["pyperf compare_to"].found[0.1].share > 0.7
+    rows = rendered.markdown(found).partition("\n\n")[2].splitlines()
+    assert rows[2].startswith("| this gate | 1 of 4, at most")
+    assert {row.count("|") for row in rows} == {8}
 
 
 def test_gate_tells_what_is_known_of_this_machine(found, tmp_path):

@@ -79,25 +79,34 @@ def test_a_thread_that_went_is_forgotten(tasks: Path) -> None:
     assert threads.after(elapsed_s=0.010, idle_s=0) == (0, 1)
 
 
-@pytest.mark.parametrize("recent_s", [0, 1e9])
-def test_delay_of_a_busy_thread_between_blocks_counts_to_none(
-    tasks: Path, monkeypatch: pytest.MonkeyPatch, recent_s: float
+@pytest.mark.parametrize("recent", [False, True])
+def test_delay_of_the_calling_thread_between_blocks_counts_to_none(
+    tasks: Path, own: int, recent: bool
 ) -> None:
-    monkeypatch.setattr(delays, "RECENT_S", recent_s)
     threads = Threads(tasks)
     for block in range(1, 4):
-        threads.before()
-        schedule(tasks, 2, 50 + 10 * block, 100 * block, 20 + block)
+        threads.before(recent and block > 1)
+        schedule(tasks, own, 50 + 10 * block, 100 * block, 20 + block)
         threads.after(elapsed_s=0.010, idle_s=0)
-        schedule(tasks, 2, 50 + 10 * block, 100 * block + 99, 20 + block)
-    threads.before()
+        schedule(tasks, own, 50 + 10 * block, 100 * block + 99, 20 + block)
+    threads.before(recent)
     assert threads.after(elapsed_s=0.010, idle_s=0)[0] == 0
 
 
-def test_what_idle_threads_did_in_a_set_up_counts_to_no_block(
-    tasks: Path, own: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("recent", "delay_s"), [(False, 0), (True, 0.099)])
+def test_delay_of_another_thread_right_behind_a_block_counts_against_the_next(
+    tasks: Path, recent: bool, delay_s: float
 ) -> None:
-    monkeypatch.setattr(delays, "RECENT_S", 0)
+    threads = Threads(tasks)
+    threads.before()
+    schedule(tasks, 2, 60, 100, 21)
+    threads.after(elapsed_s=0.010, idle_s=0)
+    schedule(tasks, 2, 60, 199, 22)
+    threads.before(recent)
+    assert threads.after(elapsed_s=0.010, idle_s=0)[0] == pytest.approx(delay_s)
+
+
+def test_what_idle_threads_did_in_a_set_up_counts_to_no_block(tasks: Path, own: int) -> None:
     threads = Threads(tasks)
     threads.before()
     threads.after(elapsed_s=0.010, idle_s=0)

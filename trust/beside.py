@@ -2,17 +2,22 @@
 
 Same process, same call, same memory, within a second of each other. What the peers read goes into the case's
 `extra_info` under `peers`, as JSON: for each the seconds per call by its own rule, how long it took by its
-own rule, and its series with the moments at which each entry was there.
+own rule, and its series with the moments at which each entry was there. They run at the priority that they
+have when a user starts them, which is any program's.
 """
 
 import json
+import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from statistics import median
 from typing import Any
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
+
+from bench.measure import priority
 
 WIDTH = 0.02
 """Half-width, relative to the median, that every tool is asked for."""
@@ -29,15 +34,34 @@ def pytest_fixture_setup() -> Generator[None, Any, Any]:
 
         class WithPeers(steered):  # type: ignore[misc, valid-type]  # whatever class steers it
             def __call__(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-                peers = {
-                    "blocked_autorange": _blocked_autorange(function, args, kwargs),
-                    "pytest-benchmark": _pytest_benchmark(self, function, args, kwargs),
-                }
+                with _as_any_program():
+                    peers = {
+                        "blocked_autorange": _blocked_autorange(function, args, kwargs),
+                        "pytest-benchmark": _pytest_benchmark(self, function, args, kwargs),
+                    }
                 self.extra_info["peers"] = json.dumps(peers)
                 return super().__call__(function, *args, **kwargs)
 
         result.__class__ = WithPeers
     return result
+
+
+@contextmanager
+def _as_any_program() -> Iterator[None]:
+    """Lends every thread of this process, and its session, the usual niceness."""
+    ours = priority.nice()
+    _be(0)
+    try:
+        yield
+    finally:
+        _be(ours)
+
+
+def _be(nice: int) -> None:
+    with suppress(OSError):  # it was never raised
+        for task in os.listdir("/proc/self/task"):
+            os.setpriority(os.PRIO_PROCESS, int(task), nice)
+        priority.AUTOGROUP.write_text(str(nice))
 
 
 def _blocked_autorange(function: Any, args: Any, kwargs: Any) -> dict[str, Any]:

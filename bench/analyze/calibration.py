@@ -14,6 +14,7 @@ launches in any combination, tell more finely where the limits lie, and have no 
 """
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean, median
@@ -26,6 +27,7 @@ from scipy.stats import binomtest
 from bench.analyze.clean import judged
 from bench.analyze.gate import CONTROLS, error_of, replay, weigh
 from bench.analyze.pairs import launch_ratios
+from bench.analyze.peers import PROCESSES, RULES, trials
 from bench.analyze.series import STAGES, judge
 from bench.analyze.settings import Settings
 from bench.records import Verdict, VerdictState
@@ -83,6 +85,16 @@ class Power:
 
 
 @dataclass(frozen=True)
+class Peer:
+    """What another tool's rule says of the same launches: how often of any case of a table with nothing
+    changed that it is slower, and by slowdown how often it finds one, a trial a case."""
+
+    rule: str
+    alarms: Rate
+    found: dict[float, Rate]
+
+
+@dataclass(frozen=True)
 class Condition:
     """What is known of the gate in one condition of the machine, idle or busy.
 
@@ -103,6 +115,7 @@ class Condition:
     spent_s: float
     powers: tuple[Power, ...]
     smallest: dict[str, float | None]
+    peers: tuple[Peer, ...]
 
 
 @dataclass(frozen=True)
@@ -161,7 +174,30 @@ def _condition(
             if slowdown
         ),
         _smallest(null, settings, redraws, random),
+        tuple(_peers(runs)),
     )
+
+
+def _peers(runs: Sequence[Run]) -> Iterable[Peer]:
+    """Every rule of `bench.analyze.peers`; of a whole gate it gets the screen's launches."""
+    said: dict[float, list[dict[str, dict[str, bool]]]] = defaultdict(list)
+    for run in runs:
+        slowdowns = run.header["calibration"]["slowdowns"] or [0.0] * PROCESSES
+        for slowdown in dict.fromkeys(slowdowns):
+            launches = [launch for launch, each in enumerate(slowdowns) if each == slowdown]
+            said[slowdown] += [
+                {case: rules for case, rules in trial.items() if not _is_control(case)}
+                for trial in trials(run.blocks, launches)
+            ]
+    for rule in RULES:
+        alarms = [any(rules[rule] for rules in trial.values()) for trial in said[0.0] if trial]
+        found = {
+            slowdown: [rules[rule] for trial in each for rules in trial.values()]
+            for slowdown, each in sorted(said.items())
+            if slowdown
+        }
+        rates = {slowdown: Rate(sum(each), len(each)) for slowdown, each in found.items()}
+        yield Peer(rule, Rate(sum(alarms), len(alarms)), rates)
 
 
 def _pools(runs: Sequence[Run]) -> dict[float, pd.DataFrame]:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analyze.gpus import noted
-from bench.records import DELAY_LIMIT, FOREIGN_LIMIT, PACE_LIMIT, TELLING_S
+from bench.records import DELAY_LIMIT, FOREIGN_LIMIT, MISFIT, PACE_LIMIT, TELLING_S
 from bench.tables import Run
 
 UNSTEADY = "allocated|throttled|foreign_device_use"
@@ -27,25 +27,38 @@ def judged(run: Run) -> pd.DataFrame:
 def marked(blocks: pd.DataFrame) -> pd.DataFrame:
     """The blocks with `disturbed` and `counted`; a reading that the system does not offer disturbs nothing.
 
-    A case that disturbs itself in any block (children, or more threads than processors) is judged by the
-    processor time that others took, every other case by its own run-queue delay; both by what a control
-    group withheld. A device block whose queue stayed full does not depend on its host. `off_pace` tells
-    blocks made while the processor ran at another pace than for most of the run.
+    A case that disturbs itself in any wall block (children, or more threads than processors) is judged by
+    the processor time that others took, where that was read, every other case by its own run-queue delay;
+    both by what a control group withheld. A device block whose queue stayed full does not depend on its
+    host. `off_pace` tells blocks made while the processor ran at another pace than for most of the run.
     """
     # The most a case had: in lock step it may be held on one of its processors.
     processors = blocks.groupby(blocks["case"], observed=True)["processors"].transform("max")
     itself = (blocks["children"] > 0) | (blocks["threads"] > processors)
-    itself &= blocks["wall_s"] >= TELLING_S
+    itself &= (blocks["wall_s"] >= TELLING_S) & (blocks["kind"] == "wall")
     disturbs_itself = itself.groupby(blocks["case"], observed=True).transform("any")
     foreign = blocks["foreign_s"] / (blocks["wall_s"] * blocks["processors"]) > FOREIGN_LIMIT
     delayed = blocks["delay_s"] / blocks["wall_s"] > DELAY_LIMIT
     throttled = blocks["throttled_s"] / blocks["wall_s"] > DELAY_LIMIT
     on_device = (blocks["kind"] == "device") & blocks["device_s"].notna()
-    by_host = (foreign.where(disturbs_itself, delayed) | throttled) & ~on_device
+    by_foreign = disturbs_itself & blocks["foreign_s"].notna()
+    by_host = (foreign.where(by_foreign, delayed) | throttled) & ~on_device
     disturbed = by_host | blocks["notes"].str.contains(UNSTEADY)
     clean = ~disturbed & blocks["kind"].isin(STEADY_KINDS)
+    clean &= ~_misfit(blocks, clean)
     off_pace = _off_pace(blocks, clean) & ~on_device & ~disturbs_itself
     return blocks.assign(disturbed=disturbed | off_pace, counted=clean & ~off_pace, off_pace=off_pace)
+
+
+def _misfit(blocks: pd.DataFrame, clean: pd.Series) -> pd.Series:
+    """Blocks of far fewer calls than the case's longest, where that one has enough clean blocks.
+
+    Their calls were chosen beside others who held the first ones up; what a block costs shows in them.
+    """
+    row = [blocks["case"], blocks["kind"]]
+    few = blocks["calls"] * MISFIT <= blocks["calls"].groupby(row, observed=True).transform("max")
+    kept = (clean & ~few).groupby(row, observed=True).transform("sum")
+    return few & (kept >= ENOUGH_BLOCKS)
 
 
 def _off_pace(blocks: pd.DataFrame, clean: pd.Series) -> pd.Series:

@@ -21,15 +21,19 @@ def begin(
 ) -> "Journal":
     """The journal of a new run in `out`, with its header and what was seen of the machine written.
 
-    `facts` are what a worker said of torch, `accelerators` what they said of themselves; `further` entries
-    of the header belong to what kind of run it is. Raises StoreError where the folder cannot be written.
+    `facts` are what a worker said of itself and of torch, `accelerators` what they said of themselves;
+    `further` entries of the header belong to what kind of run it is. Raises StoreError where the folder
+    cannot be written.
     """
     from datetime import UTC, datetime
 
     from bench.measure import environment
     from bench.store import Journal, new_run_folder
 
-    machine = environment.environment(accelerators) | {"torch": facts.get("torch", {})}
+    machine = environment.environment(accelerators) | {
+        "torch": facts.get("torch", {}),
+        "worker_nice": facts.get("nice", 0),
+    }
     folder = new_run_folder(out, str(machine.get("host", "")), str(commit.get("id", ""))[:10])
     header = {
         "version": 1,

@@ -19,18 +19,18 @@ SWITCH_S = 0.001
 """What an involuntary context switch is taken to cost where no delay can be read: about the shortest
 slice that the other process gets (Linux's base slice is 0.7 to 3 ms, macOS's quantum 10 ms)."""
 
-RECENT_S = 0.005
-"""How long an idle thread's figures hold: less than a case's set-up takes, in which any may have run."""
-
-UNBORN = b"0 0 0"
+UNBORN = [0, 0, 0]
 """The figures of a thread that was not there yet."""
+
+FIGURES = len(UNBORN)
 
 
 class Threads:
     """The scheduler's figures for every thread: nanoseconds run and delayed, times put on a processor.
 
     Source: "/proc/<pid>/schedstat" in Linux's Documentation/scheduler/sched-stats.rst. Reading a file that is
-    kept open takes 1 µs, and is nearly all that this costs.
+    kept open takes 1 µs, and is most of what this costs. The figures of all threads are one flat list, which
+    is parsed at once.
     """
 
     source: Source = "schedstat"
@@ -41,24 +41,23 @@ class Threads:
         self._links = 0
         self._threads: list[int] = []
         self._files: list[int] = []
-        self._figures: list[bytes] = []
+        self._figures: list[int] = []
         self._own = threading.get_native_id()
-        self._awake: list[int] = []
-        self._read_s = -math.inf
         self._read()
 
-    def before(self) -> None:
+    def before(self, recent: bool = False) -> None:
         """Keep the figures that `after` counts from.
 
-        Right behind another block only those of threads that were awake in it are read again, which halves
-        the cost: the others have slept since, or all but.
+        `recent`, right behind another block, only the calling thread's are read again, which halves the
+        cost: it has slept and been woken since. What the others waited meanwhile counts against the block
+        to come.
         """
-        if time.monotonic() - self._read_s < RECENT_S:
-            with suppress(ProcessLookupError):
-                for place in self._awake:
-                    self._figures[place] = os.pread(self._files[place], 80, 0)
-                return
-        self._read()
+        if recent:
+            own = self._threads.index(self._own)
+            figures = os.pread(self._files[own], 80, 0).split()
+            self._figures[FIGURES * own : FIGURES * (own + 1)] = map(int, figures)
+        else:
+            self._read()
 
     def after(self, elapsed_s: float, idle_s: float) -> tuple[float, int]:
         """The longest delay of a thread since `before`, and how many threads ran.
@@ -69,21 +68,13 @@ class Threads:
         threads, begun = self._threads, self._figures
         self._read()
         if self._threads is not threads:
-            known = dict(zip(threads, begun, strict=True))
-            begun = [known.get(thread, UNBORN) for thread in self._threads]
+            known = {thread: begun[FIGURES * place :][:FIGURES] for place, thread in enumerate(threads)}
+            begun = [figure for thread in self._threads for figure in known.get(thread, UNBORN)]
+        grown = list(map(int.__sub__, self._figures, begun))
         least_ns = RAN_SHARE * elapsed_s * 1e9
-        self._awake, longest_ns, running = [], 0, 0
-        for place, now in enumerate(self._figures):
-            if now != begun[place]:
-                ran, delay, _ = begun[place].split()
-                ran_now, delay_now, _ = now.split()
-                self._awake.append(place)
-                longest_ns = max(longest_ns, int(delay_now) - int(delay))
-                running += int(ran_now) - int(ran) > least_ns
-        self._read_s = time.monotonic()
-        own = self._threads.index(self._own)
-        stayed = begun[own].split()[2] == self._figures[own].split()[2]
-        longest_s = longest_ns / 1e9
+        running = sum(ran_ns > least_ns for ran_ns in grown[::FIGURES])
+        longest_s = max(grown[1::FIGURES]) / 1e9
+        stayed = grown[FIGURES * self._threads.index(self._own) + 2] == 0
         return max(longest_s, idle_s) if stayed else longest_s, max(1, running)
 
     def close(self) -> None:
@@ -97,7 +88,7 @@ class Threads:
         if os.fstat(self._folder).st_nlink != self._links:
             self._open()
         try:
-            self._figures = [os.pread(file, 80, 0) for file in self._files]
+            self._figures = list(map(int, b"".join([os.pread(file, 80, 0) for file in self._files]).split()))
         except ProcessLookupError:  # one thread went as another came
             self._open()
             self._read()
@@ -119,7 +110,7 @@ class Switches:
 
     source: Source = "context switches"
 
-    def before(self) -> None:
+    def before(self, recent: bool = False) -> None:  # noqa: ARG002 - as in Threads
         """Keep the figures that `after` counts from."""
         self._switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
         self._process_s = time.process_time()

@@ -16,12 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.measure.control_groups import control_groups, quota_processors, throttled_s
-from bench.measure.delays import RAN_SHARE, RECENT_S, Source, Switches, Threads, schedstat_works
+from bench.measure.delays import RAN_SHARE, Source, Switches, Threads, schedstat_works
 from bench.measure.pace import pace_s
 
 FOREIGN_LEAST_S = 0.5
 """Shortest block whose foreign time is read: processor time comes in ticks of 10 ms a processor, so that
 over less than half a second a single tick would be over 2 %."""
+
+
+RECENT_S = 0.005
+"""How long what was read behind a block holds for the next: less than a case's set-up takes, or a partner's
+block, in which anything may have happened."""
 
 
 @dataclass(frozen=True)
@@ -61,19 +66,28 @@ class Readings:
             os.open(group / "cpu.stat", os.O_RDONLY) for group in groups if quota_processors(group)
         ]
         self._quotas_known = bool(groups)
-        self._paced_s = -math.inf
+        self._read_s = -math.inf  # when it last read behind a block
+        self._throttled_s = 0.0
+        self._children_s: dict[int, float] = {}
 
     def before(self, expected_s: float = math.inf) -> None:
-        """Read ahead of a block that is expected to last `expected_s`; by default it may be long."""
-        self._children_s = descendants_run_s()
-        self._reaped_s = reaped_s()
+        """Read ahead of a block that is expected to last `expected_s`; by default it may be long.
+
+        Right behind another block what was read there holds, but for children, which may work meanwhile.
+        """
+        recent = time.monotonic() - self._read_s < RECENT_S
+        if not recent or self._children_s:
+            self._children_s = descendants_run_s()
+        if not recent:
+            self._processors = processors()
+            self._reaped_s = reaped_s()
+            self._pace_s = pace_s()
+            if self._quotas:
+                self._throttled_s = self._withheld_s()
         self._foreign_s = None
         if expected_s >= FOREIGN_LEAST_S:
-            self._foreign_s = foreign_s(processors(), self._children_s)
-        self._throttled_s = self._withheld_s()
-        if time.monotonic() - self._paced_s >= RECENT_S:  # else what was read behind the last block holds
-            self._pace_s = pace_s()
-        self._threads.before()
+            self._foreign_s = foreign_s(self._processors, self._children_s)
+        self._threads.before(recent)
         self._thread_s = time.thread_time()
         self._start_s = time.perf_counter()
 
@@ -82,24 +96,25 @@ class Readings:
         elapsed_s = time.perf_counter() - self._start_s
         idle_s = elapsed_s - (time.thread_time() - self._thread_s)
         delay_s, threads = self._threads.after(elapsed_s, idle_s)
-        before_s, self._pace_s = self._pace_s, pace_s()
-        self._paced_s = time.monotonic()
-        withheld_s = self._withheld_s() - self._throttled_s
-        own = processors()
-        begun_s, self._children_s = self._children_s, descendants_run_s()
-        grown_s = [s - begun_s.get(child, 0.0) for child, s in self._children_s.items()]
-        grown_s.append(reaped_s() - self._reaped_s)
+        begun = self._pace_s, self._throttled_s, self._children_s, self._reaped_s
+        self._pace_s, self._children_s, self._reaped_s = pace_s(), descendants_run_s(), reaped_s()
+        if self._quotas:
+            self._throttled_s = self._withheld_s()
+        self._read_s = time.monotonic()
+        pace_before_s, withheld_s, children_s, reaped_before_s = begun
+        grown_s = [s - children_s.get(child, 0.0) for child, s in self._children_s.items()]
+        grown_s.append(self._reaped_s - reaped_before_s)
         foreign = None
         if self._foreign_s is not None and elapsed_s >= FOREIGN_LEAST_S:
-            foreign = max(0.0, foreign_s(own, self._children_s) - self._foreign_s)
+            foreign = max(0.0, foreign_s(self._processors, self._children_s) - self._foreign_s)
         return Interference(
             delay_s=delay_s,
             foreign_s=foreign,
-            throttled_s=withheld_s if self._quotas_known else None,
-            pace_s=max(before_s, self._pace_s),
+            throttled_s=self._throttled_s - withheld_s if self._quotas_known else None,
+            pace_s=max(pace_before_s, self._pace_s),
             threads=threads,
             children=sum(s > RAN_SHARE * elapsed_s for s in grown_s),
-            processors=len(own),
+            processors=len(self._processors),
         )
 
     def close(self) -> None:

@@ -14,8 +14,9 @@ from bench.records import Block, Case
 BLOCK_S = 0.010
 """Length of a block: long against the clock (50 ns), short against a burst of noise."""
 
-SELF_DISTURBING_BLOCK_S = 0.5
-"""Length of a block of a case that disturbs itself: foreign processor time comes in ticks of 10 ms."""
+SELF_DISTURBING_BLOCK_S = 0.55
+"""Length at least of a block of a case that disturbs itself: what others took is read from half a second on
+(`interference.FOREIGN_LEAST_S`), and a block may turn out faster than foretold."""
 
 VISIT_S = 0.06
 """Timed seconds a visit: five blocks and their warm-up, so that a pass through 100 cases takes seconds."""
@@ -98,7 +99,11 @@ class Known:
         self.call_s = block.wall_s / block.calls
         self.fastest_s = min(self.fastest_s, self.call_s)
         self.processors = max(self.processors, block.processors)  # in lock step some blocks are held on one
-        self.self_disturbing |= replace(block, processors=self.processors).disturbs_itself
+        disturbs_itself = replace(block, processors=self.processors).disturbs_itself
+        if block.kind == "wall":
+            self.self_disturbing |= disturbs_itself
+        elif not self.visits:  # set-up's own threads may still spin: the latest block tells best
+            self.self_disturbing = disturbs_itself
 
     def learn(self, blocks: Iterable[Block]) -> None:
         """Takes in the blocks of a visit."""
@@ -117,9 +122,11 @@ def calls_per_block(known: Known) -> int:
 
     By the fastest block so far: a disturbed one would make all blocks too short.
     """
-    length_s = SELF_DISTURBING_BLOCK_S if known.self_disturbing else BLOCK_S
-    calls = max(1, round(length_s / known.fastest_s)) if known.fastest_s > 0 else 1_000_000
-    return -(-calls // known.multiple) * known.multiple
+    calls: float = 1_000_000
+    if known.fastest_s > 0:
+        length_s = SELF_DISTURBING_BLOCK_S if known.self_disturbing else BLOCK_S
+        calls = math.ceil(length_s / known.fastest_s) if known.self_disturbing else length_s / known.fastest_s
+    return math.ceil(max(1, round(calls)) / known.multiple) * known.multiple
 
 
 def blocks_per_visit(known: Known) -> int:

@@ -12,9 +12,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bench.measure.channel import Message
-from bench.measure.schedule import BLOCK_S, WARMUP_BLOCKS, Known, blocks_per_visit, calls_per_block, settled
+from bench.measure.schedule import (
+    BLOCK_S,
+    WARMUP_BLOCKS,
+    Known,
+    blocks_per_visit,
+    calls_per_block,
+    settled,
+)
 from bench.measure.workers import Worker, WorkerError
-from bench.records import Block, Kind
+from bench.records import MISFIT, Block, Kind
 
 WARMUP_S = 0.25
 """The longest warm-up of a case in a launch, beyond its first call and its calibration."""
@@ -215,8 +222,11 @@ def _affordable(lane: Lane, calls: int) -> int:
 
 
 def _calibrate(lane: Lane, known: Known) -> None:
-    """Finds, on a case's very first visit, the calls that fill a block; a cold call says too little."""
-    if known.calls:
+    """Finds, on a case's very first visit, the calls that fill a block; a cold call says too little.
+
+    Again where they turn out to be far too few.
+    """
+    if known.calls and calls_per_block(known) < MISFIT * known.calls:
         return
     known.learn_speed(lane.blocks[-1])
     tried = 1

@@ -26,7 +26,18 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture, FixtureAlreadyUsed
 
-from bench.measure import ceilings, code, controls, devices, environment, flops, plugin, profiling, self_check
+from bench.measure import (
+    ceilings,
+    code,
+    controls,
+    devices,
+    environment,
+    flops,
+    plugin,
+    priority,
+    profiling,
+    self_check,
+)
 from bench.measure.calls import Calls, PedanticCalls, PlainCalls
 from bench.measure.channel import Channel, Message
 from bench.measure.injection import injected
@@ -150,9 +161,9 @@ class Steering:
         cases = [
             {**asdict(plugin.case_of(item)), "skip": plugin.skipped(item)} for item in self.items.values()
         ]
-        facts = {}
+        facts: dict[str, Any] = {"nice": priority.nice()}
         if "torch" in sys.modules:
-            facts = {
+            facts |= {
                 "torch": environment.torch_facts(),
                 "unusable": devices.unusable(),
                 "accelerators": [name for name in plugin.chosen_devices() if name != "cpu"],
@@ -343,6 +354,7 @@ def _hide_ourselves() -> None:
 def main(descriptor: int, arguments: list[str]) -> None:
     """Runs a worker over the channel at `descriptor`; returns when the coordinator says so or is gone."""
     _die_with_parent()
+    priority.raise_priority()
     channel = Channel(Connection(descriptor))
     os.register_at_fork(after_in_child=channel.close)
     _hide_ourselves()

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -40,25 +41,30 @@ def _sum(rates: list[Rate]) -> Rate:
 
 
 def markdown(calibration: Calibration) -> str:
-    """The table: one column a condition, one row a question. Every bound holds with 95 %."""
-    head, *rows = table(calibration)
-    lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
+    """Both tables, one below the other. Every bound holds with 95 %."""
+    return f"{_markdown(table(calibration))}\n{_markdown(peers(calibration))}"
+
+
+def _markdown(rows: Sequence[Sequence[str]]) -> str:
+    head, *rest = rows
+    lines = [head, ["---", *["--:"] * (len(head) - 1)], *rest]
     return "".join(f"| {' | '.join(each.replace('|', chr(92) + '|') for each in line)} |\n" for line in lines)
 
 
 def show(calibration: Calibration, console: Console | None = None) -> None:
-    """Prints the table, and the sentence below it."""
+    """Prints both tables, and the sentence below them."""
     console = console or Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-    head, *rows = table(calibration)
-    shown = Table(*head, box=None, pad_edge=False)
-    for row in rows:
-        shown.add_row(*map(Text, row))
-    console.print(shown)
-    console.print(Text(f"\n{sentence(calibration)}"))
+    for head, *rows in (table(calibration), peers(calibration)):
+        shown = Table(*head, box=None, pad_edge=False)
+        for row in rows:
+            shown.add_row(*map(Text, row))
+        console.print(shown)
+        console.print()
+    console.print(Text(sentence(calibration)))
 
 
 def table(calibration: Calibration) -> list[list[str]]:
-    """The head, then a row for each question with its answer in every condition."""
+    """What is known of the gate: the head, then a row for each question, answered in every condition."""
     conditions = calibration.conditions
     rows: dict[str, list[str]] = {}
     for column, condition in enumerate(conditions):
@@ -66,6 +72,32 @@ def table(calibration: Calibration) -> list[list[str]]:
             rows.setdefault(question, [""] * len(conditions))[column] = answer
     head = [f"on {calibration.machine or 'this machine'}", *(condition.name for condition in conditions)]
     return [head, *([question, *answers] for question, answers in rows.items())]
+
+
+COMPARED = (0.05, 0.1)
+"""Slowdowns of which the second table tells how often each rule finds them."""
+
+
+def peers(calibration: Calibration) -> list[list[str]]:
+    """This gate beside other tools' rules on the same launches: the head, then a row a rule."""
+    head = ["on the same launches"]
+    rows: dict[str, list[str]] = {}
+    for condition in calibration.conditions:
+        head += [f"{condition.name}: false alarms", *(f"{_size(size)} slower: found" for size in COMPARED)]
+        ours = {power.slowdown: power.dealt for power in condition.powers}
+        told = [("this gate", _sum([condition.live, condition.dealt]), ours)]
+        told += [(peer.rule, peer.alarms, peer.found) for peer in condition.peers]
+        for rule, alarms, found in told:
+            rates = (found.get(size, Rate(0, 0)) for size in COMPARED)
+            rows.setdefault(rule, [rule]).extend([_at_most(alarms), *map(_between, rates)])
+    return [head, *rows.values()]
+
+
+def _between(rate: Rate) -> str:
+    """A share with both of its bounds."""
+    if not rate.trials:
+        return "–"
+    return f"{percent(rate.share)} of {rate.trials} ({percent(rate.low)} to {percent(rate.high)})"
 
 
 def _rows(condition: Condition) -> list[tuple[str, str]]:

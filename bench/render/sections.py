@@ -187,6 +187,7 @@ def trust(part: RunReport) -> list[tuple[str, str]]:
         ("cases with a warning", f"{warned} of {len(measured)}"),
         ("interval of the median case", f"±{percent(half.median())}"),
         ("load before and after", " and ".join(load)),
+        ("priority of what was timed", _priority(part.run.environment.get("worker_nice"))),
         ("self-checks passed", f"{sum(passed)} of {len(passed)}"),
     ]
     facts += [
@@ -200,6 +201,13 @@ def trust(part: RunReport) -> list[tuple[str, str]]:
 def _load(averages: float | Sequence[float]) -> str:
     """The load over the last minute, out of what the system tells of several spans."""
     return f"{averages if isinstance(averages, int | float) else averages[0]:.2g}"
+
+
+def _priority(nice: int | None) -> str:
+    """How urgent workers were, beside other programs; "" where an old run does not tell."""
+    if nice is None:
+        return ""
+    return f"raised, nice {nice}: others wait" if nice < 0 else f"as other programs', nice {nice}"
 
 
 def _other_pace(wall: pd.DataFrame) -> str:
