@@ -1,10 +1,12 @@
 """Quiet against busy: beside a competing process a case has its quiet value, or says that it has none."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from bench.measure import priority
 from trust.claims import Claim, Proof, per_cent, share
 from trust.company import Company
 from trust.sides import Plan, Side, by_side, estimates, suites, together
@@ -31,10 +33,32 @@ CLOSE, FAR = 0.03, 0.10
 
 def prove(folder: Path) -> Proof:
     """The claims about a busy machine. Fails where nothing was measured on one of the sides."""
+    spec = suites(CASES, *FILES)
+    polite = replace(spec, environment={**spec.environment, priority.VARIABLE: "0"})
     with Company() as company:
-        runs = together(folder, Plan(suites(CASES, *FILES)), [Side("quiet"), Side("busy", company.busy)])
+        sides = [Side("quiet"), Side("busy", company.busy)]
+        runs = together(folder, Plan(spec), sides)
+        short = Plan(polite, launches=2, seconds=2.0, deadline_s=60.0)
+        asking = compared(estimates(together(folder / "polite", short, sides)))
     table = compared(estimates(runs))
-    return Proof(tuple(claims(table)), {"cases": table})
+    return Proof((*claims(table), *without_priority(asking)), {"cases": table, "polite": asking})
+
+
+def without_priority(table: pd.DataFrame) -> list[Claim]:
+    """What is left of it where workers may not raise their priority: there to compare with."""
+    known, close, _ = agreeing(table)
+    what = f"busy, at any program's priority ({priority.VARIABLE}=0)"
+    return [
+        Claim(f"{what}: cases that are ok", share(int((table["busy"] == "ok").sum()), len(table))),
+        Claim(f"{what}: of these within 3 % of their quiet value", share(close, len(known))),
+    ]
+
+
+def agreeing(table: pd.DataFrame) -> tuple[pd.DataFrame, int, pd.Series]:
+    """The cases known on both sides, how many of them are close, and how far off each is."""
+    known = table[(table["busy"] == "ok") & (table["quiet"] == "ok")]
+    off = (known["ratio"] - 1).abs()
+    return known, int((off <= CLOSE).sum()), off
 
 
 def compared(frame: pd.DataFrame) -> pd.DataFrame:
@@ -55,10 +79,8 @@ def compared(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def claims(table: pd.DataFrame) -> list[Claim]:
-    known = table[(table["busy"] == "ok") & (table["quiet"] == "ok")]
+    known, close, off = agreeing(table)
     ok = int((table["busy"] == "ok").sum())
-    off = (known["ratio"] - 1).abs()
-    close = int((off <= CLOSE).sum())
     rest = table.loc[table["busy"] != "ok", "busy"]
     loading = table[table["case"].str.contains(LOADING)]
     quiet = int((loading["quiet"] == "ok").sum())
