@@ -96,6 +96,29 @@ def test_a_case_that_once_had_children_is_judged_by_foreign_time_throughout():
     assert marked(frame_of(without))["disturbed"].tolist() == [True]
 
 
+def test_a_self_disturbing_case_whose_foreign_time_was_not_read_is_judged_by_its_delay():
+    child = {"children": 1, "processors": 2}
+    blocks = Block("wall", 0, 1, 0.1, delay_s=0.05, **child), Block("wall", 0, 1, 0.1, delay_s=0, **child)
+    assert marked(frame_of(*blocks))["disturbed"].tolist() == [True, False]
+    assert [block.disturbed(True) for block in blocks] == [True, False]
+
+
+def test_threads_of_a_set_up_do_not_make_a_case_disturb_itself():
+    warmup = Block("warmup", 0, 1, 0.1, threads=3, processors=2)
+    wall = Block("wall", 0, 1, 0.6, threads=2, processors=2, delay_s=0.1, foreign_s=0)
+    assert marked(frame_of(warmup, wall))["disturbed"].tolist()[1]
+
+
+def test_blocks_of_far_fewer_calls_do_not_count_beside_enough_of_the_case_s_own_length():
+    """Their calls were chosen while others held the first ones up."""
+    short = [Block("wall", 0, 1, 2e-4, delay_s=0)] * 5
+    whole = [Block("wall", 0, 100, 1e-2, delay_s=0)] * 3
+    nearly = Block("wall", 0, 51, 5.1e-3, delay_s=0)
+    assert marked(frame_of(*short, *whole, nearly))["counted"].tolist() == [False] * 5 + [True] * 4
+    assert marked(frame_of(*short, *whole[:2]))["counted"].all()
+    assert not marked(frame_of(*short, *whole))["disturbed"].any()
+
+
 @pytest.mark.parametrize("factor", [1e-3, 1, 1e3])
 def test_the_rule_never_looks_at_durations(factor):
     blocks = [Block("wall", 0, 1, factor, delay_s=share * factor) for share in (0, 0.005, 0.02, 0.5)]

@@ -6,16 +6,18 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bench.analyze.gate import replay
 from bench.analyze.pairs import launch_ratios
 from bench.analyze.settings import Settings, recorded
 from bench.journal import Journal
-from bench.measure import code
+from bench.measure import code, visits
 from bench.measure.coordinator import Progress
 from bench.measure.gpu_monitor import exclusive
 from bench.measure.injection import VARIABLE, injected, period
@@ -23,7 +25,7 @@ from bench.measure.launch import Launch, pairs_due, pairs_in_visit
 from bench.measure.lockstep import Lockstep
 from bench.measure.matching import match
 from bench.measure.pair import Pair
-from bench.measure.schedule import Known, calls_per_block
+from bench.measure.schedule import Known, calls_per_block, settled
 from bench.measure.sides import Side, environment_of, moved
 from bench.measure.workers import Spec
 from bench.records import Block, Case
@@ -136,6 +138,59 @@ def test_case_that_disturbs_itself_gets_three_long_blocks() -> None:
     known.calls = calls_per_block(known)
     assert known.calls * known.call_s == pytest.approx(0.56)
     assert pairs_due(known) == 3
+
+
+def test_whether_a_case_disturbs_itself_is_told_by_its_latest_warm_up_then_by_any_block() -> None:
+    known = Known(Case("c", "s", "o"))
+    spinning = Block("warmup", 0.0, 1, 0.02, threads=3, processors=2)
+    known.learn_speed(spinning)
+    assert known.self_disturbing
+    known.learn_speed(replace(spinning, threads=2))
+    assert not known.self_disturbing
+    known.learn([replace(spinning, kind="wall")])
+    known.learn([replace(spinning, kind="wall", threads=2)])
+    known.learn_speed(replace(spinning, threads=2))
+    assert known.self_disturbing
+
+
+@pytest.mark.parametrize(
+    ("series", "steady"),
+    [
+        ([1.0] * 5, False),
+        ([1.0] * 6, True),
+        ([2.0, 1.5, 1.2, 1.1, 1.05, 1.02], False),
+        ([2.0, 1.5, 1.2, 1.1, 1.05, 1.02, 1.01, 1.0, 1.0, 1.0], True),
+        ([1.06, 0.95, 1.07, 0.94, 1.0, 0.96], True),
+        ([1.5, 1.0, 1.0, 1.0, 1.0, 1.0], True),
+    ],
+)
+def test_a_warm_up_ends_when_the_series_gets_no_faster(series: list[float], steady: bool) -> None:
+    assert settled(series) is steady
+
+
+def test_noise_prolongs_a_warm_up_once_in_twenty_times() -> None:
+    noise = np.random.default_rng(1).normal(1, 0.1, (2000, 6))
+    assert np.mean([not settled(list(series)) for series in noise]) == pytest.approx(0.05, abs=0.015)
+
+
+class FakeLane:
+    """A lane whose calls take 0.1 ms each."""
+
+    left = None
+
+    def __init__(self) -> None:
+        self.blocks = [Block("warmup", 0.0, 1, 1e-4)]
+
+    def block(self, kind: Any, calls: int) -> Block:
+        self.blocks.append(Block(kind, 0.0, calls, calls * 1e-4))
+        return self.blocks[-1]
+
+
+@pytest.mark.parametrize(("calls", "chosen"), [(0, 100), (1, 100), (49, 100), (51, 51), (100, 100)])
+def test_calls_chosen_while_others_held_them_up_are_chosen_anew(calls: int, chosen: int) -> None:
+    known = Known(Case("c", "s", "o"), visits=1, calls=calls, call_s=1e-4, fastest_s=1e-4)
+    visits._calibrate(FakeLane(), known)  # type: ignore[arg-type]  # as much of one as it needs
+    assert known.calls == chosen
 
 
 def known_case(**fields: Any) -> Known:

@@ -14,7 +14,7 @@ import pytest
 from bench.measure.coordinator import Coordinator, Plan, Progress
 from bench.measure.schedule import Preset
 from bench.measure.state import restored
-from bench.measure.workers import Spec
+from bench.measure.workers import Spec, Worker
 
 FAST = Preset("quick", 2, math.inf, 100.0, 0.5, 5.0)
 """Two launches, satisfied with anything."""
@@ -52,6 +52,15 @@ def outcomes(events: Events) -> dict[str, str]:
 def suite(folder: Path, text: str, name: str = "test_it.py") -> Path:
     (folder / name).write_text(text)
     return folder
+
+
+def test_workers_are_as_nice_as_they_are_told(tmp_path: Path) -> None:
+    """Anybody may be nicer; to be less nice takes a privilege, and asking for it in vain does no harm."""
+    suite(tmp_path, "def test_a(benchmark):\n    benchmark(len, ())\n")
+    for wanted, found in (("7", [7]), ("-20", [-20, os.getpriority(os.PRIO_PROCESS, 0)])):
+        spec = Spec((str(tmp_path),), directory=tmp_path, environment={"BENCH_NICE": wanted})
+        with Worker(spec) as worker:
+            assert worker.collected(60)["facts"]["nice"] in found
 
 
 def test_every_form_of_benchmark_is_measured(tmp_path: Path) -> None:

@@ -34,6 +34,9 @@ COLLECT_TIMEOUT_S = 300.0
 TYPICAL_VISIT_S = 0.2
 """What a visit takes before anything is known of the case."""
 
+MOST_STARTING = 0.5
+"""The largest share of the time left that may go into starting workers."""
+
 SIDE_TASK_S = 120.0
 """Patience with initialization, self-check and ceilings."""
 
@@ -283,16 +286,22 @@ class Coordinator:
     def _until_s(self, kind: str, number: int, begun_s: float, rounds: int) -> float:
         """When this launch ends, were there so many rounds: the time left is shared by the cases' cost.
 
-        What no launch has measured may take the time of the rounds to come, but never another kind's.
+        What no launch has measured may take the time of the rounds to come, but never another kind's. There
+        are no more rounds than leave most of the time to what is measured.
         """
         left_s = self._deadline_s - begun_s
         if math.isinf(left_s):
             return math.inf
-        kinds = self._kinds()
-        costs_s = {name: self._start_s + sum(self._costs_s(name)) for name in kinds}
-        this_round_s = sum(costs_s[name] for name in kinds[kinds.index(kind) :]) if kind in kinds else 0.0
-        to_come_s = this_round_s + (rounds - number - 1) * sum(costs_s.values())
-        return begun_s + left_s * costs_s.get(kind, 0.0) / max(to_come_s, 1e-9)
+        costs_s = {name: sum(self._costs_s(name)) for name in self._kinds()}
+        kinds = list(costs_s)
+        here = kinds[kinds.index(kind) :] if kind in kinds else []
+        affordable = int(MOST_STARTING * left_s / max(self._start_s * len(kinds), 1e-9))
+        later = max(0, min(rounds - number, affordable) - 1)
+        starts_s = self._start_s * (len(here) + later * len(kinds))
+        to_come_s = sum(costs_s[name] for name in here) + later * sum(costs_s.values())
+        share = costs_s.get(kind, 0.0) / max(to_come_s, 1e-9)
+        until_s = begun_s + self._start_s + max(0.0, left_s - starts_s) * share
+        return min(until_s, self._deadline_s)
 
     def _costs_s(self, kind: str) -> Iterable[float]:
         """What one visit of each case of a kind takes; a guess for one that was never visited."""
