@@ -10,6 +10,10 @@ from bench.tables import Run
 UNSTEADY = "allocated|throttled|foreign_device_use"
 """Notes of a block during which the device asked for memory, slowed down, or served others."""
 
+MOST = 0.5
+"""Share of a case's blocks from which it is one that disturbs itself: a library's thread that wakes up once
+does not make it one."""
+
 PACED_BELOW_S = 0.5
 """Blocks from here on are not judged by pace: read at both ends, it says little of the middle."""
 
@@ -27,7 +31,7 @@ def judged(run: Run) -> pd.DataFrame:
 def marked(blocks: pd.DataFrame) -> pd.DataFrame:
     """The blocks with `disturbed` and `counted`; a reading that the system does not offer disturbs nothing.
 
-    A case that disturbs itself in any wall block (children, or more threads than processors) is judged by
+    A case that disturbs itself in most wall blocks (children, more threads than processors) is judged by
     the processor time that others took, where that was read, every other case by its own run-queue delay;
     both by what a control group withheld. A device block whose queue stayed full does not depend on its
     host. `off_pace` tells blocks made while the processor ran at another pace than for most of the run.
@@ -35,8 +39,9 @@ def marked(blocks: pd.DataFrame) -> pd.DataFrame:
     # The most a case had: in lock step it may be held on one of its processors.
     processors = blocks.groupby(blocks["case"], observed=True)["processors"].transform("max")
     itself = (blocks["children"] > 0) | (blocks["threads"] > processors)
-    itself &= (blocks["wall_s"] >= TELLING_S) & (blocks["kind"] == "wall")
-    disturbs_itself = itself.groupby(blocks["case"], observed=True).transform("any")
+    telling = (blocks["wall_s"] >= TELLING_S) & (blocks["kind"] == "wall")
+    told = itself.where(telling).astype(float).groupby(blocks["case"], observed=True).transform("mean")
+    disturbs_itself = told >= MOST
     foreign = blocks["foreign_s"] / (blocks["wall_s"] * blocks["processors"]) > FOREIGN_LIMIT
     delayed = blocks["delay_s"] / blocks["wall_s"] > DELAY_LIMIT
     throttled = blocks["throttled_s"] / blocks["wall_s"] > DELAY_LIMIT

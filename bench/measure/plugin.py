@@ -23,9 +23,9 @@ from bench.records import Case, Scalar
 
 PRESETS = ("quick", "default", "thorough")
 
-SIZES_KEPT = {"quick": 4, "default": 7}
+SIZES_KEPT = {"quick": 4, "default": 5}
 """How many sizes of an axis a preset measures; thorough measures all. Four is the fewest that show a
-curve and both its ends; seven put a size in every factor of 2 to 8 of the suites' axes."""
+curve and both its ends; five leave time for five launches, and the default adds more near crossovers."""
 
 ADDED = pytest.StashKey[set[tuple[str, float]]]()
 """The sizes that no test lists: each with its test."""

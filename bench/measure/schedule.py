@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist, median, quantiles
 
-from bench.records import Block, Case
+from bench.records import TELLING_S, Block, Case
 
 BLOCK_S = 0.010
 """Length of a block: long against the clock (50 ns), short against a burst of noise."""
@@ -78,6 +78,7 @@ class Known:
     processors: int = 1
     parallel: bool = False
     self_disturbing: bool = False
+    told: list[bool] = field(default_factory=list)  # by each wall block that was long enough to tell
     fragile: bool = False
     closed: str = ""
     visits: int = 0
@@ -100,9 +101,10 @@ class Known:
         self.fastest_s = min(self.fastest_s, self.call_s)
         self.processors = max(self.processors, block.processors)  # in lock step some blocks are held on one
         disturbs_itself = replace(block, processors=self.processors).disturbs_itself
-        if block.kind == "wall":
-            self.self_disturbing |= disturbs_itself
-        elif not self.visits:  # set-up's own threads may still spin: the latest block tells best
+        if block.kind == "wall" and block.wall_s >= TELLING_S:
+            self.told.append(disturbs_itself)
+            self.self_disturbing = 2 * sum(self.told) >= len(self.told)
+        elif not self.told:  # threads of the set-up may still spin: the latest block tells best
             self.self_disturbing = disturbs_itself
 
     def learn(self, blocks: Iterable[Block]) -> None:
