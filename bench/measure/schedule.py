@@ -57,7 +57,7 @@ PRESETS = {
     preset.name: preset
     for preset in (
         Preset("quick", 2, 78, 0.03, 2.0, 30),
-        Preset("default", 5, 330, 0.02, 5.0, 120, refining_s=50),
+        Preset("default", 5, 330, 0.02, 2.5, 120, refining_s=50),
         Preset("thorough", 10, math.inf, 0.01, math.inf, 900, refining_s=600),
     )
 }

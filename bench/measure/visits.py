@@ -230,7 +230,7 @@ def _calibrate(lane: Lane, known: Known) -> None:
         return
     known.learn_speed(lane.blocks[-1])
     tried = 1
-    while lane.left is None and tried < calls_per_block(known):
+    while lane.left is None and MISFIT * tried <= calls_per_block(known):
         tried = min(10 * tried, calls_per_block(known))
         block = lane.block("warmup", tried)
         if block is None:
