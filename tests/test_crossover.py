@@ -113,6 +113,19 @@ def test_a_size_from_one_launch_does_not_hide_the_others():
     assert found.state == "crosses_at"
 
 
+@pytest.mark.parametrize(
+    ("lone", "state"), [(0.5, "always_faster"), (0.0, "always_faster"), (-0.04, "always_faster"),
+                        (-0.7, "inconclusive")],
+)  # fmt: skip
+def test_nobody_is_ahead_throughout_where_a_single_launch_speaks_against_it(lone, state):
+    duel = exact([0.2, lone, 0.5, 0.6])
+    duel.half[1] = np.nan
+    found = find(duel)
+    assert found.state == state
+    assert ("one launch speaks against it at 2" in found.reason) == (state == "inconclusive")
+    assert find(duel.turned()).state == {"always_faster": "never"}.get(state, state)
+
+
 @pytest.mark.parametrize("y", [[-0.5, -0.5, -0.5, 0.5, 0.5, 0.5], [-0.5, 0.5]])
 def test_a_jump_may_be_anywhere_between_its_two_sizes(y):
     """A kernel that is exchanged from some size on: no curve tells from which."""

@@ -142,7 +142,7 @@ def _welch(one: _Level, other: _Level) -> Array:
 
 def find(duel: Duel) -> Found:
     """The state of a duel and, where there is one, its crossing. Swapping the contenders mirrors it."""
-    duel = duel.banded()
+    whole, duel = duel, duel.banded()
     if len(duel.sizes) < 2:
         return Found("not_measured", reason=f"{len(duel.sizes)} of the 2 sizes that it takes")
     if np.isnan(duel.half).any():
@@ -154,7 +154,7 @@ def find(duel: Duel) -> Found:
         turned = bool(duel.y[changes[-1][1]] < 0)
         found = Found("crosses_at" if len(places) == 1 else "multiple", places, turned=turned)
     else:
-        found = _one_sided(duel)
+        found = _unless_doubted(_one_sided(duel), whole)
     except_at = f"except at {_listed(sorted(dips))}" if dips else ""
     return replace(found, reason="; ".join(filter(None, [found.reason, except_at])))
 
@@ -209,6 +209,15 @@ def _one_sided(duel: Duel) -> Found:
     ties = duel.sizes[signs == 0]
     reason = f"tied at {_listed(ties)}" if len(ties) else ""
     return Found("always_faster" if signs.sum() > 0 else "never", reason=reason)
+
+
+def _unless_doubted(found: Found, whole: Duel) -> Found:
+    """The same, unless sizes that one launch measured speak against a contender that is ahead throughout."""
+    winner = {"always_faster": 1, "never": -1}.get(found.state, 0)
+    against = np.isnan(whole.half) & (winner * whole.y < -np.log1p(TIE))
+    if not winner or not against.any():
+        return found
+    return Found("inconclusive", reason=f"one launch speaks against it at {_listed(whole.sizes[against])}")
 
 
 def _listed(sizes: Sequence[float] | Array) -> str:
