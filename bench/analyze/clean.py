@@ -36,12 +36,13 @@ def marked(blocks: pd.DataFrame) -> pd.DataFrame:
     both by what a control group withheld. A device block whose queue stayed full does not depend on its
     host. `off_pace` tells blocks made while the processor ran at another pace than for most of the run.
     """
+    case = blocks.groupby("case", observed=True, sort=False).ngroup()
+    series = blocks.groupby(["case", "kind"], observed=True, sort=False).ngroup()
     # The most a case had: in lock step it may be held on one of its processors.
-    processors = blocks.groupby(blocks["case"], observed=True)["processors"].transform("max")
+    processors = blocks["processors"].groupby(case).transform("max")
     itself = (blocks["children"] > 0) | (blocks["threads"] > processors)
     telling = (blocks["wall_s"] >= TELLING_S) & (blocks["kind"] == "wall")
-    told = itself.where(telling).astype(float).groupby(blocks["case"], observed=True).transform("mean")
-    disturbs_itself = told >= MOST
+    disturbs_itself = itself.astype(float).where(telling).groupby(case).transform("mean") >= MOST
     foreign = blocks["foreign_s"] / (blocks["wall_s"] * blocks["processors"]) > FOREIGN_LIMIT
     delayed = blocks["delay_s"] / blocks["wall_s"] > DELAY_LIMIT
     throttled = blocks["throttled_s"] / blocks["wall_s"] > DELAY_LIMIT
@@ -50,33 +51,32 @@ def marked(blocks: pd.DataFrame) -> pd.DataFrame:
     by_host = (foreign.where(by_foreign, delayed) | throttled) & ~on_device
     disturbed = by_host | blocks["notes"].str.contains(UNSTEADY)
     clean = ~disturbed & blocks["kind"].isin(STEADY_KINDS)
-    clean &= ~_misfit(blocks, clean)
-    off_pace = _off_pace(blocks, clean) & ~on_device & ~disturbs_itself
+    clean &= ~_misfit(blocks, clean, series)
+    off_pace = _off_pace(blocks, clean, series) & ~on_device & ~disturbs_itself
     return blocks.assign(disturbed=disturbed | off_pace, counted=clean & ~off_pace, off_pace=off_pace)
 
 
-def _misfit(blocks: pd.DataFrame, clean: pd.Series) -> pd.Series:
-    """Blocks of far fewer calls than the case's longest, where that one has enough clean blocks.
+def _misfit(blocks: pd.DataFrame, clean: pd.Series, series: pd.Series) -> pd.Series:
+    """Blocks of far fewer calls than the longest of their series, where that has enough clean ones.
 
     Their calls were chosen beside others who held the first ones up; what a block costs shows in them.
     """
-    row = [blocks["case"], blocks["kind"]]
-    few = blocks["calls"] * MISFIT <= blocks["calls"].groupby(row, observed=True).transform("max")
-    kept = (clean & ~few).groupby(row, observed=True).transform("sum")
+    few = blocks["calls"] * MISFIT <= blocks["calls"].groupby(series).transform("max")
+    kept = (clean & ~few).groupby(series).transform("sum")
     return few & (kept >= ENOUGH_BLOCKS)
 
 
-def _off_pace(blocks: pd.DataFrame, clean: pd.Series) -> pd.Series:
+def _off_pace(blocks: pd.DataFrame, clean: pd.Series, series: pd.Series) -> pd.Series:
     """Blocks to leave out because the processor ran at another pace than for most of the run.
 
-    Only where the case has enough blocks at that pace; a case that was never measured at it keeps the
-    others, and is told of by `bench.analyze.doubts`. Blocks of two sides alternate: a change of pace meets
-    both, and cancels.
+    Only where their series, a case's blocks of one kind, has enough at that pace; a case that was never
+    measured at it keeps the others, and is told of by `bench.analyze.doubts`. Blocks of two sides
+    alternate: a change of pace meets both, and cancels.
     """
     low_s, high_s = pace_of_run(blocks)
     other = ~blocks["pace_s"].between(low_s, high_s) & blocks["pace_s"].notna()
     other &= (blocks["wall_s"] < PACED_BELOW_S) & (blocks["side"] == "")
-    kept = (clean & ~other).groupby([blocks["case"], blocks["kind"]], observed=True).transform("sum")
+    kept = (clean & ~other).groupby(series).transform("sum")
     return other & (kept >= ENOUGH_BLOCKS)
 
 
