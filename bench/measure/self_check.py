@@ -17,6 +17,9 @@ LONG_S = 0.010
 TRIALS = 3
 """The best of so many decides: a busy host only ever adds to wall time."""
 
+MOST_TRIPS = 30
+"""Trips after which those that are not in order never will be."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -130,7 +133,10 @@ def copies_stay_below_nominal(device: Device) -> Iterator[Check]:
 
 
 def trips_are_ordered(device: Device) -> Check:
-    """A round trip is no faster than a one-way trip, which is no faster than none."""
+    """A round trip is no faster than a one-way trip, which is no faster than none.
+
+    On a busy host the best of a few trips may be a slow one: it takes many to say that they are not in order.
+    """
     import torch
 
     there = torch.randn(2**20, device=device.name)
@@ -140,14 +146,14 @@ def trips_are_ordered(device: Device) -> Check:
         lambda _: there.copy_(here) * there,
         lambda _: (there.copy_(here) * there).to("cpu"),
     )
-    seconds = [_best_latency_s(device, trip) for trip in trips]
+    seconds = [math.inf] * len(trips)
+    for number in range(MOST_TRIPS):
+        latencies_s = (device.time("latency", trip, 1).wall_s for trip in trips)
+        seconds = [min(best_s, latency_s) for best_s, latency_s in zip(seconds, latencies_s, strict=True)]
+        if number >= 2 * TRIALS and seconds == sorted(seconds):
+            break
     return Check(
         "trips_are_ordered",
         seconds == sorted(seconds),
         "4 MB: {:.1f} µs resident, {:.1f} one way, {:.1f} round trip".format(*(s * 1e6 for s in seconds)),
     )
-
-
-def _best_latency_s(device: Device, trip: Run) -> float:
-    trip(1)
-    return min(device.time("latency", trip, 1).wall_s for _ in range(2 * TRIALS))
