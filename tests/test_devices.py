@@ -4,6 +4,7 @@ What a block reads is compared with the parameters of the simulation; nothing de
 """
 
 import gc
+import itertools
 import os
 import subprocess
 import sys
@@ -288,9 +289,18 @@ def test_a_hold_that_does_not_scale_is_noticed(
 def test_a_round_trip_faster_than_one_way_is_noticed(
     sim: devices.Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seconds = iter([1e-6] * 6 + [3e-6] * 6 + [2e-6] * 6)
+    seconds = itertools.cycle([1e-6, 3e-6, 2e-6])
     monkeypatch.setattr(devices.Device, "time", lambda *_: devices.Timed(next(seconds)))
     assert not self_check.trips_are_ordered(sim).passed
+
+
+def test_a_disturbed_trip_does_not_put_trips_out_of_order(
+    sim: devices.Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disturbed = [1e-6, 3e-6, 2e-6] * (self_check.MOST_TRIPS - 1)
+    seconds = iter([*disturbed, 1e-6, 1.5e-6, 2e-6])
+    monkeypatch.setattr(devices.Device, "time", lambda *_: devices.Timed(next(seconds)))
+    assert self_check.trips_are_ordered(sim).passed
 
 
 def course_network() -> "torch.nn.Module":
