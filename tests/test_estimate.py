@@ -319,6 +319,12 @@ def test_a_case_that_was_never_measured_at_the_runs_pace_keeps_its_blocks_and_sa
     assert doubts.other_paces(counted, counted) == {1: pytest.approx(4.0 / (2.0 * 2.4) ** 0.5)}
 
 
+def test_where_no_pace_prevails_none_is_odd():
+    """Fewer than half of the blocks lie within any window of 20 %."""
+    assert paced(2.0, 2.1, 2.2, 3.0, 3.9, 5.0, 6.5)["counted"].all()
+    assert paced(2.0, 2.1, 2.2, 2.3, 3.9, 5.0, 6.5)["counted"].tolist() == [True] * 4 + [False] * 3
+
+
 def test_pace_judges_neither_long_blocks_nor_pairs_nor_a_system_without_the_reading():
     assert paced(2.0, 2.0, 2.0, 3.9, wall_s=0.6)["counted"].all()
     assert paced(2.0, 2.0, 2.0, 3.9, side="base")["counted"].all()

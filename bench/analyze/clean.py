@@ -12,7 +12,7 @@ UNSTEADY = "allocated|throttled|foreign_device_use"
 
 MOST = 0.5
 """Share of a case's blocks from which it is one that disturbs itself: a library's thread that wakes up once
-does not make it one."""
+does not make it one. Share of a run's blocks, too, that must be made at one pace for others to be odd."""
 
 PACED_BELOW_S = 0.5
 """Blocks from here on are not judged by pace: read at both ends, it says little of the middle."""
@@ -34,7 +34,8 @@ def marked(blocks: pd.DataFrame) -> pd.DataFrame:
     A case that disturbs itself in most wall blocks (children, more threads than processors) is judged by
     the processor time that others took, where that was read, every other case by its own run-queue delay;
     both by what a control group withheld. A device block whose queue stayed full does not depend on its
-    host. `off_pace` tells blocks made while the processor ran at another pace than for most of the run.
+    host. `off_pace` tells blocks that are clean, but made while the processor ran at another pace than for
+    most of the run.
     """
     case = blocks.groupby("case", observed=True, sort=False).ngroup()
     series = blocks.groupby(["case", "kind"], observed=True, sort=False).ngroup()
@@ -52,7 +53,7 @@ def marked(blocks: pd.DataFrame) -> pd.DataFrame:
     disturbed = by_host | blocks["notes"].str.contains(UNSTEADY)
     clean = ~disturbed & blocks["kind"].isin(STEADY_KINDS)
     clean &= ~_misfit(blocks, clean, series)
-    off_pace = _off_pace(blocks, clean, series) & ~on_device & ~disturbs_itself
+    off_pace = _off_pace(blocks, clean, series) & clean & ~on_device & ~disturbs_itself
     return blocks.assign(disturbed=disturbed | off_pace, counted=clean & ~off_pace, off_pace=off_pace)
 
 
@@ -81,11 +82,14 @@ def _off_pace(blocks: pd.DataFrame, clean: pd.Series, series: pd.Series) -> pd.S
 
 
 def pace_of_run(blocks: pd.DataFrame) -> tuple[float, float]:
-    """The paces, in seconds, at which most of a run's blocks were made: a window of `PACE_LIMIT`."""
+    """The paces, in seconds, at which most of a run's blocks were made: a window of `PACE_LIMIT`.
+
+    From 0 to infinity where there is no such window, or no pace was read.
+    """
     paces_s = np.sort(blocks["pace_s"].dropna().to_numpy())
-    if not len(paces_s):
-        return 0.0, np.inf
     within = np.searchsorted(paces_s, paces_s * PACE_LIMIT, side="right") - np.arange(len(paces_s))
+    if not len(paces_s) or within.max() < MOST * len(paces_s):
+        return 0.0, np.inf
     low_s = float(paces_s[np.argmax(within)])
     return low_s, low_s * PACE_LIMIT
 

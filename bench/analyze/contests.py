@@ -86,9 +86,8 @@ class _Pair:
 def contests(run: Run, blocks: pd.DataFrame, side: str = "") -> list[Contest]:
     """Every contest of a run: back to back (`throughput`), for one call (`latency`), and with transfers."""
     blocks = blocks.assign(row=row_of_block(run, blocks))
-    counted = blocks[blocks["counted"]]
-    wall = _logs(counted[counted["kind"] == "wall"], run)
-    measured = _logs(counted[counted["kind"] == "latency"], run)
+    wall = _logs(blocks[blocks["kind"] == "wall"], run)
+    measured = _logs(blocks[blocks["kind"] == "latency"], run)
     # A CPU call is over when it returns: its latency is its time back to back.
     alike = np.isnan(measured).all(axis=1) & (run.cases["device"] == "cpu").to_numpy()
     latency = np.where(alike[:, None], wall, measured)
@@ -104,7 +103,16 @@ def contests(run: Run, blocks: pd.DataFrame, side: str = "") -> list[Contest]:
 
 
 def _logs(blocks: pd.DataFrame, run: Run) -> Array:
-    """The ln(seconds) of every row in every launch of the run, NaN where it was not measured."""
+    """The ln(seconds) of every row in every launch of the run, NaN where it was not measured.
+
+    A launch that the processor made at another pace altogether tells, too: what it did to both contenders
+    cancels, and where it did not, the interval shows it.
+    """
+    at_pace, off_pace = (_medians(blocks[blocks[name]], run) for name in ("counted", "off_pace"))
+    return np.where(np.isnan(at_pace), off_pace, at_pace)
+
+
+def _medians(blocks: pd.DataFrame, run: Run) -> Array:
     logs = np.log(launch_medians(blocks, "wall_s")).unstack("launch")
     launches = range(int(run.blocks["launch"].max()) + 1 if len(run.blocks) else 0)
     return np.asarray(logs.reindex(index=range(len(run.cases)), columns=launches), dtype=float)

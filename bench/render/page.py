@@ -14,6 +14,7 @@ from markupsafe import Markup
 from bench.analyze.contests import Contest
 from bench.analyze.history import Series
 from bench.analyze.report import Report, RunReport
+from bench.records import CrossingState
 from bench.render import figures, past, sections
 from bench.render.document import document
 from bench.render.units import estimate, half_width, percent, quantity
@@ -31,6 +32,9 @@ RATES = {"flops_per_s": "flop/s", "bytes_per_s": "B/s", "items_per_s": "items/s"
 
 BEYOND = 1.1
 """Share of a ceiling beyond which it plainly does not hold the case back."""
+
+UNKNOWN: dict[CrossingState, int] = {"inconclusive": 1, "not_measured": 2}
+"""States of a crossing that come behind the others, in this order."""
 
 MOST_POINTS = 100_000
 """Blocks drawn in the whole page; beyond it every case keeps an evenly spread share, and four at least."""
@@ -216,7 +220,10 @@ def _launches(codes: np.ndarray, launch: np.ndarray, budget: int) -> list[list[i
 
 
 def _contests(report: Report, keys: Sequence[str]) -> list[dict[str, Any]]:
-    """Every contest's row and details, in the order of `report.contests`; its evidence as keys of cases."""
+    """Every contest's row and details, its evidence as keys of cases; what is known comes first.
+
+    The key of a row is its place in `report.contests`.
+    """
     of_cases = iter(keys)
     known = [dict(zip(part.cases["case"], of_cases, strict=False)) for part in report.runs]
     rows = [
@@ -233,7 +240,11 @@ def _contests(report: Report, keys: Sequence[str]) -> list[dict[str, Any]]:
             if device == "cpu"
         }
         rows.append(_contest(each.contest, known[each.accelerator] | on_processor))
-    return [{"key": str(position), **row} for position, row in enumerate(rows)]
+    known_first = sorted(
+        enumerate(zip(rows, report.contests, strict=True)),
+        key=lambda each: UNKNOWN.get(each[1][1].crossing.state, 0),
+    )
+    return [{"key": str(position), **row} for position, (row, _) in known_first]
 
 
 def _contest(contest: Contest, keys: Mapping[str, str]) -> dict[str, Any]:

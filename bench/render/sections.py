@@ -1,5 +1,6 @@
 """The parts of a report in words: shared by the page and the summary."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -214,7 +215,9 @@ def _other_pace(wall: pd.DataFrame) -> str:
     """How many blocks the processor made at another pace than most: a neighbour on its core, or its clock."""
     low_s, high_s = pace_of_run(wall)
     known = wall["pace_s"].dropna()
-    return percent((~known.between(low_s, high_s)).mean()) if len(known) else ""
+    if not len(known):
+        return ""
+    return percent((~known.between(low_s, high_s)).mean()) if high_s < math.inf else "no pace prevailed"
 
 
 def spent(part: RunReport) -> list[tuple[str, str, float]]:
