@@ -153,7 +153,7 @@ def test_a_case_has_an_address(tab, course):
     measured = course.made.cases[course.made.cases["blocks"] > 0]["case"].iat[0]
     tab.goto(course.url)
     tab.locator("#all tbody a").first.click()
-    assert tab.locator("#details-title").inner_text() == measured
+    playwright.expect(tab.locator("#details-title")).to_have_text(measured)  # it waits
     address = tab.url
     tab.goto("about:blank")
     tab.goto(address)

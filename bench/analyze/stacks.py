@@ -14,6 +14,8 @@ HARNESS = ("_pytest/", "pluggy/", "bench/measure/", "pytest_benchmark/")
 CALLER = "bench/measure/calls.py"
 """Parts of the path of what runs a case; and of what calls it, directly above the case itself."""
 
+PROCESS = "process "
+"""How the frame begins that py-spy puts above all of a process's own: its number and its command line."""
 
 LEAST_SAMPLES = 100
 """Samples that shares of them need: a share of a third then has a standard error of 5 %."""
@@ -74,4 +76,6 @@ def _of_case(frames: list[Mapping[str, Any]]) -> Iterator[str]:
         return
     for frame in frames[last + 1 :]:
         file = frame.get("file") or ""
+        if not file and frame["name"].startswith(PROCESS):
+            continue
         yield f"{frame['name']} ({PurePath(file).name}:{frame.get('line')})" if file else str(frame["name"])
