@@ -85,7 +85,7 @@ def _paid_for(contest: Contest) -> str:
     if "inputs" not in contest.crossing.definition or calls <= 1:
         return ""
     place = f"{words(contest.crossing.axis)} = {_exact(size)}"
-    return f"; at {place} {_exact(math.ceil(calls))} calls on the same inputs pay for moving them"
+    return f"; at {place}, {_exact(math.ceil(calls))} calls on the same inputs pay for moving them"
 
 
 def _leanings(contests: Sequence[Contest]) -> Iterator[Answer]:
