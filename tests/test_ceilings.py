@@ -1,11 +1,13 @@
 """Ceilings: the fit of a link against closed forms, and each roof against the simulation's parameters."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,6 +112,23 @@ def test_a_processor_has_ceilings_without_torch(monkeypatch: pytest.MonkeyPatch)
     found = ceilings.measure(devices.get("cpu"))
     assert found.keys() == {"copy_bytes_per_s", "level_bytes", "flops_per_s", "disturbed"}
     assert found["flops_per_s"].keys() == {"float32", "float64"}
+
+
+def test_small_copies_repeat_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """numpy walks along the smallest stride first: it has to be the one from number to number."""
+    copied = []
+
+    class Once:
+        def seconds(self, _name: str, call: Callable[[], object]) -> float:
+            call()
+            return 1.0
+
+    monkeypatch.setattr(np, "copyto", lambda rows, source: copied.append((rows, source)))
+    rate = ceilings._numpy_copy_rate(Once(), "L1", 2**14)  # type: ignore[arg-type]  # as much as it needs
+    ((rows, source),) = copied
+    assert rows.shape == (2**20 // 2**14, len(source))
+    assert rows.strides[0] > rows.strides[1] == 8
+    assert rate == 2 * rows.size * 8
 
 
 def test_memory_levels_are_read_from_the_system(tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 USUAL_CACHES = {"L1": 2**15, "L2": 2**20, "L3": 2**25}
 """Bytes of an ordinary processor's caches, where the system does not tell."""
 
+CACHE_LINE = 64
+"""Bytes of a cache line."""
+
 Ceilings = dict[str, Any]
 
 
@@ -121,9 +124,10 @@ def _numpy_copy_rate(best: Best, level: str, size: int) -> float:
     count = size // 8
     repeats = max(1, 2**20 // size)
     source = np.random.default_rng(1).random(count)
-    target = np.empty(count)
-    # Rows of stride 0: the same memory again and again, without a call from Python for each.
-    rows = np.lib.stride_tricks.as_strided(target, (repeats, count), (0, 8))
+    target = np.empty(count + repeats * CACHE_LINE // 8)
+    # Rows a cache line apart: nearly the same memory again and again, without a call from Python for each.
+    # Were they none apart, numpy would walk along them first, and copy number by number.
+    rows = np.lib.stride_tricks.as_strided(target, (repeats, count), (CACHE_LINE, 8))
     moved = 2 * 8 * count * repeats
     return moved / best.seconds(f"copy_bytes_per_s.{level}", lambda: np.copyto(rows, source))
 
