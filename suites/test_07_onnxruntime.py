@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import io
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,9 @@ def onnx_file():
 
 def export(model, path):
     """Writes the network, for any number of images, into one ONNX file."""
-    with contextlib.redirect_stdout(io.StringIO()):  # the exporter reports its steps there
+    # The exporter reports its steps on stdout, and some releases warn of their own code.
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         program = torch.onnx.export(
             model,
             (torch.rand(2, 1, 28, 28),),

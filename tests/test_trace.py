@@ -167,7 +167,7 @@ def test_marking_phases_makes_no_record_while_no_profiler_is_at_work(monkeypatch
         pass
     assert made == []
     with (
-        torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]),
+        torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], acc_events=True),
         test_06_epoch.phase("loss"),
     ):
         pass
