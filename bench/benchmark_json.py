@@ -44,6 +44,9 @@ def _entry(row: Mapping[Any, Any], names: Sequence[str], seconds: Any, calls: in
     side = f" ({row['side']})" if row["side"] else ""
     stats = Stats()  # type: ignore[no-untyped-call]  # the library has no annotations
     stats.data = [float(value) for value in seconds]
+    # The library's own exact sums take ten times as long, which ten thousand cases would feel.
+    stats.mean = float(np.mean(seconds))
+    stats.stddev = float(np.std(seconds, ddof=1)) if len(seconds) > 1 else 0.0
     return {
         "group": None,
         "name": _name(str(row["case"])) + side,
