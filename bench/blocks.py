@@ -54,9 +54,8 @@ class Visits:
     def _note(self, visit: Event) -> None:
         """Joins a visit to what is known of its case: the last extra_info, and the last failure."""
         key = (visit["case"], visit.get("side", ""))
-        codes = (
-            known.setdefault(name, len(known)) for name, known in zip(key, self._codes.values(), strict=True)
-        )
+        cases, sides = self._codes["case"], self._codes["side"]
+        codes = cases.setdefault(key[0], len(cases)), sides.setdefault(key[1], len(sides))
         self._visits.append((*codes, visit.get("launch", 0), visit.get("pass", 0)))
         known = self.cases.setdefault(
             key, {"extra": {}, "visits": 0, "failed_visits": 0, "outcome": "passed", "message": ""}

@@ -110,7 +110,7 @@ def lines(folder: Path) -> Iterator[bytes]:
 def parse(line: bytes, number: int, folder: Path) -> Event:
     """The event on one line of a journal. Raises StoreError where it is none."""
     try:
-        event = json.loads(line)
+        event = json.loads(line.decode())  # or json would guess the encoding of every line
     except ValueError:
         event = None
     if not isinstance(event, dict) or "event" not in event:
