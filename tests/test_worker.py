@@ -14,7 +14,7 @@ import pytest
 from bench.measure.coordinator import Coordinator, Plan, Progress
 from bench.measure.schedule import Preset
 from bench.measure.state import restored
-from bench.measure.workers import Spec, Worker
+from bench.measure.workers import Spec, Worker, WorkerError
 
 FAST = Preset("quick", 2, math.inf, 100.0, 0.5, 5.0)
 """Two launches, satisfied with anything."""
@@ -61,6 +61,9 @@ def test_workers_are_as_nice_as_they_are_told(tmp_path: Path) -> None:
         spec = Spec((str(tmp_path),), directory=tmp_path, environment={"BENCH_NICE": wanted})
         with Worker(spec) as worker:
             assert worker.collected(60)["facts"]["nice"] in found
+    spec = replace(spec, environment={"BENCH_NICE": "much"})
+    with Worker(spec) as worker, pytest.raises(WorkerError, match=r"BENCH_NICE='much'; expected a whole"):
+        worker.collected(60)
 
 
 def test_every_form_of_benchmark_is_measured(tmp_path: Path) -> None:

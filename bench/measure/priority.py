@@ -19,9 +19,22 @@ AUTOGROUP = Path("/proc/self/autogroup")
 file holds that of the session. Source: sched(7), "The autogroup feature"."""
 
 
+class PriorityError(Exception):
+    """What `BENCH_NICE` holds, and what was expected there."""
+
+
 def raise_priority() -> None:
-    """Makes this process, and what it starts, as urgent as `BENCH_NICE` says and the system allows."""
-    wanted = int(os.environ.get(VARIABLE, HIGHEST))
+    """Makes this process, and what it starts, as urgent as `BENCH_NICE` says and the system allows.
+
+    Raises PriorityError where that is no number.
+    """
+    asked = os.environ.get(VARIABLE, str(HIGHEST))
+    try:
+        wanted = int(asked)
+    except ValueError:
+        raise PriorityError(
+            f"{VARIABLE}={asked!r}; expected a whole number from -20, the most urgent, to 19"
+        ) from None
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, wanted)
         AUTOGROUP.write_text(str(wanted))

@@ -354,15 +354,15 @@ def _hide_ourselves() -> None:
 def main(descriptor: int, arguments: list[str]) -> None:
     """Runs a worker over the channel at `descriptor`; returns when the coordinator says so or is gone."""
     _die_with_parent()
-    priority.raise_priority()
     channel = Channel(Connection(descriptor))
     os.register_at_fork(after_in_child=channel.close)
     _hide_ourselves()
     try:
+        priority.raise_priority()
         for name in filter(None, os.environ.get("BENCH_DEVICES", "").split(",")):
             devices.get(name)
         status = pytest.main(arguments, plugins=[plugin, Steering(channel)])
-    except devices.DeviceError as error:
+    except (devices.DeviceError, priority.PriorityError) as error:
         channel.send({"event": "refused", "message": str(error)})
     except EOFError:
         os._exit(1)
