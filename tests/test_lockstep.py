@@ -186,8 +186,10 @@ class FakeLane:
         return self.blocks[-1]
 
 
-@pytest.mark.parametrize(("calls", "chosen"), [(0, 100), (1, 100), (49, 100), (51, 51), (100, 100)])
-def test_calls_chosen_while_others_held_them_up_are_chosen_anew(calls: int, chosen: int) -> None:
+@pytest.mark.parametrize(
+    ("calls", "chosen"), [(0, 100), (1, 100), (49, 100), (51, 51), (100, 100), (199, 199), (200, 100)]
+)
+def test_calls_that_were_misjudged_are_chosen_anew(calls: int, chosen: int) -> None:
     known = Known(Case("c", "s", "o"), visits=1, calls=calls, call_s=1e-4, fastest_s=1e-4)
     visits._calibrate(FakeLane(), known)  # type: ignore[arg-type]  # as much of one as it needs
     assert known.calls == chosen
@@ -198,9 +200,10 @@ def known_case(**fields: Any) -> Known:
     return Known(Case("c", "s", "o"), **{"visits": 1, "call_s": 1e-3, "calls": 10, **fields})
 
 
-def test_pairs_share_visits_where_the_set_up_is_dear() -> None:
-    assert pairs_in_visit(known_case(setup_s=0.01)) == 1
-    assert pairs_in_visit(known_case(setup_s=0.5)) == 4
+def test_a_launch_spreads_its_pairs_over_a_few_visits() -> None:
+    assert pairs_in_visit(known_case()) == 3
+    assert pairs_in_visit(known_case(call_s=1.0, calls=1)) == 1
+    assert pairs_in_visit(known_case(call_s=math.nan)) == 1
 
 
 def test_launch_goes_on_for_clean_pairs_but_not_for_ever() -> None:

@@ -58,11 +58,11 @@ def marked(blocks: pd.DataFrame) -> pd.DataFrame:
 
 
 def _misfit(blocks: pd.DataFrame, clean: pd.Series, series: pd.Series) -> pd.Series:
-    """Blocks of far fewer calls than the longest of their series, where that has enough clean ones.
+    """Blocks of far fewer calls than the latest of their series, where that has enough clean ones.
 
     Their calls were chosen beside others who held the first ones up; what a block costs shows in them.
     """
-    few = blocks["calls"] * MISFIT <= blocks["calls"].groupby(series).transform("max")
+    few = blocks["calls"] * MISFIT <= blocks["calls"].groupby(series).transform("last")
     kept = (clean & ~few).groupby(series).transform("sum")
     return few & (kept >= ENOUGH_BLOCKS)
 

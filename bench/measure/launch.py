@@ -20,8 +20,9 @@ FEWEST_PAIRS = 3
 """Pairs of a case whose blocks are long but whose calls are not: a median needs three. So many clean pairs a
 launch tries to get, too, by as many pairs more as were due."""
 
-DEAR_SETUP = 4.0
-"""Set-up, in blocks of the case, from which its pairs are timed in no more than `FEWEST_PAIRS` visits."""
+VISITS = 4
+"""In how many visits a launch times its pairs: a burst of noise or a change of pace is over by the next one,
+and every visit costs a set-up on each side. Even, so that each side is first in half of them."""
 
 CASE_S = 3.0
 """Seconds in a launch from which a case that has its fewest pairs gets no more: its set-up is slow, or others
@@ -77,10 +78,8 @@ def pairs_due(known: Known) -> int:
 
 
 def pairs_in_visit(known: Known) -> int:
-    """How many pairs a visit times: one, so that a launch spreads them; more where the set-up is dear."""
-    if math.isnan(known.call_s) or known.setup_s <= DEAR_SETUP * _block_s(known):
-        return 1
-    return math.ceil(pairs_due(known) / FEWEST_PAIRS)
+    """How many pairs a visit times: a few, so that a launch spreads them."""
+    return math.ceil(pairs_due(known) / VISITS)
 
 
 def _block_s(known: Known) -> float:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from bench.measure import controls, injection
@@ -247,12 +248,20 @@ class Lockstep:
         self.progress.move(case=case, elapsed_s=self.elapsed_s)
         together = CAN_PIN and known.visits > 0 and not known.parallel
         everywhere = processors()
-        pair.run_on({everywhere[todo.number % len(everywhere)]} if together else set(everywhere))
+        held = {everywhere[todo.number % len(everywhere)]} if together else set(everywhere)
+        pair.run_on(set(everywhere))
         lanes = pair.lanes(self._names[case], alone=not together)
         flip = (todo.number + pass_number) % 2 == 1
         try:
             with nullcontext() if together else pair.stopped():
-                visit(lanes, known, flip=flip, blocks=pairs_in_visit(known), every_kind=False)
+                visit(
+                    lanes,
+                    known,
+                    flip=flip,
+                    blocks=pairs_in_visit(known),
+                    every_kind=False,
+                    once_set_up=partial(pair.run_on, held),
+                )
             if known.case.device != "cpu":  # both sides share the device's memory
                 pair.ask({"do": "empty_cache", "device": known.case.device})
         except WorkerError as lost:
@@ -261,8 +270,8 @@ class Lockstep:
         finally:
             for side, lane in zip(self.sides, lanes, strict=True):
                 lane.ended = lane.ended or PARTNER_LOST
-                self.spent.add(lane.visited())
                 self.record(lane.visited().event(case, side.name, todo.number, pass_number))
+            self.spent.add(*(lane.visited() for lane in lanes))
         self._learn(known, lanes, todo)
 
     def _learn(self, known: Known, lanes: Sequence[Lane], todo: Launch) -> None:
@@ -273,7 +282,6 @@ class Lockstep:
                 known.fragile = True
             else:
                 known.closed = next(iter(outcomes - {"passed"}))
-        known.setup_s = max(lane.setup_s for lane in lanes)
         timed = [[block for block in lane.blocks if block.kind == "wall"] for lane in lanes]
         known.parallel |= any(block.threads > 1 or block.children for block in itertools.chain(*timed))
         todo.take_in(

@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.measure.coordinator import COLLECT_TIMEOUT_S
 from bench.measure.profiling import STACKS
-from bench.measure.visits import Lane
+from bench.measure.visits import Lane, set_up
 from bench.measure.workers import Spec, Worker, WorkerError
 from bench.records import Case
 
@@ -170,7 +170,7 @@ def py_spy() -> str | None:
 def _record(worker: Worker, case: Case, command: dict[str, Any]) -> dict[str, Any]:
     """One recording in a visit of its own. Raises ProfileError where the test ends before it, or fails."""
     lane = Lane(worker, TIMEOUT_S)
-    lane.begin(case.id)
+    set_up([lane], case.id)
     if lane.left is None or lane.left > 1:
         lane.block("warmup", 1)
     recorded: dict[str, Any] | None = None

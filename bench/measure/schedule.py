@@ -74,7 +74,6 @@ class Known:
     calls: int = 0
     multiple: int = 1  # what `calls` is a multiple of
     cost_s: float = 0.0
-    setup_s: float = 0.0
     processors: int = 1
     parallel: bool = False
     self_disturbing: bool = False

@@ -1,5 +1,6 @@
 """What a run knows while it goes on, and how that is taken up again from the events of a run that was cut."""
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,10 +23,10 @@ class Spent:
     imports: float = 0.0
     other: float = 0.0
 
-    def add(self, visited: Visited) -> None:
-        """Takes in a visit."""
-        self.setup += visited.setup_s
-        for block in visited.blocks:
+    def add(self, *visited: Visited) -> None:
+        """Takes in a visit, in every lane: they set the test up side by side."""
+        self.setup += max(each.setup_s for each in visited)
+        for block in itertools.chain.from_iterable(each.blocks for each in visited):
             if block.kind in ("first", "warmup"):
                 self.warmup += block.wall_s
             else:

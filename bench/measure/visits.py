@@ -6,8 +6,8 @@ the same number of calls a block, chosen once on the first.
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -89,10 +89,6 @@ class Lane:
         """True from the announcement until the test has ended."""
         return self.ended is None
 
-    def begin(self, case: str) -> None:
-        """Sets the test up; it may end before it calls `benchmark`."""
-        self._take(self._ask({"do": "visit", "case": self.name or case}))
-
     def block(self, kind: Kind, calls: int) -> Block | None:
         """Times one block; None where the test has ended instead, or may not be called so often."""
         if not self.running or (self.left is not None and calls > self.left):
@@ -100,7 +96,7 @@ class Lane:
         expected_s = calls * self.blocks[-1].wall_s / self.blocks[-1].calls if self.blocks else LONG_S
         message = self._ask({"do": "block", "kind": kind, "calls": calls, "expected_s": expected_s})
         if message["event"] != "block":
-            self._take(message)
+            self.take(message)
             return None
         block = as_block(message)
         self.blocks.append(block)
@@ -115,12 +111,12 @@ class Lane:
             if message["event"] == "aside":
                 self.aside = message["found"]
             else:
-                self._take(message)
+                self.take(message)
 
     def end(self) -> None:
         """Lets the test finish and be torn down."""
         while self.running:
-            self._take(self._ask({"do": "done"}))
+            self.take(self._ask({"do": "done"}))
 
     def visited(self) -> Visited:
         """What came of the visit; the test must have ended."""
@@ -129,14 +125,20 @@ class Lane:
 
     def _ask(self, message: Message) -> Message:
         """The worker's answer in its turn. A worker that is lost ends the visit; raises WorkerError."""
+        with self.watched(), self.turn():
+            return self.worker.ask(message, self.timeout_s)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Ends the visit where the worker is lost meanwhile, and lets its WorkerError pass."""
         try:
-            with self.turn():
-                return self.worker.ask(message, self.timeout_s)
+            yield
         except WorkerError as lost:
             self.ended = {"outcome": lost.outcome, "message": str(lost), "extra_info": {}, "group": None}
             raise
 
-    def _take(self, message: Message) -> None:
+    def take(self, message: Message) -> None:
+        """Takes in what the test came to: `benchmark(...)`, or its end."""
         if message["event"] == "announced":
             self.left, self.setup_s = message["limit"], message["setup_s"]
         else:
@@ -152,6 +154,18 @@ def as_block(message: Message) -> Block:
     return Block(**{**fields, "notes": tuple(fields["notes"])})
 
 
+def set_up(lanes: Sequence[Lane], case: str) -> None:
+    """Sets the test up in every lane, side by side; it may end before it calls `benchmark`."""
+    with ExitStack() as turns:
+        for lane in lanes:
+            turns.enter_context(lane.turn())
+            with lane.watched():
+                lane.worker.tell({"do": "visit", "case": lane.name or case})
+        for lane in lanes:
+            with lane.watched():
+                lane.take(lane.worker.hear(lane.timeout_s))
+
+
 def visit(
     lanes: Sequence[Lane],
     known: Known,
@@ -160,16 +174,17 @@ def visit(
     blocks: int | None = None,
     longest_s: float = math.inf,
     every_kind: bool = True,
+    once_set_up: Callable[[], object] = lambda: None,
 ) -> None:
     """Visits a case in every lane. The lanes then hold the blocks and how the test ended.
 
-    Without `every_kind` latency and cold calls are left out.
+    Without `every_kind` latency and cold calls are left out; `once_set_up` is called before the first call.
 
     Raises WorkerError where a worker dies or hangs.
     """
     begun_s = time.monotonic()
-    for lane in lanes:
-        lane.begin(known.case.id)
+    set_up(lanes, known.case.id)
+    once_set_up()
     _begin(lanes, known)  # also of a test whose partner has ended: it may read its result
     running = all(lane.running for lane in lanes)
     if running and max(_per_call_s(lane) for lane in lanes) <= COLD_EXCESS * longest_s:
@@ -224,9 +239,9 @@ def _affordable(lane: Lane, calls: int) -> int:
 def _calibrate(lane: Lane, known: Known) -> None:
     """Finds, on a case's very first visit, the calls that fill a block; a cold call says too little.
 
-    Again where they turn out to be far too few.
+    Again where they turn out to be far too few, or far too many: the case is none that disturbs itself.
     """
-    if known.calls and calls_per_block(known) < MISFIT * known.calls:
+    if known.calls and known.calls / MISFIT < calls_per_block(known) < MISFIT * known.calls:
         return
     known.learn_speed(lane.blocks[-1])
     tried = 1
