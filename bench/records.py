@@ -42,9 +42,10 @@ TELLING_S = 0.005
 """Shortest block that tells how many threads and children a case has: in a shorter one, threads that still
 spin after another case's work would count as its own."""
 
-MISFIT = 2
+MISFIT = 4
 """How many times the calls of a case's block must be too few before they are chosen anew; its blocks until
-then do not count. Beside a busy process the first calls may take a hundred times as long as they need."""
+then do not count. Beside a busy process the first calls may take a hundred times as long as they need; a
+processor's pace alone changes by little more than two."""
 
 UNSTEADY_NOTES = frozenset({"allocated", "throttled", "foreign_device_use"})
 """Notes of a block during which the device asked for memory, slowed down, or served others."""

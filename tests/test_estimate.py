@@ -113,7 +113,7 @@ def test_blocks_of_far_fewer_calls_do_not_count_beside_enough_of_the_case_s_own_
     """Their calls were chosen while others held the first ones up."""
     short = [Block("wall", 0, 1, 2e-4, delay_s=0)] * 5
     whole = [Block("wall", 0, 100, 1e-2, delay_s=0)] * 3
-    nearly = Block("wall", 0, 51, 5.1e-3, delay_s=0)
+    nearly = Block("wall", 0, 26, 2.6e-3, delay_s=0)
     assert marked(frame_of(*short, *whole, nearly))["counted"].tolist() == [False] * 5 + [True] * 4
     assert marked(frame_of(*short, *whole[:2]))["counted"].all()
     assert not marked(frame_of(*short, *whole))["disturbed"].any()

@@ -187,7 +187,7 @@ class FakeLane:
 
 
 @pytest.mark.parametrize(
-    ("calls", "chosen"), [(0, 100), (1, 100), (49, 100), (51, 51), (100, 100), (199, 199), (200, 100)]
+    ("calls", "chosen"), [(0, 100), (1, 100), (25, 100), (26, 26), (100, 100), (399, 399), (400, 100)]
 )
 def test_calls_that_were_misjudged_are_chosen_anew(calls: int, chosen: int) -> None:
     known = Known(Case("c", "s", "o"), visits=1, calls=calls, call_s=1e-4, fastest_s=1e-4)
