@@ -4,6 +4,7 @@ import csv
 import math
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -102,23 +103,25 @@ def test_company_computes_only_while_it_is_asked_to() -> None:
     assert not process.is_running()
 
 
-def test_each_side_is_a_run_of_its_own_in_the_same_workers(tmp_path: Path) -> None:
+def test_each_side_is_a_run_of_its_own_whose_visits_follow_the_other_s(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(
-        "import os\n\ndef test_it(benchmark):\n"
+        "import os\nimport pytest\n\n@pytest.mark.parametrize('i', range(2))\ndef test_it(benchmark, i):\n"
         "    benchmark.extra_info['process'] = os.getpid()\n    benchmark(sum, [1])\n"
     )
     entered: list[str] = []
 
     @contextmanager
-    def noted():  # type: ignore[no-untyped-def]  # a context manager of nothing
-        entered.append("in")
+    def noted(name: str):  # type: ignore[no-untyped-def]  # a context manager of nothing
+        entered.append(name)
         yield
         entered.append("out")
 
     spec = Spec((str(tmp_path / "test_it.py"),), directory=tmp_path, rootdir=tmp_path)
     plan = sides.Plan(spec, launches=2, seconds=0.0, most_passes=1)
-    found = sides.together(tmp_path / "out", plan, [sides.Side("quiet"), sides.Side("busy", noted)])
-    assert entered == ["in", "out"] * 2
+    both = [sides.Side(name, partial(noted, name)) for name in ("quiet", "busy")]
+    found = sides.together(tmp_path / "out", plan, both)
+    assert entered[::2] == ["quiet", "busy", "busy", "quiet", "busy", "quiet", "quiet", "busy"]
+    assert entered[1::2] == ["out"] * 8
     processes = {
         side: [visit["extra_info"]["process"] for visit in sides.visits(tmp_path / "out", side)]
         for side in found

@@ -1,10 +1,12 @@
-"""The same cases measured on several sides: stretches of seconds alternate.
+"""The same cases measured on several sides: visits alternate, or launches.
 
-A machine's speed can change by half over minutes. What is to be compared is therefore measured close
-together: a side is a condition (with or without company) in the same live workers, or has workers of its
-own whose launches alternate with the other's. Each side is recorded, and read, as an ordinary run.
+A machine's speed can change by half within seconds. What is to be compared is therefore measured close
+together: a side is a condition (with or without company) in the same live workers, where a visit on one
+side follows the same case's on the other, or has workers of its own whose launches alternate with the
+other's. Each side is recorded, and read, as an ordinary run.
 """
 
+import itertools
 import math
 import random
 import sys
@@ -41,7 +43,7 @@ PRESET = PRESETS["default"]
 
 @dataclass(frozen=True)
 class Side:
-    """A side is a name, and the circumstances in which its stretches are measured."""
+    """A side is a name, and the circumstances in which its visits are made."""
 
     name: str
     circumstances: Callable[[], AbstractContextManager[object]] = nullcontext
@@ -70,7 +72,7 @@ def suites(keyword: str, *files: str, arguments: Sequence[str] = ()) -> Spec:
 
 
 def together(folder: Path, plan: Plan, sides: Sequence[Side]) -> Runs:
-    """Runs that share every worker: the sides' stretches alternate within a launch."""
+    """Runs that share every worker: the sides' visits of a case follow each other."""
     cases = _cases(plan)
     with ExitStack() as stack:
         recorders = [stack.enter_context(_Recorder(folder, plan, side, cases)) for side in sides]
@@ -140,26 +142,25 @@ class _Recorder:
         for known in self._known.values():
             known.enter(launch)
 
-    def stretch(self, worker: Worker, kind: str, launch: int, number: int, left_s: float) -> float:
-        """One pass through the cases of a kind of worker that are still open; the seconds it took."""
+    def due(self, kind: str, number: int, left_s: float) -> list[str]:
+        """The cases of a kind of worker that a pass is to visit."""
         cases = [known for known in self._known.values() if known.case.worker == kind]
         if number:
-            cases = next_pass(cases, PRESET.width, left_s, self._rng)
+            chosen = next_pass(cases, PRESET.width, left_s, self._rng)
         else:
-            cases = first_pass(cases, math.inf, self._rng)
-        begun_s = time.monotonic()
-        with self.side.circumstances():
-            for known in cases:
-                self._visit(worker, known, launch, number)
-        return time.monotonic() - begun_s
+            chosen = first_pass(cases, math.inf, self._rng)
+        return [known.case.id for known in chosen]
 
-    def _visit(self, worker: Worker, known: Known, launch: int, number: int) -> None:
-        lane = Lane(worker, PRESET.timeout_s)
-        visit([lane], known, blocks=self._plan.blocks, longest_s=PRESET.longest_call_s)
+    def visit(self, worker: Worker, case: str, launch: int, number: int) -> float:
+        """One visit, recorded; the seconds it took."""
+        lane, known = Lane(worker, PRESET.timeout_s), self._known[case]
+        with self.side.circumstances():
+            visit([lane], known, blocks=self._plan.blocks, longest_s=PRESET.longest_call_s)
         visited = lane.visited()
         if visited.ended["outcome"] != "passed":
             known.closed = visited.ended["outcome"]
-        self._journal.append(visited.event(known.case.id, "", launch, number))
+        self._journal.append(visited.event(case, "", launch, number))
+        return known.cost_s
 
 
 def _cases(plan: Plan) -> list[Case]:
@@ -194,14 +195,17 @@ def _worker(plan: Plan, title: str) -> Worker:
 
 
 def _launch(worker: Worker, plan: Plan, kind: str, launch: int, recorders: Sequence[_Recorder]) -> None:
-    """Passes on each side in turn; the order flips from pass to pass and from launch to launch."""
+    """Passes through the cases, each visited on every side that is due; who is first flips every time."""
     left_s = dict.fromkeys(recorders, plan.seconds)
     for recorder in recorders:
         recorder.enter(launch)
     for number in range(plan.most_passes):
-        for recorder in recorders if (launch + number) % 2 == 0 else reversed(recorders):
-            took_s = recorder.stretch(worker, kind, launch, number, left_s[recorder])
-            left_s[recorder] -= took_s if number else 0.0
+        due = {recorder: recorder.due(kind, number, left_s[recorder]) for recorder in recorders}
+        for turn, case in enumerate(dict.fromkeys(itertools.chain.from_iterable(due.values()))):
+            for recorder in recorders if (launch + number + turn) % 2 == 0 else reversed(recorders):
+                if case in due[recorder]:
+                    took_s = recorder.visit(worker, case, launch, number)
+                    left_s[recorder] -= took_s if number else 0.0
 
 
 def _read(folder: Path, sides: Sequence[Side]) -> Runs:
