@@ -94,6 +94,14 @@ def test_speedup_is_the_mirror():
     assert judge(-series(0.05), 2, BUDGET, ERROR).state == "faster"
 
 
+def test_gain_that_is_not_sure_costs_no_further_launches():
+    logs = series()
+    logs[:5] = [-0.05, 0.01, -0.03, 0.02, -0.04]
+    found = judge(logs, 1, BUDGET, ERROR)
+    assert (found.state, found.open) == ("same", False)
+    assert judge(-logs, 1, BUDGET, ERROR).open, "a loss is looked into"
+
+
 def test_what_only_fresh_launches_show_is_undecided():
     logs = series(0.06)
     logs[:5] = [-0.05, -0.02, 0.0, 0.03, 0.09]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trust import render
 
-SECTIONS = ["busy", "repeat", "peers", "cost", "simulated", "mutations", "absent"]
+SECTIONS = ["busy", "repeat", "peers", "cost", "simulated", "mutations", "absent", "planted"]
 
 
 def main(arguments: list[str]) -> int:

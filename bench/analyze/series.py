@@ -132,10 +132,15 @@ def moved(logs: NDArray[np.float64], stages: int, budget: float) -> Judgement:
 
 
 def _suspected(screen: Centre | None, budget: float) -> VerdictState | None:
-    """What the screen's median makes one suspect."""
+    """What the screen's median makes one suspect.
+
+    A gain has to be sure besides: it never fails a gate, whose time goes to what may.
+    """
     if screen is None or abs(math.expm1(screen.median)) < SUSPECT * budget:
         return None
-    return "slower" if screen.median > 0 else "faster"
+    if screen.median > 0:
+        return "slower"
+    return "faster" if _upper(screen) < 0 else None
 
 
 def _passes_screen(screen: Centre, budget: float) -> bool:
