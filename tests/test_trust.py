@@ -3,7 +3,9 @@
 import csv
 import math
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +28,7 @@ from trust.peers import TOOLS, reached
 def table(ratios: list[float], statuses: list[str], quiet: str = "ok") -> pd.DataFrame:
     """What the section busy compares: one DataLoader case, then others."""
     names = ["suites/a.py::test_load[0]", *(f"suites/a.py::test_x[{i}]" for i in range(len(ratios) - 1))]
-    frame = pd.DataFrame({"case": names, "ratio": ratios, "busy": statuses, "quiet": "ok"})
+    frame = pd.DataFrame({"case": names, "ratio": ratios, "alone": 1.0, "busy": statuses, "quiet": "ok"})
     frame.loc[0, "quiet"] = quiet
     return frame.assign(busy_clean=0.5, quiet_clean=1.0)
 
@@ -103,32 +105,59 @@ def test_company_computes_only_while_it_is_asked_to() -> None:
     assert not process.is_running()
 
 
-def test_each_side_is_a_run_of_its_own_whose_visits_follow_the_other_s(tmp_path: Path) -> None:
-    (tmp_path / "test_it.py").write_text(
+@contextmanager
+def noted(entered: list[str], name: str) -> Iterator[None]:
+    """Circumstances that say when they begin and end."""
+    entered.append(name)
+    yield
+    entered.append("out")
+
+
+def two_cases(folder: Path) -> sides.Plan:
+    """Two short visits of two cases that say which process they ran in."""
+    (folder / "test_it.py").write_text(
         "import os\nimport pytest\n\n@pytest.mark.parametrize('i', range(2))\ndef test_it(benchmark, i):\n"
         "    benchmark.extra_info['process'] = os.getpid()\n    benchmark(sum, [1])\n"
     )
+    spec = Spec((str(folder / "test_it.py"),), directory=folder, rootdir=folder)
+    return sides.Plan(spec, launches=2, seconds=0.0, most_passes=1, blocks=4)
+
+
+def processes_of(folder: Path, side: str) -> list[int]:
+    return [visit["extra_info"]["process"] for visit in sides.visits(folder, side)]
+
+
+def test_each_side_is_a_run_of_its_own_whose_visits_follow_the_other_s(tmp_path: Path) -> None:
     entered: list[str] = []
-
-    @contextmanager
-    def noted(name: str):  # type: ignore[no-untyped-def]  # a context manager of nothing
-        entered.append(name)
-        yield
-        entered.append("out")
-
-    spec = Spec((str(tmp_path / "test_it.py"),), directory=tmp_path, rootdir=tmp_path)
-    plan = sides.Plan(spec, launches=2, seconds=0.0, most_passes=1)
-    both = [sides.Side(name, partial(noted, name)) for name in ("quiet", "busy")]
-    found = sides.together(tmp_path / "out", plan, both)
+    both = [sides.Side(name, partial(noted, entered, name)) for name in ("quiet", "busy")]
+    found = sides.together(tmp_path / "out", two_cases(tmp_path), both)
     assert entered[::2] == ["quiet", "busy", "busy", "quiet", "busy", "quiet", "quiet", "busy"]
     assert entered[1::2] == ["out"] * 8
-    processes = {
-        side: [visit["extra_info"]["process"] for visit in sides.visits(tmp_path / "out", side)]
-        for side in found
-    }
-    assert processes["quiet"] == processes["busy"]
-    assert len(set(processes["quiet"])) == 2
+    processes = processes_of(tmp_path / "out", "quiet")
+    assert processes == processes_of(tmp_path / "out", "busy")
+    assert len(set(processes)) == 2
     assert sides.by_side(sides.estimates(found), "median_s").notna().all(axis=None)
+
+
+def test_interleaved_sides_share_each_visit_block_by_block(tmp_path: Path) -> None:
+    entered: list[str] = []
+    both = [sides.Side(name, partial(noted, entered, name)) for name in ("quiet", "busy")]
+    found = sides.interleaved(tmp_path / "out", two_cases(tmp_path), both)
+    assert entered[1::2] == ["out"] * (len(entered) // 2)
+    assert processes_of(tmp_path / "out", "quiet") == processes_of(tmp_path / "out", "busy")
+    blocks = pd.concat([run.blocks.assign(side=side) for side, run in found.items()])
+    wall = blocks[blocks["kind"] == "wall"].sort_values("start_s")
+    for _, visit in wall.groupby(["case", "launch"], observed=True):
+        assert list(visit["side"]) == ["quiet", "busy", "busy", "quiet"] * 2
+    assert set(blocks.loc[blocks["kind"] != "wall", "side"]) == {"quiet"}
+    clean = {"delay_s": 0.0, "throttled_s": 0.0, "pace_s": math.nan}
+    still = {side: replace(run, blocks=run.blocks.assign(**clean)) for side, run in found.items()}
+    doubled = replace(
+        still["busy"], blocks=still["busy"].blocks.assign(wall_s=lambda all_: 2 * all_["wall_s"])
+    )
+    assert (sides.changes({**still, "busy": doubled}) / sides.changes(still)).tolist() == pytest.approx(
+        [2, 2]
+    )
 
 
 def test_a_selection_that_matches_nothing_is_an_error(tmp_path: Path) -> None:

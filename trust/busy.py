@@ -9,7 +9,7 @@ import pandas as pd
 from bench.measure import priority
 from trust.claims import Claim, Proof, per_cent, share
 from trust.company import Company
-from trust.sides import Plan, Side, by_side, estimates, suites, together
+from trust.sides import Plan, Runs, Side, by_side, changes, estimates, interleaved, suites
 
 FILES = (
     "test_01_numpy_tensors.py",
@@ -37,10 +37,10 @@ def prove(folder: Path) -> Proof:
     polite = replace(spec, environment={**spec.environment, priority.VARIABLE: "0"})
     with Company() as company:
         sides = [Side("quiet"), Side("busy", company.busy)]
-        runs = together(folder, Plan(spec), sides)
+        runs = interleaved(folder, Plan(spec, seconds=10.0), sides)
         short = Plan(polite, launches=2, seconds=2.0, deadline_s=60.0)
-        asking = compared(estimates(together(folder / "polite", short, sides)))
-    table = compared(estimates(runs))
+        asking = compared(interleaved(folder / "polite", short, sides))
+    table = compared(runs)
     return Proof((*claims(table), *without_priority(asking)), {"cases": table, "polite": asking})
 
 
@@ -61,15 +61,17 @@ def agreeing(table: pd.DataFrame) -> tuple[pd.DataFrame, int, pd.Series]:
     return known, int((off <= CLOSE).sum()), off
 
 
-def compared(frame: pd.DataFrame) -> pd.DataFrame:
-    """A row a case: its time and status on both sides, and the ratio busy/quiet."""
+def compared(runs: Runs) -> pd.DataFrame:
+    """A row a case: its time and status on both sides, and the ratio busy/quiet of neighbouring blocks."""
+    frame = estimates(runs)
     times, status = by_side(frame, "median_s"), by_side(frame, "status")
     clean, blocks = by_side(frame, "clean_blocks"), by_side(frame, "blocks")
     return pd.DataFrame(
         {
             "quiet_s": times["quiet"],
             "busy_s": times["busy"],
-            "ratio": times["busy"] / times["quiet"],
+            "ratio": changes(runs).reindex(times.index),
+            "alone": times["busy"] / times["quiet"],
             "quiet": status["quiet"],
             "busy": status["busy"],
             "quiet_clean": clean["quiet"] / blocks["quiet"],
@@ -110,6 +112,10 @@ def claims(table: pd.DataFrame) -> list[Claim]:
             share(quiet, len(loading)),
             "all",
             quiet == len(loading) > 0,
+        ),
+        Claim(
+            "busy: the same of the two medians, each by itself",
+            share(int(((known["alone"] - 1).abs() <= CLOSE).sum()), len(known)),
         ),
         Claim("busy: clean blocks of the median case", f"{np.nanmedian(table['busy_clean']):.0%}"),
         Claim("idle: clean blocks of the median case", f"{np.nanmedian(table['quiet_clean']):.0%}"),

@@ -21,7 +21,7 @@ from trust import sides
 from trust.busy import FAR, compared
 from trust.claims import Claim, Proof, per_cent
 from trust.company import Company
-from trust.sides import Plan, Side, estimates, suites, together
+from trust.sides import Plan, Side, interleaved, suites
 from trust.simulated import measured
 
 
@@ -103,14 +103,13 @@ def _of_disturbed(folder: Path) -> Iterator[Claim]:
         launches=2,
     )
     with Company() as company:
-        runs = together(folder / "disturbed", plan, [Side("quiet"), Side("busy", company.busy)])
+        runs = interleaved(folder / "disturbed", plan, [Side("quiet"), Side("busy", company.busy)])
     with patch.object(sides, "judged", _counting_all):
-        counted = estimates(runs)
-    for what, frame, wrong in (
-        ("disturbed blocks not counted", estimates(runs), False),
+        counted = compared(runs)
+    for what, table, wrong in (
+        ("disturbed blocks not counted", compared(runs), False),
         ("disturbed blocks counted", counted, True),
     ):
-        table = compared(frame)
         known = table[(table["busy"] == "ok") & (table["quiet"] == "ok")]
         off = (known["ratio"] - 1).abs().max() if len(known) else 0.0
         yield Claim(

@@ -1,9 +1,8 @@
-"""The same cases measured on several sides: visits alternate, or launches.
+"""The same cases measured on several sides: blocks alternate, or visits, or launches.
 
 A machine's speed can change by half within seconds. What is to be compared is therefore measured close
-together: a side is a condition (with or without company) in the same live workers, where a visit on one
-side follows the same case's on the other, or has workers of its own whose launches alternate with the
-other's. Each side is recorded, and read, as an ordinary run.
+together: a side is a condition (with or without company) in the same live workers, or has workers of its own
+whose launches alternate with the other's. Each side is recorded, and read, as an ordinary run.
 """
 
 import itertools
@@ -13,20 +12,22 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import pandas as pd
 
 from bench.analyze.clean import judged
 from bench.analyze.estimate import estimates_of
+from bench.analyze.pairs import launch_ratios
 from bench.commands import selection
 from bench.journal import JOURNAL, Event, events
 from bench.measure import environment
-from bench.measure.schedule import PRESETS, Known, first_pass, next_pass
-from bench.measure.visits import Lane, visit
+from bench.measure.schedule import PRESETS, Known, blocks_per_visit, first_pass, next_pass
+from bench.measure.visits import Lane, Visited, visit
 from bench.measure.workers import Spec, Worker
 from bench.records import Case
 from bench.store import Journal, read_run
@@ -82,6 +83,17 @@ def together(folder: Path, plan: Plan, sides: Sequence[Side]) -> Runs:
     return _read(folder, sides)
 
 
+def interleaved(folder: Path, plan: Plan, sides: Sequence[Side]) -> Runs:
+    """Runs that share every visit: the sides' blocks alternate, in the order ABBA."""
+    cases = _cases(plan)
+    with ExitStack() as stack:
+        recorders = [stack.enter_context(_Recorder(folder, plan, side, cases)) for side in sides]
+        for launch, kind in _launches(plan, cases):
+            with _worker(plan, f"{folder.name}: launch {launch + 1}/{plan.launches}") as worker:
+                _shared_launch(worker, plan, kind, launch, recorders)
+    return _read(folder, sides)
+
+
 def apart(folder: Path, plan: Plan, sides: Sequence[Side]) -> Runs:
     """Runs with launches of their own, in turn: independent, but close in time."""
     cases = _cases(plan)
@@ -101,6 +113,17 @@ def estimates(runs: Runs) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
+def changes(runs: Runs) -> pd.Series:
+    """By case, how many times the first side's time the second side's is, from `interleaved` runs.
+
+    The median over launches of the median over pairs of neighbouring blocks, one a side, both of which count.
+    """
+    first, second = runs.values()
+    blocks = [judged(run).assign(side=side) for run, side in ((first, "base"), (second, "head"))]
+    logs = launch_ratios(pd.concat(blocks, ignore_index=True))
+    return np.exp(logs.xs("wall", level="kind").median(axis="columns"))
+
+
 def by_side(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """One column of a cases frame, a row a case and a column a side."""
     return frame.pivot(index="case", columns="side", values=column).reindex(frame["case"].unique())
@@ -118,7 +141,7 @@ class _Recorder:
         self.side = side
         self._rng = random.Random(1)
         self._plan = plan
-        self._known = {case.id: Known(case) for case in cases}
+        self.known = {case.id: Known(case) for case in cases}
         (folder / side.name / JOURNAL).unlink(missing_ok=True)  # an earlier proof of the same section
         header = {
             "version": 1,
@@ -129,7 +152,7 @@ class _Recorder:
             "commit": environment.commit(ROOT),
         }
         self._journal = Journal.create(folder / side.name, header)
-        for known in self._known.values():
+        for known in self.known.values():
             self._journal.append({"event": "case", **asdict(known.case)})
 
     def __enter__(self) -> Self:
@@ -139,12 +162,12 @@ class _Recorder:
         self._journal.close()
 
     def enter(self, launch: int) -> None:
-        for known in self._known.values():
+        for known in self.known.values():
             known.enter(launch)
 
     def due(self, kind: str, number: int, left_s: float) -> list[str]:
         """The cases of a kind of worker that a pass is to visit."""
-        cases = [known for known in self._known.values() if known.case.worker == kind]
+        cases = [known for known in self.known.values() if known.case.worker == kind]
         if number:
             chosen = next_pass(cases, PRESET.width, left_s, self._rng)
         else:
@@ -153,14 +176,17 @@ class _Recorder:
 
     def visit(self, worker: Worker, case: str, launch: int, number: int) -> float:
         """One visit, recorded; the seconds it took."""
-        lane, known = Lane(worker, PRESET.timeout_s), self._known[case]
+        lane, known = Lane(worker, PRESET.timeout_s), self.known[case]
         with self.side.circumstances():
             visit([lane], known, blocks=self._plan.blocks, longest_s=PRESET.longest_call_s)
         visited = lane.visited()
         if visited.ended["outcome"] != "passed":
             known.closed = visited.ended["outcome"]
-        self._journal.append(visited.event(case, "", launch, number))
+        self.record(case, visited, launch, number)
         return known.cost_s
+
+    def record(self, case: str, visited: Visited, launch: int, number: int) -> None:
+        self._journal.append(visited.event(case, "", launch, number))
 
 
 def _cases(plan: Plan) -> list[Case]:
@@ -206,6 +232,42 @@ def _launch(worker: Worker, plan: Plan, kind: str, launch: int, recorders: Seque
                 if case in due[recorder]:
                     took_s = recorder.visit(worker, case, launch, number)
                     left_s[recorder] -= took_s if number else 0.0
+
+
+def _shared_launch(
+    worker: Worker, plan: Plan, kind: str, launch: int, recorders: Sequence[_Recorder]
+) -> None:
+    """Passes through the cases; what is known of them is known from the blocks of all sides."""
+    lead, left_s = recorders[0], plan.seconds
+    lead.enter(launch)
+    for number in range(plan.most_passes):
+        for case in lead.due(kind, number, left_s):
+            known = lead.known[case]
+            blocks = len(recorders) * (plan.blocks or (blocks_per_visit(known) if known.visits else 1))
+            ended = _shared_visit(worker, known, blocks, [recorder.side for recorder in recorders])
+            if ended[0].ended["outcome"] != "passed":
+                known.closed = ended[0].ended["outcome"]
+            for recorder, visited in zip(recorders, ended, strict=True):
+                recorder.record(case, visited, launch, number)
+            left_s -= known.cost_s if number else 0.0
+
+
+def _shared_visit(worker: Worker, known: Known, blocks: int, sides: Sequence[Side]) -> list[Visited]:
+    """One visit whose wall blocks are the sides' in turn, all else the first side's; a part for each side."""
+    lane, taken = Lane(worker, PRESET.timeout_s), dict[int, int]()
+
+    def turn() -> AbstractContextManager[object]:
+        wall = sum(block.kind == "wall" for block in lane.blocks)
+        side = taken[len(lane.blocks)] = (wall + 1) // 2 % len(sides)  # of the block that may come now
+        return sides[side].circumstances()
+
+    lane.turn = turn
+    visit([lane], known, blocks=blocks, longest_s=PRESET.longest_call_s)
+    visited = lane.visited()
+    return [
+        replace(visited, blocks=tuple(block for at, block in enumerate(lane.blocks) if taken[at] == side))
+        for side in range(len(sides))
+    ]
 
 
 def _read(folder: Path, sides: Sequence[Side]) -> Runs:
