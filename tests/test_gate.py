@@ -100,6 +100,11 @@ def test_gain_that_is_not_sure_costs_no_further_launches():
     found = judge(logs, 1, BUDGET, ERROR)
     assert (found.state, found.open) == ("same", False)
     assert judge(-logs, 1, BUDGET, ERROR).open, "a loss is looked into"
+    logs = -series(0.05)
+    logs[:5] = [0.06, 0.05, 0.0, -0.05, -0.06]
+    found = judge(logs, 2, BUDGET, ERROR)
+    assert (found.state, found.open) == ("same", False)
+    assert "did not show it" in found.reason
 
 
 def test_what_only_fresh_launches_show_is_undecided():

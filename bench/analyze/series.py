@@ -97,9 +97,10 @@ def judge(logs: NDArray[np.float64], stages: int, budget: float, error: float) -
             found = Judgement("undecided", name, f"{told} had enough clean blocks", fresh, open=True)
             continue
         found = look(fresh, name, budget, error, _by_chance(fresh, budget))
-        if found.state not in ("same", "undecided", suspected):
+        if found.state in ("slower", "faster") and found.state != suspected:
             reason = f"{found.reason}, but the first {len(STAGES[0])} did not show it"
-            found = replace(found, state="undecided", reason=reason, open=True)
+            is_loss = found.state == "slower"  # a gain that shows once is at least no loss
+            found = replace(found, state="undecided" if is_loss else "same", reason=reason, open=is_loss)
         if not found.open:
             return found
     return replace(found, open=stages < len(STAGES))
