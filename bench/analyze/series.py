@@ -46,6 +46,10 @@ IGNORED = 0.01
 CONFIDENCE = 0.95
 """Of each bound of a change."""
 
+CONTROL_CONFIDENCE = 0.999
+"""Of a control's bound that says that it moved: with two controls, two looks and two directions, about one
+gate in a hundred is called contaminated by chance on a machine however noisy."""
+
 FEWEST_LAUNCHES = 5
 """Launches that must tell of a change before it is called one."""
 
@@ -123,7 +127,7 @@ def moved(logs: NDArray[np.float64], stages: int, budget: float) -> Judgement:
         seen = centre(logs[launches.start : launches.stop])
         if seen is None:
             continue
-        low, high = seen.bounds(CONFIDENCE)
+        low, high = seen.bounds(CONTROL_CONFIDENCE)
         shifted = abs(math.expm1(seen.median)) >= SUSPECT * budget
         if shifted and (low > 0 or high < 0):
             state: VerdictState = "slower" if low > 0 else "faster"
