@@ -170,6 +170,29 @@ def test_survives(benchmark):
     assert "broken on purpose" in messages["test_it.py::test_raises"]
 
 
+def test_fixture_of_the_same_name_is_told_from_pytest_benchmarks(tmp_path: Path) -> None:
+    suite(tmp_path, "import pytest\n\n@pytest.fixture\ndef benchmark():\n    return print\n", "conftest.py")
+    events = measured(suite(tmp_path, "def test_it(benchmark):\n    benchmark('hello')\n"))
+    assert outcomes(events) == {"test_it": "failed"}
+    messages = {event["case"]: event["message"] for event in events if event["event"] == "visit"}
+    assert "expected pytest-benchmark's fixture" in messages["test_it.py::test_it"]
+
+
+def test_end_of_pytest_in_the_middle_costs_one_case(tmp_path: Path) -> None:
+    conftest = """
+def pytest_runtest_makereport(item):
+    if item.name == "test_breaks":
+        raise RuntimeError("a plugin's own error")
+"""
+    suite(tmp_path, conftest, "conftest.py")
+    tests = (f"def {name}(benchmark):\n    benchmark(sum, [1])\n" for name in ("test_breaks", "test_it"))
+    events = measured(suite(tmp_path, "\n".join(tests)))
+    assert outcomes(events) == {"test_breaks": "died", "test_it": "passed"}
+    messages = {event["case"]: event["message"] for event in events if event["event"] == "visit"}
+    assert "pytest ended with status 3" in messages["test_it.py::test_breaks"]
+    assert "a plugin's own error" in messages["test_it.py::test_breaks"]
+
+
 def test_case_that_fails_on_its_second_visit_keeps_its_blocks(tmp_path: Path) -> None:
     events = measured(
         suite(

@@ -217,8 +217,10 @@ class Steering:
         }
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_fixture_setup(self) -> Generator[None, Any, Any]:
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
         result = yield
+        if fixturedef.argname == "benchmark" and not isinstance(result, BenchmarkFixture):
+            pytest.fail(f"`benchmark` is {result!r} here; expected pytest-benchmark's fixture", pytrace=False)
         if isinstance(result, BenchmarkFixture) and self.item is not None:
             result.__class__ = SteeredFixture
             result.steering = self  # type: ignore[attr-defined]  # it is a SteeredFixture now

@@ -113,9 +113,12 @@ class Worker:
                     raise self._death()
                 if time.monotonic() > deadline_s:
                     raise WorkerError("timeout", f"no answer within {timeout_s:.0f} s")
-            return self.channel.receive()
+            message = self.channel.receive()
         except (EOFError, ConnectionError):
             raise self._death() from None
+        if message["event"] == "ended":
+            raise WorkerError("died", f"pytest ended with status {message['status']}:\n{self.last_words()}")
+        return message
 
     def ask(self, message: Message, timeout_s: float) -> Message:
         self.tell(message)
@@ -126,8 +129,6 @@ class Worker:
         message = self.hear(timeout_s)
         if message["event"] == "refused":
             raise WorkerError("refused", message["message"])
-        if message["event"] != "collected":
-            raise WorkerError("died", f"pytest ended before collecting:\n{self.last_words()}")
         return {**message, "collect_s": time.monotonic() - self._started_s}
 
     def last_words(self) -> str:
