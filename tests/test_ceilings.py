@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.measure import best, ceilings, devices, links
-from bench.measure.coordinator import Coordinator, Plan, Progress
+from bench.measure.coordinator import Coordinator
 from bench.measure.interference import Interference
+from bench.measure.plan import Plan, Progress
 from bench.measure.state import restored
 from bench.measure.workers import Spec
 

@@ -18,13 +18,13 @@ from bench.analyze.pairs import launch_ratios
 from bench.analyze.settings import Settings, recorded
 from bench.journal import Journal
 from bench.measure import code, visits
-from bench.measure.coordinator import Progress
 from bench.measure.gpu_monitor import exclusive
 from bench.measure.injection import VARIABLE, injected, period
 from bench.measure.launch import Launch, pairs_due, pairs_in_visit
 from bench.measure.lockstep import Lockstep
 from bench.measure.matching import match
 from bench.measure.pair import Pair
+from bench.measure.plan import Progress
 from bench.measure.schedule import Known, calls_per_block, settled
 from bench.measure.sides import Side, environment_of, moved
 from bench.measure.workers import Spec

@@ -10,7 +10,8 @@ import pytest
 
 from bench.analyze import refine
 from bench.analyze.crossover import Duel, duel, find
-from bench.measure.coordinator import Coordinator, Plan, Progress
+from bench.measure.coordinator import Coordinator
+from bench.measure.plan import Plan, Progress
 from bench.measure.plugin import evenly
 from bench.measure.schedule import Preset
 from bench.measure.sizes import Sizes

@@ -19,7 +19,8 @@ from bench.analyze.contests import Contest
 from bench.analyze.contests import contests as contests_of
 from bench.analyze.transfers import disordered
 from bench.journal import Journal
-from bench.measure.coordinator import Coordinator, Plan, Progress
+from bench.measure.coordinator import Coordinator
+from bench.measure.plan import Plan, Progress
 from bench.measure.schedule import Preset
 from bench.measure.workers import Spec
 from bench.store import events, read_run

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from bench.measure.coordinator import Coordinator, Plan, Progress
+from bench.measure.coordinator import Coordinator
+from bench.measure.plan import Plan, Progress
 from bench.measure.schedule import Preset
 from bench.measure.workers import Spec
 

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from bench.analyze.estimate import estimates
-from bench.measure.coordinator import Coordinator, Plan, Progress
+from bench.measure.coordinator import Coordinator
+from bench.measure.plan import Plan, Progress
 from bench.measure.schedule import Preset
 from bench.measure.workers import Spec
 from bench.store import Journal, read_run

@@ -12,8 +12,8 @@ from bench.commands.problems import UserError
 from bench.journal import JOURNAL
 
 if TYPE_CHECKING:
-    from bench.measure.coordinator import Progress
     from bench.measure.lockstep import Lockstep
+    from bench.measure.plan import Progress
     from bench.render.verdicts import Account
 
 

@@ -12,7 +12,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Prints one case a line; exit status 2 where there is none."""
-    from bench.measure.coordinator import COLLECT_TIMEOUT_S
+    from bench.measure.plan import COLLECT_TIMEOUT_S
     from bench.measure.workers import Worker, WorkerError
 
     spec = selection.spec(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.measure.coordinator import Progress
+    from bench.measure.plan import Progress
 
 PLAIN_EVERY_S = 15.0
 
@@ -16,7 +16,7 @@ PLAIN_EVERY_S = 15.0
 @contextmanager
 def shown(deadline_s: float = math.inf) -> "Iterator[Progress]":
     """A Progress that shows itself on stderr while the block runs."""
-    from bench.measure.coordinator import Progress
+    from bench.measure.plan import Progress
 
     if not sys.stderr.isatty():
         yield Progress(_plain_lines(deadline_s))

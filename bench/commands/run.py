@@ -11,7 +11,8 @@ from bench.commands import recording, selection
 from bench.commands.problems import UserError
 
 if TYPE_CHECKING:
-    from bench.measure.coordinator import Coordinator, Plan
+    from bench.measure.coordinator import Coordinator
+    from bench.measure.plan import Plan
     from bench.measure.sizes import Sizes
     from bench.store import Journal
 
@@ -73,7 +74,7 @@ def _measure(options: argparse.Namespace) -> tuple[Path, bool]:
 
 
 def _plan(options: argparse.Namespace) -> "Plan":
-    from bench.measure.coordinator import Plan
+    from bench.measure.plan import Plan
     from bench.measure.schedule import PRESETS
 
     preset = PRESETS[options.preset]

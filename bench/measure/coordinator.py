@@ -5,76 +5,26 @@ launch   one fresh worker process; a worker that dies is followed by a new launc
 pass     one walk through the cases of a launch
 """
 
-import math
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
-from bench.measure.schedule import (
-    PRESETS,
-    Known,
-    Preset,
-    first_pass,
-    foretold_s,
-    next_pass,
-)
+from bench.measure import side_tasks
+from bench.measure.plan import COLLECT_TIMEOUT_S, Plan, Progress, file_as_case
+from bench.measure.schedule import Known, first_pass, foretold_s, next_pass
+from bench.measure.shares import launch_until_s
 from bench.measure.sizes import Sizes, among, environment
 from bench.measure.state import restored
 from bench.measure.visits import Lane, Visited, visit
-from bench.measure.workers import Spec, Worker, WorkerError
+from bench.measure.workers import Worker, WorkerError
 from bench.records import Case
 
 Event = dict[str, Any]
 
-COLLECT_TIMEOUT_S = 300.0
-"""Patience with the imports of a suite: torch alone takes 7 s on a busy machine, network drives far more."""
-
 TYPICAL_VISIT_S = 0.2
 """What a visit takes before anything is known of the case."""
-
-MOST_STARTING = 0.5
-"""The largest share of the time left that may go into starting workers."""
-
-SIDE_TASK_S = 120.0
-"""Patience with initialization, self-check and ceilings."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run measures, and how thoroughly."""
-
-    spec: Spec
-    preset: Preset = PRESETS["default"]
-    launches: int = 5
-    seed: int = 1
-    ceilings: bool = True
-
-
-@dataclass
-class Progress:
-    """Where a run stands; `say` is called with it whenever it moves."""
-
-    say: Callable[["Progress"], None] = lambda _progress: None
-    round: int = 0
-    rounds: int = 0
-    case: str = ""
-    cases: int = 0
-    done: int = 0
-    elapsed_s: float = 0.0
-    left_s: float = math.inf
-
-    def move(self, **changes: Any) -> None:
-        for name, value in changes.items():
-            setattr(self, name, value)
-        self.say(self)
-
-
-def file_as_case(path: str) -> Case:
-    """What stands for the cases of a file that could not be collected."""
-    suite = path.rpartition("/")[2].removesuffix(".py")
-    return Case(path, suite, suite, doc="the file could not be collected")
 
 
 class Coordinator:
@@ -284,24 +234,10 @@ class Coordinator:
             order = next_pass(cases, self.plan.preset.width, until_s - self.elapsed_s, self.rng)
 
     def _until_s(self, kind: str, number: int, begun_s: float, rounds: int) -> float:
-        """When this launch ends, were there so many rounds: the time left is shared by the cases' cost.
-
-        What no launch has measured may take the time of the rounds to come, but never another kind's. There
-        are no more rounds than leave most of the time to what is measured.
-        """
-        left_s = self._deadline_s - begun_s
-        if math.isinf(left_s):
-            return math.inf
+        """When this launch ends, were there so many rounds."""
         costs_s = {name: sum(self._costs_s(name)) for name in self._kinds()}
-        kinds = list(costs_s)
-        here = kinds[kinds.index(kind) :] if kind in kinds else []
-        affordable = int(MOST_STARTING * left_s / max(self._start_s * len(kinds), 1e-9))
-        later = max(0, min(rounds - number, affordable) - 1)
-        starts_s = self._start_s * (len(here) + later * len(kinds))
-        to_come_s = sum(costs_s[name] for name in here) + later * sum(costs_s.values())
-        share = costs_s.get(kind, 0.0) / max(to_come_s, 1e-9)
-        until_s = begun_s + self._start_s + max(0.0, left_s - starts_s) * share
-        return min(until_s, self._deadline_s)
+        later = rounds - number - 1
+        return launch_until_s(kind, costs_s, begun_s, self._deadline_s, self._start_s, later)
 
     def _costs_s(self, kind: str) -> Iterable[float]:
         """What one visit of each case of a kind takes; a guess for one that was never visited."""
@@ -363,37 +299,13 @@ class Coordinator:
             return
         first = device not in self.state.side_tasks
         self.state.side_tasks.add(device)
-        if first and device != "cpu":
-            self._ask(worker, "initialize", device, lambda answer: {"event": "initialize", **answer})
-            self._ask(
-                worker, "check", device, lambda checks: [{"event": "check", **check} for check in checks]
-            )
         known = self.state.ceilings.get(device, {})
+        tasks = ["initialize", "check"] if first and device != "cpu" else []
         if self.plan.ceilings and (first or known.get("disturbed")):
-            self._ask(worker, "ceilings", device, self._take_ceilings(device), known=known)
-
-    def _take_ceilings(self, device: str) -> Callable[[Any], Event]:
-        def take(answer: dict[str, Any]) -> Event:
-            self.state.ceilings[device] = answer
-            return {"event": "ceilings", "ceilings": answer}
-
-        return take
-
-    def _ask(
-        self,
-        worker: Worker,
-        task: str,
-        device: str,
-        events: Callable[[Any], Event | list[Event]],
-        **further: Any,
-    ) -> None:
-        self.progress.move(case=f"{task} {device}")
-        answer = worker.ask({"do": task, "device": device, **further}, SIDE_TASK_S)
-        if "error" in answer:
-            self.record(
-                {"event": "note", "level": "warning", "text": f"{task} of {device}: {answer['error']}"}
-            )
-            return
-        made = events(answer["answer"])
-        for event in made if isinstance(made, list) else [made]:
-            self.record({**event, "device": device})
+            tasks.append("ceilings")
+        for task in tasks:
+            self.progress.move(case=f"{task} {device}")
+            for event in side_tasks.run(worker, task, device, known):
+                if event["event"] == "ceilings":
+                    self.state.ceilings[device] = event["ceilings"]
+                self.record(event)

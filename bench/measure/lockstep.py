@@ -16,13 +16,13 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from bench.measure import controls, injection
+from bench.measure import controls, injection, side_tasks
 from bench.measure.channel import Message
-from bench.measure.coordinator import SIDE_TASK_S, Progress, file_as_case
 from bench.measure.interference import processors
 from bench.measure.launch import Launch, pairs_in_visit
 from bench.measure.matching import Matching
 from bench.measure.pair import CAN_PIN, Pair
+from bench.measure.plan import Progress, file_as_case
 from bench.measure.schedule import Known, calls_per_block
 from bench.measure.sides import Side, SideError
 from bench.measure.state import Spent
@@ -184,15 +184,8 @@ class Lockstep:
         tasks = ["initialize", "check"] if device != "cpu" else []
         for task in [*tasks, "ceilings"] if self._ceilings else tasks:
             self.progress.move(case=f"{task} {device}")
-            found = worker.ask({"do": task, "device": device, "known": {}}, SIDE_TASK_S)
-            if "error" in found:
-                text = f"{task} of {device}: {found['error']}"
-                self.record({"event": "note", "level": "warning", "text": text})
-                continue
-            answer = found["answer"]
-            fields = {"initialize": answer, "ceilings": {"ceilings": answer}}
-            for each in answer if task == "check" else [fields[task]]:
-                self.record({"event": task, **each, "device": device})
+            for event in side_tasks.run(worker, task, device):
+                self.record(event)
 
     def _pass(self, pair: Pair, order: Iterable[Known], todo: Launch, number: int) -> None:
         for known in order:

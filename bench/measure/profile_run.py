@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.measure.coordinator import COLLECT_TIMEOUT_S
+from bench.measure.plan import COLLECT_TIMEOUT_S
 from bench.measure.profiling import STACKS
 from bench.measure.visits import Lane, set_up
 from bench.measure.workers import Spec, Worker, WorkerError
