@@ -16,7 +16,6 @@ import ctypes
 import os
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Generator
 from dataclasses import asdict
@@ -33,6 +32,7 @@ from bench.measure import (
     devices,
     environment,
     flops,
+    neutral,
     plugin,
     priority,
     profiling,
@@ -46,31 +46,6 @@ from bench.records import Block
 
 MESSAGE_LIMIT = 2000
 """Characters of a failure that are kept: the end, where the exception stands."""
-
-SPOILING_PLUGINS = ("timeout", "rerunfailures", "flaky", "dsession", "hypothesispytest")
-"""Plugins whose work would spoil a worker's: time-outs that count its waiting, tests run again, and one
-that imports its whole library, two seconds of it, to print a summary that nobody reads."""
-
-
-NEUTRAL_OPTIONS: dict[str, Any] = {
-    "numprocesses": None,
-    "dist": "no",
-    "tx": [],
-    "maxfail": 0,
-    "randomly_reorganize": False,
-    "usepdb": False,
-    "benchmark_skip": False,
-    "benchmark_disable": False,
-    "benchmark_only": False,
-    "benchmark_autosave": False,
-    "benchmark_save": None,
-    "benchmark_json": None,
-    "benchmark_compare": None,
-    "benchmark_compare_fail": [],
-    "benchmark_histogram": None,
-    "benchmark_storage": f"file://{tempfile.gettempdir()}",  # it makes its folder, used or not
-}
-"""Options of pytest and its plugins as a worker needs them, whatever a suite's settings say."""
 
 
 class SteeredFixture(BenchmarkFixture):
@@ -121,26 +96,6 @@ class Steering:
         self.device = "cpu"
         self.fixture: BenchmarkFixture | None = None
         self.started_s = 0.0
-
-    # What a suite's own settings would spoil is set back before other plugins read it.
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_load_initial_conftests(self, early_config: pytest.Config) -> Generator[None, None, None]:
-        early_config.known_args_namespace.cov_source = []  # pytest-cov starts here, in every process
-        return (yield)
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, Any, Any]:
-        for name, value in NEUTRAL_OPTIONS.items():
-            setattr(config.option, name, value)
-        return (yield)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        manager = session.config.pluginmanager
-        for name in SPOILING_PLUGINS:
-            if manager.has_plugin(name):
-                manager.unregister(name=name)
 
     # Collection is announced as a whole: cases, what is skipped or left out, what could not be imported.
 
@@ -363,7 +318,7 @@ def main(descriptor: int, arguments: list[str]) -> None:
         priority.raise_priority()
         for name in filter(None, os.environ.get("BENCH_DEVICES", "").split(",")):
             devices.get(name)
-        status = pytest.main(arguments, plugins=[plugin, Steering(channel)])
+        status = pytest.main(arguments, plugins=[plugin, neutral, Steering(channel)])
     except (devices.DeviceError, priority.PriorityError) as error:
         channel.send({"event": "refused", "message": str(error)})
     except EOFError:

@@ -1,0 +1,52 @@
+"""A pytest plugin of workers: what a suite's own settings would spoil is set back before others read it."""
+
+import tempfile
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+SPOILING_PLUGINS = ("timeout", "rerunfailures", "flaky", "dsession", "hypothesispytest")
+"""Plugins whose work would spoil a worker's: time-outs that count its waiting, tests run again, and one
+that imports its whole library, two seconds of it, to print a summary that nobody reads."""
+
+NEUTRAL_OPTIONS: dict[str, Any] = {
+    "numprocesses": None,
+    "dist": "no",
+    "tx": [],
+    "maxfail": 0,
+    "randomly_reorganize": False,
+    "usepdb": False,
+    "benchmark_skip": False,
+    "benchmark_disable": False,
+    "benchmark_only": False,
+    "benchmark_autosave": False,
+    "benchmark_save": None,
+    "benchmark_json": None,
+    "benchmark_compare": None,
+    "benchmark_compare_fail": [],
+    "benchmark_histogram": None,
+    "benchmark_storage": f"file://{tempfile.gettempdir()}",  # it makes its folder, used or not
+}
+"""Options of pytest and its plugins as a worker needs them, whatever a suite's settings say."""
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
+    early_config.known_args_namespace.cov_source = []  # pytest-cov starts here, in every process
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
+    for name, value in NEUTRAL_OPTIONS.items():
+        setattr(config.option, name, value)
+    return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    manager = session.config.pluginmanager
+    for name in SPOILING_PLUGINS:
+        if manager.has_plugin(name):
+            manager.unregister(name=name)
