@@ -13,19 +13,18 @@ while their times are those of single recordings. In this order:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from bench.analyze import stacks
+from bench.analyze.structure import calls_of, changed_places
+from bench.analyze.words import bytes_, listed, time_
 
 if TYPE_CHECKING:
     from bench.profiles import Profile
-
-FEWER, MORE = 0.99, 1.01
-"""Ratio of counts within which they are the same: a recording of some steps may cut one at its ends."""
 
 BYTES_RATIO = 1.05
 SLOWER_RATIO = 1.3
@@ -38,36 +37,11 @@ LEAST_SHARE = 0.02
 STACKS_SHARE = 0.2
 """Share of samples that a Python function must have gained."""
 
-FUSED = 2
-"""Operators that must have come where a single one went, and nothing else, for it to be called unfused."""
-
-NAMED = 4
-"""Operators named in one line; the rest are counted."""
-
 TYPES = {
     "float": "float32", "double": "float64", "c10::Half": "float16", "c10::BFloat16": "bfloat16",
     "c10::complex<float>": "complex64", "c10::complex<double>": "complex128",
 }  # fmt: skip
 """torch's names of the types to compute in, which its profiler calls by their names in C++."""
-
-WAITING = {
-    "aten::item": "reads one value, for which the host waits",
-    "aten::_local_scalar_dense": "reads one value, for which the host waits",
-    "aten::nonzero": "the host waits for how many there are",
-    "aten::is_nonzero": "reads one value, for which the host waits",
-    "cudaStreamSynchronize": "the host waits for the device",
-    "cudaDeviceSynchronize": "the host waits for the device",
-}
-COPYING = {
-    "aten::clone": "a copy",
-    "aten::contiguous": "a copy",
-    "aten::copy_": "a copy",
-    "aten::_to_copy": "a converted copy",
-    "aten::to": "a conversion",
-}
-"""What operators that often are slips do, in words."""
-
-BACKWARD = "autograd::engine::evaluate_function: "
 
 SETTINGS = {
     "threads": "torch computes with {head} thread(s) instead of {base}",
@@ -77,11 +51,11 @@ SETTINGS = {
 
 def explain(base: Profile, head: Profile) -> list[str]:
     """What differs, a line each, most telling first; a line that says so where nothing does."""
-    one, two = _pairs(base), _pairs(head)
+    one, two = calls_of(base), calls_of(head)
     lines = [
         *_settings(base.about["facts"], head.about["facts"]),
         *_types(base, head),
-        *_structure(one, two, str(head.about.get("piece", "call"))),
+        *changed_places(one, two, str(head.about.get("piece", "call"))),
         *_shapes(base, head),
         *_memory(base, head),
         *_allocator(base.about["allocator"], head.about["allocator"]),
@@ -138,7 +112,7 @@ def _types(base: Profile, head: Profile) -> Iterator[str]:
     for kind, names in sorted(gained.items(), key=lambda each: -sum(took_s[name] for name in each[1])):
         names.sort(key=lambda name: -took_s[name])
         lost = sorted({old for name in names for old in one[name] - two[name]})
-        yield f"{kind}{' instead of ' if lost else ' as well'}{_listed(lost)} in {_listed(names)}"
+        yield f"{kind}{' instead of ' if lost else ' as well'}{listed(lost)} in {listed(names)}"
 
 
 def _type_sets(operators: pd.DataFrame) -> dict[str, set[str]]:
@@ -148,98 +122,6 @@ def _type_sets(operators: pd.DataFrame) -> dict[str, set[str]]:
     for name, types in computing[["name", "types"]].itertuples(index=False):
         found.setdefault(name, set()).update(TYPES[each] for each in types.split(", ") if each in TYPES)
     return found
-
-
-# Structure.
-
-
-def _pairs(profile: Profile) -> pd.DataFrame:
-    """How often each operator is called within each other, in one call (or step), and how long that takes."""
-    table = profile.operators
-    table = table[
-        (table["kind"] != "mark") | table["name"].astype(str).str.contains("#")
-    ]  # torch's own marks have one
-    summed = table.groupby(["within", "name"])[["count", "total_s", "device_s", "allocated_bytes"]].sum()
-    return summed / profile.pieces
-
-
-def _structure(one: pd.DataFrame, two: pd.DataFrame, piece: str) -> Iterator[str]:
-    """A line for each place where other operators are called, or more or fewer of them."""
-    one, two = one.align(two, fill_value=0.0)
-    count, total = two["count"] / one["count"], two["total_s"] - one["total_s"]
-    changed = one.index[(count > MORE) | (count < FEWER) | ((one["count"] == 0) & (two["count"] > 0))]
-    names = {name for _, name in changed}
-    roots = [pair for pair in changed if pair[0] not in names]
-    places: dict[str, list[str]] = {}
-    for within, name in roots:
-        places.setdefault(BACKWARD if name.startswith(BACKWARD) else within, []).append(name)
-    found = []
-    for place, members in places.items():
-        pairs = [(within, name) for within, name in roots if name in members]
-        waits = any(_waits(name, changed) for _, name in pairs if count[_, name] > 1)
-        weight = float(total[pairs].abs().sum())
-        line = _place_line(place, pairs, one, two, changed, piece)
-        found.append((not waits, place == BACKWARD, -weight, line))  # backward follows from forward
-    yield from (line for *_, line in sorted(found))
-
-
-def _waits(name: str, changed: Iterable[tuple[str, str]]) -> bool:
-    return name in WAITING or any(inner in WAITING for within, inner in changed if within == name)
-
-
-def _place_line(
-    place: str,
-    pairs: list[tuple[str, str]],
-    one: pd.DataFrame,
-    two: pd.DataFrame,
-    changed: Iterable[tuple[str, str]],
-    piece: str,
-) -> str:
-    """What came, went, and is called more or less often in one place."""
-    pairs = sorted(
-        pairs, key=lambda pair: (pair[1] not in WAITING, -max(one["total_s"][pair], two["total_s"][pair]))
-    )
-    parts = []
-    for word, chosen in (
-        ("gone", [p for p in pairs if not two["count"][p]]),
-        ("came", [p for p in pairs if not one["count"][p]]),
-        ("more often", [p for p in pairs if two["count"][p] > one["count"][p] > 0]),
-        ("less often", [p for p in pairs if one["count"][p] > two["count"][p] > 0]),
-    ):
-        if chosen:
-            told = [_told(pair, one, two, changed, piece) for pair in chosen[:NAMED]]
-            more = f" and {len(chosen) - NAMED} more" if len(chosen) > NAMED else ""
-            parts.append(f"{word}: {', '.join(told)}{more}")
-    gone, came = (sum(not side["count"][pair] for pair in pairs) for side in (two, one))
-    if gone == 1 and came > FUSED and place != BACKWARD:
-        parts[0] = f"unfused into {came} operators; {parts[0]}"
-    elif came == 1 and gone > FUSED and place != BACKWARD:
-        parts[0] = f"fused from {gone} operators; {parts[0]}"
-    where = "" if place in ("", "call") else "backward, " if place == BACKWARD else f"in {place}, "
-    seconds = two["total_s"][pairs].sum() - one["total_s"][pairs].sum()
-    return f"{where}{'; '.join(parts)} ({_signed(seconds)} a {piece})"
-
-
-def _told(
-    pair: tuple[str, str],
-    one: pd.DataFrame,
-    two: pd.DataFrame,
-    changed: Iterable[tuple[str, str]],
-    piece: str,
-) -> str:
-    """One operator: how often, what it does where that is often a slip, what it calls that changed, too."""
-    name = pair[1].removeprefix(BACKWARD)
-    inner = [each for within, each in changed if within == pair[1]]
-    was, now = one["count"][pair], two["count"][pair]
-    often = f"{now:.3g} × a {piece}" if not was else f"{was:.3g} × a {piece}" if not now else (
-        f"{now:.3g} × a {piece} instead of {was:.3g}"
-    )  # fmt: skip
-    reason = WAITING.get(name) or next((WAITING[each] for each in inner if each in WAITING), "")
-    reason = reason or COPYING.get(name) or next((COPYING[each] for each in inner if each in COPYING), "")
-    told = [often] + ([reason] if reason and now > was else [])
-    if now > was and (size := two["allocated_bytes"].get(pair, 0.0)) > 0:
-        told.append(_bytes(size))
-    return f"{name} ({'; '.join(told)})"
 
 
 # What the same operators do otherwise.
@@ -274,7 +156,7 @@ def _shape_sets(operators: pd.DataFrame) -> dict[str, dict[str, float]]:
 def _memory(base: Profile, head: Profile) -> Iterator[str]:
     was, now = (side.operators["allocated_bytes"].sum() / side.pieces for side in (base, head))
     if now > BYTES_RATIO * was or was > BYTES_RATIO * now:
-        yield f"allocates {_bytes(now)} a {head.about.get('piece', 'call')} instead of {_bytes(was)}"
+        yield f"allocates {bytes_(now)} a {head.about.get('piece', 'call')} instead of {bytes_(was)}"
 
 
 def _allocator(base: Mapping[str, int], head: Mapping[str, int]) -> Iterator[str]:
@@ -308,7 +190,7 @@ def _slower(base: Profile, head: Profile) -> Iterator[str]:
     for name, row in slower.sort_values("self_s_head", ascending=False).head(3).iterrows():
         assert isinstance(name, tuple)
         on = f" on {name[1]}" if name[1] else ""
-        yield f"{name[0]}{on} takes {_time(row['head_s'])} instead of {_time(row['base_s'])}"
+        yield f"{name[0]}{on} takes {time_(row['head_s'])} instead of {time_(row['base_s'])}"
     if whole > SLOWER_RATIO or whole < 1 / SLOWER_RATIO:
         yield (
             f"every operator takes about {whole:.2g} times as long: the machine's speed, or threads, rather "
@@ -326,29 +208,3 @@ def _python(base: Profile, head: Profile) -> Iterator[str]:
     for name, more in sorted(gained.items(), key=lambda each: -each[1])[:2]:
         if more > STACKS_SHARE:
             yield f"Python: {name} has {two[name]:.0%} of the samples instead of {one.get(name, 0.0):.0%}"
-
-
-# Words.
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
-
-
-def _time(seconds: float) -> str:
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if abs(seconds) >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds * 1e9:.3g} ns"
-
-
-def _signed(seconds: float) -> str:
-    return ("+" if seconds >= 0 else "−") + _time(abs(seconds))
-
-
-def _bytes(size: float) -> str:
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= scale:
-            return f"{size / scale:.3g} {unit}"
-    return f"{size:.0f} B"
