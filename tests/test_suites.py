@@ -73,8 +73,8 @@ def test_each_operation_runs_once_from_any_folder(data_folder, tmp_path):
     passed = {case.get("classname").rpartition(".")[2] for case in cases if case.find("skipped") is None}
     assert passed == {path.stem for path in (ROOT / "suites").glob("test_*.py")}
     reasons = {case.find("skipped").get("message") for case in cases if case.find("skipped") is not None}
-    assert len(reasons) <= 1, reasons
-    assert all("no accelerator" in reason for reason in reasons)
+    here = ("no accelerator", "a single thread")  # the latter on a machine of one processor
+    assert all(any(what in reason for what in here) for reason in reasons), reasons
 
 
 # --- the dataset
