@@ -217,6 +217,11 @@ def test_launch_goes_on_for_clean_pairs_but_not_for_ever() -> None:
         assert disturbed.wants(known)
         disturbed.take_in(known, [False])
     assert not disturbed.wants(known)
+    half = Launch(0, [known])
+    half.take_in(known, [True] * 5 + [False] * 7)
+    assert half.wants(known)
+    half.take_in(known, [True])
+    assert not half.wants(known)
     known.cost_s = 2.0
     for _ in range(3):
         assert slow.wants(known)

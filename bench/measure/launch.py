@@ -17,8 +17,11 @@ MOST_PAIRS = 12
 """Pairs of blocks of a case in a launch: beyond, launches differ more than a launch's pairs do."""
 
 FEWEST_PAIRS = 3
-"""Pairs of a case whose blocks are long but whose calls are not: a median needs three. So many clean pairs a
-launch tries to get, too, by as many pairs more as were due."""
+"""Pairs of a case whose blocks are long but whose calls are not: a median needs three."""
+
+CLEAN_SHARE = 0.5
+"""Share of the pairs due that a launch tries to get clean, by as many pairs more as were due: beside others a
+third of twelve may be left, whose median says half as much."""
 
 VISITS = 4
 """In how many visits a launch times its pairs: a burst of noise or a change of pace is over by the next one,
@@ -66,7 +69,8 @@ class Launch:
         fewest = min(FEWEST_PAIRS, due)
         if self._spent_s[case] > CASE_S and self._made[case] >= fewest:
             return False
-        return self._made[case] < due or (self._clean[case] < fewest and self._made[case] < 2 * due)
+        enough = max(fewest, CLEAN_SHARE * due)
+        return self._made[case] < due or (self._clean[case] < enough and self._made[case] < 2 * due)
 
 
 def pairs_due(known: Known) -> int:
