@@ -62,6 +62,11 @@ def test_live_gates_count_as_they_ended(found):
     assert idle.spent_s == 80.0
 
 
+def test_gates_that_came_to_no_verdict_do_not_count(runs):
+    cut = [run if run.header["calibration"]["slowdowns"] else replace(run, end=None) for run in runs]
+    assert calibrate(cut, redraws=1).conditions[0].live == Rate(0, 0)
+
+
 def test_each_recorded_launch_is_dealt_once(found):
     idle, busy = found.conditions
     assert idle.launches == 90

@@ -8,9 +8,9 @@ What is recorded is runs like a gate's, with one more entry in the header:
 numbered from 0 without gaps, every case is visited in each, and `{"condition": ..., "slowdowns": []}` marks
 a whole live gate with nothing changed (`bench gate --null`), whose launches are those of any gate.
 
-Live gates count as they ended. Recorded launches are dealt out to made-up gates in the order recorded, each
-launch to one gate, so that their errors are independent and a binomial bound holds; redrawn gates, with
-launches in any combination, tell more finely where the limits lie, and have no bound.
+Live gates that came to a verdict count as they ended. Recorded launches are dealt out to made-up gates in the
+order recorded, each launch to one gate, so that their errors are independent and a binomial bound holds;
+redrawn gates, with launches in any combination, tell more finely where the limits lie, and have no bound.
 """
 
 from bisect import bisect_left
@@ -36,6 +36,9 @@ from bench.tables import Run
 LAUNCHES = STAGES[-1].stop
 GRID = (0.01, 0.015, 0.02, 0.025, 0.03, 0.035, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2, 0.25, 0.5)
 """Slowdowns among which the smallest that is found is sought."""
+
+INCOMPLETE = 3
+"""Exit status of a gate whose sides could not be measured: it says nothing of errors."""
 
 POWER = 0.95
 """Share of gates that must find a slowdown for it to count as one that is found."""
@@ -150,8 +153,8 @@ def _condition(
     name: str, runs: Sequence[Run], settings: Settings, redraws: int, random: np.random.Generator
 ) -> Condition:
     pools = _pools([run for run in runs if run.header["calibration"]["slowdowns"]])
-    gates = [run for run in runs if not run.header["calibration"]["slowdowns"]]
-    decisions = [replay(run) for run in gates]
+    gates = [run for run in runs if run.end and not run.header["calibration"]["slowdowns"]]
+    decisions = [decision for decision in map(replay, gates) if decision.exit_status != INCOMPLETE]
     null = pools.get(0.0, pd.DataFrame())
     dealt = [_verdicts(each, settings) for each in _dealt(null)]
     redrawn = [_verdicts(each, settings) for each in _redrawn(null, redraws, random)]
