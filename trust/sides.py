@@ -74,23 +74,22 @@ def suites(keyword: str, *files: str, arguments: Sequence[str] = ()) -> Spec:
 
 def together(folder: Path, plan: Plan, sides: Sequence[Side]) -> Runs:
     """Runs that share every worker: the sides' visits of a case follow each other."""
-    cases = _cases(plan)
-    with ExitStack() as stack:
-        recorders = [stack.enter_context(_Recorder(folder, plan, side, cases)) for side in sides]
-        for launch, kind in _launches(plan, cases):
-            with _worker(plan, f"{folder.name}: launch {launch + 1}/{plan.launches}") as worker:
-                _launch(worker, plan, kind, launch, recorders)
-    return _read(folder, sides)
+    return _sharing(folder, plan, sides, _launch)
 
 
 def interleaved(folder: Path, plan: Plan, sides: Sequence[Side]) -> Runs:
     """Runs that share every visit: the sides' blocks alternate, in the order ABBA."""
+    return _sharing(folder, plan, sides, _shared_launch)
+
+
+def _sharing(folder: Path, plan: Plan, sides: Sequence[Side], lead: Callable[..., None]) -> Runs:
+    """Runs that share every worker, which `lead` leads through a launch."""
     cases = _cases(plan)
     with ExitStack() as stack:
         recorders = [stack.enter_context(_Recorder(folder, plan, side, cases)) for side in sides]
         for launch, kind in _launches(plan, cases):
             with _worker(plan, f"{folder.name}: launch {launch + 1}/{plan.launches}") as worker:
-                _shared_launch(worker, plan, kind, launch, recorders)
+                lead(worker, plan, kind, launch, recorders)
     return _read(folder, sides)
 
 

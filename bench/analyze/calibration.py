@@ -154,12 +154,13 @@ def _condition(
 ) -> Condition:
     pools = _pools([run for run in runs if run.header["calibration"]["slowdowns"]])
     gates = [run for run in runs if run.end and not run.header["calibration"]["slowdowns"]]
-    decisions = [decision for decision in map(replay, gates) if decision.exit_status != INCOMPLETE]
+    judged_gates = [(run, decision) for run in gates if (decision := replay(run)).exit_status != INCOMPLETE]
+    decisions = [decision for _, decision in judged_gates]
     null = pools.get(0.0, pd.DataFrame())
     dealt = [_verdicts(each, settings) for each in _dealt(null)]
     redrawn = [_verdicts(each, settings) for each in _redrawn(null, redraws, random)]
     seen = [list(each.verdicts) for each in decisions] or redrawn
-    spent = [sum((run.end or {}).get("spent_s", {}).values()) for run in gates]
+    spent = [sum((run.end or {}).get("spent_s", {}).values()) for run, _ in judged_gates]
     return Condition(
         name,
         len(_cases(null)) or max((len(each.verdicts) for each in decisions), default=0),
