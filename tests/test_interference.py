@@ -79,31 +79,16 @@ def test_a_thread_that_went_is_forgotten(tasks: Path) -> None:
     assert threads.after(elapsed_s=0.010, idle_s=0) == (0, 1)
 
 
-@pytest.mark.parametrize("recent", [False, True])
-def test_delay_of_the_calling_thread_between_blocks_counts_to_none(
-    tasks: Path, own: int, recent: bool
-) -> None:
-    threads = Threads(tasks)
+@pytest.mark.parametrize("other", [False, True])
+def test_delay_between_blocks_counts_to_none(tasks: Path, own: int, other: bool) -> None:
+    threads, thread = Threads(tasks), 2 if other else own
     for block in range(1, 4):
-        threads.before(recent and block > 1)
-        schedule(tasks, own, 50 + 10 * block, 100 * block, 20 + block)
+        threads.before()
+        schedule(tasks, thread, 50 + 10 * block, 100 * block, 20 + block)
         threads.after(elapsed_s=0.010, idle_s=0)
-        schedule(tasks, own, 50 + 10 * block, 100 * block + 99, 20 + block)
-    threads.before(recent)
-    assert threads.after(elapsed_s=0.010, idle_s=0)[0] == 0
-
-
-@pytest.mark.parametrize(("recent", "delay_s"), [(False, 0), (True, 0.099)])
-def test_delay_of_another_thread_right_behind_a_block_counts_against_the_next(
-    tasks: Path, recent: bool, delay_s: float
-) -> None:
-    threads = Threads(tasks)
+        schedule(tasks, thread, 50 + 10 * block, 100 * block + 99, 20 + block)
     threads.before()
-    schedule(tasks, 2, 60, 100, 21)
-    threads.after(elapsed_s=0.010, idle_s=0)
-    schedule(tasks, 2, 60, 199, 22)
-    threads.before(recent)
-    assert threads.after(elapsed_s=0.010, idle_s=0)[0] == pytest.approx(delay_s)
+    assert threads.after(elapsed_s=0.010, idle_s=0)[0] == 0
 
 
 def test_what_idle_threads_did_in_a_set_up_counts_to_no_block(tasks: Path, own: int) -> None:
@@ -233,10 +218,7 @@ def test_a_child_that_came_and_went_counts(readings: Readings) -> None:
 
 
 @needs_schedstat
-def test_threads_that_compute_count_and_those_that_wait_do_not(
-    readings: Readings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(interference, "RECENT_S", 0)  # what ends a thread is no work of the block to come
+def test_threads_that_compute_count_and_those_that_wait_do_not(readings: Readings) -> None:
     begin, computed, leave = threading.Event(), threading.Barrier(3), threading.Event()
 
     def work() -> None:

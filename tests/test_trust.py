@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from trust import busy, figures, render, repeat, sides
 from trust.__main__ import SECTIONS, main
 from trust.claims import Claim, Proof
 from trust.company import Company
-from trust.peers import TOOLS, reached
+from trust.peers import TOOLS, _series, beside, reached
 
 
 def table(ratios: list[float], statuses: list[str], quiet: str = "ok") -> pd.DataFrame:
@@ -77,6 +78,38 @@ def test_repeated_runs_of_one_truth_agree_and_of_two_do_not(tmp_path: Path) -> N
     other = repeat.ratios(runs(tmp_path / "other", 1.05))  # type: ignore[arg-type]  # Runs
     assert other["ratio"].median() == pytest.approx(1.05, rel=0.005)
     assert repeat.claims(other)[0].passed is False
+
+
+def wall_blocks(**columns: list[Any]) -> pd.DataFrame:
+    """Three blocks of ours behind a first call, of two calls each."""
+    usual = {
+        "kind": ["first", "wall", "wall", "wall"],
+        "start_s": [9.0, 10.0, 11.0, 12.0],
+        "wall_s": [0.5, 0.2, 0.2, 0.2],
+        "calls": [1, 2, 2, 2],
+        "counted": [False, True, True, True],
+        "off_pace": False,
+    }
+    return pd.DataFrame({**usual, **columns})
+
+
+def test_a_peer_is_met_before_and_behind_each_block() -> None:
+    near_s = np.array([0.05, 0.2, 0.05])  # a change of pace between blocks meets both
+    assert beside(wall_blocks(), near_s) == pytest.approx(1.0)
+    slower = wall_blocks(wall_s=[0.5, 0.2, 0.3, 0.3])
+    assert beside(slower, near_s) == pytest.approx(1.5)
+    disturbed = wall_blocks(wall_s=[0.5, 0.2, 9.0, 0.2], counted=[False, True, False, True])
+    assert beside(disturbed, near_s) == pytest.approx(1.0)
+    assert math.isnan(beside(wall_blocks(counted=[False] * 4), near_s))
+    elsewhere = wall_blocks(counted=[False] * 4, off_pace=[False, True, True, True])
+    assert beside(elsewhere, near_s) == pytest.approx(1.0)
+
+
+def test_our_moments_leave_out_the_turns_of_a_peer() -> None:
+    blocks = wall_blocks(counted=[False, True, False, True])
+    moments, series = _series(blocks, np.array([0.3, 0.4, 0.5]))
+    assert moments == pytest.approx([1.2, 3.2 - 0.7])
+    assert series == pytest.approx([0.1, 0.1])
 
 
 def test_a_series_is_narrow_from_the_first_moment_that_its_interval_is() -> None:
@@ -158,6 +191,24 @@ def test_interleaved_sides_share_each_visit_block_by_block(tmp_path: Path) -> No
     assert (sides.changes({**still, "busy": doubled}) / sides.changes(still)).tolist() == pytest.approx(
         [2, 2]
     )
+
+
+def test_interleaved_pairs_count_at_any_pace(tmp_path: Path) -> None:
+    both = [sides.Side(name) for name in ("quiet", "busy")]
+    found = sides.interleaved(tmp_path / "out", two_cases(tmp_path), both)
+    changes = []
+    for paces_s in ([1e-6], [1e-6, 1e-6, 2e-6]):  # every pair at one pace, and every third at another
+        runs = {
+            side: replace(
+                run,
+                blocks=run.blocks.assign(
+                    delay_s=0.0, throttled_s=0.0, pace_s=np.resize(paces_s, len(run.blocks))
+                ),
+            )
+            for side, run in found.items()
+        }
+        changes.append(sides.changes(runs).tolist())
+    assert changes[0] == changes[1]
 
 
 def test_a_selection_that_matches_nothing_is_an_error(tmp_path: Path) -> None:

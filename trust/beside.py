@@ -1,9 +1,13 @@
-"""A pytest plugin for workers: each call that a case hands over is also timed by our peers, just before.
+"""A pytest plugin for workers: each call that a case hands over is also timed by our peers.
 
-Same process, same call, same memory, within a second of each other. What the peers read goes into the case's
-`extra_info` under `peers`, as JSON: for each the seconds per call by its own rule, how long it took by its
-own rule, and its series with the moments at which each entry was there. They run at the priority that they
-have when a user starts them, which is any program's.
+Same process, same call, same memory. What they read by their own rules, just before us, goes into the case's
+`extra_info` under `peers`, as JSON: for each the seconds per call, how long it took, and its series with the
+moments at which each entry was there. They then run at the priority that they have when a user starts them,
+which is any program's.
+
+Behind each of our blocks blocked_autorange has another turn, of a block's length and at our priority: what
+it reads there, and how long it took, is under `near`, one pair a block. A machine's pace changes within a
+second; whether two tools agree shows in neighbours.
 """
 
 import json
@@ -18,6 +22,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.measure import priority
+from bench.measure.schedule import BLOCK_S, relative_width
 
 WIDTH = 0.02
 """Half-width, relative to the median, that every tool is asked for."""
@@ -34,13 +39,17 @@ def pytest_fixture_setup() -> Generator[None, Any, Any]:
 
         class WithPeers(steered):  # type: ignore[misc, valid-type]  # whatever class steers it
             def __call__(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+                timer = _timer(function, args, kwargs)
                 with _as_any_program():
                     peers = {
-                        "blocked_autorange": _blocked_autorange(function, args, kwargs),
+                        "blocked_autorange": _blocked_autorange(timer),
                         "pytest-benchmark": _pytest_benchmark(self, function, args, kwargs),
                     }
                 self.extra_info["peers"] = json.dumps(peers)
-                return super().__call__(function, *args, **kwargs)
+                with _between_blocks(self.steering, timer) as near:
+                    returned = super().__call__(function, *args, **kwargs)
+                self.extra_info["near"] = json.dumps(near)
+                return returned
 
         result.__class__ = WithPeers
     return result
@@ -64,28 +73,50 @@ def _be(nice: int) -> None:
         priority.AUTOGROUP.write_text(str(nice))
 
 
-def _blocked_autorange(function: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+def _timer(function: Any, args: Any, kwargs: Any) -> Any:
     import torch
     from torch.utils.benchmark import Timer
 
-    from bench.measure.schedule import relative_width
-
-    timer = Timer(
+    return Timer(
         "function(*args, **kwargs)",
         globals={"function": function, "args": args, "kwargs": kwargs},
         num_threads=torch.get_num_threads(),
     )
+
+
+def _blocked_autorange(timer: Any) -> dict[str, Any]:
     series: list[tuple[float, float]] = []
     begun_s = time.perf_counter()
 
     def note(number: int, seconds: float) -> None:
         series.append((time.perf_counter() - begun_s, seconds / number))
 
-    usual = timer.blocked_autorange(callback=note)  # type: ignore[arg-type]  # a callback may return
+    usual = timer.blocked_autorange(callback=note)
     took_s = time.perf_counter() - begun_s
     if relative_width([seconds for _, seconds in series]) > WIDTH:
-        timer.blocked_autorange(callback=note, min_run_time=PATIENCE_S)  # type: ignore[arg-type]  # likewise
+        timer.blocked_autorange(callback=note, min_run_time=PATIENCE_S)
     return {"seconds": usual.median, "took_s": took_s, "series": series}
+
+
+@contextmanager
+def _between_blocks(steering: Any, timer: Any) -> Iterator[list[tuple[float, float]]]:
+    """What blocked_autorange reads behind each wall block, and how long it took."""
+    near: list[tuple[float, float]] = []
+    block_of = steering._block
+
+    def block_and_peer(target: Any, calls: Any, command: Any) -> Any:
+        block = block_of(target, calls, command)
+        if command["kind"] == "wall":
+            begun_s = time.perf_counter()
+            seconds = timer.blocked_autorange(min_run_time=BLOCK_S).median
+            near.append((seconds, time.perf_counter() - begun_s))
+        return block
+
+    steering._block = block_and_peer
+    try:
+        yield near
+    finally:
+        del steering._block
 
 
 def _pytest_benchmark(fixture: Any, function: Any, args: Any, kwargs: Any) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def _lost(told: dict[str, Any]) -> Iterator[Claim]:
 
 def _hogged(told: dict[str, Any]) -> Iterator[Claim]:
     (verdict,) = told["verdicts"]
-    what = f"{_seen(verdict)}, {told['disturbed_share']:.0%} of all blocks disturbed".replace("%", " %")
+    what = f"{_seen(verdict)}, {100 * told['disturbed_share']:.0f} % of all blocks disturbed"
     yield Claim("planted: a hog in head's turns only", what, "not slower", verdict["state"] != "slower")
 
 

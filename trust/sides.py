@@ -115,10 +115,14 @@ def estimates(runs: Runs) -> pd.DataFrame:
 def changes(runs: Runs) -> pd.Series:
     """By case, how many times the first side's time the second side's is, from `interleaved` runs.
 
-    The median over launches of the median over pairs of neighbouring blocks, one a side, both of which count.
+    The median over launches of the median over pairs of neighbouring blocks, one a side, both of which are
+    clean, at whatever pace they were made: a change of pace meets both, as it does in a gate.
     """
-    first, second = runs.values()
-    blocks = [judged(run).assign(side=side) for run, side in ((first, "base"), (second, "head"))]
+    sided = [
+        replace(run, blocks=run.blocks.assign(side=side))
+        for run, side in zip(runs.values(), ("base", "head"), strict=True)
+    ]
+    blocks = [judged(run) for run in sided]
     logs = launch_ratios(pd.concat(blocks, ignore_index=True))
     return np.exp(logs.xs("wall", level="kind").median(axis="columns"))
 

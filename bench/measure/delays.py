@@ -45,19 +45,13 @@ class Threads:
         self._own = threading.get_native_id()
         self._read()
 
-    def before(self, recent: bool = False) -> None:
+    def before(self) -> None:
         """Keep the figures that `after` counts from.
 
-        `recent`, right behind another block, only the calling thread's are read again, which halves the
-        cost: it has slept and been woken since. What the others waited meanwhile counts against the block
-        to come.
+        All are read anew, however short ago the last block was: while a worker hears what to do next, its
+        other threads wait now and then, which would count against every third block of a team of two.
         """
-        if recent:
-            own = self._threads.index(self._own)
-            figures = os.pread(self._files[own], 80, 0).split()
-            self._figures[FIGURES * own : FIGURES * (own + 1)] = map(int, figures)
-        else:
-            self._read()
+        self._read()
 
     def after(self, elapsed_s: float, idle_s: float) -> tuple[float, int]:
         """The longest delay of a thread since `before`, and how many threads ran.
@@ -110,7 +104,7 @@ class Switches:
 
     source: Source = "context switches"
 
-    def before(self, recent: bool = False) -> None:  # noqa: ARG002 - as in Threads
+    def before(self) -> None:
         """Keep the figures that `after` counts from."""
         self._switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
         self._process_s = time.process_time()

@@ -73,7 +73,8 @@ class Readings:
     def before(self, expected_s: float = math.inf) -> None:
         """Read ahead of a block that is expected to last `expected_s`; by default it may be long.
 
-        Right behind another block what was read there holds, but for children, which may work meanwhile.
+        Right behind another block what was read there holds, but for the threads' figures, and for children,
+        which may work meanwhile.
         """
         recent = time.monotonic() - self._read_s < RECENT_S
         if not recent or self._children_s:
@@ -87,7 +88,7 @@ class Readings:
         self._foreign_s = None
         if expected_s >= FOREIGN_LEAST_S:
             self._foreign_s = foreign_s(self._processors, self._children_s)
-        self._threads.before(recent)
+        self._threads.before()
         self._thread_s = time.thread_time()
         self._start_s = time.perf_counter()
 

@@ -11,7 +11,6 @@ import os
 import random
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -246,7 +245,7 @@ class Lockstep:
         lanes = pair.lanes(self._names[case], alone=not together)
         flip = (todo.number + pass_number) % 2 == 1
         try:
-            with nullcontext() if together else pair.stopped():
+            with pair.turns():
                 visit(
                     lanes,
                     known,

@@ -2,7 +2,7 @@
 
 Cases that use one thread run with both workers on the same processor, where they cannot differ by it.
 All others get every processor, and the partner is stopped meanwhile: an idle OpenMP team spins and takes
-the other's processor (1 clean block of 80 without stopping, 64 of 80 with).
+the other's processor. Without stopping it, 1 block of 80 is clean.
 """
 
 import contextlib
@@ -36,6 +36,7 @@ class Pair:
         self.sides = sides
         self.workers: list[Worker] = []
         self._processors: Collection[int] = ()
+        self._turn_of: Worker | None = None
         try:
             for side, environment in zip(sides, environments, strict=True):
                 variables = {**side.spec.environment, **environment}
@@ -79,18 +80,26 @@ class Pair:
     def lanes(self, names: Sequence[str], alone: bool) -> list[Lane]:
         """A lane for each worker, which knows the case by its own name; `alone`: it runs only in its turn."""
         return [
-            Lane(worker, TIMEOUT_S, partial(_turn, worker) if alone else nullcontext, name)
+            Lane(worker, TIMEOUT_S, partial(self._turn, worker) if alone else nullcontext, alone, name)
             for worker, name in zip(self.workers, names, strict=True)
         ]
 
     @contextmanager
-    def stopped(self) -> Iterator[None]:
-        """Both are stopped, but for their turns."""
+    def _turn(self, worker: Worker) -> Iterator[None]:
+        """The worker runs alone, until its partner's turn: blocks of one side may follow each other."""
+        if self._turn_of is not worker:
+            self._turn_of = worker
+            for partner in self.workers:
+                _signal(partner, signal.SIGCONT if partner is worker else signal.SIGSTOP)
+        yield
+
+    @contextmanager
+    def turns(self) -> Iterator[None]:
+        """In here a worker may run alone in its turn; behind it both run again."""
         try:
-            for worker in self.workers:
-                _signal(worker, signal.SIGSTOP)
             yield
         finally:
+            self._turn_of = None
             for worker in self.workers:
                 _signal(worker, signal.SIGCONT)
 
@@ -104,15 +113,6 @@ class Pair:
                 for thread in os.listdir(f"/proc/{worker.process.pid}/task"):
                     with contextlib.suppress(ProcessLookupError):  # a thread that ended meanwhile
                         os.sched_setaffinity(int(thread), processors)
-
-
-@contextmanager
-def _turn(worker: Worker) -> Iterator[None]:
-    _signal(worker, signal.SIGCONT)
-    try:
-        yield
-    finally:
-        _signal(worker, signal.SIGSTOP)
 
 
 def _signal(worker: Worker, number: int) -> None:
