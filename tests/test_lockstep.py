@@ -5,7 +5,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -208,33 +208,46 @@ def known_case(**fields: Any) -> Known:
     return Known(Case("c", "s", "o"), **{"visits": 1, "call_s": 1e-3, "calls": 10, **fields})
 
 
-def test_a_launch_spreads_its_pairs_over_a_few_visits() -> None:
-    assert pairs_in_visit(known_case()) == 3
+def test_a_launch_spreads_its_pairs_over_visits() -> None:
+    assert pairs_in_visit(known_case()) == 2
     assert pairs_in_visit(known_case(call_s=1.0, calls=1)) == 1
     assert pairs_in_visit(known_case(call_s=math.nan)) == 1
 
 
+def visits_made(known: Known, visit: Callable[[int], list[float]]) -> int:
+    """How many visits a launch makes of a case whose n-th visit reads `visit(n)`."""
+    launch, number = Launch(0, [known]), 0
+    while launch.wants(known):
+        launch.take_in(known, visit(number))
+        number += 1
+    return number
+
+
 def test_launch_goes_on_for_clean_pairs_but_not_for_ever() -> None:
     known = known_case()
-    clean, disturbed, slow = (Launch(0, [known]) for _ in range(3))
-    for _ in range(12):
-        assert clean.wants(known)
-        clean.take_in(known, [True])
-    assert not clean.wants(known)
-    for _ in range(24):
-        assert disturbed.wants(known)
-        disturbed.take_in(known, [False])
-    assert not disturbed.wants(known)
-    half = Launch(0, [known])
-    half.take_in(known, [True] * 5 + [False] * 7)
-    assert half.wants(known)
-    half.take_in(known, [True])
-    assert not half.wants(known)
-    known.cost_s = 2.0
-    for _ in range(3):
-        assert slow.wants(known)
-        slow.take_in(known, [True])
-    assert not slow.wants(known)
+    assert visits_made(known, lambda _: [1.0, 1.0]) == 6
+    assert visits_made(known, lambda _: [1.0, math.nan]) == 6, "half of the pairs are enough"
+    assert visits_made(known, lambda number: [1.0, math.nan] if number % 2 else [math.nan]) == 12
+    assert visits_made(known, lambda _: [math.nan, math.nan]) == 24
+    assert visits_made(known, lambda _: []) == 48
+    assert visits_made(known_case(cost_s=2.0), lambda _: [1.0, 1.0]) == 2
+
+
+@pytest.mark.parametrize(
+    ("scatter", "fewest", "most"), [(0.01, 6, 6), (0.03, 6, 12), (0.05, 12, 22), (0.2, 24, 24)]
+)
+def test_launch_goes_on_until_its_visits_agree(scatter: float, fewest: int, most: int) -> None:
+    rng = np.random.default_rng(1)
+    made = [
+        visits_made(known_case(), lambda _: [rng.normal(1.0, scatter)] * 2)  # as its data came to lie
+        for _ in range(100)
+    ]
+    assert fewest <= np.mean(made) <= most
+
+
+def test_a_case_of_long_calls_gets_a_few_more_of_them() -> None:
+    assert visits_made(known_case(call_s=0.3, calls=1, cost_s=0.7), lambda _: [1.0]) == 4
+    assert visits_made(known_case(call_s=1.0, calls=1, cost_s=2.1), lambda _: [1.0]) == 2
 
 
 def test_cases_on_one_thread_come_first_in_a_pass() -> None:

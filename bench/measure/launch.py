@@ -5,27 +5,35 @@ Nothing here reads a clock or talks to a worker.
 
 import math
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from statistics import median
 
-from bench.measure.schedule import Known
+from bench.measure.schedule import Known, relative_width
 
 LAUNCH_S = 0.25
 """Timed seconds a case and side in a launch."""
 
-MOST_PAIRS = 12
-"""Pairs of blocks of a case in a launch: beyond, launches differ more than a launch's pairs do."""
+PAIRS = 12
+"""Pairs of blocks of a case in a launch, unless they leave too much open, or LAUNCH_S is over before."""
 
 FEWEST_PAIRS = 3
 """Pairs of a case whose blocks are long but whose calls are not: a median needs three."""
 
-CLEAN_SHARE = 0.5
-"""Share of the pairs due that a launch tries to get clean, by as many pairs more as were due: beside others a
-third of twelve may be left, whose median says half as much."""
+MOST = 4
+"""How many times as many pairs as are due a launch makes at most of a case that they leave open."""
 
-VISITS = 4
-"""In how many visits a launch times its pairs: a burst of noise or a change of pace is over by the next one,
-and every visit costs a set-up on each side. Even, so that each side is first in half of them."""
+WIDTH = 0.03
+"""Half the 95 % interval of a launch's median ratio that is aimed at. Launches themselves differ by about
+1 %; where they scatter by 3 %, slowdowns of 5 % begin to be missed."""
+
+CLEAN_SHARE = 0.5
+"""Share of the pairs due that a launch tries to get clean: the median of the third of twelve that may be left
+beside others says half as much."""
+
+VISIT_PAIRS = 2
+"""Pairs in a visit: each side is first once. Few, since where a visit's data come to lie in memory moves all
+of its pairs, small networks' by 5 %, products' by 1 to 3 %; a visit costs as much as one more pair."""
 
 CASE_S = 3.0
 """Seconds in a launch from which a case that has its fewest pairs gets no more: its set-up is slow, or others
@@ -40,6 +48,7 @@ class Launch:
         self.cases = list(cases)
         self._made: Counter[str] = Counter()
         self._clean: Counter[str] = Counter()
+        self._visits: defaultdict[str, list[float]] = defaultdict(list)
         self._spent_s: Counter[str] = Counter()
         for known in self.cases:
             known.enter(number)
@@ -53,37 +62,41 @@ class Launch:
         rng.shuffle(order)
         return sorted(order, key=lambda known: known.parallel)
 
-    def take_in(self, known: Known, clean: Iterable[bool]) -> None:
-        """Takes in a visit: for each of its pairs, whether both blocks were clean."""
-        pairs = list(clean)
-        self._made[known.case.id] += max(1, len(pairs))  # a visit without any counts, too: else it never ends
-        self._clean[known.case.id] += sum(pairs)
-        self._spent_s[known.case.id] += known.cost_s  # type: ignore[assignment]  # Counter counts in ints
+    def take_in(self, known: Known, ratios: Iterable[float]) -> None:
+        """Takes in a visit: for each of its pairs head/base, or NaN where not both blocks were clean."""
+        pairs, case = list(ratios), known.case.id
+        clean = [ratio for ratio in pairs if not math.isnan(ratio)]
+        self._made[case] += max(1, len(pairs))  # a visit without any counts, too: else it never ends
+        self._clean[case] += len(clean)
+        if clean:
+            self._visits[case].append(median(clean))
+        self._spent_s[case] += known.cost_s  # type: ignore[assignment]  # Counter counts in ints
 
     def wants(self, known: Known) -> bool:
-        """True while the launch owes the case a visit, or the case lacks clean pairs."""
-        case = known.case.id
-        if known.closed or (known.fragile and self._made[case]):
+        """True while the launch owes the case a visit, or its clean pairs are too few or too far apart."""
+        case, due = known.case.id, pairs_due(known)
+        made, fewest = self._made[case], min(FEWEST_PAIRS, due)
+        if known.closed or (known.fragile and made):
             return False
-        due = pairs_due(known)
-        fewest = min(FEWEST_PAIRS, due)
-        if self._spent_s[case] > CASE_S and self._made[case] >= fewest:
+        if made < fewest:
+            return True
+        if self._spent_s[case] > CASE_S or made >= MOST * due:
             return False
         enough = max(fewest, CLEAN_SHARE * due)
-        return self._made[case] < due or (self._clean[case] < enough and self._made[case] < 2 * due)
+        return made < due or self._clean[case] < enough or relative_width(self._visits[case]) > WIDTH
 
 
 def pairs_due(known: Known) -> int:
-    """How many pairs a launch owes a case: a quarter of a second of blocks, between 1 and 12."""
+    """How many pairs a launch owes a case: a quarter of a second of blocks, between 1 and `PAIRS`."""
     if math.isnan(known.call_s):  # never timed: not visited yet, or skipped on one side
         return 1
     fewest = min(FEWEST_PAIRS, LAUNCH_S / known.call_s)
-    return round(min(max(LAUNCH_S / _block_s(known), fewest, 1), MOST_PAIRS))
+    return round(min(max(LAUNCH_S / _block_s(known), fewest, 1), PAIRS))
 
 
 def pairs_in_visit(known: Known) -> int:
     """How many pairs a visit times: a few, so that a launch spreads them."""
-    return math.ceil(pairs_due(known) / VISITS)
+    return min(VISIT_PAIRS, pairs_due(known))
 
 
 def _block_s(known: Known) -> float:

@@ -7,6 +7,7 @@ visit    one case in both workers: a pair of blocks, the first side changing fro
 """
 
 import itertools
+import math
 import os
 import random
 import time
@@ -27,7 +28,7 @@ from bench.measure.sides import Side, SideError
 from bench.measure.state import Spent
 from bench.measure.visits import Lane, Visited, visit
 from bench.measure.workers import Worker, WorkerError
-from bench.records import Case
+from bench.records import Block, Case
 
 Event = dict[str, Any]
 
@@ -278,8 +279,12 @@ class Lockstep:
         known.parallel |= any(block.threads > 1 or block.children for block in itertools.chain(*timed))
         todo.take_in(
             known,
-            (
-                not any(block.disturbed(known.self_disturbing) for block in pair)
-                for pair in zip(*timed, strict=False)
-            ),
+            (_ratio(base, head, known.self_disturbing) for base, head in zip(*timed, strict=False)),
         )
+
+
+def _ratio(base: Block, head: Block, disturbs_itself: bool) -> float:
+    """head/base of a pair of blocks; NaN where others disturbed one, or it took no time at all."""
+    if base.disturbed(disturbs_itself) or head.disturbed(disturbs_itself):
+        return math.nan
+    return head.wall_s / head.calls / (base.wall_s / base.calls or math.nan)

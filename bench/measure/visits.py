@@ -112,8 +112,8 @@ class Lane:
 
     def come_back(self, call_s: float) -> None:
         """Lets the worker, stopped until now, find itself again before it is timed: by work, not recorded."""
-        if self.running and self.left is None and call_s <= COME_BACK_S:
-            calls = round(COME_BACK_S / call_s)
+        if self.running and self.left is None and call_s <= 2 * BLOCK_S:
+            calls = math.ceil(COME_BACK_S / call_s)
             message = self._ask({"do": "block", "kind": "warmup", "calls": calls, "expected_s": COME_BACK_S})
             if message["event"] != "block":
                 self.take(message)
