@@ -276,7 +276,8 @@ class Lockstep:
             else:
                 known.closed = next(iter(outcomes - {"passed"}))
         timed = [[block for block in lane.blocks if block.kind == "wall"] for lane in lanes]
-        known.parallel |= any(block.threads > 1 or block.children for block in itertools.chain(*timed))
+        every = list(itertools.chain(*timed))  # in some of them threads of another case may still have spun
+        known.parallel |= bool(every) and all(block.threads > 1 or block.children for block in every)
         todo.take_in(
             known,
             (_ratio(base, head, known.self_disturbing) for base, head in zip(*timed, strict=False)),
