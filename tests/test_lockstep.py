@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -255,6 +256,18 @@ def test_cases_on_one_thread_come_first_in_a_pass() -> None:
     order = Launch(0, cases).next_pass(random.Random(1))
     assert [known.parallel for known in order] == [False] * 5 + [True] * 5
     assert [known.case.id for known in order] != sorted(known.case.id for known in order)
+
+
+@pytest.mark.parametrize(("threads", "parallel"), [((1, 1), False), ((2, 1), False), ((2, 2), True)])
+def test_a_case_is_parallel_where_all_of_a_visit_s_blocks_are(
+    threads: tuple[int, int], parallel: bool
+) -> None:
+    """In some of them another case's threads may still have spun."""
+    known, blocks = known_case(), [Block("wall", 0.0, 1, 0.01, threads=number) for number in threads]
+    lanes = [SimpleNamespace(ended={"outcome": "passed"}, blocks=blocks) for _ in range(2)]
+    lockstep = Lockstep([], Progress())
+    lockstep._learn(known, lanes, Launch(0, [known]))  # type: ignore[arg-type]  # as much of lanes as it needs
+    assert known.parallel == parallel
 
 
 def test_leftover_threads_and_pinning_make_no_case_disturb_itself() -> None:

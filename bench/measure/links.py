@@ -9,17 +9,26 @@ LONGEST_COPY_S = 0.0125
 """Sizes grow until a copy takes this long."""
 
 
+NOISE = 0.01
+"""Error of a copy's time that grows with it."""
+
+JITTER = 0.3
+"""Error of what the host adds to each copy: its pace changes by up to two times from one size to the next.
+Without it, a copy of half a megabyte would pull the bandwidth by 2 %."""
+
+
 def fit_link(sizes: Sequence[float], seconds: Sequence[float]) -> dict[str, float]:
     """Latency and bandwidth of a link, from t = latency + bytes / bandwidth by least squares.
 
-    Errors count relative to each time, so that small copies decide the latency and large ones the
-    bandwidth. The latency is never negative.
+    An error is expected to be `NOISE` of the time, and `JITTER` of the shortest besides, so that small copies
+    decide the latency and large ones the bandwidth. The latency is never negative.
     """
     import numpy as np
 
-    weights = 1 / np.asarray(seconds)
+    times_s = np.asarray(seconds)
+    weights = 1 / np.hypot(NOISE * times_s, JITTER * times_s.min())
     rows = np.stack([weights, np.asarray(sizes) * weights], axis=1)
-    (latency_s, s_per_byte), *_ = np.linalg.lstsq(rows, np.ones(len(weights)), rcond=None)
+    (latency_s, s_per_byte), *_ = np.linalg.lstsq(rows, times_s * weights, rcond=None)
     return {"latency_s": max(0.0, float(latency_s)), "bytes_per_s": float(1 / s_per_byte)}
 
 
