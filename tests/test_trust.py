@@ -23,7 +23,7 @@ from trust import busy, figures, render, repeat, sides
 from trust.__main__ import SECTIONS, main
 from trust.claims import Claim, Proof
 from trust.company import Company
-from trust.peers import TOOLS, _series, beside, reached
+from trust.peers import TOOLS, _series, _to_width, beside, reached
 
 
 def table(ratios: list[float], statuses: list[str], quiet: str = "ok") -> pd.DataFrame:
@@ -115,9 +115,25 @@ def test_our_moments_leave_out_the_turns_of_a_peer() -> None:
 def test_a_series_is_narrow_from_the_first_moment_that_its_interval_is() -> None:
     moments = [float(n) for n in range(1, 21)]
     steady = np.tile([1.0, 1.01], 10).tolist()
-    assert reached(moments, steady) == 5.0, "five values are the fewest that are believed"
-    assert reached(moments, np.tile([1.0, 2.0], 10).tolist()) == math.inf
-    assert reached([], []) == math.inf
+    assert reached(moments, steady, 0.02) == 5.0, "five values are the fewest that are believed"
+    assert reached(moments, np.tile([1.0, 2.0], 10).tolist(), 0.02) == math.inf
+    assert reached([], [], 0.02) == math.inf
+
+
+def test_time_is_demanded_at_the_narrowest_width_that_a_tool_reaches() -> None:
+    never = [math.inf] * 3
+    quiet = pd.DataFrame(
+        {
+            **{f"{tool}_to_{name}_s": never for tool in ("ours", "tub") for name in ("2", "5", "10")},
+            "ours_to_5_s": [0.1, 0.1, math.inf],
+            "tub_to_5_s": [0.2, 0.3, 0.4],
+        }
+    )
+    narrow, middling, wide = _to_width(quiet)
+    assert (narrow.passed, middling.passed, wide.passed) == (None, True, None)
+    assert middling.read == "0.50 (0.10 s against 0.30 s)"
+    slower = quiet.assign(ours_to_5_s=never)
+    assert [claim.passed for claim in _to_width(slower)] == [None, False, None]
 
 
 def test_company_computes_only_while_it_is_asked_to() -> None:

@@ -37,7 +37,7 @@ def prove(folder: Path) -> Proof:
     polite = replace(spec, environment={**spec.environment, priority.VARIABLE: "0"})
     with Company() as company:
         sides = [Side("quiet"), Side("busy", company.busy)]
-        runs = interleaved(folder, Plan(spec, seconds=10.0), sides)
+        runs = interleaved(folder, Plan(spec, seconds=15.0, deadline_s=300.0), sides)
         short = Plan(polite, launches=2, seconds=2.0, deadline_s=60.0)
         asking = compared(interleaved(folder / "polite", short, sides))
     table = compared(runs)

@@ -14,15 +14,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import pandas as pd
+from scipy.stats import trim_mean
 
 from bench.analyze.clean import judged
 from bench.analyze.estimate import estimates_of
-from bench.analyze.pairs import launch_ratios
+from bench.analyze.pairs import FEWEST_PAIRS, paired
+from bench.analyze.trimmed import TRIM
 from bench.commands import selection
 from bench.journal import JOURNAL, Event, events
 from bench.measure import environment
@@ -35,6 +38,9 @@ from bench.tables import Run
 
 Runs = dict[str, Run]
 """The runs of the sides, by their names."""
+
+LONG_BLOCK_S = 0.25
+"""From here a visit of shared workers has one pair of blocks."""
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -115,16 +121,18 @@ def estimates(runs: Runs) -> pd.DataFrame:
 def changes(runs: Runs) -> pd.Series:
     """By case, how many times the first side's time the second side's is, from `interleaved` runs.
 
-    The median over launches of the median over pairs of neighbouring blocks, one a side, both of which are
-    clean, at whatever pace they were made: a change of pace meets both, as it does in a gate.
+    The trimmed mean over pairs of neighbouring blocks, one a side, both of which are clean, at whatever pace
+    they were made: a change of pace meets both, as it does in a gate; so does what a launch's memory is like,
+    since both sides share its worker. NaN below three pairs.
     """
     sided = [
         replace(run, blocks=run.blocks.assign(side=side))
         for run, side in zip(runs.values(), ("base", "head"), strict=True)
     ]
     blocks = [judged(run) for run in sided]
-    logs = launch_ratios(pd.concat(blocks, ignore_index=True))
-    return np.exp(logs.xs("wall", level="kind").median(axis="columns"))
+    pairs = paired(pd.concat(blocks, ignore_index=True))
+    logs = pairs[pairs["clean"] & (pairs["kind"] == "wall")].groupby("case")["log_ratio"]
+    return np.exp(logs.agg(partial(trim_mean, proportiontocut=TRIM)).where(logs.size() >= FEWEST_PAIRS))
 
 
 def by_side(frame: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -246,13 +254,20 @@ def _shared_launch(
     for number in range(plan.most_passes):
         for case in lead.due(kind, number, left_s):
             known = lead.known[case]
-            blocks = len(recorders) * (plan.blocks or (blocks_per_visit(known) if known.visits else 1))
+            blocks = len(recorders) * _pairs_in_visit(plan, known)
             ended = _shared_visit(worker, known, blocks, [recorder.side for recorder in recorders])
             if ended[0].ended["outcome"] != "passed":
                 known.closed = ended[0].ended["outcome"]
             for recorder, visited in zip(recorders, ended, strict=True):
                 recorder.record(case, visited, launch, number)
             left_s -= known.cost_s if number else 0.0
+
+
+def _pairs_in_visit(plan: Plan, known: Known) -> int:
+    """Two at least, where blocks are not long: each side is first once."""
+    if plan.blocks or not known.visits:
+        return plan.blocks or 1
+    return max(2 if known.calls * known.call_s < LONG_BLOCK_S else 1, blocks_per_visit(known))
 
 
 def _shared_visit(worker: Worker, known: Known, blocks: int, sides: Sequence[Side]) -> list[Visited]:

@@ -28,14 +28,14 @@ def launch_ratios(blocks: pd.DataFrame) -> pd.DataFrame:
 
     `blocks` are marked by `bench.analyze.clean.marked`.
     """
-    pairs = _paired(blocks)
+    pairs = paired(blocks)
     by_launch = pairs.groupby(["case", "kind", "launch"], observed=True)
     clean = pairs["log_ratio"].where(pairs["clean"]).groupby([pairs["case"], pairs["kind"], pairs["launch"]])
     enough = clean.count() >= by_launch.size().clip(upper=FEWEST_PAIRS)
     return clean.median().where(enough).unstack("launch").sort_index(axis="columns")
 
 
-def _paired(blocks: pd.DataFrame) -> pd.DataFrame:
+def paired(blocks: pd.DataFrame) -> pd.DataFrame:
     """One row a pair: case, kind, launch, log_ratio, and whether both of its blocks are clean."""
     timed = blocks[blocks["kind"].isin(KINDS) & blocks["side"].isin(("base", "head"))]
     seconds = timed["wall_s"].where(timed["kind"] == "wall", timed["device_s"]) / timed["calls"]
