@@ -258,13 +258,22 @@ def test_cases_on_one_thread_come_first_in_a_pass() -> None:
     assert [known.case.id for known in order] != sorted(known.case.id for known in order)
 
 
-@pytest.mark.parametrize(("threads", "parallel"), [((1, 1), False), ((2, 1), False), ((2, 2), True)])
-def test_a_case_is_parallel_where_all_of_a_visit_s_blocks_are(
-    threads: tuple[int, int], parallel: bool
+@pytest.mark.parametrize(
+    ("base", "head", "parallel"),
+    [((1, 1), (1, 1), False), ((2, 1), (1, 2), False), ((2, 2), (2, 2), True), ((2, 2), (1, 1), True)],
+)
+def test_a_case_is_parallel_where_all_of_a_side_s_blocks_are(
+    base: tuple[int, int], head: tuple[int, int], parallel: bool
 ) -> None:
-    """In some of them another case's threads may still have spun."""
-    known, blocks = known_case(), [Block("wall", 0.0, 1, 0.01, threads=number) for number in threads]
-    lanes = [SimpleNamespace(ended={"outcome": "passed"}, blocks=blocks) for _ in range(2)]
+    """In some of them another case's threads may still have spun; a side may have lost its threads."""
+    known = known_case()
+    lanes = [
+        SimpleNamespace(
+            ended={"outcome": "passed"},
+            blocks=[Block("wall", 0.0, 1, 0.01, threads=number) for number in threads],
+        )
+        for threads in (base, head)
+    ]
     lockstep = Lockstep([], Progress())
     lockstep._learn(known, lanes, Launch(0, [known]))  # type: ignore[arg-type]  # as much of lanes as it needs
     assert known.parallel == parallel

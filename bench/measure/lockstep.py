@@ -6,7 +6,6 @@ pass     one walk through the cases of a launch, in random order
 visit    one case in both workers: a pair of blocks, the first side changing from pass to pass
 """
 
-import itertools
 import math
 import os
 import random
@@ -276,8 +275,8 @@ class Lockstep:
             else:
                 known.closed = next(iter(outcomes - {"passed"}))
         timed = [[block for block in lane.blocks if block.kind == "wall"] for lane in lanes]
-        every = list(itertools.chain(*timed))  # in some of them threads of another case may still have spun
-        known.parallel |= bool(every) and all(block.threads > 1 or block.children for block in every)
+        for blocks in timed:  # in some of a side's blocks threads of another case may still have spun
+            known.parallel |= bool(blocks) and all(block.threads > 1 or block.children for block in blocks)
         todo.take_in(
             known,
             (_ratio(base, head, known.self_disturbing) for base, head in zip(*timed, strict=False)),
