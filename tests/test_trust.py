@@ -188,6 +188,16 @@ def test_each_side_is_a_run_of_its_own_whose_visits_follow_the_other_s(tmp_path:
     assert sides.by_side(sides.estimates(found), "median_s").notna().all(axis=None)
 
 
+def test_runs_are_compared_at_one_pace(tmp_path: Path) -> None:
+    found = runs(tmp_path, 1.4)
+    paced = {
+        name: replace(run, blocks=run.blocks.assign(pace_s=pace_s))  # type: ignore[type-var]  # a Run
+        for (name, run), pace_s in zip(found.items(), (2e-6, 2.8e-6), strict=True)
+    }
+    assert repeat.claims(repeat.ratios(paced))[0].passed  # type: ignore[arg-type]  # Runs
+    assert not repeat.claims(repeat.ratios(paced, paced=False))[0].passed  # type: ignore[arg-type]  # likewise
+
+
 def test_interleaved_sides_share_each_visit_block_by_block(tmp_path: Path) -> None:
     entered: list[str] = []
     both = [sides.Side(name, partial(noted, entered, name)) for name in ("quiet", "busy")]
