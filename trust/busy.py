@@ -117,6 +117,6 @@ def claims(table: pd.DataFrame) -> list[Claim]:
             "busy: the same of the two medians, each by itself",
             share(int(((known["alone"] - 1).abs() <= CLOSE).sum()), len(known)),
         ),
-        Claim("busy: clean blocks of the median case", f"{np.nanmedian(table['busy_clean']):.0%}"),
-        Claim("idle: clean blocks of the median case", f"{np.nanmedian(table['quiet_clean']):.0%}"),
+        Claim("busy: clean blocks of the median case", f"{100 * np.nanmedian(table['busy_clean']):.0f} %"),
+        Claim("idle: clean blocks of the median case", f"{100 * np.nanmedian(table['quiet_clean']):.0f} %"),
     ]
