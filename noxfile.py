@@ -137,7 +137,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def trust(session: nox.Session) -> None:
-    """Prove on this machine that the numbers are true, in under half an hour: nox -s trust -- [SECTION ...]"""
+    """Prove on this machine that the numbers are true, in under half an hour: nox -s trust -- [SECTION]"""
     run(session, "trust", *session.posargs)
 
 

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from bench.render.figures.style import COLOURS, INK, saved
 from trust.peers import TOOLS
 
-BUSY_TITLE = "Beside a competing process, as a multiple of the quiet value"
+BUSY_TITLE = "Beside a competing process, against the quiet value"
 
 GOOD, BAD, GREY = COLOURS[0], COLOURS[1], "#888888"
 
@@ -27,9 +27,11 @@ def drawn(section: str, tables: Mapping[str, pd.DataFrame]) -> Mapping[str, byte
 
 
 def _busy(table: pd.DataFrame) -> Figure:
-    """Every case's busy value as a multiple of its quiet one."""
+    """By how much every case's busy value is off its quiet one."""
     table = table.sort_values("ratio").reset_index(drop=True)
     figure, axes = _axes(0.16 * len(table) + 1.2, BUSY_TITLE)
+    axes.set_xscale("linear")  # what is known lies close together
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * (value - 1):+.0f} %"))
     ok, noisy = table[table["busy"] == "ok"], table[table["busy"] != "ok"]
     axes.scatter(ok["ratio"], ok.index, color=GOOD, s=16, label="ok", zorder=3)
     axes.scatter(noisy["ratio"], noisy.index, facecolor="none", edgecolor=GREY, s=16, label="noisy")
@@ -55,7 +57,7 @@ def _repeat(table: pd.DataFrame) -> Figure:
 
 def _peers(ratios: pd.DataFrame) -> Figure:
     """What a competing process does to what each tool reads: a dot a case."""
-    figure, axes = _axes(2.6, "Beside a competing process, as a multiple of the tool's own quiet value")
+    figure, axes = _axes(2.6, "Beside a competing process, in quiet values of the same tool")
     rows = list(TOOLS)
     for row, tool in enumerate(reversed(rows)):
         values = ratios[tool].dropna()
