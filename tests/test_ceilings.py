@@ -56,6 +56,18 @@ def test_a_latency_is_never_negative() -> None:
     assert link["latency_s"] == 0.0
 
 
+def test_a_link_that_gets_slower_keeps_the_latency_that_small_copies_show() -> None:
+    """Pageable copies read on a GPU: beyond a cache of 300 MB the processor's half takes twice as long."""
+    seconds = [28.6e-6, 29.7e-6, 47.1e-6, 74.2e-6, 371e-6, 2.43e-3, 50e-3]
+    sizes = [2.0**exponent for exponent in range(10, 29, 3)]
+    assert 19e-6 <= links.fit_link(sizes, seconds)["latency_s"] <= 28.6e-6
+
+
+def test_no_memory_is_faster_than_a_nearer_one() -> None:
+    rates = {"L1": 2e11, "L2": 6e11, "L3": 3e11, "memory": 1e11}
+    assert ceilings._nearer_is_faster(rates) == {"L1": 6e11, "L2": 6e11, "L3": 3e11, "memory": 1e11}
+
+
 def test_two_points_are_a_line() -> None:
     link = links.fit_link([0.0, 1e6], [1e-5, 1.1e-4])
     assert link == pytest.approx({"latency_s": 1e-5, "bytes_per_s": 1e10})

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bench.measure import workers
 from bench.measure.coordinator import Coordinator
 from bench.measure.plan import Plan, Progress
 from bench.measure.schedule import Preset
@@ -65,6 +66,55 @@ def test_workers_are_as_nice_as_they_are_told(tmp_path: Path) -> None:
     spec = replace(spec, environment={"BENCH_NICE": "much"})
     with Worker(spec) as worker, pytest.raises(WorkerError, match=r"BENCH_NICE='much'; expected a whole"):
         worker.collected(60)
+
+
+def test_workers_of_a_round_start_side_by_side(tmp_path: Path) -> None:
+    """No worker imports anything while another measures."""
+    log = tmp_path / "log"
+    suite(
+        tmp_path,
+        f"""
+import pytest
+
+def say(text):
+    with open({str(log)!r}, "a") as log:
+        log.write(text + "\\n")
+
+say("import")
+
+@pytest.mark.isolate("one")
+def test_one(benchmark):
+    say("visit")
+    benchmark(len, ())
+
+@pytest.mark.isolate("two")
+def test_two(benchmark):
+    say("visit")
+    benchmark(len, ())
+""",
+    )
+    measured(tmp_path, launches=2, preset=replace(FAST, width=math.inf))
+    said = log.read_text().split()
+    assert said[:3] == ["import", "import", "visit"]
+    assert said.count("import") == 4
+    assert said[said.index("import", 2) :][:3] == ["import", "import", "visit"]
+
+
+def test_workers_share_compiled_modules_where_python_keeps_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite(tmp_path, "def test_a(benchmark):\n    benchmark(len, ())\n")
+    spec = Spec((str(tmp_path),), directory=tmp_path)
+    for keeps_none in (False, True):
+        workers.bytecode.cache_clear()
+        monkeypatch.setattr(sys, "dont_write_bytecode", keeps_none)
+        monkeypatch.setattr(sys, "pycache_prefix", None)
+        with Worker(spec) as worker:
+            worker.collected(60)
+        found = workers.bytecode()
+        assert bool(found) is keeps_none
+        assert not keeps_none or any(Path(found["PYTHONPYCACHEPREFIX"]).rglob("*.pyc"))
+    workers.bytecode.cache_clear()
 
 
 def test_every_form_of_benchmark_is_measured(tmp_path: Path) -> None:

@@ -66,7 +66,9 @@ def _accelerator(best: Best) -> Ceilings:
     device = best.device
     levels = list(_device_levels(device))
     return {
-        "copy_bytes_per_s": {level: _copy_rate(best, level, size) for level, size, _ in levels},
+        "copy_bytes_per_s": _nearer_is_faster(
+            {level: _copy_rate(best, level, size) for level, size, _ in levels}
+        ),
         "level_bytes": {level: held for level, _, held in levels if held},
         "flops_per_s": dict(_product_rates(best)),
         "launch_s": _launch_s(best),
@@ -88,11 +90,23 @@ def _processor(best: Best) -> Ceilings:
         if level != "memory":
             held[level] = 4 * size * cores
     return {
-        "copy_bytes_per_s": copies,
+        "copy_bytes_per_s": _nearer_is_faster(copies),
         "level_bytes": held,
         "flops_per_s": dict(rates),
         **({"launch_s": _launch_s(best)} if has_torch else {}),
     }
+
+
+def _nearer_is_faster(rates: dict[str, float]) -> dict[str, float]:
+    """Each level's rate, or a farther level's where that reads higher: no memory is faster than a nearer one.
+
+    `rates` have the nearest level first. A copy that fits into the nearest is too small for many cores or
+    multiprocessors, and reads what one of them can do.
+    """
+    best: dict[str, float] = {}
+    for level in reversed(rates):
+        best[level] = max(rates[level], *best.values(), 0.0)
+    return {level: best[level] for level in rates}
 
 
 def _threads() -> int:

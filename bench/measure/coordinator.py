@@ -8,6 +8,7 @@ pass     one walk through the cases of a launch
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from bench.measure.shares import launch_until_s
 from bench.measure.sizes import Sizes, among, environment
 from bench.measure.state import restored
 from bench.measure.visits import Lane, Visited, visit
-from bench.measure.workers import Worker, WorkerError
+from bench.measure.workers import Worker, WorkerError, start_together
 from bench.records import Case
 
 Event = dict[str, Any]
@@ -37,8 +38,8 @@ class Coordinator:
         self.state = restored(past)
         self.rng = random.Random(plan.seed)
         self._started_s = time.monotonic() - self.state.elapsed_s
-        self._first: tuple[Worker, Event] | None = None
-        self._start_s = 0.0  # what starting the latest worker took
+        self._waiting: list[tuple[Worker, Event]] = []  # with what each collected
+        self._start_s = 0.0  # what starting a round's workers takes
         self._deadline_s = plan.preset.deadline_s
         self._rounds = plan.launches
         self._near: Sizes | None = None  # the sizes that further launches look at; None: every case
@@ -52,21 +53,23 @@ class Coordinator:
 
         Raises WorkerError where nothing can be collected.
         """
+        self._begin(1)
+        return self._waiting[0][1]
+
+    def _begin(self, count: int) -> None:
+        """Starts so many workers; raises WorkerError where none of them collects."""
         self.progress.move(case="collecting")
+        begun_s = time.monotonic()
         added = environment(self.state.sizes.values())
-        worker = Worker(replace(self.plan.spec, environment={**self.plan.spec.environment, **added}))
-        try:
-            self._first = worker, worker.collected(COLLECT_TIMEOUT_S)
-        except BaseException:
-            worker.kill()
-            raise
-        return self._first[1]
+        spec = replace(self.plan.spec, environment={**self.plan.spec.environment, **added})
+        self._waiting += start_together(spec, count, COLLECT_TIMEOUT_S)
+        self._start_s = time.monotonic() - begun_s
+        self.state.spent.imports += self._start_s
 
     def close(self) -> None:
-        """Ends a worker that waits."""
-        if self._first:
-            self._first[0].kill()
-            self._first = None
+        """Ends the workers that wait."""
+        while self._waiting:
+            self._waiting.pop()[0].kill()
 
     def measure(self, record: Callable[[Event], None], wanted: Callable[[], Sizes] | None = None) -> None:
         """Runs every launch of the plan. A kind of worker that cannot begin fails its cases.
@@ -76,10 +79,9 @@ class Coordinator:
         the time lasts.
         """
         self.record = record
-        if not self._first:
+        if not self._waiting:
             self.collect()
-        assert self._first is not None
-        self._take_in(self._first[1])
+        self._take_in(self._waiting[0][1])
         if not wanted:
             for number in range(self.plan.launches):
                 self._round(number)
@@ -102,9 +104,16 @@ class Coordinator:
 
     def _round(self, number: int) -> None:
         self.progress.move(round=number + 1, rounds=max(number + 1, self.plan.launches), done=0)
-        for kind in self._kinds():
-            if self.elapsed_s + self._start_s < self._deadline_s or not number:
+        if number and self.elapsed_s + self._start_s > self._deadline_s:
+            return
+        kinds = [kind for kind in self._kinds() if (kind, number) not in self.state.done]
+        if (missing := len(kinds) - len(self._waiting)) > 0:
+            with suppress(WorkerError):  # each kind will try by itself, and say why it cannot
+                self._begin(missing)
+        for kind in kinds:
+            if self.elapsed_s < self._deadline_s or not number:
                 self._launches(kind, number)
+        self.close()
 
     def _ask_for_sizes(self, number: int, wanted: Callable[[], Sizes]) -> None:
         """Asks, once a round, which sizes are wanted; a run that is resumed asks what it asked for then."""
@@ -154,11 +163,9 @@ class Coordinator:
 
     def _start(self) -> tuple[Worker, Event]:
         """A worker that has collected: the one that waits, or a fresh one."""
-        if not self._first:
-            self.collect()
-        assert self._first is not None
-        first, self._first = self._first, None
-        return first
+        if not self._waiting:
+            self._begin(1)
+        return self._waiting.pop(0)
 
     def _take_in(self, collected: Event) -> None:
         """Takes in what a worker collected; what is known already stays as it is."""
@@ -169,8 +176,6 @@ class Coordinator:
             self._meet(Case(**fields), skip)
 
     def _enter(self, collected: Event, kind: str, number: int) -> None:
-        self.state.spent.imports += collected["collect_s"]
-        self._start_s = collected["collect_s"]
         self._take_in(collected)
         self.record(
             {

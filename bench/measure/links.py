@@ -21,7 +21,8 @@ def fit_link(sizes: Sequence[float], seconds: Sequence[float]) -> dict[str, floa
     """Latency and bandwidth of a link, from t = latency + bytes / bandwidth by least squares.
 
     An error is expected to be `NOISE` of the time, and `JITTER` of the shortest besides, so that small copies
-    decide the latency and large ones the bandwidth. The latency is never negative.
+    decide the latency and large ones the bandwidth. The latency is, but for that jitter, no less than the
+    shortest copy shows: large copies of ordinary memory get slower, which would pull the line below zero.
     """
     import numpy as np
 
@@ -29,7 +30,9 @@ def fit_link(sizes: Sequence[float], seconds: Sequence[float]) -> dict[str, floa
     weights = 1 / np.hypot(NOISE * times_s, JITTER * times_s.min())
     rows = np.stack([weights, np.asarray(sizes) * weights], axis=1)
     (latency_s, s_per_byte), *_ = np.linalg.lstsq(rows, times_s * weights, rcond=None)
-    return {"latency_s": max(0.0, float(latency_s)), "bytes_per_s": float(1 / s_per_byte)}
+    shown_s = times_s.min() - sizes[int(times_s.argmin())] * s_per_byte
+    least_s = max(0.0, (1 - JITTER) * float(shown_s))
+    return {"latency_s": max(least_s, float(latency_s)), "bytes_per_s": float(1 / s_per_byte)}
 
 
 def links(best: Best) -> dict[str, dict[str, float]]:
@@ -55,10 +58,10 @@ def _link(best: Best, name: str, *, towards_device: bool, pinned: bool) -> dict[
 
     sizes, seconds = [], []
     for exponent in range(10, 29, 3):
-        here = torch.rand(2**exponent // 4)
+        here = torch.ones(2**exponent // 4)
         if pinned:
             here = here.pin_memory()
-        there = torch.rand(2**exponent // 4, device=best.device.name)
+        there = torch.ones(2**exponent // 4, device=best.device.name)
         target, source = (there, here) if towards_device else (here, there)
         copy: Run = lambda _, target=target, source=source: target.copy_(source)  # type: ignore[misc]  # noqa: E731
         seconds.append(best.latency(name, copy))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist, median, quantiles
 
-from bench.records import TELLING_S, Block, Case
+from bench.records import TELLING_S, Block, Case, Kind
 
 BLOCK_S = 0.010
 """Length of a block: long against the clock (50 ns), short against a burst of noise."""
@@ -85,6 +85,7 @@ class Known:
     launch: int = -1
     visits_in_launch: int = 0
     per_call_s: list[float] = field(default_factory=list)
+    queued: dict[Kind, int] = field(default_factory=dict)  # calls that fit into a device's queue, where fewer
 
     @property
     def long(self) -> bool:
@@ -93,6 +94,7 @@ class Known:
     def enter(self, launch: int) -> None:
         """A new launch: its blocks are judged by themselves."""
         self.launch, self.per_call_s, self.visits_in_launch = launch, [], 0
+        self.queued = {kind: calls for kind, calls in self.queued.items() if calls}  # the host may have slept
 
     def learn_speed(self, block: Block) -> None:
         """Takes in how long a call took, and whether the case disturbs itself."""

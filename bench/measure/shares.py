@@ -12,19 +12,17 @@ def launch_until_s(
 ) -> float:
     """When a launch of this kind of worker that began at `begun_s` is to end, in seconds of the run.
 
-    `costs_s` is what one pass takes by kind, in the order of a round; `start_s` what starting a worker takes.
-    The time left is shared by cost with the kinds behind it and `later` rounds more. What no launch has
-    measured may thus take the time of the rounds to come, but never another kind's; and there are no more
-    rounds than leave most of the time to what is measured.
+    `costs_s` is what one pass takes by kind, in the order of a round; `start_s` what starting a round's
+    workers takes, side by side. The time left is shared by cost with the kinds behind it and `later` rounds
+    more. What no launch has measured may thus take the time of the rounds to come, but never another kind's;
+    and there are no more rounds than leave most of the time to what is measured.
     """
     left_s = deadline_s - begun_s
     if math.isinf(left_s):
         return math.inf
     kinds = list(costs_s)
     here = kinds[kinds.index(kind) :] if kind in costs_s else []
-    affordable = int(MOST_STARTING * left_s / max(start_s * len(kinds), 1e-9))
-    later = max(0, min(later, affordable - 1))
-    starts_s = start_s * (len(here) + later * len(kinds))
+    later = max(0, min(later, int(MOST_STARTING * left_s / max(start_s, 1e-9))))
     to_come_s = sum(costs_s[name] for name in here) + later * sum(costs_s.values())
     share = costs_s.get(kind, 0.0) / max(to_come_s, 1e-9)
-    return min(begun_s + start_s + max(0.0, left_s - starts_s) * share, deadline_s)
+    return min(begun_s + (left_s - later * start_s) * share, deadline_s)

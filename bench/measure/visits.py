@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bench.measure.channel import Message
+from bench.measure.devices import MAX_LAUNCHES
 from bench.measure.schedule import (
     BLOCK_S,
     WARMUP_BLOCKS,
@@ -37,8 +38,11 @@ disturbed if they are timed at once, 40 % after 3 ms of work, 3 % after 6 ms, 12
 LONG_S = 1e9
 """What the first call may take: nothing is known of it."""
 
-DEVICE_CALLS = 500
-"""Most calls in a device block: a held queue takes about a thousand launches."""
+QUEUED_CALLS: dict[Kind, int] = {"device": MAX_LAUNCHES, "cold": MAX_LAUNCHES // 4}
+"""Most calls of a block that is queued as a whole; with a cold call go a flush and two events."""
+
+FEWER = 8
+"""By how much a block is cut whose queue ran dry: a forward pass is five launches a call or more."""
 
 
 @dataclass(frozen=True)
@@ -246,10 +250,21 @@ def _block_of_each_kind(lane: Lane, known: Known, every_kind: bool, accelerator:
     lane.block("wall", _affordable(lane, known.calls))
     if not accelerator:
         return
-    lane.block("device", min(DEVICE_CALLS, known.calls))
+    _queued_block(lane, known, "device")
     if every_kind:
         lane.block("latency", known.calls)
-        lane.block("cold", min(DEVICE_CALLS, known.calls))
+        _queued_block(lane, known, "cold")
+
+
+def _queued_block(lane: Lane, known: Known, kind: Kind) -> None:
+    """A block that is queued as a whole; the next has fewer calls where so many do not fit into the queue.
+
+    Of calls that wait for the device not even one does: the launch then tries no more of them.
+    """
+    calls = known.queued.get(kind, min(QUEUED_CALLS[kind], known.calls))
+    block = lane.block(kind, calls) if calls else None
+    if block and "queue_ran_dry" in block.notes:
+        known.queued[kind] = max(1, calls // FEWER) if calls > 1 else 0
 
 
 def _affordable(lane: Lane, calls: int) -> int:

@@ -1,0 +1,60 @@
+"""What a visit times, and in which order, with lanes that only keep books."""
+
+from typing import Any
+
+import pytest
+
+from bench.measure import visits
+from bench.measure.devices import MAX_LAUNCHES
+from bench.measure.schedule import Known
+from bench.records import Block, Case
+
+
+class Queue:
+    """A lane of a device whose queue takes so many calls of a case; 0: its calls wait for the device."""
+
+    left = None
+
+    def __init__(self, takes: int) -> None:
+        self.takes = takes
+        self.asked: list[tuple[str, int]] = []
+
+    def block(self, kind: Any, calls: int) -> Block:
+        self.asked.append((kind, calls))
+        notes = ("queue_ran_dry",) if kind != "wall" and calls > self.takes else ()
+        return Block(kind, 0.0, calls, calls * 1e-5, notes=notes)
+
+
+def device_calls(takes: int, calls: int, blocks: int = 5) -> list[int]:
+    """The calls of the device blocks of one visit."""
+    lane, known = Queue(takes), Known(Case("c", "s", "o", device="cuda"), calls=calls)
+    for _ in range(blocks):
+        visits._block_of_each_kind(lane, known, False, accelerator=True)  # type: ignore[arg-type]  # as much of one as it needs
+    return [calls for kind, calls in lane.asked if kind == "device"]
+
+
+@pytest.mark.parametrize(
+    ("takes", "calls", "made"),
+    [
+        (1000, 80, [80] * 5),
+        (1000, 5000, [MAX_LAUNCHES] * 5),
+        (100, 5000, [500, 62, 62, 62, 62]),
+        (1, 60, [60, 7, 1, 1, 1]),
+        (0, 60, [60, 7, 1]),
+        (0, 1, [1]),
+    ],
+)
+def test_a_queue_is_filled_with_what_fits(takes: int, calls: int, made: list[int]) -> None:
+    assert device_calls(takes, calls) == made
+
+
+def test_calls_that_wait_are_tried_once_more_in_the_next_launch() -> None:
+    known = Known(Case("c", "s", "o", device="cuda"), queued={"device": 0, "cold": 62})
+    known.enter(1)
+    assert known.queued == {"cold": 62}
+
+
+def test_a_cold_block_leaves_room_for_its_flushes_and_events() -> None:
+    lane, known = Queue(1000), Known(Case("c", "s", "o", device="cuda"), calls=489)
+    visits._block_of_each_kind(lane, known, True, accelerator=True)  # type: ignore[arg-type]  # as much of one as it needs
+    assert lane.asked == [("wall", 489), ("device", 489), ("latency", 489), ("cold", MAX_LAUNCHES // 4)]
