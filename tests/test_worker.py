@@ -2,6 +2,7 @@
 
 import math
 import os
+import py_compile
 import subprocess
 import sys
 import time
@@ -100,21 +101,37 @@ def test_two(benchmark):
     assert said[said.index("import", 2) :][:3] == ["import", "import", "visit"]
 
 
-def test_workers_share_compiled_modules_where_python_keeps_none(
+@pytest.mark.parametrize(
+    ("keeps_none", "compiled", "shared"),
+    [(True, False, True), (True, True, False), (True, None, False), (False, False, False)],
+)
+def test_workers_share_compiled_modules_where_there_are_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keeps_none: bool, compiled: bool | None, shared: bool
+) -> None:
+    """`compiled`: torch was compiled when it was installed; None: there is no torch."""
+    suite(tmp_path, "def test_a(benchmark):\n    benchmark(len, ())\n")
+    monkeypatch.setattr(sys, "dont_write_bytecode", keeps_none)
+    monkeypatch.setattr(sys, "pycache_prefix", None)
+    monkeypatch.setattr(workers, "is_compiled", lambda _package: compiled)
+    workers.bytecode.cache_clear()
+    with Worker(Spec((str(tmp_path),), directory=tmp_path)) as worker:
+        worker.collected(60)
+    found = workers.bytecode()
+    workers.bytecode.cache_clear()
+    assert bool(found) is shared
+    assert not shared or any(Path(found["PYTHONPYCACHEPREFIX"]).rglob("*.pyc"))
+
+
+def test_compiled_modules_are_looked_for_beside_a_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    suite(tmp_path, "def test_a(benchmark):\n    benchmark(len, ())\n")
-    spec = Spec((str(tmp_path),), directory=tmp_path)
-    for keeps_none in (False, True):
-        workers.bytecode.cache_clear()
-        monkeypatch.setattr(sys, "dont_write_bytecode", keeps_none)
-        monkeypatch.setattr(sys, "pycache_prefix", None)
-        with Worker(spec) as worker:
-            worker.collected(60)
-        found = workers.bytecode()
-        assert bool(found) is keeps_none
-        assert not keeps_none or any(Path(found["PYTHONPYCACHEPREFIX"]).rglob("*.pyc"))
-    workers.bytecode.cache_clear()
+    (tmp_path / "some_package.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "pycache_prefix", None)
+    assert workers.is_compiled("some_package") is False
+    py_compile.compile(str(tmp_path / "some_package.py"))
+    assert workers.is_compiled("some_package") is True
+    assert workers.is_compiled("no_package_at_all") is None
 
 
 def test_every_form_of_benchmark_is_measured(tmp_path: Path) -> None:

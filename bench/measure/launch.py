@@ -11,33 +11,47 @@ from statistics import median
 
 from bench.measure.schedule import Known, relative_width
 
-LAUNCH_S = 0.25
+BLOCK_S = 0.0025
+"""Length of a block in lock step. The pace of a machine jumps: the median over many pairs of short blocks
+close together is hit less than one over few of long ones. In 0.12 s a side a launch scatters by 0.7, 0.8, 0.9
+and 1.3 % with blocks of 1, 2, 5 and 10 ms (a product on two threads; a network's scatter halves as well)."""
+
+LAUNCH_S = 0.12
 """Timed seconds a case and side in a launch."""
 
-PAIRS = 12
+PAIRS = 24
 """Pairs of blocks of a case in a launch, unless they leave too much open, or LAUNCH_S is over before."""
+
+FEWEST_VISITS = 4
+"""Visits whose agreement says something."""
 
 FEWEST_PAIRS = 3
 """Pairs of a case whose blocks are long but whose calls are not: a median needs three."""
 
-MOST = 4
+FEWEST_S = 0.25
+"""Seconds that a side's fewest pairs may take; of longer calls a launch owes one or two."""
+
+MOST = 3
 """How many times as many pairs as are due a launch makes at most of a case that they leave open."""
 
-WIDTH = 0.03
+WIDTH = 0.035
 """Half the 95 % interval of a launch's median ratio that is aimed at. Launches themselves differ by about
 1 %; where they scatter by 3 %, slowdowns of 5 % begin to be missed."""
 
 CLEAN_SHARE = 0.5
-"""Share of the pairs due that a launch tries to get clean: the median of the third of twelve that may be left
+"""Share of the pairs due that a launch tries to get clean: the median of the third of them that may be left
 beside others says half as much."""
 
-VISIT_PAIRS = 2
-"""Pairs in a visit: each side is first once. Few, since where a visit's data come to lie in memory moves all
-of its pairs, small networks' by 5 %, products' by 1 to 3 %; a visit costs as much as one more pair."""
+VISIT_PAIRS = 6
+"""Pairs in a visit: two turns of three blocks a side. Few, since where a visit's data come to lie in memory
+moves all of its pairs, small networks' by 5 %, products' by 1 to 3 %; a visit costs as much as its blocks."""
 
-CASE_S = 3.0
-"""Seconds in a launch from which a case that has its fewest pairs gets no more: its set-up is slow, or others
-hold its threads up."""
+VISIT_S = 0.02
+"""Timed seconds a side in a visit, and two pairs at least: each side is first once."""
+
+SURPLUS_S = 20.0
+"""Seconds of a launch that its cases share, one to three each: a case that has its fewest pairs gets no more
+than that, whose set-up is slow, or whose threads others hold up. Where few cases are left, each has more."""
 
 
 class Launch:
@@ -50,6 +64,7 @@ class Launch:
         self._clean: Counter[str] = Counter()
         self._visits: defaultdict[str, list[float]] = defaultdict(list)
         self._spent_s: Counter[str] = Counter()
+        self._most_s = min(max(SURPLUS_S / max(len(self.cases), 1), 1.0), 3.0)
         for known in self.cases:
             known.enter(number)
 
@@ -80,23 +95,27 @@ class Launch:
             return False
         if made < fewest:
             return True
-        if self._spent_s[case] > CASE_S or made >= MOST * due:
+        if self._spent_s[case] > self._most_s or made >= MOST * due:
             return False
         enough = max(fewest, CLEAN_SHARE * due)
-        return made < due or self._clean[case] < enough or relative_width(self._visits[case]) > WIDTH
+        if made < due or self._clean[case] < enough:
+            return True
+        return relative_width(self._visits[case], FEWEST_VISITS) > WIDTH
 
 
 def pairs_due(known: Known) -> int:
-    """How many pairs a launch owes a case: a quarter of a second of blocks, between 1 and `PAIRS`."""
+    """How many pairs a launch owes a case: an eighth of a second of blocks, between 1 and `PAIRS`."""
     if math.isnan(known.call_s):  # never timed: not visited yet, or skipped on one side
         return 1
-    fewest = min(FEWEST_PAIRS, LAUNCH_S / known.call_s)
+    fewest = min(FEWEST_PAIRS, FEWEST_S / known.call_s)
     return round(min(max(LAUNCH_S / _block_s(known), fewest, 1), PAIRS))
 
 
 def pairs_in_visit(known: Known) -> int:
     """How many pairs a visit times: a few, so that a launch spreads them."""
-    return min(VISIT_PAIRS, pairs_due(known))
+    if math.isnan(known.call_s):
+        return 1
+    return min(max(round(VISIT_S / _block_s(known)), 2), VISIT_PAIRS, pairs_due(known))
 
 
 def _block_s(known: Known) -> float:

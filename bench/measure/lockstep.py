@@ -18,7 +18,7 @@ from typing import Any
 from bench.measure import controls, injection, side_tasks
 from bench.measure.channel import Message
 from bench.measure.interference import processors
-from bench.measure.launch import Launch, pairs_in_visit
+from bench.measure.launch import BLOCK_S, Launch, pairs_in_visit
 from bench.measure.matching import Matching
 from bench.measure.pair import CAN_PIN, Pair
 from bench.measure.plan import Progress, file_as_case
@@ -102,7 +102,7 @@ class Lockstep:
             self._meet(control, (control.id, control.id))
 
     def _meet(self, case: Case, names: tuple[str, str]) -> None:
-        self._known[case.id] = Known(case)
+        self._known[case.id] = Known(case, BLOCK_S)
         self._names[case.id] = names
         self.record({"event": "case", **asdict(case)})
 
@@ -253,6 +253,7 @@ class Lockstep:
                     blocks=pairs_in_visit(known),
                     every_kind=False,
                     once_set_up=partial(pair.run_on, held),
+                    once_timed=pair.resume,
                 )
             if known.case.device != "cpu":  # both sides share the device's memory
                 pair.ask({"do": "empty_cache", "device": known.case.device})

@@ -99,9 +99,13 @@ class Pair:
         try:
             yield
         finally:
-            self._turn_of = None
-            for worker in self.workers:
-                _signal(worker, signal.SIGCONT)
+            self.resume()
+
+    def resume(self) -> None:
+        """Lets both run again."""
+        self._turn_of = None
+        for worker in self.workers:
+            _signal(worker, signal.SIGCONT)
 
     def run_on(self, processors: Collection[int]) -> None:
         """Lets both run on these processors only, with every thread that they have."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.measure.plan import COLLECT_TIMEOUT_S
 from bench.measure.profiling import STACKS
-from bench.measure.visits import Lane, set_up
+from bench.measure.visits import Lane, set_up, tear_down
 from bench.measure.workers import Spec, Worker, WorkerError
 from bench.records import Case
 
@@ -181,7 +181,7 @@ def _record(worker: Worker, case: Case, command: dict[str, Any]) -> dict[str, An
             recorded = message
         else:
             lane.ended = message
-    lane.end()
+    tear_down([lane])
     assert lane.ended is not None
     if lane.ended["outcome"] != "passed" or recorded is None:
         what = {"watch": "", "operators": " under torch.profiler", "stacks": " under py-spy"}[command["what"]]

@@ -69,6 +69,7 @@ class Known:
     """What is known of a case while a run goes on: how to time it, and how well it is known already."""
 
     case: Case
+    block_s: float = BLOCK_S
     call_s: float = math.nan
     fastest_s: float = math.inf
     calls: int = 0
@@ -127,7 +128,7 @@ def calls_per_block(known: Known) -> int:
     """
     calls: float = 1_000_000
     if known.fastest_s > 0:
-        length_s = SELF_DISTURBING_BLOCK_S if known.self_disturbing else BLOCK_S
+        length_s = SELF_DISTURBING_BLOCK_S if known.self_disturbing else known.block_s
         calls = math.ceil(length_s / known.fastest_s) if known.self_disturbing else length_s / known.fastest_s
     return math.ceil(max(1, round(calls)) / known.multiple) * known.multiple
 
@@ -139,12 +140,12 @@ def blocks_per_visit(known: Known) -> int:
     return max(1, min(LEAST_BLOCKS, round(VISIT_S / (known.calls * known.call_s))))
 
 
-def relative_width(per_call_s: Sequence[float]) -> float:
+def relative_width(per_call_s: Sequence[float], least: int = LEAST_BLOCKS) -> float:
     """Half the 95 % interval of a launch's median, as a share of it; infinite while it rests on too little.
 
     The median's standard error is 1.2533 σ/√n for a normal series, σ taken from the quartiles.
     """
-    if len(per_call_s) < LEAST_BLOCKS:
+    if len(per_call_s) < least:
         return math.inf
     low, _, high = quantiles(per_call_s, n=4)
     sigma = (high - low) / (2 * NormalDist().inv_cdf(0.75))

@@ -35,6 +35,9 @@ COME_BACK_S = 0.006
 on one processor, until the scheduler has moved one. Of the blocks of products on two threads 60 % are
 disturbed if they are timed at once, 40 % after 3 ms of work, 3 % after 6 ms, 12 % after 5 ms of sleep."""
 
+TURN = 3
+"""Blocks that a worker times before it is stopped again: coming back takes as long as two of them."""
+
 LONG_S = 1e9
 """What the first call may take: nothing is known of it."""
 
@@ -134,11 +137,6 @@ class Lane:
             else:
                 self.take(message)
 
-    def end(self) -> None:
-        """Lets the test finish and be torn down."""
-        while self.running:
-            self.take(self._ask({"do": "done"}))
-
     def visited(self) -> Visited:
         """What came of the visit; the test must have ended."""
         assert self.ended is not None
@@ -185,6 +183,17 @@ def set_up(lanes: Sequence[Lane], case: str) -> None:
             lane.take(lane.worker.hear(lane.timeout_s))
 
 
+def tear_down(lanes: Sequence[Lane]) -> None:
+    """Lets the tests finish and be torn down, side by side, out of turn."""
+    while running := [lane for lane in lanes if lane.running]:
+        for lane in running:
+            with lane.watched():
+                lane.worker.tell({"do": "done"})
+        for lane in running:
+            with lane.watched():
+                lane.take(lane.worker.hear(lane.timeout_s))
+
+
 def visit(
     lanes: Sequence[Lane],
     known: Known,
@@ -194,10 +203,12 @@ def visit(
     longest_s: float = math.inf,
     every_kind: bool = True,
     once_set_up: Callable[[], object] = lambda: None,
+    once_timed: Callable[[], object] = lambda: None,
 ) -> None:
     """Visits a case in every lane. The lanes then hold the blocks and how the test ended.
 
-    Without `every_kind` latency and cold calls are left out; `once_set_up` is called before the first call.
+    Without `every_kind` latency and cold calls are left out; `once_set_up` is called before the first call,
+    `once_timed` behind the last.
 
     Raises WorkerError where a worker dies or hangs.
     """
@@ -208,8 +219,8 @@ def visit(
     running = all(lane.running for lane in lanes)
     if running and max(_per_call_s(lane) for lane in lanes) <= COLD_EXCESS * longest_s:
         _time(lanes, known, flip, blocks, every_kind)
-    for lane in lanes:
-        lane.end()
+    once_timed()
+    tear_down(lanes)
     known.learn(lanes[0].blocks)
     known.cost_s = time.monotonic() - begun_s
 
@@ -236,14 +247,22 @@ def _time(lanes: Sequence[Lane], known: Known, flip: bool, blocks: int | None, e
         _calibrate(lanes[0], known)  # once more: the first call may have waited for others
     accelerator = known.case.device != "cpu"
     latest = None
-    for number in range(blocks or blocks_per_visit(known)):
-        for lane in reversed(lanes) if (number % 2 == 1) != flip else lanes:
-            if lane.alone and lane is not latest:
-                lane.come_back(known.call_s)
-            _block_of_each_kind(lane, known, every_kind and number == 0, accelerator)
-            latest = lane
+    for lane, number in _order(lanes, blocks or blocks_per_visit(known), flip):
+        if lane.alone and lane is not latest:
+            lane.come_back(known.call_s)
+        _block_of_each_kind(lane, known, every_kind and number == 0, accelerator)
+        latest = lane
     if fresh and not known.visits and not known.long:
         lanes[0].look_aside()
+
+
+def _order(lanes: Sequence[Lane], blocks: int, flip: bool) -> Iterator[tuple[Lane, int]]:
+    """Whose block comes next, and its number: turns, the lane that begins changing from one to the next."""
+    length = TURN if any(lane.alone for lane in lanes) else 1
+    for turn, start in enumerate(range(0, blocks, length)):
+        for lane in reversed(lanes) if (turn % 2 == 1) != flip else lanes:
+            for number in range(start, min(start + length, blocks)):
+                yield lane, number
 
 
 def _block_of_each_kind(lane: Lane, known: Known, every_kind: bool, accelerator: bool) -> None:
@@ -297,7 +316,7 @@ def _warm_up(lane: Lane, known: Known) -> None:
     """Goes on until the series is stationary, or its time is spent."""
     if WARMUP_BLOCKS * known.call_s > WARMUP_S:
         return  # the first call has warmed up what so few more could
-    calls = min(known.calls, max(1, round(BLOCK_S / known.call_s)))
+    calls = min(known.calls, max(1, round(known.block_s / known.call_s)))
     spent_s = 0.0
     while lane.left is None and spent_s < WARMUP_S and not settled(lane.per_call_s(("warmup",))):
         block = lane.block("warmup", calls)

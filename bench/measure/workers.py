@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import importlib.util
 import json
 import os
 import shutil
@@ -73,15 +74,24 @@ class Spec:
 
 @cache
 def bytecode() -> Mapping[str, str]:
-    """Lets workers share compiled modules where Python keeps none: compiling torch takes each 4 s.
+    """Lets workers share compiled modules where there are none and Python keeps none.
 
-    Containers are often set up so. What is compiled goes with this process.
+    Containers may be set up so, and compiling torch takes each worker 4 s. What is compiled goes with this
+    process.
     """
-    if not sys.dont_write_bytecode or sys.pycache_prefix:
+    if not sys.dont_write_bytecode or sys.pycache_prefix or is_compiled("torch") is not False:
         return {}
     folder = tempfile.mkdtemp(prefix="bench-bytecode-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": folder}
+
+
+def is_compiled(package: str) -> bool | None:
+    """Whether an installed package has its compiled modules beside it; None where it is not installed."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return None
+    return Path(importlib.util.cache_from_source(spec.origin)).exists()
 
 
 class Worker:
