@@ -146,6 +146,18 @@ def test_a_queue_that_ran_dry_has_no_device_time(
     assert devices.get("cuda").time("device", lambda _: None, 10).notes == ("queue_ran_dry",)
 
 
+def test_a_flush_first_used_in_inference_mode_serves_outside_it(
+    cuda: mock.NonCallableMagicMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = torch.empty
+    monkeypatch.setattr(torch, "empty", lambda _size, dtype, device: empty(8, dtype=dtype))  # noqa: ARG005
+    with torch.inference_mode():
+        flush = cuda_extras.cache_flush.__wrapped__("cuda")
+        flush()
+    flush()
+    cuda.get_device_properties.assert_called_with("cuda")
+
+
 def test_a_cold_block_flushes_twice_the_cache(
     cuda: mock.NonCallableMagicMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

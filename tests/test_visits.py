@@ -1,12 +1,13 @@
 """What a visit times, and in which order, with lanes that only keep books."""
 
+import random
 from typing import Any
 
 import pytest
 
 from bench.measure import visits
 from bench.measure.devices import MAX_LAUNCHES
-from bench.measure.schedule import Known
+from bench.measure.schedule import Known, first_pass
 from bench.records import Block, Case
 
 
@@ -52,6 +53,18 @@ def test_calls_that_wait_are_tried_once_more_in_the_next_launch() -> None:
     known = Known(Case("c", "s", "o", device="cuda"), queued={"device": 0, "cold": 62})
     known.enter(1)
     assert known.queued == {"cold": 62}
+
+
+def visited(name: str, launches: int, cost_s: float) -> Known:
+    return Known(Case(name, "s", "o"), visits=launches, launches=set(range(launches)), cost_s=cost_s)
+
+
+def test_what_does_not_fit_into_a_launch_is_what_a_crossover_needs_least() -> None:
+    """There is time for three of seven: the new one, the one wanted, and the one known from fewest."""
+    cases = [visited(f"known {n}", 3, 1.0) for n in range(4)]
+    cases += [visited("known from one", 1, 1.0), visited("wanted", 3, 1.0), visited("new", 0, 0.0)]
+    order = first_pass(cases, 2.5, random.Random(1), near={"wanted"})
+    assert {known.case.id for known in order} == {"new", "wanted", "known from one"}
 
 
 def test_a_cold_block_leaves_room_for_its_flushes_and_events() -> None:

@@ -225,7 +225,9 @@ class Coordinator:
         self.progress.move(cases=len(self.state.known))
         until_s = self._until_s(kind, number, begun_s, self._rounds)
         first_until_s = self._until_s(kind, number, begun_s, number + 1)
-        fitting = first_pass(cases, until_s - self.elapsed_s, self.rng)
+        wanted = self.state.sizes.get(number - 1, {})
+        near = {known.case.id for known in cases if among(known.case, wanted)}
+        fitting = first_pass(cases, until_s - self.elapsed_s, self.rng, near)
         order = [known for known in fitting if known.case.id not in visited]
         pass_number = 0
         while order:

@@ -21,7 +21,8 @@ def cache_flush(device: str) -> Callable[[], object] | None:
     if torch.device(device).type != "cuda":
         return None
     size = 2 * int(torch.cuda.get_device_properties(device).L2_cache_size)
-    buffer = torch.empty(size, dtype=torch.int8, device=device)
+    with torch.inference_mode(False):  # a tensor made in that mode could not be written to outside it
+        buffer = torch.empty(size, dtype=torch.int8, device=device)
     return buffer.zero_
 
 

@@ -5,7 +5,7 @@ Nothing here reads a clock or talks to a worker, so every decision can be tested
 
 import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist, median, quantiles
 
@@ -163,20 +163,26 @@ def is_open(known: Known, width: float) -> bool:
     return relative_width(known.per_call_s) > width
 
 
-def first_pass(cases: Sequence[Known], seconds: float, rng: random.Random) -> list[Known]:
+def first_pass(
+    cases: Sequence[Known], seconds: float, rng: random.Random, near: Collection[str] = ()
+) -> list[Known]:
     """Every case once, in random order; along a size axis the small first, to foretell the big ones.
 
-    Those never visited all have their turn; of the others as many as fit into `seconds`, the cheap before
-    the dear, so that most cases are known from several launches when the time runs out.
+    Those never visited all have their turn; of the others as many as fit into `seconds`: first those in
+    `near`, on which a crossover rests, then those known from the fewest launches, the cheap before the dear.
     """
     order, left_s = [], seconds
-    for known in sorted(cases, key=lambda known: known.cost_s):
+    for known in sorted(cases, key=lambda known: _turn(known, near)):
         left_s -= known.cost_s
         if not known.closed and (not known.visits or left_s > 0):
             order.append(known)
     rng.shuffle(order)
     sizes = iter(sorted((known for known in order if known.case.axis), key=_size))
     return [next(sizes) if known.case.axis else known for known in order]
+
+
+def _turn(known: Known, near: Collection[str]) -> tuple[bool, int, float]:
+    return known.case.id not in near, len(known.launches), known.cost_s
 
 
 def next_pass(cases: Sequence[Known], width: float, seconds: float, rng: random.Random) -> list[Known]:
