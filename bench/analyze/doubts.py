@@ -92,7 +92,8 @@ def _all(
     yield from ((row, "disturbance could not be read") for row in blind.index[blind])
     for row in map(int, np.flatnonzero(measured & (cases["failed_visits"] > 0))):
         failed, visits, message = (cases[name].iat[row] for name in ("failed_visits", "visits", "message"))
-        yield row, f"{failed} of {visits} visits {cases['outcome'].iat[row]}: {message}"
+        said = (message.strip().splitlines() or [""])[-1]  # where an exception's traceback names it
+        yield row, f"{failed} of {visits} visits {cases['outcome'].iat[row]}: {said}"
     for device, names in failed_checks(run).items():
         text = f"device columns untrusted: {', '.join(names)}"
         yield from _where(measured & (frame["device"] == device), text)

@@ -292,14 +292,17 @@ def _affordable(lane: Lane, calls: int) -> int:
 
 
 def _calibrate(lane: Lane, known: Known) -> None:
-    """Finds, on a case's very first visit, the calls that fill a block; a cold call says too little.
+    """Finds, on a case's very first visit, the calls that fill a block.
 
+    A process's first call says nothing of it: it may wait for a second until libraries and device are ready.
     Again where they turn out to be far too few, or far too many: the case is none that disturbs itself. More
     of them where one that does has become faster: nobody could tell what others took from its short blocks.
     """
     if known.calls and known.calls / MISFIT < calls_per_block(known) < MISFIT * known.calls:
         if known.self_disturbing:
             known.calls = max(known.calls, calls_per_block(known))
+        return
+    if lane.left is None and lane.blocks[-1].kind == "first" and lane.block("warmup", 1) is None:
         return
     known.learn_speed(lane.blocks[-1])
     tried = 1

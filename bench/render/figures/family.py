@@ -49,7 +49,8 @@ PANEL = (3.75, 2.6)
 """Inches that a panel takes with everything that belongs to it."""
 
 CURVES = (0.75, 0.6, 0.95, 0.35)
-"""Inches around a panel's axes: for ticks at the left, a name below, curves' names right, a title above."""
+"""Inches around a panel's axes: for ticks at the left, a name below, curves' names right, a title above.
+Longer names take more."""
 
 CHARACTER = 0.075
 """Inches that a character of a tick's label takes."""
@@ -165,17 +166,21 @@ def _within(figure: Figure, corner: tuple[float, float], around: tuple[float, fl
 
 
 def _curves(figure: Figure, corner: tuple[float, float], panel: _Panel) -> Axes:
-    axes = _within(figure, corner, CURVES)
+    contenders = list(panel.cases.groupby(panel.between if _competes(panel) else "operation", sort=False))
+    labels = [
+        fitted(contender(panel.between, str(name))) if _competes(panel) else "" for name, _ in contenders
+    ]
+    left, below, right, above = CURVES
+    room = max(right, 0.1 + CHARACTER * max(map(len, labels)))
+    axes = _within(figure, corner, (left, below, room, above))
     log_axis(axes, "x", "")
     log_axis(axes, "y", "s")
-    contenders = list(panel.cases.groupby(panel.between if _competes(panel) else "operation", sort=False))
     ends = []
-    for position, (name, cases) in enumerate(contenders[: len(COLOURS)]):
+    for position, (_, cases) in enumerate(contenders[: len(COLOURS)]):
         curve = cases[cases[panel.axis] > 0].sort_values(panel.axis)
         if len(curve):
             _curve(axes, curve, curve[panel.axis].to_numpy(float), COLOURS[position], MARKERS[position])
-            label = fitted(contender(panel.between, str(name))) if _competes(panel) else ""
-            ends.append((float(curve["median_s"].iat[-1]), label, COLOURS[position]))
+            ends.append((float(curve["median_s"].iat[-1]), labels[position], COLOURS[position]))
     if len(contenders) > len(COLOURS):
         axes.set_title(f"first {len(COLOURS)} of {len(contenders)}", loc="right", fontsize=8, weight="normal")
     axes.set_xlabel(fitted(panel.axis.replace("_", " ")))

@@ -100,7 +100,7 @@ def log_axis(axes: Axes, which: Literal["x", "y"], unit: str) -> None:
     """A logarithmic axis with a label at powers of ten, in engineering units."""
     getattr(axes, f"set_{which}scale")("log")
     axis = getattr(axes, f"{which}axis")
-    axis.set_major_locator(LogLocator(numticks=6))
+    axis.set_major_locator(LogLocator(numticks=6 if which == "y" else 5))
     axis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value, unit)))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
