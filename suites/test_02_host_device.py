@@ -14,7 +14,6 @@ torch = pytest.importorskip("torch")
 
 FLOAT_BYTES = 4
 LARGE = 2**22  # 16 MiB of floats: long enough that the fixed cost of a copy is small beside it
-ACROSS = {"bytes_counted": "once, as they cross the link"}
 
 
 @pytest.mark.crossover(axis="n", between="device")
@@ -35,7 +34,7 @@ def test_copy_within(benchmark, device, n):
 def test_to_device(benchmark, device, memory, n):
     """A tensor moved to the device with .to(device), as the course does; from pinned memory as well."""
     source = host_tensor(n, "pageable" if memory == "pageable" else "pinned")
-    benchmark.extra_info |= {"bytes": n * FLOAT_BYTES, **ACROSS}
+    benchmark.extra_info |= across("to_device", n, "pageable" if memory == "pageable" else "pinned")
     if memory == "pinned in the call":
         source = source.clone()  # not pinned
         moved = benchmark(lambda: source.pin_memory().to(device))
@@ -52,7 +51,7 @@ def test_to_host(benchmark, device, destination, n):
     """A tensor fetched from the device with .cpu(), or into pinned memory that is ready for it."""
     source = torch.randn(n, device=device)
     target = host_tensor(n, "pinned") if destination == "pinned" else None
-    benchmark.extra_info |= {"bytes": n * FLOAT_BYTES, **ACROSS}
+    benchmark.extra_info |= across("to_host", n, "pinned" if destination == "pinned" else "pageable")
     fetched = benchmark(source.cpu) if target is None else benchmark(target.copy_, source)
     assert torch.equal(fetched, source.cpu())
 
@@ -65,7 +64,7 @@ def test_ways_to_device(benchmark, device, memory, destination, waiting):
     """Every way to move 16 MiB to the device."""
     source = host_tensor(LARGE, memory)
     target = torch.randn(LARGE, device=device) if destination == "preallocated" else None
-    benchmark.extra_info |= {"bytes": LARGE * FLOAT_BYTES, **ACROSS}
+    benchmark.extra_info |= across("to_device", LARGE, memory)
     moved = benchmark(
         copy_across, source, device, target, waiting, torch.get_device_module(device).synchronize
     )
@@ -79,12 +78,12 @@ def test_ways_to_host(benchmark, device, destination, waiting):
     """Every way to fetch 16 MiB from the device."""
     source = torch.randn(LARGE, device=device)
     target = None if destination == "fresh" else host_tensor(LARGE, destination)
-    benchmark.extra_info |= {"bytes": LARGE * FLOAT_BYTES, **ACROSS}
     fetched = benchmark(
         copy_across, source, "cpu", target, waiting, torch.get_device_module(device).synchronize
     )
     # A fresh non_blocking destination is pinned by torch itself: what a call costs includes getting it.
-    benchmark.extra_info["destination_memory"] = "pinned" if fetched.is_pinned() else "pageable"
+    memory = "pinned" if fetched.is_pinned() else "pageable"
+    benchmark.extra_info |= across("to_host", LARGE, memory) | {"destination_memory": memory}
     assert torch.equal(fetched, source.cpu())
 
 
@@ -96,7 +95,7 @@ def test_one_large_or_many_small(benchmark, device, pieces, memory, waiting):
     """A million numbers moved to the device as one tensor, or as a thousand small ones."""
     sources = [host_tensor(1_000_000 // pieces, memory) for _ in range(pieces)]
     synchronize = torch.get_device_module(device).synchronize
-    benchmark.extra_info |= {"bytes": 1_000_000 * FLOAT_BYTES, **ACROSS}
+    benchmark.extra_info |= across("to_device", 1_000_000, memory)
 
     def move_all():
         moved = [source.to(device, non_blocking=waiting == "non_blocking") for source in sources]
@@ -121,6 +120,12 @@ def test_pin(benchmark, device, n):
     pinned = benchmark.pedantic(source.pin_memory, setup=empty, rounds=10)
     assert pinned.is_pinned()
     assert torch.equal(pinned, source)
+
+
+def across(way, n, memory):
+    """What a copy of n numbers moves, and the link between host and device that it crosses."""
+    link = way if memory == "pinned" else f"{way}_pageable"
+    return {"bytes": n * FLOAT_BYTES, "bytes_counted": "once, as they cross the link", "link": link}
 
 
 def copy_across(source, to, target, waiting, synchronize):

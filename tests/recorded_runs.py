@@ -90,7 +90,7 @@ def _transfer(accelerator: str | None) -> Iterator[Made]:
     for n in powers(2**10, 2**28):
         for direction in ("to_device", "to_host"):
             seconds = LINK["latency_s"] + n / LINK["bytes_per_s"]
-            extra = {"bytes": n, "direction": direction}
+            extra = {"bytes": n, "link": direction}
             yield Made("test_02_transfer", direction, {"size": n}, seconds, accelerator, extra=extra)
 
 

@@ -214,7 +214,7 @@ def test_parameters_of_mixed_types_become_text_and_clashes_are_renamed(tmp_path)
 def test_rates_shares_and_bounds(tmp_path):
     flops = {"flops": 7e10 * 1e-3 / 2, "bytes": 100}
     moved = {"flops": 10, "bytes": 2.5e10 * 1e-3}
-    link = {"bytes": 2.5e7, "direction": "to_device"}
+    link = {"bytes": 2.5e7, "link": "to_device"}
     frame = estimated(
         tmp_path,
         made("computes", 1e-3, extra=flops, disturbed=0),
@@ -229,7 +229,7 @@ def test_rates_shares_and_bounds(tmp_path):
     assert frame["bound"].to_dict() == {**bounds, "idles": "host", "unknown": ""}
     assert frame["ceiling_share"]["computes"] == pytest.approx(0.5, rel=0.01)
     assert frame["ceiling_share"]["moves"] == pytest.approx(1, rel=0.01)
-    assert frame["ceiling_share"]["crosses"] == pytest.approx((8e-6 + 1e-3) / 2e-3, rel=0.01)
+    assert frame["ceiling_share"]["crosses"] == pytest.approx(1e-3 / 2e-3, rel=0.01)
     assert frame["flops_per_s"]["computes"] == pytest.approx(3.5e10, rel=0.01)
 
 

@@ -68,12 +68,10 @@ FEWER_LAUNCHES = """
 from bench.analyze import series
 series.STAGES = (range(2), range(2, 7), range(7, 8))
 series.EXTENSION = series.STAGES[-1]
-from bench.measure import launch
-launch.MOST_PAIRS = 3
 from bench.__main__ import main
 raise SystemExit(main())
 """
-"""The command line with fewer launches and visits than a machine with noise needs."""
+"""The command line with fewer launches than a machine with noise needs."""
 
 
 class Repository:

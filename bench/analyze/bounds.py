@@ -58,7 +58,11 @@ def _bound(shortest: Mapping[str, float], median_s: float, device_s: float) -> t
 def ideal_times(
     flops: float, bytes_: float, facts: Mapping[str, Any], ceilings: Mapping[str, Any]
 ) -> dict[str, float]:
-    """The shortest time a call could take under each ceiling, in seconds."""
+    """The shortest time a call could take under each ceiling, in seconds.
+
+    What crosses a link between host and device (`link` in `extra_info` names it) is held back by that alone,
+    or by the launch: back to back a link's latency is no bound.
+    """
     times: dict[str, float | None] = {"launch": ceilings.get("launch_s")}
     rate = (ceilings.get("flops_per_s") or {}).get(str(facts.get("dtype", DEFAULT_DTYPE)))
     if rate and flops > 0:
@@ -66,9 +70,9 @@ def ideal_times(
     bandwidth = _bandwidth(bytes_, ceilings) if bytes_ > 0 else None
     if bandwidth:
         times["memory"] = bytes_ / bandwidth
-    link = ceilings.get(str(facts.get("direction")))
+    link = ceilings.get(str(facts.get("link")))
     if link and bytes_ > 0:
-        times = {"transfer": link["latency_s"] + bytes_ / link["bytes_per_s"]}
+        times = {"launch": ceilings.get("launch_s"), "transfer": bytes_ / link["bytes_per_s"]}
     return {name: seconds for name, seconds in times.items() if seconds}
 
 

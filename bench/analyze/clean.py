@@ -24,8 +24,16 @@ STEADY_KINDS = ("wall", "latency", "device", "cold")
 
 
 def judged(run: Run) -> pd.DataFrame:
-    """A run's blocks, marked with all that is known of them: what GPUs did meanwhile, too."""
-    return marked(noted(run))
+    """A run's blocks, marked with all that is known of them: what GPUs did meanwhile, too.
+
+    Those of a case that failed whenever it was visited are left out: what it timed may be anything.
+    """
+    cases, blocks = run.cases, noted(run)
+    failed = cases[(cases["failed_visits"] > 0) & (cases["failed_visits"] >= cases["visits"])]
+    if not failed.empty:
+        keys = pd.MultiIndex.from_frame(blocks[["case", "side"]].astype("str"))
+        blocks = blocks[~keys.isin(list(zip(failed["case"], failed["side"], strict=True)))]
+    return marked(blocks)
 
 
 def marked(blocks: pd.DataFrame) -> pd.DataFrame:
