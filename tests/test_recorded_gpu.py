@@ -16,6 +16,7 @@ from bench.analyze.clean import judged
 from bench.analyze.doubts import failed_checks
 from bench.analyze.estimate import estimates
 from bench.analyze.pairs import launch_ratios
+from bench.analyze.words import gist
 from bench.store import read_run
 from bench.tables import Run
 
@@ -69,6 +70,8 @@ def test_a_product_whose_check_failed_has_no_time(cases: pd.DataFrame) -> None:
     assert len(failed) == 4
     assert failed.index.str.contains("test_matmul_moved.*8192").all()
     assert failed["median_s"].isna().all()
+    said = {gist(message) for message in failed["reason"]}
+    assert said == {"AssertionError: relative error 1.7e-06, expected at most 9.5e-07"}
 
 
 def test_calls_that_wait_have_no_device_time(cases: pd.DataFrame) -> None:

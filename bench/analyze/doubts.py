@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analyze.clean import PACED_BELOW_S, pace_of_run, unread
+from bench.analyze.words import gist
 from bench.tables import Run
 
 WIDE = 0.10
@@ -92,8 +93,7 @@ def _all(
     yield from ((row, "disturbance could not be read") for row in blind.index[blind])
     for row in map(int, np.flatnonzero(measured & (cases["failed_visits"] > 0))):
         failed, visits, message = (cases[name].iat[row] for name in ("failed_visits", "visits", "message"))
-        said = (message.strip().splitlines() or [""])[-1]  # where an exception's traceback names it
-        yield row, f"{failed} of {visits} visits {cases['outcome'].iat[row]}: {said}"
+        yield row, f"{failed} of {visits} visits {cases['outcome'].iat[row]}: {gist(message)}"
     for device, names in failed_checks(run).items():
         text = f"device columns untrusted: {', '.join(names)}"
         yield from _where(measured & (frame["device"] == device), text)

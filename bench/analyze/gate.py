@@ -29,6 +29,7 @@ from bench.analyze.clean import judged
 from bench.analyze.pairs import launch_ratios
 from bench.analyze.series import EXTENSION, STAGES, Judgement, judge, moved
 from bench.analyze.settings import Settings
+from bench.analyze.words import gist
 from bench.patterns import name
 from bench.records import Change, Kind, Verdict
 
@@ -251,9 +252,9 @@ def _fatal(seen: Mapping[str, Any], broken: Mapping[str, Any]) -> bool:
 
 
 def _said(row: Mapping[str, Any]) -> str:
-    """The outcome and the line that says most: an exception stands last, how a process ended first."""
-    lines = str(row["message"]).strip().splitlines()
-    said = lines[-1 if row["outcome"] == "failed" else 0] if lines else ""
+    """The outcome and the line that says most; how a process ended stands first."""
+    message = str(row["message"]).strip()
+    said = gist(message) if row["outcome"] == "failed" else message.partition("\n")[0]
     return f"{row['outcome']}: {said}" if said else str(row["outcome"])
 
 

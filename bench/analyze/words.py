@@ -9,6 +9,13 @@ def listed(names: list[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
+def gist(message: str) -> str:
+    """The line of a failure's text that says most: what pytest marks as raised (`E  `), else the last one."""
+    lines = message.strip().splitlines()
+    raised = [line[1:].strip() for line in lines if line.startswith("E  ")]
+    return raised[0] if raised else lines[-1].strip() if lines else ""
+
+
 def time_(seconds: float) -> str:
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if abs(seconds) >= size:

@@ -12,6 +12,7 @@ from bench.analyze.clean import pace_of_run
 from bench.analyze.contests import Contest
 from bench.analyze.projection import Cell, Projection
 from bench.analyze.report import Report, RunReport
+from bench.analyze.words import gist
 from bench.records import Crossing
 from bench.render.units import count, estimate, half_width, percent, quantity
 
@@ -133,10 +134,11 @@ def troubled(cases: pd.DataFrame) -> dict[str, list[tuple[str, list[str]]]]:
     found: dict[str, list[tuple[str, list[str]]]] = {}
     for heading, states in {"failed": ["failed", "timeout"], "skipped": ["skipped"]}.items():
         of_state = cases[cases["status"].isin(states)]
-        alike = of_state["reason"].str.replace(r"\d[\d.]*", "#", regex=True)
+        told = of_state.assign(reason=of_state["reason"].astype("str").map(gist))
+        alike = told["reason"].str.replace(r"\d[\d.]*", "#", regex=True)
         found[heading] = [
             (str(group["reason"].iat[0]) or "no reason given", list(group["case"]))
-            for _, group in of_state.groupby(alike, sort=False)
+            for _, group in told.groupby(alike, sort=False)
         ]
     return found
 
