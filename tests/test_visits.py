@@ -49,6 +49,15 @@ def test_a_queue_is_filled_with_what_fits(takes: int, calls: int, made: list[int
     assert device_calls(takes, calls) == made
 
 
+def test_turns_are_begun_by_one_side_and_the_other() -> None:
+    lanes: Any = ["a", "b"]
+    assert "".join(lane for lane, _ in visits._order(lanes, 4, flip=False, length=1)) == "abbaabba"
+    assert "".join(lane for lane, _ in visits._order(lanes, 4, flip=True, length=1)) == "baabbaab"
+    order = list(visits._order(lanes, 5, flip=False, length=3))
+    assert "".join(lane for lane, _ in order) == "aaabbbbbaa"
+    assert [number for lane, number in order if lane == "b"] == [0, 1, 2, 3, 4]
+
+
 def test_calls_that_wait_are_tried_once_more_in_the_next_launch() -> None:
     known = Known(Case("c", "s", "o", device="cuda"), queued={"device": 0, "cold": 62})
     known.enter(1)

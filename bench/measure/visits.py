@@ -36,7 +36,9 @@ on one processor, until the scheduler has moved one. Of the blocks of products o
 disturbed if they are timed at once, 40 % after 3 ms of work, 3 % after 6 ms, 12 % after 5 ms of sleep."""
 
 TURN = 3
-"""Blocks that a worker times before it is stopped again: coming back takes as long as two of them."""
+"""Blocks that a worker times before its partner does. One that was stopped takes as long as two of them to
+come back; and on a GPU that two share, a block behind one of the same worker reads up to 15 % longer than
+behind the partner's, so that in turns of one each pair would be off, half of them either way."""
 
 LONG_S = 1e9
 """What the first call may take: nothing is known of it."""
@@ -247,7 +249,8 @@ def _time(lanes: Sequence[Lane], known: Known, flip: bool, blocks: int | None, e
         _calibrate(lanes[0], known)  # once more: the first call may have waited for others
     accelerator = known.case.device != "cpu"
     latest = None
-    for lane, number in _order(lanes, blocks or blocks_per_visit(known), flip):
+    turn = TURN if accelerator or any(lane.alone for lane in lanes) else 1
+    for lane, number in _order(lanes, blocks or blocks_per_visit(known), flip, turn):
         if lane.alone and lane is not latest:
             lane.come_back(known.call_s)
         _block_of_each_kind(lane, known, every_kind and number == 0, accelerator)
@@ -256,9 +259,8 @@ def _time(lanes: Sequence[Lane], known: Known, flip: bool, blocks: int | None, e
         lanes[0].look_aside()
 
 
-def _order(lanes: Sequence[Lane], blocks: int, flip: bool) -> Iterator[tuple[Lane, int]]:
-    """Whose block comes next, and its number: turns, the lane that begins changing from one to the next."""
-    length = TURN if any(lane.alone for lane in lanes) else 1
+def _order(lanes: Sequence[Lane], blocks: int, flip: bool, length: int) -> Iterator[tuple[Lane, int]]:
+    """Whose block comes next, and its number: turns of so many, begun by one lane and the other in turn."""
     for turn, start in enumerate(range(0, blocks, length)):
         for lane in reversed(lanes) if (turn % 2 == 1) != flip else lanes:
             for number in range(start, min(start + length, blocks)):
