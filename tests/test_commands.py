@@ -161,7 +161,10 @@ def test_failing_case_is_exit_status_1_and_a_row(tmp_path: Path) -> None:
     [
         (["run", "not/there"], "not/there does not exist"),
         (["run", "{suite}", "-k", "nothing_like_it"], "no benchmarks that match -k 'nothing_like_it'"),
-        (["run", "{suite}", "-k", "(("], "pytest ended with status 4"),
+        (
+            ["run", "{suite}", "-k", "(("],
+            "bench: pytest refuses its arguments: Wrong expression passed to '-k': ((",
+        ),
         (["run", "{suite}", "--out", "/proc/nowhere"], "cannot be made"),
         (["run", "{suite}", "--preset", "slow"], "invalid choice: 'slow'"),
         (["run", "{suite}", "--launches", "0"], "expected at least 1"),

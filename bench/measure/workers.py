@@ -36,6 +36,9 @@ DEVICE_FACTS = (
 POLL_S = 0.1
 """How often a silent worker is looked at; a message ends the wait at once."""
 
+USAGE_ERROR = 4
+"""pytest's exit status for arguments that it does not understand."""
+
 LAST_WORDS = 1500
 """Characters of a dead worker's output that are kept."""
 
@@ -143,7 +146,7 @@ class Worker:
         except (EOFError, ConnectionError):
             raise self._death() from None
         if message["event"] == "ended":
-            raise WorkerError("died", f"pytest ended with status {message['status']}:\n{self.last_words()}")
+            raise WorkerError("died", _ended(message["status"], self.last_words()))
         return message
 
     def ask(self, message: Message, timeout_s: float) -> Message:
@@ -198,6 +201,14 @@ class Worker:
     def signal_group(self, number: int) -> None:
         """Signals the worker and its children, so that a partner can be stopped between turns."""
         os.killpg(self.process.pid, number)
+
+
+def _ended(status: int, words: str) -> str:
+    """What a pytest came to that ended: its own line where it refuses its arguments, else its last words."""
+    refused = [line for line in words.splitlines() if line.startswith("ERROR: ")]
+    if refused and status == USAGE_ERROR:
+        return f"pytest refuses its arguments: {refused[-1].removeprefix('ERROR: ')}"
+    return f"pytest ended with status {status}:\n{words}"
 
 
 def start_together(spec: Spec, count: int, timeout_s: float) -> list[tuple[Worker, Message]]:
