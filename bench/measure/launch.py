@@ -31,10 +31,10 @@ FEWEST_PAIRS = 3
 FEWEST_S = 0.25
 """Seconds that a side's fewest pairs may take; of longer calls a launch owes one or two."""
 
-MOST = 3
+MOST = 4
 """How many times as many pairs as are due a launch makes at most of a case that they leave open."""
 
-WIDTH = 0.035
+WIDTH = 0.03
 """Half the 95 % interval of a launch's median ratio that is aimed at. Launches themselves differ by about
 1 %; where they scatter by 3 %, slowdowns of 5 % begin to be missed."""
 
@@ -49,9 +49,9 @@ moves all of its pairs, small networks' by 5 %, products' by 1 to 3 %; a visit c
 VISIT_S = 0.02
 """Timed seconds a side in a visit, and two pairs at least: each side is first once."""
 
-SURPLUS_S = 20.0
-"""Seconds of a launch that its cases share, one to three each: a case that has its fewest pairs gets no more
-than that, whose set-up is slow, or whose threads others hold up. Where few cases are left, each has more."""
+CASE_S = 3.0
+"""Seconds in a launch from which a case that has its fewest pairs gets no more: its set-up is slow, or others
+hold its threads up. Its first visit is not counted, in which libraries may be loaded for seconds."""
 
 
 class Launch:
@@ -64,7 +64,6 @@ class Launch:
         self._clean: Counter[str] = Counter()
         self._visits: defaultdict[str, list[float]] = defaultdict(list)
         self._spent_s: Counter[str] = Counter()
-        self._most_s = min(max(SURPLUS_S / max(len(self.cases), 1), 1.0), 3.0)
         for known in self.cases:
             known.enter(number)
 
@@ -81,11 +80,12 @@ class Launch:
         """Takes in a visit: for each of its pairs head/base, or NaN where not both blocks were clean."""
         pairs, case = list(ratios), known.case.id
         clean = [ratio for ratio in pairs if not math.isnan(ratio)]
+        if self._made[case]:
+            self._spent_s[case] += known.cost_s  # type: ignore[assignment]  # Counter counts in ints
         self._made[case] += max(1, len(pairs))  # a visit without any counts, too: else it never ends
         self._clean[case] += len(clean)
         if clean:
             self._visits[case].append(median(clean))
-        self._spent_s[case] += known.cost_s  # type: ignore[assignment]  # Counter counts in ints
 
     def wants(self, known: Known) -> bool:
         """True while the launch owes the case a visit, or its clean pairs are too few or too far apart."""
@@ -95,7 +95,7 @@ class Launch:
             return False
         if made < fewest:
             return True
-        if self._spent_s[case] > self._most_s or made >= MOST * due:
+        if self._spent_s[case] > CASE_S or made >= MOST * due:
             return False
         enough = max(fewest, CLEAN_SHARE * due)
         if made < due or self._clean[case] < enough:
