@@ -157,12 +157,12 @@ def test_a_case_has_an_address(tab, course):
     address = tab.url
     tab.goto("about:blank")
     tab.goto(address)
-    assert tab.locator("dialog").is_visible()
+    playwright.expect(tab.locator("dialog")).to_be_visible()
     assert "bench run" in tab.locator("dialog").inner_text()
     tab.get_by_label("Close").click()
     assert "#case" not in tab.url
     tab.goto(course.url + "#case=%E0%A4%A")  # cut off in the middle of a character
-    assert not tab.locator("dialog").is_visible()
+    playwright.expect(tab.locator("dialog")).to_be_hidden()
 
 
 def test_answers_lead_to_evidence_and_on_to_cases(tab, course):
@@ -185,11 +185,11 @@ def test_by_keyboard_alone(tab, course):
     link = tab.locator("#all tbody a").nth(2)
     link.focus()
     tab.keyboard.press("Enter")
-    assert tab.locator("dialog").is_visible()
-    assert tab.locator("#details-title").evaluate("node => node === document.activeElement")
+    playwright.expect(tab.locator("dialog")).to_be_visible()
+    playwright.expect(tab.locator("#details-title")).to_be_focused()
     tab.keyboard.press("Escape")
-    assert not tab.locator("dialog").is_visible()
-    assert link.evaluate("node => node === document.activeElement")
+    playwright.expect(tab.locator("dialog")).to_be_hidden()
+    playwright.expect(link).to_be_focused()
     tab.locator("#all th button").first.focus()
     tab.keyboard.press("Space")
     assert tab.locator("#all th[aria-sort]").count() == 1
