@@ -27,8 +27,8 @@ clock: Callable[[], float] = time.perf_counter
 """Seconds, for everything that is timed. A test with virtual time puts its own clock here."""
 
 MAX_LAUNCHES = 500
-"""Calls in a device block. A CUDA queue holds about 1 000 launches; a full one makes the host wait for
-the hold to end, and the queue then counts as run dry."""
+"""Calls in a device block. A CUDA queue holds 500 (an H200's, read) to 1 000 launches; a full one makes the
+host wait for the hold to end, and the queue then counts as run dry."""
 
 FIRST_HOLD_S = 0.5e-3
 FIRST_HOLD_PER_CALL_S = 40e-6

@@ -13,8 +13,8 @@ from bench.measure.schedule import Known, relative_width
 
 BLOCK_S = 0.0025
 """Length of a block in lock step. The pace of a machine jumps: the median over many pairs of short blocks
-close together is hit less than one over few of long ones. In 0.12 s a side a launch scatters by 0.7, 0.8, 0.9
-and 1.3 % with blocks of 1, 2, 5 and 10 ms (a product on two threads; a network's scatter halves as well)."""
+close together is hit less than one over few of long ones. In 0.12 s a side a launch scatters by 0.9, 0.8, 1.0
+and 1.3 % with blocks of 1, 2, 5 and 10 ms (a product on two threads; a network: 1.1, 1.2, 1.5, 2.0 %)."""
 
 LAUNCH_S = 0.12
 """Timed seconds a case and side in a launch."""
