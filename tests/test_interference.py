@@ -135,10 +135,28 @@ def test_each_involuntary_switch_costs_a_slice(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(resource, "getrusage", lambda _: SimpleNamespace(ru_nivcsw=next(usage)))
     monkeypatch.setattr(time, "process_time", lambda: next(process_s))
     switches = Switches()
-    switches.before()
+    switches.before(0.010)
     delay_s, threads = switches.after(elapsed_s=0.010, idle_s=0)
     assert delay_s == pytest.approx(3 * delays.SWITCH_S)
     assert threads == 2
+
+
+def test_of_a_short_block_the_threads_clocks_are_asked(tasks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_ns = dict.fromkeys(map(delays.clock_of, map(int, os.listdir(tasks))), 0)
+    monkeypatch.setattr(time, "clock_gettime_ns", run_ns.__getitem__)
+    threads = Threads(tasks)
+    for expected_s, ran in ((0.002, 2), (0.1, 1)):  # their figures stand still
+        threads.before(expected_s)
+        for clock in run_ns:
+            run_ns[clock] += 1_900_000
+        assert threads.after(elapsed_s=0.002, idle_s=0)[1] == ran
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have clocks of their own on Linux")
+def test_a_threads_clock_is_found_by_its_number(own: int) -> None:
+    before_s = time.thread_time()
+    clock_s = time.clock_gettime(delays.clock_of(own))
+    assert before_s <= clock_s <= time.thread_time()
 
 
 # The real thing: this process, its threads and its children.

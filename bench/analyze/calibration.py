@@ -253,7 +253,7 @@ def _verdicts(gate: pd.DataFrame, settings: Settings) -> list[Verdict]:
     """What the gate says of made-up launches; budgets of single cases do not matter here."""
     budgets = dict.fromkeys(_cases(gate), settings.max_regression)
     controls = {case for case, _ in gate.index if _is_control(case)}
-    return list(weigh(gate, budgets, controls, range(LAUNCHES), settings)[0])
+    return list(weigh(gate, budgets, controls, LAUNCHES, settings)[0])
 
 
 def _alarm(verdicts: Sequence[Verdict]) -> bool:
@@ -298,7 +298,7 @@ def _series(pool: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
 
 
 def _found(logs: NDArray[np.float64], settings: Settings, error: float) -> bool:
-    return judge(logs, len(STAGES), settings.max_regression, error).state == "slower"
+    return judge(logs, LAUNCHES, settings.max_regression, error).state == "slower"
 
 
 def _smallest(

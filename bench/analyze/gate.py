@@ -2,21 +2,23 @@
 
 A launch is a pair of fresh workers, and one number a case: ln(head/base). Five launches screen. What they
 make suspect, or leave open, is judged anew on eight fresh launches, and what those leave open on twelve
-more: an alarm has to be true twice, and the launches that raised it do not vote again.
+more: an alarm has to be true twice, and the launches that raised it do not vote again. What surely stands
+still after three launches, or after four fresh ones, is let go there.
 
 A gate run is a run whose visits carry a side, `base` or `head`, and whose header has an entry `gate`:
 
     {"base": {...}, "head": {...}, "settings": settings.recorded(...), "added": [...], "removed": [...],
      "missing": [...], "renamed": {OLD: NEW}, "edited": [...]}
 
-Whoever measures asks `replay(read_run(folder))` after every launch, goes on with the cases in `wanted`,
-and is done when there are none.
+Whoever measures asks `replay(read_run(folder))`, makes as many launches of the cases in `wanted` as it says,
+asks again, and is done when there are none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +29,7 @@ from bench.analyze import settings as settings_
 from bench.analyze.budgets import Held, check, selects
 from bench.analyze.clean import judged
 from bench.analyze.pairs import launch_ratios
-from bench.analyze.series import EXTENSION, STAGES, Judgement, judge, moved
+from bench.analyze.series import CHECKPOINTS, EXTENSION, Judgement, judge, moved
 from bench.analyze.settings import Settings
 from bench.analyze.words import gist
 from bench.patterns import name
@@ -36,7 +38,7 @@ from bench.records import Change, Kind, Verdict
 if TYPE_CHECKING:
     from bench.tables import Run
 
-__all__ = ["STAGES", "Decision", "Settings", "Sides", "Trouble", "decide", "replay"]
+__all__ = ["CHECKPOINTS", "Decision", "Settings", "Sides", "Trouble", "decide", "replay"]
 
 CONTROLS = "control"
 """The suite of controls: cases of ours with identical code on both sides."""
@@ -78,7 +80,8 @@ class Trouble:
 class Decision:
     """What the gate says: a verdict for each case compared, and everything that is no verdict.
 
-    `wanted` says for each case how many launches its stage still lacks; it is empty when the gate is done.
+    `wanted` says for each case how many launches it lacks until it may be settled; it is empty when the gate
+    is done.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -134,12 +137,13 @@ def decide(
 ) -> Decision:
     """The decision on blocks marked by `bench.analyze.clean.marked` and cases as `bench.tables.Run` has them.
 
-    Launches 0-4 screen, 5-12 confirm, 13-24 extend; a stage counts once all its launches were made.
+    Launches 0-4 screen, 5-12 confirm, 13-24 extend. Those from 0 on without a gap count as made.
     """
     sides = sides or Sides()
     ratios = launch_ratios(blocks)
-    made = set(blocks["launch"].unique())
-    troubles, skipped = _uncompared(cases, sides, done=made.issuperset(STAGES[0]))
+    launches = set(blocks["launch"].unique())
+    made = next(number for number in count() if number not in launches)
+    troubles, skipped = _uncompared(cases, sides, done=made >= CHECKPOINTS[0])
     out = {each.case for each in (*troubles, *skipped)}
     compared = [case for case in dict.fromkeys(cases["case"]) if case not in out]
     controls = set(cases.loc[cases["suite"] == CONTROLS, "case"])
@@ -155,23 +159,22 @@ def weigh(
     ratios: pd.DataFrame,
     budgets: Mapping[str, float],
     controls: Collection[str],
-    made: Collection[int],
+    made: int,
     settings: Settings,
 ) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...], dict[str, int]]:
     """Verdicts, controls and wanted launches, from `launch_ratios`, budgets by case and the launches made."""
     table = series_of(ratios)
     nothing: Series = {"wall": np.full(EXTENSION.stop, np.nan)}
     error = error_of(sum(len(table.get(case, nothing)) for case in budgets), settings.confidence)
-    stages = sum(set(stage) <= set(made) for stage in STAGES)
     judged = {
-        case: {kind: judge(logs, stages, budget, error) for kind, logs in table.get(case, nothing).items()}
+        case: {kind: judge(logs, made, budget, error) for kind, logs in table.get(case, nothing).items()}
         for case, budget in budgets.items()
     }
     verdicts = tuple(_verdict(case, kinds, budgets[case]) for case, kinds in judged.items())
-    witnesses = tuple(_witness(case, table.get(case, nothing), stages, settings) for case in sorted(controls))
+    witnesses = tuple(_witness(case, table.get(case, nothing), made, settings) for case in sorted(controls))
     if shifted := [witness for witness in witnesses if witness.state in ("slower", "faster")]:
         return tuple(_contaminated(verdict, shifted[0]) for verdict in verdicts), witnesses, {}
-    lacking = sum(launch not in made for launch in STAGES[min(stages, len(STAGES) - 1)])
+    lacking = next((each - made for each in CHECKPOINTS if each > made), 0)
     still = [case for case, kinds in judged.items() if any(each.open for each in kinds.values())]
     wanted = dict.fromkeys([*still, *sorted(controls)], lacking) if lacking and still else {}
     return verdicts, witnesses, wanted
@@ -217,9 +220,9 @@ def _verdict(case: str, kinds: Mapping[Kind, Judgement], budget: float) -> Verdi
     return Verdict(case, judgement.state, judgement.stage, reason, budget, change)
 
 
-def _witness(case: str, kinds: Series, stages: int, settings: Settings) -> Verdict:
+def _witness(case: str, kinds: Series, made: int, settings: Settings) -> Verdict:
     """A control's verdict, from its wall time."""
-    judgement = moved(kinds["wall"], stages, settings.max_regression)
+    judgement = moved(kinds["wall"], made, settings.max_regression)
     return _verdict(case, {"wall": judgement}, settings.max_regression)
 
 

@@ -139,10 +139,10 @@ def _measured(options: argparse.Namespace) -> Path:
 
 def _launches(lockstep: "Lockstep", folder: Path, progress: "Progress") -> None:
     """Launches until the decision on what was recorded wants no more."""
-    from bench.analyze.gate import STAGES, replay
+    from bench.analyze.gate import CHECKPOINTS, replay
     from bench.store import read_run
 
-    wanted = dict.fromkeys(lockstep.cases, len(STAGES[0]))
+    wanted = dict.fromkeys(lockstep.cases, CHECKPOINTS[0])
     number, latest_s = 0, math.inf
     while wanted:
         rounds = number + max(wanted.values())

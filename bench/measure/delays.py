@@ -24,6 +24,10 @@ UNBORN = [0, 0, 0]
 
 FIGURES = len(UNBORN)
 
+LAGGING_S = 0.01
+"""Longest block for which the threads' clocks are asked, too: a running thread's figures lag by up to a tick
+of the scheduler, 1 to 10 ms, so that of blocks of 2.5 ms on two threads every third shows one."""
+
 
 class Threads:
     """The scheduler's figures for every thread: nanoseconds run and delayed, times put on a processor.
@@ -42,16 +46,18 @@ class Threads:
         self._threads: list[int] = []
         self._files: list[int] = []
         self._figures: list[int] = []
+        self._clocks_then: list[int] = []
         self._own = threading.get_native_id()
         self._read()
 
-    def before(self) -> None:
-        """Keep the figures that `after` counts from.
+    def before(self, expected_s: float = math.inf) -> None:
+        """Keep the figures that `after` counts from, of a block that is expected to last so long.
 
         All are read anew, however short ago the last block was: while a worker hears what to do next, its
         other threads wait now and then, which would count against every third block of a team of two.
         """
         self._read()
+        self._clocks_then = self._clocks() if expected_s < LAGGING_S else []
 
     def after(self, elapsed_s: float, idle_s: float) -> tuple[float, int]:
         """The longest delay of a thread since `before`, and how many threads ran.
@@ -60,13 +66,17 @@ class Threads:
         taken off its processor.
         """
         threads, begun = self._threads, self._figures
+        clocks = self._clocks() if self._clocks_then else []
         self._read()
         if self._threads is not threads:
             known = {thread: begun[FIGURES * place :][:FIGURES] for place, thread in enumerate(threads)}
             begun = [figure for thread in self._threads for figure in known.get(thread, UNBORN)]
         grown = list(map(int.__sub__, self._figures, begun))
         least_ns = RAN_SHARE * elapsed_s * 1e9
-        running = sum(ran_ns > least_ns for ran_ns in grown[::FIGURES])
+        ran = grown[::FIGURES]
+        if clocks and self._threads is threads:
+            ran = list(map(int.__sub__, clocks, self._clocks_then))
+        running = sum(ran_ns > least_ns for ran_ns in ran)
         longest_s = max(grown[1::FIGURES]) / 1e9
         stayed = grown[FIGURES * self._threads.index(self._own) + 2] == 0
         return max(longest_s, idle_s) if stayed else longest_s, max(1, running)
@@ -87,6 +97,13 @@ class Threads:
             self._open()
             self._read()
 
+    def _clocks(self) -> list[int]:
+        """What each thread has run, up to now; nothing where one has ended since its files were opened."""
+        try:
+            return [time.clock_gettime_ns(clock_of(thread)) for thread in self._threads]
+        except OSError:
+            return []
+
     def _open(self) -> None:
         """Opens the files of the threads that there are now."""
         for file in self._files:
@@ -99,12 +116,17 @@ class Threads:
                 self._threads.append(int(thread))
 
 
+def clock_of(thread: int) -> int:
+    """The number of a thread's clock: MAKE_THREAD_CPUCLOCK of Linux's include/linux/posix-timers_types.h."""
+    return ~thread << 3 | 6
+
+
 class Switches:
     """What every Unix counts, where the scheduler's figures are missing: involuntary context switches."""
 
     source: Source = "context switches"
 
-    def before(self) -> None:
+    def before(self, expected_s: float) -> None:  # noqa: ARG002 - as in Threads
         """Keep the figures that `after` counts from."""
         self._switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
         self._process_s = time.process_time()

@@ -88,7 +88,7 @@ class Readings:
         self._foreign_s = None
         if expected_s >= FOREIGN_LEAST_S:
             self._foreign_s = foreign_s(self._processors, self._children_s)
-        self._threads.before()
+        self._threads.before(expected_s)
         self._thread_s = time.thread_time()
         self._start_s = time.perf_counter()
 
