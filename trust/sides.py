@@ -29,8 +29,9 @@ from bench.analyze.trimmed import TRIM
 from bench.commands import selection
 from bench.journal import JOURNAL, Event, events
 from bench.measure import environment
+from bench.measure.lane import Lane, Visited
 from bench.measure.schedule import PRESETS, Known, blocks_per_visit, first_pass, next_pass
-from bench.measure.visits import Lane, Visited, visit
+from bench.measure.visits import visit
 from bench.measure.workers import Spec, Worker
 from bench.records import Case
 from bench.store import Journal, read_run

@@ -13,12 +13,13 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from bench.measure import side_tasks
+from bench.measure.lane import Lane, Visited
 from bench.measure.plan import COLLECT_TIMEOUT_S, Plan, Progress, file_as_case
 from bench.measure.schedule import Known, first_pass, foretold_s, next_pass
 from bench.measure.shares import launch_until_s
 from bench.measure.sizes import Sizes, among, environment
 from bench.measure.state import restored
-from bench.measure.visits import Lane, Visited, visit
+from bench.measure.visits import visit
 from bench.measure.workers import Worker, WorkerError, start_together
 from bench.records import Case
 

@@ -18,6 +18,7 @@ from typing import Any
 from bench.measure import controls, injection, side_tasks
 from bench.measure.channel import Message
 from bench.measure.interference import processors
+from bench.measure.lane import Lane, Visited
 from bench.measure.launch import BLOCK_S, Launch, pairs_in_visit
 from bench.measure.matching import Matching
 from bench.measure.pair import CAN_PIN, Pair
@@ -25,7 +26,7 @@ from bench.measure.plan import Progress, file_as_case
 from bench.measure.schedule import Known, calls_per_block
 from bench.measure.sides import Side, SideError
 from bench.measure.state import Spent
-from bench.measure.visits import Lane, Visited, visit
+from bench.measure.visits import visit
 from bench.measure.workers import Worker, WorkerError
 from bench.records import Block, Case
 

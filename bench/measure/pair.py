@@ -15,8 +15,8 @@ from functools import partial
 from typing import Any, Self
 
 from bench.measure.channel import Message
+from bench.measure.lane import Lane
 from bench.measure.sides import Side, SideError
-from bench.measure.visits import Lane
 from bench.measure.workers import Worker, WorkerError
 
 COLLECT_TIMEOUT_S = 300.0

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.measure.lane import Lane, set_up, tear_down
 from bench.measure.plan import COLLECT_TIMEOUT_S
 from bench.measure.profiling import STACKS
-from bench.measure.visits import Lane, set_up, tear_down
 from bench.measure.workers import Spec, Worker, WorkerError
 from bench.records import Case
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.measure.lane import Visited, as_block
 from bench.measure.schedule import Known
 from bench.measure.sizes import Sizes
-from bench.measure.visits import Visited, as_block
 from bench.records import Case
 
 Event = dict[str, Any]

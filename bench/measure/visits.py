@@ -6,23 +6,18 @@ the same number of calls a block, chosen once on the first.
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
-from bench.measure.channel import Message
 from bench.measure.devices import MAX_LAUNCHES
+from bench.measure.lane import Lane, set_up, tear_down
 from bench.measure.schedule import (
-    BLOCK_S,
     WARMUP_BLOCKS,
     Known,
     blocks_per_visit,
     calls_per_block,
     settled,
 )
-from bench.measure.workers import Worker, WorkerError
-from bench.records import MISFIT, Block, Kind
+from bench.records import MISFIT, Kind
 
 WARMUP_S = 0.25
 """The longest warm-up of a case in a launch, beyond its first call and its calibration."""
@@ -30,170 +25,16 @@ WARMUP_S = 0.25
 COLD_EXCESS = 3.0
 """How many times the longest call a cold first call may take before the case is given up."""
 
-COME_BACK_S = 0.006
-"""How long a worker that was stopped works before it is timed. All of its threads wake up at once, often two
-on one processor, until the scheduler has moved one. Of the blocks of products on two threads 60 % are
-disturbed if they are timed at once, 40 % after 3 ms of work, 3 % after 6 ms, 12 % after 5 ms of sleep."""
-
 TURN = 3
 """Blocks that a worker times before its partner does. One that was stopped takes as long as two of them to
 come back; and on a GPU that two share, a block behind one of the same worker reads up to 15 % longer than
 behind the partner's, so that in turns of one each pair would be off, half of them either way."""
-
-LONG_S = 1e9
-"""What the first call may take: nothing is known of it."""
 
 QUEUED_CALLS: dict[Kind, int] = {"device": MAX_LAUNCHES, "cold": MAX_LAUNCHES // 4}
 """Most calls of a block that is queued as a whole; with a cold call go a flush and two events."""
 
 FEWER = 8
 """By how much a block is cut whose queue ran dry: a forward pass is five launches a call or more."""
-
-
-@dataclass(frozen=True)
-class Visited:
-    """What came of a visit: how the test ended, and what was timed meanwhile."""
-
-    ended: Message
-    blocks: tuple[Block, ...] = ()
-    setup_s: float = 0.0
-    aside: Mapping[str, Any] = field(default_factory=dict)
-
-    def event(self, case: str, side: str, launch: int, pass_number: int) -> Message:
-        """The visit as its run's journal keeps it."""
-        extra = dict(self.ended["extra_info"])
-        for name, value in self.aside.items():
-            extra.setdefault(name, value)
-        return {
-            "event": "visit",
-            "case": case,
-            "side": side,
-            "launch": launch,
-            "pass": pass_number,
-            "setup_s": self.setup_s,
-            "outcome": self.ended["outcome"],
-            "message": self.ended["message"],
-            "extra_info": extra,
-            "group": self.ended["group"],
-            "blocks": [_compact(asdict(block)) for block in self.blocks],
-        }
-
-
-def _compact(block: Mapping[str, Any]) -> Message:
-    """A block without the readings that were not taken."""
-    return {name: value for name, value in block.items() if value not in (None, (), [])}
-
-
-@dataclass
-class Lane:
-    """One worker during one visit: its blocks, and how the visit ended."""
-
-    worker: Worker
-    timeout_s: float
-    turn: Callable[[], AbstractContextManager[object]] = nullcontext
-    alone: bool = False  # in its turn its partner is stopped
-    name: str = ""  # of the case, where this worker knows it by another
-    blocks: list[Block] = field(default_factory=list)
-    left: int | None = None
-    ended: Message | None = None
-    setup_s: float = 0.0
-    aside: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def running(self) -> bool:
-        """True from the announcement until the test has ended."""
-        return self.ended is None
-
-    def block(self, kind: Kind, calls: int) -> Block | None:
-        """Times one block; None where the test has ended instead, or may not be called so often."""
-        if not self.running or (self.left is not None and calls > self.left):
-            return None
-        expected_s = calls * self.blocks[-1].wall_s / self.blocks[-1].calls if self.blocks else LONG_S
-        message = self._ask({"do": "block", "kind": kind, "calls": calls, "expected_s": expected_s})
-        if message["event"] != "block":
-            self.take(message)
-            return None
-        block = as_block(message)
-        self.blocks.append(block)
-        if self.left is not None:
-            self.left -= calls
-        return block
-
-    def come_back(self, call_s: float) -> None:
-        """Lets the worker, stopped until now, find itself again before it is timed: by work, not recorded."""
-        if self.running and self.left is None and call_s <= 2 * BLOCK_S:
-            calls = math.ceil(COME_BACK_S / call_s)
-            message = self._ask({"do": "block", "kind": "warmup", "calls": calls, "expected_s": COME_BACK_S})
-            if message["event"] != "block":
-                self.take(message)
-        elif self.running:
-            with self.turn():
-                time.sleep(COME_BACK_S)
-
-    def look_aside(self) -> None:
-        """More calls, untimed, for what timing would disturb: the device's peak memory, and FLOPs."""
-        if self.running and self.left is None:
-            message = self._ask({"do": "aside"})
-            if message["event"] == "aside":
-                self.aside = message["found"]
-            else:
-                self.take(message)
-
-    def visited(self) -> Visited:
-        """What came of the visit; the test must have ended."""
-        assert self.ended is not None
-        return Visited(self.ended, tuple(self.blocks), self.setup_s, self.aside)
-
-    def _ask(self, message: Message) -> Message:
-        """The worker's answer in its turn. A worker that is lost ends the visit; raises WorkerError."""
-        with self.watched(), self.turn():
-            return self.worker.ask(message, self.timeout_s)
-
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Ends the visit where the worker is lost meanwhile, and lets its WorkerError pass."""
-        try:
-            yield
-        except WorkerError as lost:
-            self.ended = {"outcome": lost.outcome, "message": str(lost), "extra_info": {}, "group": None}
-            raise
-
-    def take(self, message: Message) -> None:
-        """Takes in what the test came to: `benchmark(...)`, or its end."""
-        if message["event"] == "announced":
-            self.left, self.setup_s = message["limit"], message["setup_s"]
-        else:
-            self.ended = message
-
-    def per_call_s(self, kinds: Sequence[Kind]) -> list[float]:
-        return [block.wall_s / block.calls for block in self.blocks if block.kind in kinds]
-
-
-def as_block(message: Message) -> Block:
-    """A block as a worker sent it."""
-    fields: dict[str, Any] = {name: value for name, value in message.items() if name != "event"}
-    return Block(**{**fields, "notes": tuple(fields["notes"])})
-
-
-def set_up(lanes: Sequence[Lane], case: str) -> None:
-    """Sets the test up in every lane, side by side, out of turn; it may end before it calls `benchmark`."""
-    for lane in lanes:
-        with lane.watched():
-            lane.worker.tell({"do": "visit", "case": lane.name or case})
-    for lane in lanes:
-        with lane.watched():
-            lane.take(lane.worker.hear(lane.timeout_s))
-
-
-def tear_down(lanes: Sequence[Lane]) -> None:
-    """Lets the tests finish and be torn down, side by side, out of turn."""
-    while running := [lane for lane in lanes if lane.running]:
-        for lane in running:
-            with lane.watched():
-                lane.worker.tell({"do": "done"})
-        for lane in running:
-            with lane.watched():
-                lane.take(lane.worker.hear(lane.timeout_s))
 
 
 def visit(
