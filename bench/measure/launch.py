@@ -36,8 +36,8 @@ MOST = 2
 where it has few cases, as when suspects are confirmed. Where a neighbour makes the pace jump, four times as
 many in every launch took 1.4 times as long, and found 4 more of 100 slowdowns of 5 %."""
 
-FEW = 8
-"""Cases of a launch, controls among them, that are few."""
+FEW = 12
+"""Cases of a launch, two controls among them, that are few."""
 
 WIDTH = 0.03
 """Half the 95 % interval of a launch's median ratio that is aimed at. Launches themselves differ by about
