@@ -68,6 +68,10 @@ def long_work(device: Device) -> tuple[Run, int]:
         n *= 2
 
 
+def _products(calls: int) -> str:
+    return f"{calls} product{'s' if calls > 1 else ''}"
+
+
 def synchronization_counts(device: Device, work: Run, calls: int) -> Check:
     """Without waiting for the device a stretch must read shorter: else launches wait, or waits do not."""
     timed = [device.time("wall", work, calls) for _ in range(TRIALS)]
@@ -75,7 +79,7 @@ def synchronization_counts(device: Device, work: Run, calls: int) -> Check:
     return Check(
         "synchronization_counts",
         host_s < 0.9 * wall_s,
-        f"{calls} products: {host_s * 1e3:.3f} ms until queued, {wall_s * 1e3:.3f} ms until done",
+        f"{_products(calls)}: {host_s * 1e3:.3f} ms until queued, {wall_s * 1e3:.3f} ms until done",
     )
 
 
@@ -85,7 +89,9 @@ def events_agree_with_wall(device: Device, work: Run, calls: int) -> Iterator[Ch
         (_by_both_clocks(device, work, calls) for _ in range(TRIALS)),
         key=lambda pair: abs(pair[1] / pair[0] - 1),
     )
-    detail = f"{calls} products: {event_s * 1e3:.3f} ms by events, {wall_s * 1e3:.3f} ms by the host's clock"
+    detail = (
+        f"{_products(calls)}: {event_s * 1e3:.3f} ms by events, {wall_s * 1e3:.3f} ms by the host's clock"
+    )
     yield Check("events_agree_with_wall", abs(event_s / wall_s - 1) <= 0.01, detail)
     yield Check("device_within_wall", event_s <= 1.001 * wall_s, detail)
 

@@ -173,7 +173,7 @@ def _commit(commit: Mapping[str, Any]) -> str:
 def trust(part: RunReport) -> list[tuple[str, str]]:
     """How far the run can be trusted, in numbers."""
     measured = part.cases[part.cases["blocks"] > 0]
-    half = (measured["high_s"] / measured["low_s"]) ** 0.5 - 1
+    half = float(((measured["high_s"] / measured["low_s"]) ** 0.5 - 1).median())
     noisy, warned = (measured["status"] == "noisy").sum(), (measured["warnings"] != "").sum()
     wall = part.blocks[part.blocks["kind"] == "wall"]
     passed = [bool(check.get("passed")) for check in part.run.checks]
@@ -188,7 +188,7 @@ def trust(part: RunReport) -> list[tuple[str, str]]:
         ("blocks at another pace", _other_pace(wall)),
         ("cases too noisy to know", f"{noisy} of {len(measured)}"),
         ("cases with a warning", f"{warned} of {len(measured)}"),
-        ("interval of the median case", f"±{percent(half.median())}"),
+        ("interval of the median case", f"±{percent(half)}" if math.isfinite(half) else "–"),
         ("load before and after", " and ".join(load)),
         ("priority of what was timed", _priority(part.run.environment.get("worker_nice"))),
         ("self-checks passed", f"{sum(passed)} of {len(passed)}"),
