@@ -179,6 +179,20 @@ def test_each_side_is_a_run_of_its_own_whose_visits_follow_the_other_s(tmp_path:
     assert sides.by_side(sides.estimates(found), "median_s").notna().all(axis=None)
 
 
+def test_a_lost_worker_costs_the_rest_of_its_launch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan, once = two_cases(tmp_path), tmp_path / "once"
+    file = tmp_path / "test_it.py"
+    lost = f"    import pathlib\n    once = pathlib.Path({str(once)!r})\n" + (
+        "    if i and not once.exists():\n        once.touch()\n        os._exit(3)\n"
+    )
+    file.write_text(file.read_text().replace("    benchmark.extra_info", lost + "    benchmark.extra_info"))
+    found = sides.together(tmp_path / "out", plan, [sides.Side("quiet")])
+    assert "launch 1/2 is cut: " in capsys.readouterr().err
+    assert sides.estimates(found)["median_s"].notna().all()
+
+
 def test_runs_are_told_at_one_pace_as_well(tmp_path: Path) -> None:
     found = runs(tmp_path, 1.4)
     paced = {

@@ -12,6 +12,7 @@ from statistics import median
 import pandas as pd
 
 from bench.measure.interference import Readings
+from bench.measure.schedule import BLOCK_S
 from bench.measure.workers import Spec
 from trust.claims import Claim, Proof
 from trust.sides import ROOT, Plan, Side, by_side, estimates, together, visits
@@ -67,7 +68,7 @@ def reading_s(threads: int) -> float:
         with awake(threads - 1) as wake:
             for _ in range(BLOCKS):
                 begun_s = time.perf_counter()
-                readings.before(0.0)
+                readings.before(BLOCK_S)
                 ready_s = time.perf_counter()
                 wake()
                 hashlib.pbkdf2_hmac("sha256", b"", b"", SETTLING)

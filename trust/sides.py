@@ -11,7 +11,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -32,7 +32,7 @@ from bench.measure import environment
 from bench.measure.lane import Lane, Visited
 from bench.measure.schedule import PRESETS, Known, blocks_per_visit, first_pass, next_pass
 from bench.measure.visits import visit
-from bench.measure.workers import Spec, Worker
+from bench.measure.workers import Spec, Worker, WorkerError
 from bench.records import Case
 from bench.store import Journal, read_run
 from bench.tables import Run
@@ -95,9 +95,23 @@ def _sharing(folder: Path, plan: Plan, sides: Sequence[Side], lead: Callable[...
     with ExitStack() as stack:
         recorders = [stack.enter_context(_Recorder(folder, plan, side, cases)) for side in sides]
         for launch, kind in _launches(plan, cases):
-            with _worker(plan, f"{folder.name}: launch {launch + 1}/{plan.launches}") as worker:
+            title = f"{folder.name}: launch {launch + 1}/{plan.launches}"
+            with _told_if_cut(title), _worker(plan, title) as worker:
                 lead(worker, plan, kind, launch, recorders)
     return _read(folder, sides)
+
+
+@contextmanager
+def _told_if_cut(title: str) -> Iterator[None]:
+    """A worker that is lost costs the rest of its launch.
+
+    pytest-benchmark chooses its rounds from the first few calls: 60 000 of a call of 15 µs, each of which may
+    then wait for milliseconds for a competitor.
+    """
+    try:
+        yield
+    except WorkerError as lost:
+        print(f"{title} is cut: {lost}", file=sys.stderr)
 
 
 def apart(folder: Path, plan: Plan, sides: Sequence[Side]) -> Runs:
@@ -108,7 +122,7 @@ def apart(folder: Path, plan: Plan, sides: Sequence[Side]) -> Runs:
         for launch, kind in _launches(plan, cases):
             for recorder in recorders if launch % 2 == 0 else reversed(recorders):
                 title = f"{folder.name}: launch {launch + 1}/{plan.launches} {recorder.side.name}"
-                with _worker(plan, title) as worker:
+                with _told_if_cut(title), _worker(plan, title) as worker:
                     _launch(worker, plan, kind, launch, [recorder])
     return _read(folder, sides)
 
