@@ -3,7 +3,7 @@
 With launches that scatter by 1.3 % it finds every slowdown of the budget's size, with 3 % 93 of 100, with 5 %
 half of them; unchanged, none of 5000, none and 4 are called slower (simulated, at 5 % and twenty cases).
 A case that surely stands still is let go within a stage: unchanged, it costs 3.3 launches where they scatter
-by 1.3 %, and 6.2 where by 3 % (5.0 and 8.0 without), and of slowdowns that are found 1 in 100 is lost.
+by 1.3 %, and 6.7 where by 3 % (5.0 and 8.0 without), and of slowdowns that are found 1 in 100 is lost.
 """
 
 import math
