@@ -1,7 +1,9 @@
 """The proof judges what it reads rightly: what does not hold says so, and no failure is hidden."""
 
 import csv
+import itertools
 import math
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ from bench.measure.workers import Spec
 from bench.store import read_run
 from tests import recorded_runs
 from tests.recorded_runs import Made
+from trust import beside as beside_us
 from trust import busy, figures, render, repeat, sides
 from trust.__main__ import SECTIONS, main
 from trust.claims import Claim, Proof
@@ -103,6 +106,24 @@ def test_a_peer_is_met_before_and_behind_each_block() -> None:
     assert math.isnan(beside(wall_blocks(counted=[False] * 4), near_s))
     elsewhere = wall_blocks(counted=[False] * 4, off_pace=[False, True, True, True])
     assert beside(elsewhere, near_s) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_peer_that_does_not_end_is_stopped_and_leaves_the_fixture_as_new(
+    benchmark: Any, monkeypatch: pytest.MonkeyPatch, stopped: bool
+) -> None:
+    monkeypatch.setattr(beside_us, "TURN_S", 0.2 if stopped else 60.0)
+    monkeypatch.setattr(benchmark, "_max_time", 0.01)
+    calls = itertools.count()
+
+    def slow_later() -> None:
+        time.sleep(0.1 if stopped and next(calls) > 5 else 1e-5)
+
+    read = beside_us._pytest_benchmark(benchmark, slow_later, (), {})
+    assert math.isinf(read["took_s"]) == math.isnan(read["median_s"]) == stopped
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    assert (benchmark.stats, benchmark.has_error) == (None, False)
+    assert benchmark(int, "1") == 1
 
 
 def test_our_moments_leave_out_the_turns_of_a_peer() -> None:

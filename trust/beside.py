@@ -11,7 +11,9 @@ second; whether two tools agree shows in neighbours.
 """
 
 import json
+import math
 import os
+import signal
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +31,10 @@ WIDTH = 0.02
 
 PATIENCE_S = 1.0
 """How much longer blocked_autorange may go on where its usual 0.2 s do not make it so narrow."""
+
+TURN_S = 10.0
+"""When pytest-benchmark is stopped. It means to take a second, but fixes the number of its rounds by the
+first few: beside a competitor, which may begin a moment later, tens of thousands can take minutes."""
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -120,16 +126,37 @@ def _between_blocks(steering: Any, timer: Any) -> Iterator[list[tuple[float, flo
 
 
 def _pytest_benchmark(fixture: Any, function: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+    """What it reads, and how long that took; not a number, and for ever, where it was stopped."""
     begun_s = time.perf_counter()
     measure: Any = BenchmarkFixture.__call__  # pytest-benchmark is untyped
-    measure(fixture, function, *args, **kwargs)
-    took_s = time.perf_counter() - begun_s
-    rounds = fixture.stats.stats.sorted_data
-    found = {
-        "seconds": fixture.stats.stats.mean,
-        "median_s": median(rounds),
-        "took_s": took_s,
-        "rounds": len(rounds),
-    }
-    fixture._mode, fixture.stats = None, None  # as good as new for the one that steers it
-    return found
+    try:
+        with _no_longer_than(TURN_S):
+            measure(fixture, function, *args, **kwargs)
+    except _StoppedError:
+        return {"seconds": math.nan, "median_s": math.nan, "took_s": math.inf}
+    else:
+        took_s = time.perf_counter() - begun_s
+        stats = fixture.stats.stats
+        return {"seconds": stats.mean, "median_s": median(stats.sorted_data), "took_s": took_s}
+    finally:  # as good as new for the one that steers it
+        fixture._mode, fixture.stats, fixture.has_error = None, None, False
+
+
+class _StoppedError(Exception):
+    """A peer's turn was over."""
+
+
+@contextmanager
+def _no_longer_than(seconds: float) -> Iterator[None]:
+    """Raises `_StoppedError` in the main thread when so many seconds are over."""
+
+    def stop(*_: object) -> None:
+        raise _StoppedError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bench.analyze.clean import judged
 from bench.measure.schedule import relative_width
-from trust.beside import WIDTH
+from trust.beside import TURN_S, WIDTH
 from trust.claims import Claim, Proof, per_cent, share
 from trust.company import Company
 from trust.sides import Plan, Side, by_side, estimates, suites, together, visits
@@ -179,5 +179,6 @@ def _moved(ratios: pd.DataFrame) -> Iterator[Claim]:
         furthest = per_cent(float(known[off.idxmax()])) if len(known) else "none"
         read = f"{share(close, len(known))}, furthest {furthest}"
         if len(known) < len(ratios):
-            read += f"; {len(ratios) - len(known)} said to be noisy"
+            why = "said to be noisy" if tool == "ours" else f"stopped after {TURN_S:.0f} s"
+            read += f"; {len(ratios) - len(known)} {why}"
         yield Claim(f"busy: within 3 % of its own quiet value, {name}", read)

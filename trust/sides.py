@@ -103,11 +103,7 @@ def _sharing(folder: Path, plan: Plan, sides: Sequence[Side], lead: Callable[...
 
 @contextmanager
 def _told_if_cut(title: str) -> Iterator[None]:
-    """A worker that is lost costs the rest of its launch.
-
-    pytest-benchmark chooses its rounds from the first few calls: 60 000 of a call of 15 µs, each of which may
-    then wait for milliseconds for a competitor.
-    """
+    """A worker that is lost costs the rest of its launch, not the proof."""
     try:
         yield
     except WorkerError as lost:
