@@ -5,11 +5,12 @@ import itertools
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,8 @@ def test_a_peer_is_met_before_and_behind_each_block() -> None:
     disturbed = wall_blocks(wall_s=[0.5, 0.2, 9.0, 0.2], counted=[False, True, False, True])
     assert beside(disturbed, near_s) == pytest.approx(1.0)
     assert math.isnan(beside(wall_blocks(counted=[False] * 4), near_s))
+    stopped = np.array([0.05, 0.2, math.nan])
+    assert beside(slower, stopped) == pytest.approx(1.5)
     elsewhere = wall_blocks(counted=[False] * 4, off_pace=[False, True, True, True])
     assert beside(elsewhere, near_s) == pytest.approx(1.0)
 
@@ -119,8 +122,18 @@ def test_a_peer_that_does_not_end_is_stopped_and_leaves_the_fixture_as_new(
     def slow_later() -> None:
         time.sleep(0.1 if stopped and next(calls) > 5 else 1e-5)
 
-    read = beside_us._pytest_benchmark(benchmark, slow_later, (), {})
-    assert math.isinf(read["took_s"]) == math.isnan(read["median_s"]) == stopped
+    def blocked_autorange(callback: Callable[[int, float], None]) -> Any:
+        callback(1, 1.0)
+        time.sleep(1.0 if stopped else 0.0)
+        return SimpleNamespace(median=1.0)
+
+    timer = SimpleNamespace(blocked_autorange=blocked_autorange)
+    monkeypatch.setattr(beside_us, "relative_width", lambda _: 0.0)
+    for read in (
+        beside_us._blocked_autorange(timer),
+        beside_us._pytest_benchmark(benchmark, slow_later, (), {}),
+    ):
+        assert math.isinf(read["took_s"]) == math.isnan(read["seconds"]) == stopped
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
     assert (benchmark.stats, benchmark.has_error) == (None, False)
     assert benchmark(int, "1") == 1

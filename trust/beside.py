@@ -33,8 +33,8 @@ PATIENCE_S = 1.0
 """How much longer blocked_autorange may go on where its usual 0.2 s do not make it so narrow."""
 
 TURN_S = 10.0
-"""When pytest-benchmark is stopped. It means to take a second, but fixes the number of its rounds by the
-first few: beside a competitor, which may begin a moment later, tens of thousands can take minutes."""
+"""When a peer is stopped. They mean to take 0.2 s and a second, but fix how many calls they make by the first
+few: beside a competitor, for which each call may wait for milliseconds, tens of thousands take minutes."""
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -91,30 +91,38 @@ def _timer(function: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _blocked_autorange(timer: Any) -> dict[str, Any]:
+    """What it reads, how long that took, and its series; not a number, and for ever, where it was stopped."""
     series: list[tuple[float, float]] = []
     begun_s = time.perf_counter()
+    seconds, took_s = math.nan, math.inf
 
     def note(number: int, seconds: float) -> None:
         series.append((time.perf_counter() - begun_s, seconds / number))
 
-    usual = timer.blocked_autorange(callback=note)
-    took_s = time.perf_counter() - begun_s
-    if relative_width([seconds for _, seconds in series]) > WIDTH:
-        timer.blocked_autorange(callback=note, min_run_time=PATIENCE_S)
-    return {"seconds": usual.median, "took_s": took_s, "series": series}
+    with suppress(_StoppedError), _no_longer_than(TURN_S):
+        usual = timer.blocked_autorange(callback=note)
+        seconds, took_s = usual.median, time.perf_counter() - begun_s
+        if relative_width([seconds for _, seconds in series]) > WIDTH:
+            timer.blocked_autorange(callback=note, min_run_time=PATIENCE_S)
+    return {"seconds": seconds, "took_s": took_s, "series": series}
 
 
 @contextmanager
 def _between_blocks(steering: Any, timer: Any) -> Iterator[list[tuple[float, float]]]:
-    """What blocked_autorange reads behind each wall block, and how long it took."""
+    """What blocked_autorange reads behind each wall block, and how long it took.
+
+    Once it had to be stopped it gets no further turn in the visit.
+    """
     near: list[tuple[float, float]] = []
     block_of = steering._block
 
     def block_and_peer(target: Any, calls: Any, command: Any) -> Any:
         block = block_of(target, calls, command)
         if command["kind"] == "wall":
-            begun_s = time.perf_counter()
-            seconds = timer.blocked_autorange(min_run_time=BLOCK_S).mean  # as a block is one
+            begun_s, seconds = time.perf_counter(), math.nan
+            if not near or near[-1][0] > 0:
+                with suppress(_StoppedError), _no_longer_than(TURN_S):
+                    seconds = timer.blocked_autorange(min_run_time=BLOCK_S).mean  # as a block is one
             near.append((seconds, time.perf_counter() - begun_s))
         return block
 

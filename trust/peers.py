@@ -67,7 +67,7 @@ def _readings(folder: Path, side: str, blocks: pd.DataFrame) -> Iterator[dict[st
             continue
         peers, near = json.loads(extra["peers"]), np.array(json.loads(extra["near"]))
         tub, pb = peers["blocked_autorange"], peers["pytest-benchmark"]
-        moments, series = zip(*tub["series"], strict=True)
+        moments, series = np.array(tub["series"], dtype=float).reshape(-1, 2).T.tolist()
         ours = blocks[(blocks["case"] == visit["case"]) & (blocks["launch"] == visit["launch"])]
         yield {
             "case": visit["case"],
@@ -99,7 +99,8 @@ def beside(blocks: pd.DataFrame, near_s: NDArray[np.float64]) -> float:
     between_s = np.sqrt(near_s[:-1] * near_s[1:])
     clean = (wall["counted"] | wall["off_pace"]).to_numpy()[1:]
     ratios = (wall["wall_s"] / wall["calls"]).to_numpy()[1:] / between_s
-    return float(np.median(ratios[clean])) if clean.any() else math.nan
+    ratios = ratios[clean & np.isfinite(ratios)]
+    return float(np.median(ratios)) if len(ratios) else math.nan
 
 
 def reached(moments: Sequence[float], series: Sequence[float], width: float) -> float:
