@@ -201,6 +201,40 @@ def test_decorator(benchmark):
     assert all(block["wall_s"] > 0 and block["calls"] >= 1 for block in walls)
 
 
+def test_blocks_of_many_calls_are_led_in_by_a_twentieth_more(tmp_path: Path) -> None:
+    """Not those whose number of calls is limited, and none that a single call fills."""
+    events = measured(
+        suite(
+            tmp_path,
+            """
+import time
+
+def test_short(benchmark):
+    made = []
+    benchmark(made.append, 1)
+    benchmark.extra_info["made"] = len(made)
+
+def test_long(benchmark):
+    made = []
+    benchmark(lambda: made.append(time.sleep(0.02)))
+    benchmark.extra_info["made"] = len(made)
+
+def test_pedantic(benchmark):
+    made = []
+    benchmark.pedantic(made.append, args=(1,), rounds=40, iterations=10)
+    benchmark.extra_info["made"] = len(made)
+""",
+        )
+    )
+    visits = [event for event in events if event["event"] == "visit"]
+    assert {visit["outcome"] for visit in visits} == {"passed"}
+    for visit in visits:
+        timed = sum(block["calls"] for block in visit["blocks"])
+        walls = [block["calls"] for block in visit["blocks"] if block["kind"] == "wall"]
+        led = sum(max(calls // 20, 1) for calls in walls) if "short" in visit["case"] else 0
+        assert visit["extra_info"]["made"] == timed + led
+
+
 def test_crash_hang_and_failure_cost_one_case_each(tmp_path: Path) -> None:
     events = measured(
         suite(

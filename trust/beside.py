@@ -15,7 +15,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from statistics import median
 from typing import Any
@@ -79,13 +79,16 @@ def _be(nice: int) -> None:
         priority.AUTOGROUP.write_text(str(nice))
 
 
-def _timer(function: Any, args: Any, kwargs: Any) -> Any:
+def _timer(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """The statement as a user would write it: to unpack arguments makes a small product 2 % slower."""
     import torch
     from torch.utils.benchmark import Timer
 
+    given = {f"argument_{place}": value for place, value in enumerate(args)}
+    named = [f"{name}={name}" for name in kwargs]
     return Timer(
-        "function(*args, **kwargs)",
-        globals={"function": function, "args": args, "kwargs": kwargs},
+        f"function({', '.join([*given, *named])})",
+        globals={**kwargs, **given, "function": function},
         num_threads=torch.get_num_threads(),
     )
 

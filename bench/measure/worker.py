@@ -38,7 +38,7 @@ from bench.measure import (
     profiling,
     self_check,
 )
-from bench.measure.calls import Calls, PedanticCalls, PlainCalls
+from bench.measure.calls import Calls, PedanticCalls, PlainCalls, leading
 from bench.measure.channel import Channel, Message
 from bench.measure.injection import injected
 from bench.measure.interference import Readings
@@ -215,6 +215,8 @@ class Steering:
         return {name: value for name, value in found.items() if value is not None}
 
     def _block(self, target: devices.Device, calls: Calls, command: Message) -> Block:
+        if command["kind"] == "wall" and not target.is_accelerator and calls.left is None:
+            calls.run(leading(command["calls"]))
         allocations = target.allocator_counts()
         start_s = time.monotonic()
         self.readings.before(command["expected_s"])
