@@ -110,7 +110,7 @@ def awake(count: int) -> Iterator[Callable[[], None]]:
 
 
 def between_blocks_s(folder: Path) -> float:
-    """The median gap between two wall blocks in a row: readings, channel, decisions."""
+    """The median gap between two wall blocks in a row: readings, channel, decisions, calls that lead in."""
     gaps: list[float] = []
     for visit in visits(folder, "ours"):
         wall = [block for block in visit["blocks"] if block["kind"] == "wall"]
