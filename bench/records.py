@@ -50,6 +50,8 @@ processor's pace alone changes by little more than two."""
 UNSTEADY_NOTES = frozenset({"allocated", "throttled", "foreign_device_use"})
 """Notes of a block during which the device asked for memory, slowed down, or served others."""
 
+TEAM = "team"
+
 DISTURBING = frozenset({"sw_thermal_slowdown", "hw_thermal_slowdown", "hw_slowdown", "hw_power_brake"})
 """Why a GPU's clock is held down in a way that makes a block unlike its neighbours. A power cap is not among
 these reasons: it is how the card works, and a label."""
@@ -90,7 +92,8 @@ class Block:
     `throttled_s` what a control group's quota withheld; `pace_s` what a fixed piece of work took in the
     same thread, the slower of before and after the block. A reading that the system does not offer is
     None. `notes` names what makes the block unlike its neighbours (`queue_ran_dry`, `allocated`,
-    `throttled`, `foreign_device_use`).
+    `throttled`, `foreign_device_use`), and whether its threads are a `team`: the calling one worked, and
+    others that outlived the block.
     """
 
     kind: Kind

@@ -18,7 +18,7 @@ import pytest
 
 from bench.measure import delays, interference, pace
 from bench.measure.control_groups import control_groups, quota_processors, throttled_s
-from bench.measure.delays import Switches, Threads, schedstat_works
+from bench.measure.delays import Seen, Switches, Threads, schedstat_works
 from bench.measure.interference import Readings, descendants_run_s, foreign_s
 
 MS = 1_000_000  # nanoseconds
@@ -50,9 +50,8 @@ def test_delay_is_that_of_the_thread_that_waited_longest(tasks: Path, own: int) 
     threads.before()
     schedule(tasks, own, 110, 5.5, 11)
     schedule(tasks, 2, 58, 10, 21)
-    delay_s, ran = threads.after(elapsed_s=0.010, idle_s=0)
-    assert delay_s == pytest.approx(0.003)
-    assert ran == 2
+    seen = threads.after(elapsed_s=0.010, idle_s=0)
+    assert seen == Seen(pytest.approx(0.003), 2, team=True)
 
 
 def test_threads_that_only_woke_up_do_not_count_as_running(tasks: Path, own: int) -> None:
@@ -60,14 +59,54 @@ def test_threads_that_only_woke_up_do_not_count_as_running(tasks: Path, own: int
     threads.before()
     schedule(tasks, own, 110, 5, 11)
     schedule(tasks, 2, 50.05, 7, 21)
-    assert threads.after(elapsed_s=0.010, idle_s=0)[1] == 1
+    assert threads.after(elapsed_s=0.010, idle_s=0).threads == 1
+
+
+def test_threads_that_leave_the_calling_one_idle_are_no_team(tasks: Path, own: int) -> None:
+    schedule(tasks, 3, 0, 0, 1)
+    threads = Threads(tasks)
+    threads.before()
+    schedule(tasks, own, 100.05, 5, 11)
+    schedule(tasks, 2, 58, 7, 21)
+    schedule(tasks, 3, 8, 0, 2)
+    assert threads.after(elapsed_s=0.010, idle_s=0.00995) == Seen(0, 2, team=False)
+
+
+@pytest.mark.parametrize(
+    ("expected_s", "process_ms", "seen"),
+    [
+        (0.009, 36.1, Seen(0, 2, team=True)),
+        (0.009, 39, Seen(0, 3)),
+        (0.009, 76, Seen(0, 4)),
+        (0.020, 55, Seen(0, 2, team=True)),  # no clocks were asked, and what the threads ran may lag
+        (0.020, 76, Seen(0, 3)),
+    ],
+)
+def test_threads_that_came_and_went_count_by_what_the_process_ran_beyond_the_others(
+    tasks: Path,
+    own: int,
+    monkeypatch: pytest.MonkeyPatch,
+    expected_s: float,
+    process_ms: float,
+    seen: Seen,
+) -> None:
+    """Two threads that stay run for 18 ms each, in a block of 20 ms."""
+    process_ns = iter([0, int(process_ms * MS)])
+    monkeypatch.setattr(time, "process_time_ns", lambda: next(process_ns))
+    clocks = {delays.clock_of(thread): iter([0, 18 * MS]) for thread in (own, 2)}
+    monkeypatch.setattr(time, "clock_gettime_ns", lambda clock: next(clocks[clock]))
+    threads = Threads(tasks)
+    threads.before(expected_s)
+    schedule(tasks, own, 118, 5, 11)
+    schedule(tasks, 2, 68, 7, 21)
+    assert threads.after(elapsed_s=0.020, idle_s=0) == seen
 
 
 def test_a_thread_that_came_counts_from_its_own_start(tasks: Path) -> None:
     threads = Threads(tasks)
     threads.before()
     schedule(tasks, 3, 9, 2, 4)
-    assert threads.after(elapsed_s=0.010, idle_s=0) == (pytest.approx(0.002), 1)
+    assert threads.after(elapsed_s=0.010, idle_s=0) == Seen(pytest.approx(0.002), 1)
 
 
 def test_a_thread_that_went_is_forgotten(tasks: Path) -> None:
@@ -76,7 +115,7 @@ def test_a_thread_that_went_is_forgotten(tasks: Path) -> None:
     schedule(tasks, 2, 58, 10, 21)
     (tasks / "2" / "schedstat").unlink()
     (tasks / "2").rmdir()
-    assert threads.after(elapsed_s=0.010, idle_s=0) == (0, 1)
+    assert threads.after(elapsed_s=0.010, idle_s=0) == Seen(0, 1)
 
 
 @pytest.mark.parametrize("other", [False, True])
@@ -88,7 +127,7 @@ def test_delay_between_blocks_counts_to_none(tasks: Path, own: int, other: bool)
         threads.after(elapsed_s=0.010, idle_s=0)
         schedule(tasks, thread, 50 + 10 * block, 100 * block + 99, 20 + block)
     threads.before()
-    assert threads.after(elapsed_s=0.010, idle_s=0)[0] == 0
+    assert threads.after(elapsed_s=0.010, idle_s=0).delay_s == 0
 
 
 def test_what_idle_threads_did_in_a_set_up_counts_to_no_block(tasks: Path, own: int) -> None:
@@ -99,17 +138,17 @@ def test_what_idle_threads_did_in_a_set_up_counts_to_no_block(tasks: Path, own: 
     schedule(tasks, 2, 900, 900, 90)
     schedule(tasks, 3, 900, 900, 90)
     threads.before()
-    assert threads.after(elapsed_s=0.010, idle_s=0) == (0, 1)
+    assert threads.after(elapsed_s=0.010, idle_s=0) == Seen(0, 1)
 
 
 def test_idle_time_was_stolen_only_if_the_thread_never_left_its_processor(tasks: Path, own: int) -> None:
     threads = Threads(tasks)
     threads.before()
     schedule(tasks, own, 108, 5, 10)
-    assert threads.after(elapsed_s=0.010, idle_s=0.002)[0] == pytest.approx(0.002)
+    assert threads.after(elapsed_s=0.010, idle_s=0.002).delay_s == pytest.approx(0.002)
     threads.before()
     schedule(tasks, own, 116, 5, 11)
-    assert threads.after(elapsed_s=0.010, idle_s=0.002)[0] == 0
+    assert threads.after(elapsed_s=0.010, idle_s=0.002).delay_s == 0
 
 
 @pytest.mark.parametrize(
@@ -136,9 +175,7 @@ def test_each_involuntary_switch_costs_a_slice(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(time, "process_time", lambda: next(process_s))
     switches = Switches()
     switches.before(0.010)
-    delay_s, threads = switches.after(elapsed_s=0.010, idle_s=0)
-    assert delay_s == pytest.approx(3 * delays.SWITCH_S)
-    assert threads == 2
+    assert switches.after(elapsed_s=0.010, idle_s=0) == Seen(pytest.approx(3 * delays.SWITCH_S), 2)
 
 
 def test_of_a_short_block_the_threads_clocks_are_asked(tasks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +186,7 @@ def test_of_a_short_block_the_threads_clocks_are_asked(tasks: Path, monkeypatch:
         threads.before(expected_s)
         for clock in run_ns:
             run_ns[clock] += 1_900_000
-        assert threads.after(elapsed_s=0.002, idle_s=0)[1] == ran
+        assert threads.after(elapsed_s=0.002, idle_s=0).threads == ran
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have clocks of their own on Linux")
@@ -259,6 +296,22 @@ def test_threads_that_compute_count_and_those_that_wait_do_not(readings: Reading
     assert taken.threads == 2
     readings.before(0)
     assert readings.after().threads == 1
+
+
+@needs_schedstat
+def test_threads_that_live_as_long_as_a_call_count(readings: Readings) -> None:
+    def call() -> None:
+        threads = [threading.Thread(target=compute, args=(0.2,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    readings.before(0.2)
+    call()
+    taken = readings.after()
+    assert taken.threads > 1
+    assert taken.notes == ()
 
 
 def test_descendants_are_found_without_the_kernels_list_of_children(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -18,13 +18,13 @@ from bench.analyze.gate import replay
 from bench.analyze.pairs import launch_ratios
 from bench.analyze.settings import Settings, recorded
 from bench.journal import Journal
-from bench.measure import code, launch, visits
+from bench.measure import code, launch, lockstep, visits
 from bench.measure.gpu_monitor import exclusive
 from bench.measure.injection import VARIABLE, injected, period
 from bench.measure.launch import Launch, pairs_due, pairs_in_visit
 from bench.measure.lockstep import Lockstep
 from bench.measure.matching import match
-from bench.measure.pair import Pair
+from bench.measure.pair import CAN_PIN, Pair
 from bench.measure.plan import Progress
 from bench.measure.schedule import Known, calls_per_block, settled
 from bench.measure.sides import Side, environment_of, moved
@@ -290,6 +290,42 @@ def test_a_case_is_parallel_where_all_of_a_side_s_blocks_are(
     assert known.parallel == parallel
 
 
+@pytest.mark.parametrize(
+    ("threads", "notes", "processors", "is_team"),
+    [
+        (1, (), 2, False),
+        (2, ("team",), 2, True),
+        (2, (), 2, False),  # they come and go, or the calling one waits for them
+        (3, ("team",), 2, False),
+        (3, ("team",), 4, True),
+    ],
+)
+def test_only_threads_that_can_be_given_places_are_a_team(
+    threads: int, notes: tuple[str, ...], processors: int, is_team: bool
+) -> None:
+    known = known_case()
+    known.processors = processors
+    blocks = [Block("wall", 0.0, 1, 0.003, threads=threads, notes=notes, processors=1)] * 2
+    lanes = [SimpleNamespace(ended={"outcome": "passed"}, blocks=blocks)] * 2
+    Lockstep([], Progress())._learn(known, lanes, Launch(0, [known]))  # type: ignore[arg-type]
+    assert known.is_team == is_team
+
+
+@pytest.mark.skipif(not CAN_PIN, reason="needs a system with affinities")
+@pytest.mark.skipif(os.cpu_count() == 1, reason="needs two processors")
+def test_a_team_is_given_places_from_its_second_visit_on_first_here_then_there() -> None:
+    held: list[int] = []
+    pair = cast("Pair", SimpleNamespace(hold_apart=held.append))
+    team = Known(Case("c", "s", "o"), parallel=True, visits=1)
+    for known in (replace(team, visits=0), replace(team, loose=True), replace(team, parallel=False)):
+        lockstep._placing(pair, known, 0)()
+    assert held == []
+    for number in range(4):
+        lockstep._placing(pair, team, number)()
+    first, second = list(os.sched_getaffinity(0))[:2]
+    assert held == [first, first, second, second]
+
+
 def test_leftover_threads_and_pinning_make_no_case_disturb_itself() -> None:
     known = known_case()
     known.learn_speed(Block("warmup", 0.0, 1, 6e-5, threads=3, processors=2))
@@ -368,6 +404,38 @@ def test_pair_is_pinned_to_the_same_processor(pair: Pair) -> None:
     assert {tuple(os.sched_getaffinity(worker.process.pid)) for worker in pair.workers} == {(processor,)}
     pair.run_on(os.sched_getaffinity(0))
     assert all(os.sched_getaffinity(worker.process.pid) == os.sched_getaffinity(0) for worker in pair.workers)
+
+
+THREADED = """
+from threading import Event, Thread
+Thread(target=Event().wait, daemon=True).start()
+
+def test_it(benchmark):
+    benchmark(int)
+"""
+
+
+@pytest.mark.skipif(not CAN_PIN, reason="needs a system with affinities")
+@pytest.mark.skipif(os.cpu_count() == 1, reason="needs two processors")
+def test_the_calling_thread_is_held_on_a_processor_and_all_others_are_kept_off_it(tmp_path: Path) -> None:
+    everywhere = os.sched_getaffinity(0)
+    processor = max(everywhere)
+    with Pair(sides(tmp_path, THREADED, THREADED), [{}, {}]) as pair:
+        pair.collected()
+        pair.run_on(everywhere)
+        pair.hold_apart(processor)
+        for worker in pair.workers:
+            calling, *others = sorted(map(int, os.listdir(f"/proc/{worker.process.pid}/task")))
+            assert os.sched_getaffinity(calling) == {processor}
+            assert {tuple(os.sched_getaffinity(thread)) for thread in others} == {
+                tuple(everywhere - {processor})
+            }
+        pair.run_on(everywhere)
+        assert {
+            tuple(os.sched_getaffinity(int(thread)))
+            for worker in pair.workers
+            for thread in os.listdir(f"/proc/{worker.process.pid}/task")
+        } == {tuple(everywhere)}
 
 
 def wait_until(holds: Any) -> None:

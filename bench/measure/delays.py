@@ -7,7 +7,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Source = Literal["schedstat", "context switches"]
 
@@ -29,6 +29,17 @@ LAGGING_S = 0.01
 of the scheduler, 1 to 10 ms, so that of blocks of 2.5 ms on two threads every third shows one."""
 
 
+class Seen(NamedTuple):
+    """What was seen of the threads in a block.
+
+    `team` is true where several ran that stay: the calling one, and others that were there before and after.
+    """
+
+    delay_s: float
+    threads: int
+    team: bool = False
+
+
 class Threads:
     """The scheduler's figures for every thread: nanoseconds run and delayed, times put on a processor.
 
@@ -47,6 +58,7 @@ class Threads:
         self._files: list[int] = []
         self._figures: list[int] = []
         self._clocks_then: list[int] = []
+        self._process_ns = 0
         self._own = threading.get_native_id()
         self._read()
 
@@ -58,13 +70,15 @@ class Threads:
         """
         self._read()
         self._clocks_then = self._clocks() if expected_s < LAGGING_S else []
+        self._process_ns = time.process_time_ns()
 
-    def after(self, elapsed_s: float, idle_s: float) -> tuple[float, int]:
+    def after(self, elapsed_s: float, idle_s: float) -> Seen:
         """The longest delay of a thread since `before`, and how many threads ran.
 
         `idle_s` is how long the calling thread used no processor: it was stolen if the thread was never
         taken off its processor.
         """
+        process_ns = time.process_time_ns() - self._process_ns
         threads, begun = self._threads, self._figures
         clocks = self._clocks() if self._clocks_then else []
         self._read()
@@ -73,13 +87,19 @@ class Threads:
             begun = [figure for thread in self._threads for figure in known.get(thread, UNBORN)]
         grown = list(map(int.__sub__, self._figures, begun))
         least_ns = RAN_SHARE * elapsed_s * 1e9
-        ran = grown[::FIGURES]
+        ran, lag_ns = grown[::FIGURES], LAGGING_S * 1e9 * len(grown) / FIGURES
         if clocks and self._threads is threads:
-            ran = list(map(int.__sub__, clocks, self._clocks_then))
-        running = sum(ran_ns > least_ns for ran_ns in ran)
+            ran, lag_ns = list(map(int.__sub__, clocks, self._clocks_then)), 0.0
+        staying = sum(ran_ns > least_ns for ran_ns in ran)
+        passing = math.ceil((process_ns - sum(ran) - lag_ns - least_ns) / (elapsed_s * 1e9))
+        own = self._threads.index(self._own)
         longest_s = max(grown[1::FIGURES]) / 1e9
-        stayed = grown[FIGURES * self._threads.index(self._own) + 2] == 0
-        return max(longest_s, idle_s) if stayed else longest_s, max(1, running)
+        stayed = grown[FIGURES * own + 2] == 0
+        return Seen(
+            max(longest_s, idle_s) if stayed else longest_s,
+            max(1, staying + max(passing, 0)),
+            team=staying > 1 and ran[own] > least_ns and passing <= 0,
+        )
 
     def close(self) -> None:
         """Close the files."""
@@ -131,11 +151,11 @@ class Switches:
         self._switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
         self._process_s = time.process_time()
 
-    def after(self, elapsed_s: float, idle_s: float) -> tuple[float, int]:  # noqa: ARG002 - as in Threads
+    def after(self, elapsed_s: float, idle_s: float) -> Seen:  # noqa: ARG002 - as in Threads
         """The switches' likely cost since `before`, and the threads that the processor time needed."""
         switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - self._switches
         busy = (time.process_time() - self._process_s) / elapsed_s
-        return switches * SWITCH_S, max(1, math.ceil(busy - RAN_SHARE))
+        return Seen(switches * SWITCH_S, max(1, math.ceil(busy - RAN_SHARE)))
 
     def close(self) -> None:
         """Nothing is open."""

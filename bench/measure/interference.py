@@ -18,6 +18,7 @@ from pathlib import Path
 from bench.measure.control_groups import control_groups, quota_processors, throttled_s
 from bench.measure.delays import RAN_SHARE, Source, Switches, Threads, schedstat_works
 from bench.measure.pace import pace_s
+from bench.records import TEAM
 
 FOREIGN_LEAST_S = 0.5
 """Shortest block whose foreign time is read: processor time comes in ticks of 10 ms a processor, so that
@@ -48,6 +49,7 @@ class Interference:
     threads: int
     children: int
     processors: int
+    notes: tuple[str, ...] = ()
 
 
 class Readings:
@@ -96,7 +98,7 @@ class Readings:
         """Read behind the block that `before` was called for."""
         elapsed_s = time.perf_counter() - self._start_s
         idle_s = elapsed_s - (time.thread_time() - self._thread_s)
-        delay_s, threads = self._threads.after(elapsed_s, idle_s)
+        seen = self._threads.after(elapsed_s, idle_s)
         begun = self._pace_s, self._throttled_s, self._children_s, self._reaped_s
         self._pace_s, self._children_s, self._reaped_s = pace_s(), descendants_run_s(), reaped_s()
         if self._quotas:
@@ -109,13 +111,14 @@ class Readings:
         if self._foreign_s is not None and elapsed_s >= FOREIGN_LEAST_S:
             foreign = max(0.0, foreign_s(self._processors, self._children_s) - self._foreign_s)
         return Interference(
-            delay_s=delay_s,
+            delay_s=seen.delay_s,
             foreign_s=foreign,
             throttled_s=self._throttled_s - withheld_s if self._quotas_known else None,
             pace_s=max(pace_before_s, self._pace_s),
-            threads=threads,
+            threads=seen.threads,
             children=sum(s > RAN_SHARE * elapsed_s for s in grown_s),
             processors=len(self._processors),
+            notes=(TEAM,) if seen.team else (),
         )
 
     def close(self) -> None:

@@ -28,7 +28,7 @@ from bench.measure.sides import Side, SideError
 from bench.measure.state import Spent
 from bench.measure.visits import visit
 from bench.measure.workers import Worker, WorkerError
-from bench.records import Block, Case
+from bench.records import TEAM, Block, Case
 
 Event = dict[str, Any]
 
@@ -254,6 +254,7 @@ class Lockstep:
                     blocks=pairs_in_visit(known),
                     every_kind=False,
                     once_set_up=partial(pair.run_on, held),
+                    once_warm=_placing(pair, known, pass_number),
                     once_timed=pair.resume,
                 )
             if known.case.device != "cpu":  # both sides share the device's memory
@@ -279,10 +280,24 @@ class Lockstep:
         timed = [[block for block in lane.blocks if block.kind == "wall"] for lane in lanes]
         for blocks in timed:  # in some of a side's blocks threads of another case may still have spun
             known.parallel |= bool(blocks) and all(block.threads > 1 or block.children for block in blocks)
+            known.loose |= bool(blocks) and all(_is_loose(block, known.processors) for block in blocks)
         todo.take_in(
             known,
             (_ratio(base, head, known.self_disturbing) for base, head in zip(*timed, strict=False)),
         )
+
+
+def _placing(pair: Pair, known: Known, pass_number: int) -> Callable[[], object]:
+    """What gives a team's threads their places; nothing for a case that is not known to have one."""
+    everywhere = processors()
+    if not (CAN_PIN and known.visits and known.is_team and len(everywhere) > 1):
+        return lambda: None
+    return partial(pair.hold_apart, everywhere[pass_number // 2 % len(everywhere)])
+
+
+def _is_loose(block: Block, processors: int) -> bool:
+    """True where the threads that ran cannot all be given places."""
+    return block.threads > 1 and (TEAM not in block.notes or block.threads > processors)
 
 
 def _ratio(base: Block, head: Block, disturbs_itself: bool) -> float:

@@ -77,6 +77,7 @@ class Known:
     cost_s: float = 0.0
     processors: int = 1
     parallel: bool = False
+    loose: bool = False  # its threads cannot be given places: they come and go, or leave the caller idle
     self_disturbing: bool = False
     told: list[bool] = field(default_factory=list)  # by each wall block that was long enough to tell
     fragile: bool = False
@@ -87,6 +88,11 @@ class Known:
     visits_in_launch: int = 0
     per_call_s: list[float] = field(default_factory=list)
     queued: dict[Kind, int] = field(default_factory=dict)  # calls that fit into a device's queue, where fewer
+
+    @property
+    def is_team(self) -> bool:
+        """True where its calling thread and others that stay work together, each on a processor."""
+        return self.parallel and not self.loose and not self.self_disturbing
 
     @property
     def long(self) -> bool:

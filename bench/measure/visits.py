@@ -46,12 +46,13 @@ def visit(
     longest_s: float = math.inf,
     every_kind: bool = True,
     once_set_up: Callable[[], object] = lambda: None,
+    once_warm: Callable[[], object] = lambda: None,
     once_timed: Callable[[], object] = lambda: None,
 ) -> None:
     """Visits a case in every lane. The lanes then hold the blocks and how the test ended.
 
     Without `every_kind` latency and cold calls are left out; `once_set_up` is called before the first call,
-    `once_timed` behind the last.
+    `once_warm` before the first that counts, `once_timed` behind the last.
 
     Raises WorkerError where a worker dies or hangs.
     """
@@ -61,6 +62,8 @@ def visit(
     _begin(lanes, known)  # also of a test whose partner has ended: it may read its result
     running = all(lane.running for lane in lanes)
     if running and max(_per_call_s(lane) for lane in lanes) <= COLD_EXCESS * longest_s:
+        _warmed(lanes, known)
+        once_warm()
         _time(lanes, known, flip, blocks, every_kind)
     once_timed()
     tear_down(lanes)
@@ -80,14 +83,17 @@ def _per_call_s(lane: Lane) -> float:
     return lane.blocks[-1].wall_s / lane.blocks[-1].calls if lane.running and lane.blocks else math.inf
 
 
-def _time(lanes: Sequence[Lane], known: Known, flip: bool, blocks: int | None, every_kind: bool) -> None:
-    fresh = known.launch not in known.launches
+def _warmed(lanes: Sequence[Lane], known: Known) -> None:
+    """Calls that do not count: until a block's calls are known, and in a fresh process until it is warm."""
     _calibrate(lanes[0], known)
-    if fresh and not known.long:
+    if known.launch not in known.launches and not known.long:
         for lane in lanes:
             _warm_up(lane, known)
         known.fastest_s = min([known.fastest_s, *lanes[0].per_call_s(("warmup",))])
         _calibrate(lanes[0], known)  # once more: the first call may have waited for others
+
+
+def _time(lanes: Sequence[Lane], known: Known, flip: bool, blocks: int | None, every_kind: bool) -> None:
     accelerator = known.case.device != "cpu"
     latest = None
     turn = TURN if accelerator or any(lane.alone for lane in lanes) else 1
@@ -96,7 +102,7 @@ def _time(lanes: Sequence[Lane], known: Known, flip: bool, blocks: int | None, e
             lane.come_back(known.call_s)
         _block_of_each_kind(lane, known, every_kind and number == 0, accelerator)
         latest = lane
-    if fresh and not known.visits and not known.long:
+    if not known.visits and not known.long:
         lanes[0].look_aside()
 
 

@@ -222,7 +222,7 @@ class Steering:
         self.readings.before(command["expected_s"])
         timed = calls.time(target, command["kind"], command["calls"])
         taken = self.readings.after()
-        notes = list(timed.notes)
+        notes = [*timed.notes, *taken.notes]
         if allocations != target.allocator_counts():
             notes.append("allocated")
         return Block(
@@ -232,8 +232,7 @@ class Steering:
             wall_s=timed.wall_s,
             host_s=timed.host_s,
             device_s=timed.device_s,
-            notes=tuple(notes),
-            **asdict(taken),
+            **{**asdict(taken), "notes": tuple(notes)},
         )
 
 
