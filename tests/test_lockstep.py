@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -257,6 +257,16 @@ def test_launch_goes_on_until_its_visits_agree(scatter: float, fewest: int, most
     assert fewest <= np.mean(made) <= most
 
 
+@pytest.mark.parametrize(("cases", "visits"), [(launch.FEW, 24), (launch.FEW + 1, 6)])
+def test_only_among_few_cases_one_that_scatters_gets_more_visits(cases: int, visits: int) -> None:
+    all_known = [replace(known_case(), case=Case(str(number), "s", "o")) for number in range(cases)]
+    todo, made = Launch(0, all_known), 0
+    while todo.wants(all_known[0]):
+        todo.take_in(all_known[0], [1.0 + 0.2 * (made % 2)] * pairs_in_visit(all_known[0]))
+        made += 1
+    assert made == visits
+
+
 def test_a_case_of_long_calls_gets_a_few_more_of_them() -> None:
     assert visits_made(known_case(call_s=0.3, calls=1, cost_s=0.7), lambda _: [1.0]) == 4
     assert visits_made(known_case(call_s=1.0, calls=1, cost_s=2.1), lambda _: [1.0]) == 3
@@ -312,18 +322,21 @@ def test_only_threads_that_can_be_given_places_are_a_team(
 
 
 @pytest.mark.skipif(not CAN_PIN, reason="needs a system with affinities")
-@pytest.mark.skipif(os.cpu_count() == 1, reason="needs two processors")
-def test_a_team_is_given_places_from_its_second_visit_on_first_here_then_there() -> None:
-    held: list[int] = []
-    pair = cast("Pair", SimpleNamespace(hold_apart=held.append))
-    team = Known(Case("c", "s", "o"), parallel=True, visits=1)
-    for known in (replace(team, visits=0), replace(team, loose=True), replace(team, parallel=False)):
-        lockstep._placing(pair, known, 0)()
-    assert held == []
-    for number in range(4):
-        lockstep._placing(pair, team, number)()
-    first, second = list(os.sched_getaffinity(0))[:2]
-    assert held == [first, first, second, second]
+@pytest.mark.parametrize(
+    ("fields", "processors", "expected"),
+    [
+        ({"visits": 0}, 2, "free"),
+        ({"visits": 0, "parallel": True}, 2, "free"),
+        ({}, 2, "together"),
+        ({"parallel": True}, 2, "apart"),
+        ({"parallel": True}, 1, "free"),
+        ({"parallel": True, "loose": True}, 2, "free"),
+        ({"parallel": True, "self_disturbing": True}, 2, "free"),
+    ],
+)
+def test_where_the_workers_of_a_case_run(fields: dict[str, Any], processors: int, expected: str) -> None:
+    known = Known(Case("c", "s", "o"), **{"visits": 1, **fields})
+    assert lockstep._placement(known, processors) == expected
 
 
 def test_leftover_threads_and_pinning_make_no_case_disturb_itself() -> None:
@@ -376,7 +389,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="tells processes' states by /proc")
 def test_partner_is_stopped_but_in_its_turn_and_both_run_on_afterwards(pair: Pair) -> None:
     base, head = (worker.process.pid for worker in pair.workers)
-    lanes = pair.lanes(("test_it.py::test_it", "test_it.py::test_it"), alone=True)
+    lanes = pair.lanes(("test_it.py::test_it", "test_it.py::test_it"), "free")
     with pair.turns():
         assert "T" not in (state_of(base), state_of(head)), "both, until the first turn"
         for lane, runs, waits in ((lanes[0], base, head), (lanes[1], head, base), (lanes[1], head, base)):

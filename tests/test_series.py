@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.analyze.series import CHECKPOINTS, STAGES, judge, moved
+from bench.analyze.series import CHECKPOINTS, STAGES, judge, moved, typical_scatter
 from bench.analyze.trimmed import centre, difference
 
 BUDGET = 0.05
@@ -52,7 +52,43 @@ def test_centre_of_equal_values_is_certain():
     assert centre(np.array([0.03, math.nan])) is None
 
 
+def test_steadied_error_is_the_moderated_t_of_empirical_bayes():
+    """Variances pooled by their degrees of freedom, as in limma's squeezeVar."""
+    values = np.array([0.01, 0.03, 0.02])
+    found = centre(values).steadied(0.02, 5)
+    pooled = (2 * np.var(values, ddof=1) + 5 * 0.02**2) / 7
+    assert found.error == pytest.approx(math.sqrt(pooled / 3))
+    assert (found.mean, found.freedom, found.count) == (centre(values).mean, 7, 3)
+    assert found.bounds(0.95)[1] == pytest.approx(0.02 + stats.t.ppf(0.95, 7) * found.error)
+
+
 # One case's series
+
+
+def test_typical_scatter_is_that_of_the_middle_series():
+    random = np.random.default_rng(5)
+    table = [random.normal(0, 0.02, 25) for _ in range(4000)]
+    assert typical_scatter(table) == pytest.approx(0.02, rel=0.03)
+    assert typical_scatter([*table, *(random.normal(0, 1, 25) for _ in range(400))]) < 0.023, "a few are wild"
+    assert typical_scatter(table[:4]) is None, "too few"
+    assert typical_scatter([*table[:4], np.full(25, math.nan)]) is None
+
+
+def test_a_table_that_is_steady_lets_a_case_go_earlier():
+    logs = np.tile([-0.014, 0.0, 0.022], 9)
+    assert judge(logs, 3, BUDGET, ERROR).open
+    found = judge(logs, 3, BUDGET, ERROR, typical=0.01)
+    assert (found.state, found.stage, found.open) == ("same", "screen", False)
+    assert judge(logs, 3, BUDGET, ERROR, typical=0.04).open, "the table is noisy"
+    assert judge(logs + 0.05, 3, BUDGET, ERROR, typical=0.01).open, "it is suspect"
+
+
+def test_the_screens_scatter_counts_when_fresh_launches_let_a_case_go():
+    logs = np.full(25, 0.001)
+    logs[:5] = [-0.09, 0.02, 0.1, -0.04, 0.03]
+    assert judge(logs, 9, BUDGET, ERROR).open, "four launches that agree by chance"
+    logs[:5] /= 4
+    assert judge(logs, 9, BUDGET, ERROR).state == "same"
 
 
 def test_screen_alone_settles_what_is_still():

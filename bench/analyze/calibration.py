@@ -15,7 +15,7 @@ redrawn gates, with launches in any combination, tell more finely where the limi
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, median
 
@@ -28,7 +28,7 @@ from bench.analyze.clean import judged
 from bench.analyze.gate import CONTROLS, error_of, replay, weigh
 from bench.analyze.pairs import launch_ratios
 from bench.analyze.peers import PROCESSES, RULES, trials
-from bench.analyze.series import STAGES, judge
+from bench.analyze.series import STAGES, judge, typical_scatter
 from bench.analyze.settings import Settings
 from bench.records import Verdict, VerdictState
 from bench.tables import Run
@@ -268,17 +268,20 @@ def _share(gates: Sequence[Sequence[Verdict]], state: VerdictState) -> float:
 def _power(
     slowdown: float, pool: pd.DataFrame, settings: Settings, redraws: int, random: np.random.Generator
 ) -> Power:
-    cases = _cases(pool)
-    error = error_of(len(cases), settings.confidence)
-    dealt = [_found(logs, settings, error) for gate in _dealt(pool) for logs in _series(gate).values()]
+    series = _series(pool)
+    dealt = [
+        _found(logs, settings, len(series), typical)
+        for gate in map(_series, _dealt(pool))
+        for typical in [typical_scatter(gate.values())]
+        for logs in gate.values()
+    ]
+    gates = _draws(series, redraws, random)
     redrawn = {
-        case: mean(
-            _found(logs[_draw(len(logs), random)], settings, error) for _ in range(redraws)
-        )
-        for case, logs in _series(pool).items()
-    }  # fmt: skip
+        case: mean(_found(logs[draw], settings, len(series), typical) for draw, typical in gates)
+        for case, logs in series.items()
+    }
     worst = min(redrawn, key=lambda case: redrawn[case])
-    shifts = [np.nanmedian(logs) for logs in _series(pool).values()]
+    shifts = [np.nanmedian(logs) for logs in series.values()]
     return Power(
         slowdown,
         float(np.expm1(np.median(shifts))),
@@ -297,8 +300,18 @@ def _series(pool: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def _found(logs: NDArray[np.float64], settings: Settings, error: float) -> bool:
-    return judge(logs, LAUNCHES, settings.max_regression, error).state == "slower"
+def _draws(
+    series: Mapping[str, NDArray[np.float64]], count: int, random: np.random.Generator
+) -> list[tuple[NDArray[np.int_], float | None]]:
+    """Gates redrawn: the launches that each has, and the typical scatter among them."""
+    size = len(next(iter(series.values())))
+    draws = [_draw(size, random) for _ in range(count)]
+    return [(draw, typical_scatter(logs[draw] for logs in series.values())) for draw in draws]
+
+
+def _found(logs: NDArray[np.float64], settings: Settings, cases: int, typical: float | None) -> bool:
+    error = error_of(cases, settings.confidence)
+    return judge(logs, LAUNCHES, settings.max_regression, error, typical).state == "slower"
 
 
 def _smallest(
@@ -308,13 +321,17 @@ def _smallest(
 
     Unchanged launches are shifted by it: finer than what was injected, and of known size.
     """
-    error = error_of(len(_cases(null)), settings.confidence)
+    if null.empty:
+        return {}
+    series = _series(null)
+    gates = _draws(series, redraws, random)
     found: dict[str, float | None] = {}
-    for case, logs in ({} if null.empty else _series(null)).items():
-        draws = [logs[_draw(len(logs), random)] for _ in range(redraws)]
+    for case, logs in series.items():
 
-        def is_found(slowdown: float, draws: Sequence[NDArray[np.float64]] = draws) -> bool:
-            return mean(_found(each + np.log1p(slowdown), settings, error) for each in draws) >= POWER
+        def is_found(slowdown: float, logs: NDArray[np.float64] = logs) -> bool:
+            slower = logs + np.log1p(slowdown)
+            hits = (_found(slower[draw], settings, len(series), typical) for draw, typical in gates)
+            return mean(hits) >= POWER
 
         position = bisect_left(GRID, True, key=is_found)
         found[case] = GRID[position] if position < len(GRID) else None

@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from bench.analyze import settings as settings_
 from bench.analyze.budgets import Held, check, selects
 from bench.analyze.clean import judged
-from bench.analyze.pairs import launch_ratios
-from bench.analyze.series import CHECKPOINTS, EXTENSION, Judgement, judge, moved
+from bench.analyze.pairs import KINDS, launch_ratios
+from bench.analyze.series import CHECKPOINTS, EXTENSION, Judgement, judge, moved, typical_scatter
 from bench.analyze.settings import Settings
 from bench.analyze.words import gist
 from bench.patterns import name
@@ -166,8 +166,15 @@ def weigh(
     table = series_of(ratios)
     nothing: Series = {"wall": np.full(EXTENSION.stop, np.nan)}
     error = error_of(sum(len(table.get(case, nothing)) for case in budgets), settings.confidence)
+    typical = {
+        kind: typical_scatter(table[case][kind] for case in budgets if kind in table.get(case, {}))
+        for kind in KINDS
+    }
     judged = {
-        case: {kind: judge(logs, made, budget, error) for kind, logs in table.get(case, nothing).items()}
+        case: {
+            kind: judge(logs, made, budget, error, typical[kind])
+            for kind, logs in table.get(case, nothing).items()
+        }
         for case, budget in budgets.items()
     }
     verdicts = tuple(_verdict(case, kinds, budgets[case]) for case, kinds in judged.items())

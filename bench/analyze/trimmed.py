@@ -5,7 +5,8 @@ sample it is `scipy.stats.ttest_ind(sample, zeros, equal_var=False, trim=0.2)`, 
 A percentile bootstrap over 5 to 8 launches covers 83 to 90 % where 95 % is said; this covers 95 %.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,22 @@ class Centre:
     error: float
     freedom: float
     count: int
+
+    @property
+    def scatter(self) -> float:
+        """The standard deviation of single values that the error stands for."""
+        return self.error * math.sqrt(self.count)
+
+    def steadied(self, scatter: float, freedom: float) -> "Centre":
+        """The centre with an error that rests on what else is known of the scatter, and on that as much as
+        on so many degrees of freedom of its own.
+
+        G. K. Smyth, "Linear models and empirical Bayes methods", Statistical Applications in Genetics and
+        Molecular Biology 3 (2004): the moderated t.
+        """
+        together = self.freedom + freedom
+        squares = self.freedom * self.error**2 + freedom * scatter**2 / self.count
+        return replace(self, error=math.sqrt(squares / together), freedom=together)
 
     def above(self, value: float) -> float:
         """The one-sided p-value of the true mean being no larger than `value`."""

@@ -21,7 +21,7 @@ from bench.measure.interference import processors
 from bench.measure.lane import Lane, Visited
 from bench.measure.launch import BLOCK_S, Launch, pairs_in_visit
 from bench.measure.matching import Matching
-from bench.measure.pair import CAN_PIN, Pair
+from bench.measure.pair import CAN_PIN, Pair, Placement
 from bench.measure.plan import Progress, file_as_case
 from bench.measure.schedule import Known, calls_per_block
 from bench.measure.sides import Side, SideError
@@ -239,11 +239,12 @@ class Lockstep:
         """One visit on both sides, recorded whatever comes of it. Raises WorkerError where one is lost."""
         case = known.case.id
         self.progress.move(case=case, elapsed_s=self.elapsed_s)
-        together = CAN_PIN and known.visits > 0 and not known.parallel
         everywhere = processors()
-        held = {everywhere[todo.number % len(everywhere)]} if together else set(everywhere)
+        placement = _placement(known, len(everywhere))
+        of_launch, of_pass = (everywhere[each % len(everywhere)] for each in (todo.number, pass_number // 2))
+        held = {of_launch} if placement == "together" else set(everywhere)
         pair.run_on(set(everywhere))
-        lanes = pair.lanes(self._names[case], alone=not together)
+        lanes = pair.lanes(self._names[case], placement)
         flip = (todo.number + pass_number) % 2 == 1
         try:
             with pair.turns():
@@ -254,7 +255,7 @@ class Lockstep:
                     blocks=pairs_in_visit(known),
                     every_kind=False,
                     once_set_up=partial(pair.run_on, held),
-                    once_warm=_placing(pair, known, pass_number),
+                    once_warm=partial(pair.hold_apart, of_pass) if placement == "apart" else lambda: None,
                     once_timed=pair.resume,
                 )
             if known.case.device != "cpu":  # both sides share the device's memory
@@ -287,12 +288,13 @@ class Lockstep:
         )
 
 
-def _placing(pair: Pair, known: Known, pass_number: int) -> Callable[[], object]:
-    """What gives a team's threads their places; nothing for a case that is not known to have one."""
-    everywhere = processors()
-    if not (CAN_PIN and known.visits and known.is_team and len(everywhere) > 1):
-        return lambda: None
-    return partial(pair.hold_apart, everywhere[pass_number // 2 % len(everywhere)])
+def _placement(known: Known, processors: int) -> Placement:
+    """Where a case's workers run, once a first visit has told how many threads it has."""
+    if not (CAN_PIN and known.visits):
+        return "free"
+    if not known.parallel:
+        return "together"
+    return "apart" if known.is_team and processors > 1 else "free"
 
 
 def _is_loose(block: Block, processors: int) -> bool:

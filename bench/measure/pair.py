@@ -13,10 +13,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from bench.measure.channel import Message
-from bench.measure.lane import Lane
+from bench.measure.lane import COME_BACK_S, HELD_S, Lane
 from bench.measure.sides import Side, SideError
 from bench.measure.workers import Worker, WorkerError
 
@@ -25,6 +25,10 @@ COLLECT_TIMEOUT_S = 300.0
 
 TIMEOUT_S = 120.0
 """Patience with a block, and with a test's set-up."""
+
+Placement = Literal["free", "together", "apart"]
+"""Where a case's workers run: everywhere, in turn; both on one processor; or everywhere, in turn, each with
+its calling thread on the same processor and its other threads off it."""
 
 CAN_PIN = hasattr(os, "sched_setaffinity")
 
@@ -78,10 +82,19 @@ class Pair:
         """What each answers, one after the other; None for an error."""
         return [worker.ask(message, TIMEOUT_S).get("answer") for worker in self.workers]
 
-    def lanes(self, names: Sequence[str], alone: bool) -> list[Lane]:
-        """A lane for each worker, which knows the case by its own name; `alone`: it runs only in its turn."""
+    def lanes(self, names: Sequence[str], placement: Placement) -> list[Lane]:
+        """A lane for each worker, which knows the case by its own name."""
+        alone = placement != "together"
+        come_back_s = HELD_S if placement == "apart" else COME_BACK_S
         return [
-            Lane(worker, TIMEOUT_S, partial(self._turn, worker) if alone else nullcontext, alone, name)
+            Lane(
+                worker,
+                TIMEOUT_S,
+                partial(self._turn, worker) if alone else nullcontext,
+                alone,
+                come_back_s,
+                name,
+            )
             for worker, name in zip(self.workers, names, strict=True)
         ]
 
