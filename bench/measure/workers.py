@@ -33,6 +33,10 @@ DEVICE_FACTS = (
     "print(json.dumps([{{'device': name, **devices.get(name).facts()}} for name in sys.argv[1:]]))"
 )
 
+IDLE_PLUGINS = ("cacheprovider", "unraisableexception")
+"""pytest's own that a worker has no use for: one writes files, one collects garbage at the end, five times,
+which takes half a second a launch."""
+
 POLL_S = 0.1
 """How often a silent worker is looked at; a message ends the wait at once."""
 
@@ -66,7 +70,7 @@ class Spec:
 
     def command(self, descriptor: int) -> list[str]:
         bootstrap = BOOTSTRAP.format(home=str(self.home), descriptor=descriptor)
-        pytest = [*self.paths, *self.arguments, "-p", "no:cacheprovider"]
+        pytest = [*self.paths, *self.arguments, *(f"-pno:{name}" for name in IDLE_PLUGINS)]
         if self.keyword:
             pytest += ["-k", self.keyword]
         if self.rootdir:
