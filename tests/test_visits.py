@@ -49,12 +49,12 @@ def test_a_queue_is_filled_with_what_fits(takes: int, calls: int, made: list[int
     assert device_calls(takes, calls) == made
 
 
-def test_turns_are_begun_by_one_side_and_the_other() -> None:
+def test_every_turn_follows_one_of_the_partner_s() -> None:
     lanes: Any = ["a", "b"]
-    assert "".join(lane for lane, _ in visits._order(lanes, 4, flip=False, length=1)) == "abbaabba"
-    assert "".join(lane for lane, _ in visits._order(lanes, 4, flip=True, length=1)) == "baabbaab"
+    assert "".join(lane for lane, _ in visits._order(lanes, 4, flip=False, length=1)) == "abababab"
+    assert "".join(lane for lane, _ in visits._order(lanes, 4, flip=True, length=1)) == "babababa"
     order = list(visits._order(lanes, 5, flip=False, length=3))
-    assert "".join(lane for lane, _ in order) == "aaabbbbbaa"
+    assert "".join(lane for lane, _ in order) == "aaabbbaabb"
     assert [number for lane, number in order if lane == "b"] == [0, 1, 2, 3, 4]
 
 

@@ -56,7 +56,7 @@ VISIT_PAIRS = 4
 scatter by 2.2, 2.2 and 2.6 %, six of 6 or 2 by 1.9 and 2.2 %."""
 
 VISIT_S = 0.02
-"""Timed seconds a side in a visit, and two pairs at least: each side is first once."""
+"""Timed seconds a side in a visit, and two pairs at least."""
 
 CASE_S = 3.0
 """Seconds in a launch from which a case that has its fewest pairs gets no more: its set-up is slow, or others
