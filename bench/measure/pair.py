@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Literal, Self
 
 from bench.measure.channel import Message
-from bench.measure.lane import COME_BACK_S, HELD_S, Lane
+from bench.measure.lane import Lane
 from bench.measure.sides import Side, SideError
 from bench.measure.workers import Worker, WorkerError
 
@@ -84,17 +84,9 @@ class Pair:
 
     def lanes(self, names: Sequence[str], placement: Placement) -> list[Lane]:
         """A lane for each worker, which knows the case by its own name."""
-        alone = placement != "together"
-        come_back_s = HELD_S if placement == "apart" else COME_BACK_S
+        alone, held = placement != "together", placement == "apart"
         return [
-            Lane(
-                worker,
-                TIMEOUT_S,
-                partial(self._turn, worker) if alone else nullcontext,
-                alone,
-                come_back_s,
-                name,
-            )
+            Lane(worker, TIMEOUT_S, partial(self._turn, worker) if alone else nullcontext, alone, held, name)
             for worker, name in zip(self.workers, names, strict=True)
         ]
 
