@@ -18,7 +18,7 @@ from bench.analyze.gate import replay
 from bench.analyze.pairs import launch_ratios
 from bench.analyze.settings import Settings, recorded
 from bench.journal import Journal
-from bench.measure import code, launch, lockstep, visits
+from bench.measure import code, controls, launch, lockstep, visits
 from bench.measure.gpu_monitor import exclusive
 from bench.measure.injection import VARIABLE, injected, period
 from bench.measure.launch import Launch, pairs_due, pairs_in_visit
@@ -265,6 +265,11 @@ def test_only_among_few_cases_one_that_scatters_gets_more_visits(cases: int, vis
         todo.take_in(all_known[0], [1.0 + 0.2 * (made % 2)] * pairs_in_visit(all_known[0]))
         made += 1
     assert made == visits
+
+
+def test_a_control_gets_no_more_visits_than_are_due() -> None:
+    control = replace(known_case(), case=Case("c", controls.SUITE, "o"))
+    assert visits_made(control, lambda number: [1.0 + 0.2 * (number % 2)] * 2) == 6
 
 
 def test_a_case_of_long_calls_gets_a_few_more_of_them() -> None:

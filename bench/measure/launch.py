@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from statistics import median
 
+from bench.measure import controls
 from bench.measure.schedule import Known, relative_width
 
 BLOCK_S = 0.0025
@@ -110,7 +111,8 @@ class Launch:
         enough = max(fewest, CLEAN_SHARE * due)
         if made < due or self._clean[case] < enough:
             return True
-        return self._few and relative_width(self._visits[case], FEWEST_VISITS) > WIDTH
+        more = self._few and known.case.suite != controls.SUITE
+        return more and relative_width(self._visits[case], FEWEST_VISITS) > WIDTH
 
 
 def pairs_due(known: Known) -> int:
