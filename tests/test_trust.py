@@ -23,7 +23,7 @@ from bench.store import read_run
 from tests import recorded_runs
 from tests.recorded_runs import Made
 from trust import beside as beside_us
-from trust import busy, figures, render, repeat, sides
+from trust import busy, cost, figures, render, repeat, sides
 from trust.__main__ import SECTIONS, main
 from trust.claims import Claim, Proof
 from trust.company import Company
@@ -313,3 +313,10 @@ def test_an_unknown_section_is_an_error_with_the_known_ones(capsys: pytest.Captu
         main(["buzy"])
     assert ended.value.code == 2
     assert "busy, repeat, peers" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads by /proc")
+def test_readings_are_timed_in_a_process_of_just_so_many_threads() -> None:
+    found = cost.reading(3)
+    assert found["threads"] == 3
+    assert found.keys() == {"threads", "all_s", "kernel_s"}

@@ -20,7 +20,7 @@ disturbed if they are timed at once, 40 % after 3 ms of work, 3 % after 6 ms, 12
 HELD_S = 0.001
 """The same from a visit's second turn on where each thread has its place, and none has to be moved: after 1,
 3 and 6 ms the share of clean blocks is the same within 3 %, in seven cases with 4 to 49 % of them disturbed.
-In the first turn, memory may still have to be found: a product of 4 million numbers takes 7 ms then, not 2."""
+In the first turn memory may have to be found yet: a product of 4 million numbers takes 7 ms then, not 2."""
 
 LONG_S = 1e9
 """What the first call may take: nothing is known of it."""

@@ -28,7 +28,7 @@ COLD_EXCESS = 3.0
 TURN = 2
 """Blocks that a worker times before its partner does, where turns cost something. Each turn follows one of
 the partner's, on both sides alike: behind a block of the same worker caches are warm, and a product of 4
-million numbers took 1.3 ms there, 2.5 ms behind the partner's; on a GPU that two share it is up to 15 % more."""
+million numbers took 1.3 ms there, 2.5 ms behind the partner's. On a GPU that two share it is up to 15 %."""
 
 QUEUED_CALLS: dict[Kind, int] = {"device": MAX_LAUNCHES, "cold": MAX_LAUNCHES // 4}
 """Most calls of a block that is queued as a whole; with a cold call go a flush and two events."""
