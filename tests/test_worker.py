@@ -69,6 +69,25 @@ def test_workers_are_as_nice_as_they_are_told(tmp_path: Path) -> None:
         worker.collected(60)
 
 
+def test_garbage_is_collected_while_tests_run_but_not_while_they_are_imported(tmp_path: Path) -> None:
+    suite(
+        tmp_path,
+        """
+import gc
+
+IMPORTED = gc.isenabled()
+
+def test_it(benchmark):
+    benchmark(len, ())
+    benchmark.extra_info.update(imported=IMPORTED, run=gc.isenabled())
+""",
+    )
+    visits = [event for event in measured(tmp_path) if event["event"] == "visit"]
+    assert {(visit["extra_info"]["imported"], visit["extra_info"]["run"]) for visit in visits} == {
+        (False, True)
+    }
+
+
 def test_workers_of_a_round_start_side_by_side(tmp_path: Path) -> None:
     """No worker imports anything while another measures."""
     log = tmp_path / "log"

@@ -37,9 +37,14 @@ def loaded() -> Modules:
     found = []
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if isinstance(file, str) and name.partition(".")[0] != "_bench" and os.path.isfile(file):
-            found.append((name, os.path.abspath(file)))
+        if isinstance(file, str) and name.partition(".")[0] != "_bench" and (path := _existing(file)):
+            found.append((name, path))
     return found
+
+
+@cache  # asked at a worker's beginning and at its end
+def _existing(file: str) -> str:
+    return os.path.abspath(file) if os.path.isfile(file) else ""
 
 
 def strays(

@@ -79,8 +79,10 @@ class Pair:
         return messages
 
     def ask(self, message: Message) -> list[Any]:
-        """What each answers, one after the other; None for an error."""
-        return [worker.ask(message, TIMEOUT_S).get("answer") for worker in self.workers]
+        """What each answers, side by side; None for an error."""
+        for worker in self.workers:
+            worker.tell(message)
+        return [worker.hear(TIMEOUT_S).get("answer") for worker in self.workers]
 
     def lanes(self, names: Sequence[str], placement: Placement) -> list[Lane]:
         """A lane for each worker, which knows the case by its own name."""
