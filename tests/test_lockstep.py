@@ -240,13 +240,13 @@ def test_launch_goes_on_for_clean_pairs_but_not_for_ever() -> None:
     assert visits_made(known, lambda _: [1.0, 1.0]) == 6
     assert visits_made(known, lambda _: [1.0, math.nan]) == 6, "half of the pairs are enough"
     assert visits_made(known, lambda number: [1.0, math.nan] if number % 2 else [math.nan]) == 12
-    assert visits_made(known, lambda _: [math.nan, math.nan]) == 24
-    assert visits_made(known, lambda _: []) == 48
+    assert visits_made(known, lambda _: [math.nan, math.nan]) == 12
+    assert visits_made(known, lambda _: []) == 24
     assert visits_made(known_case(cost_s=2.0), lambda _: [1.0, 1.0]) == 3, "the first is not counted"
 
 
 @pytest.mark.parametrize(
-    ("scatter", "fewest", "most"), [(0.01, 6, 6), (0.03, 6, 12), (0.05, 12, 22), (0.2, 23, 24)]
+    ("scatter", "fewest", "most"), [(0.01, 6, 6), (0.03, 6, 8), (0.05, 8, 9), (0.2, 9, 9)]
 )
 def test_launch_goes_on_until_its_visits_agree(scatter: float, fewest: int, most: int) -> None:
     rng = np.random.default_rng(1)
@@ -257,24 +257,14 @@ def test_launch_goes_on_until_its_visits_agree(scatter: float, fewest: int, most
     assert fewest <= np.mean(made) <= most
 
 
-@pytest.mark.parametrize(("cases", "visits"), [(launch.FEW, 24), (launch.FEW + 1, 6)])
-def test_only_among_few_cases_one_that_scatters_gets_more_visits(cases: int, visits: int) -> None:
-    all_known = [replace(known_case(), case=Case(str(number), "s", "o")) for number in range(cases)]
-    todo, made = Launch(0, all_known), 0
-    while todo.wants(all_known[0]):
-        todo.take_in(all_known[0], [1.0 + 0.2 * (made % 2)] * pairs_in_visit(all_known[0]))
-        made += 1
-    assert made == visits
-
-
 def test_a_control_gets_no_more_visits_than_are_due() -> None:
     control = replace(known_case(), case=Case("c", controls.SUITE, "o"))
     assert visits_made(control, lambda number: [1.0 + 0.2 * (number % 2)] * 2) == 6
 
 
-def test_a_case_of_long_calls_gets_a_few_more_of_them() -> None:
-    assert visits_made(known_case(call_s=0.3, calls=1, cost_s=0.7), lambda _: [1.0]) == 4
-    assert visits_made(known_case(call_s=1.0, calls=1, cost_s=2.1), lambda _: [1.0]) == 3
+def test_a_case_of_long_calls_gets_one_more_of_them() -> None:
+    assert visits_made(known_case(call_s=0.3, calls=1, cost_s=0.7), lambda _: [1.0]) == 2
+    assert visits_made(known_case(call_s=0.3, calls=1, cost_s=0.7), lambda _: [math.nan]) == 2
 
 
 def test_cases_on_one_thread_come_first_in_a_pass() -> None:
