@@ -315,7 +315,6 @@ def test_an_unknown_section_is_an_error_with_the_known_ones(capsys: pytest.Captu
     assert "busy, repeat, peers" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads by /proc")
 def test_a_cost_is_read_within_each_visit() -> None:
     """The processor runs at half the speed in one of three visits, and from the middle of another on."""
     visited = [
@@ -333,6 +332,7 @@ def test_a_cost_is_read_within_each_visit() -> None:
     assert row.ratio == pytest.approx(1.1)
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads by /proc")
 def test_readings_are_timed_in_a_process_of_just_so_many_threads() -> None:
     found = cost.reading(3)
     assert found["threads"] == 3
