@@ -67,7 +67,7 @@ def test_render(benchmark):
 FEWER_LAUNCHES = """
 from bench.analyze import series
 series.STAGES = (range(2), range(2, 7), range(7, 8))
-series.EARLY = series.STAGES
+series.EARLY = tuple((stage,) for stage in series.STAGES)
 series.EXTENSION, series.FRESH, series.CHECKPOINTS = series.STAGES[-1], range(2, 8), (2, 7, 8)
 from bench.__main__ import main
 raise SystemExit(main())

@@ -106,11 +106,23 @@ def test_what_surely_stands_still_is_let_go_early():
     told = series()
     told[1] = math.nan
     assert judge(told, 3, BUDGET, ERROR).open, "not all three tell"
+    surer = np.array([0.015, -0.015, *np.zeros(23)])
+    assert judge(surer, 3, BUDGET, ERROR).open
+    assert judge(surer, 4, BUDGET, ERROR).centre.count == 4
     chance = series()
     chance[:5] += 0.04
-    found = judge(chance, 9, BUDGET, ERROR)
-    assert (found.state, found.stage, found.centre.count) == ("same", "confirmation", 4)
-    assert judge(chance, 8, BUDGET, ERROR).open
+    assert judge(chance, 6, BUDGET, ERROR).open
+    found = judge(chance, 7, BUDGET, ERROR)
+    assert (found.state, found.stage, found.centre.count) == ("same", "confirmation", 2)
+
+
+def test_what_is_open_is_looked_at_again_after_one_launch_or_two():
+    assert (3, 4, *range(5, 26, 2)) == CHECKPOINTS
+    late = np.array([*np.full(5, 0.04), *np.tile([0.07, -0.08], 4), *np.zeros(12)])
+    assert judge(late, 13, BUDGET, ERROR).open
+    settled = next(made for made in CHECKPOINTS if not judge(late, made, BUDGET, ERROR).open)
+    assert settled == 23
+    assert judge(late, 25, BUDGET, ERROR) == judge(late, settled, BUDGET, ERROR)
 
 
 def test_what_was_let_go_early_stays_so():

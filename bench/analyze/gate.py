@@ -3,7 +3,7 @@
 A launch is a pair of fresh workers, and one number a case: ln(head/base). Five launches screen. What they
 make suspect, or leave open, is judged anew on eight fresh launches, and what those leave open on twelve
 more: an alarm has to be true twice, and the launches that raised it do not vote again. What surely stands
-still after three launches, or after four or twelve fresh ones, is let go there.
+still after three or four launches, or after any even number of fresh ones, is let go there.
 
 A gate run is a run whose visits carry a side, `base` or `head`, and whose header has an entry `gate`:
 
