@@ -114,6 +114,10 @@ def test_what_surely_stands_still_is_let_go_early():
     assert judge(chance, 6, BUDGET, ERROR).open
     found = judge(chance, 7, BUDGET, ERROR)
     assert (found.state, found.stage, found.centre.count) == ("same", "confirmation", 2)
+    chance[5] = 0.05
+    assert judge(chance, 7, BUDGET, ERROR).open, "suspect again"
+    assert judge(chance, 11, BUDGET, ERROR).stage == "confirmation"
+    assert not judge(chance, 11, BUDGET, ERROR).open
 
 
 def test_what_is_open_is_looked_at_again_after_one_launch_or_two():
