@@ -65,10 +65,11 @@ class Best:
         run(2)
         return self._best(name, block, CLEAN_BLOCKS)
 
-    def latency(self, name: str, run: Run) -> float:
-        """Seconds of one call and its synchronization."""
+    def latency(self, name: str, run: Run, ahead: Call = lambda: None) -> float:
+        """Seconds of one call and its synchronization; `ahead` is called before each, untimed."""
 
         def block() -> tuple[float, bool]:
+            ahead()
             timed, clean = self._judged("latency", run, 1)
             return timed.wall_s, clean
 
