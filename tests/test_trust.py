@@ -5,10 +5,8 @@ import itertools
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,12 +16,11 @@ import pandas as pd
 import psutil
 import pytest
 
-from bench.measure.workers import Spec
 from bench.store import read_run
 from tests import recorded_runs
 from tests.recorded_runs import Made
 from trust import beside as beside_us
-from trust import busy, cost, figures, render, repeat, sides
+from trust import busy, cost, figures, render, repeat
 from trust.__main__ import SECTIONS, main
 from trust.claims import Claim, Proof
 from trust.company import Company
@@ -33,9 +30,9 @@ from trust.peers import TOOLS, _series, _to_width, beside, reached
 def table(ratios: list[float], statuses: list[str], quiet: str = "ok") -> pd.DataFrame:
     """What the section busy compares: one DataLoader case, then others."""
     names = ["suites/a.py::test_load[0]", *(f"suites/a.py::test_x[{i}]" for i in range(len(ratios) - 1))]
-    frame = pd.DataFrame({"case": names, "ratio": ratios, "alone": 1.0, "busy": statuses, "quiet": "ok"})
+    frame = pd.DataFrame({"case": names, "ratio": ratios, "busy": statuses, "quiet": "ok"})
     frame.loc[0, "quiet"] = quiet
-    return frame.assign(busy_clean=0.5, quiet_clean=1.0)
+    return frame.assign(alone=1.0, any_pace=1.0, busy_clean=0.5, quiet_clean=1.0)
 
 
 def judged(frame: pd.DataFrame) -> list[bool]:
@@ -154,11 +151,23 @@ def test_a_series_is_narrow_from_the_first_moment_that_its_interval_is() -> None
     assert reached([], [], 0.02) == math.inf
 
 
+def times_to_width(ours_s: float, tub_s: float) -> pd.DataFrame:
+    """Three cases, that reach ±2 % after so long, and the other widths at once."""
+    names = [f"{tool}_to_{name}_s" for tool in ("ours", "tub") for name in ("2", "5", "10")]
+    return pd.DataFrame({**dict.fromkeys(names, [0.1] * 3), "ours_to_2_s": ours_s, "tub_to_2_s": tub_s})
+
+
 @pytest.mark.parametrize(("ours_s", "passed"), [(0.1, True), (0.4, False), (math.inf, False)])
 def test_time_is_demanded_at_two_per_cent_and_told_at_more(ours_s: float, passed: bool) -> None:
-    names = [f"{tool}_to_{name}_s" for tool in ("ours", "tub") for name in ("2", "5", "10")]
-    quiet = pd.DataFrame({**dict.fromkeys(names, [0.1] * 3), "ours_to_2_s": ours_s, "tub_to_2_s": 0.3})
-    assert [claim.passed for claim in _to_width(quiet)] == [passed, None, None]
+    assert [claim.passed for claim in _to_width(times_to_width(ours_s, 0.3))] == [passed, None, None]
+
+
+def test_time_is_demanded_at_the_narrowest_width_that_is_reached_in_half_of_the_cases() -> None:
+    restless = times_to_width(math.inf, math.inf)
+    restless.loc[0, "tub_to_2_s"] = 0.1
+    assert [claim.passed for claim in _to_width(restless)] == [None, True, None]
+    restless.loc[:, "ours_to_5_s"] = 0.2
+    assert [claim.passed for claim in _to_width(restless)] == [None, False, None]
 
 
 def test_company_computes_only_while_it_is_asked_to() -> None:
@@ -179,54 +188,6 @@ def test_company_computes_only_while_it_is_asked_to() -> None:
     assert not process.is_running()
 
 
-@contextmanager
-def noted(entered: list[str], name: str) -> Iterator[None]:
-    """Circumstances that say when they begin and end."""
-    entered.append(name)
-    yield
-    entered.append("out")
-
-
-def two_cases(folder: Path) -> sides.Plan:
-    """Two short visits of two cases that say which process they ran in."""
-    (folder / "test_it.py").write_text(
-        "import os\nimport pytest\n\n@pytest.mark.parametrize('i', range(2))\ndef test_it(benchmark, i):\n"
-        "    benchmark.extra_info['process'] = os.getpid()\n    benchmark(sum, [1])\n"
-    )
-    spec = Spec((str(folder / "test_it.py"),), directory=folder, rootdir=folder)
-    return sides.Plan(spec, launches=2, seconds=0.0, most_passes=1, blocks=4)
-
-
-def processes_of(folder: Path, side: str) -> list[int]:
-    return [visit["extra_info"]["process"] for visit in sides.visits(folder, side)]
-
-
-def test_each_side_is_a_run_of_its_own_whose_visits_follow_the_other_s(tmp_path: Path) -> None:
-    entered: list[str] = []
-    both = [sides.Side(name, partial(noted, entered, name)) for name in ("quiet", "busy")]
-    found = sides.together(tmp_path / "out", two_cases(tmp_path), both)
-    assert entered[::2] == ["quiet", "busy", "busy", "quiet", "busy", "quiet", "quiet", "busy"]
-    assert entered[1::2] == ["out"] * 8
-    processes = processes_of(tmp_path / "out", "quiet")
-    assert processes == processes_of(tmp_path / "out", "busy")
-    assert len(set(processes)) == 2
-    assert sides.by_side(sides.estimates(found), "median_s").notna().all(axis=None)
-
-
-def test_a_lost_worker_costs_the_rest_of_its_launch(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    plan, once = two_cases(tmp_path), tmp_path / "once"
-    file = tmp_path / "test_it.py"
-    lost = f"    import pathlib\n    once = pathlib.Path({str(once)!r})\n" + (
-        "    if i and not once.exists():\n        once.touch()\n        os._exit(3)\n"
-    )
-    file.write_text(file.read_text().replace("    benchmark.extra_info", lost + "    benchmark.extra_info"))
-    found = sides.together(tmp_path / "out", plan, [sides.Side("quiet")])
-    assert "launch 1/2 is cut: " in capsys.readouterr().err
-    assert sides.estimates(found)["median_s"].notna().all()
-
-
 def test_runs_are_told_at_one_pace_as_well(tmp_path: Path) -> None:
     found = runs(tmp_path, 1.4)
     paced = {
@@ -235,52 +196,6 @@ def test_runs_are_told_at_one_pace_as_well(tmp_path: Path) -> None:
     }
     assert repeat.claims(repeat.ratios(paced, paced=True))[0].passed  # type: ignore[arg-type]  # Runs
     assert not repeat.claims(repeat.ratios(paced))[0].passed  # type: ignore[arg-type]  # likewise
-
-
-def test_interleaved_sides_share_each_visit_block_by_block(tmp_path: Path) -> None:
-    entered: list[str] = []
-    both = [sides.Side(name, partial(noted, entered, name)) for name in ("quiet", "busy")]
-    found = sides.interleaved(tmp_path / "out", two_cases(tmp_path), both)
-    assert entered[1::2] == ["out"] * (len(entered) // 2)
-    assert processes_of(tmp_path / "out", "quiet") == processes_of(tmp_path / "out", "busy")
-    blocks = pd.concat([run.blocks.assign(side=side) for side, run in found.items()])
-    wall = blocks[blocks["kind"] == "wall"].sort_values("start_s")
-    for _, visit in wall.groupby(["case", "launch"], observed=True):
-        assert list(visit["side"]) == ["quiet", "busy", "busy", "quiet"] * 2
-    assert set(blocks.loc[blocks["kind"] != "wall", "side"]) == {"quiet"}
-    clean = {"delay_s": 0.0, "throttled_s": 0.0, "pace_s": math.nan}
-    still = {side: replace(run, blocks=run.blocks.assign(**clean)) for side, run in found.items()}
-    doubled = replace(
-        still["busy"], blocks=still["busy"].blocks.assign(wall_s=lambda all_: 2 * all_["wall_s"])
-    )
-    assert (sides.changes({**still, "busy": doubled}) / sides.changes(still)).tolist() == pytest.approx(
-        [2, 2]
-    )
-
-
-def test_interleaved_pairs_count_at_any_pace(tmp_path: Path) -> None:
-    both = [sides.Side(name) for name in ("quiet", "busy")]
-    found = sides.interleaved(tmp_path / "out", two_cases(tmp_path), both)
-    changes = []
-    for paces_s in ([1e-6], [1e-6, 1e-6, 2e-6]):  # every pair at one pace, and every third at another
-        runs = {
-            side: replace(
-                run,
-                blocks=run.blocks.assign(
-                    delay_s=0.0, throttled_s=0.0, pace_s=np.resize(paces_s, len(run.blocks))
-                ),
-            )
-            for side, run in found.items()
-        }
-        changes.append(sides.changes(runs).tolist())
-    assert changes[0] == changes[1]
-
-
-def test_a_selection_that_matches_nothing_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "test_it.py").write_text("def test_it(benchmark): benchmark(sum, [1])\n")
-    spec = Spec((str(tmp_path),), "test_other", directory=tmp_path, rootdir=tmp_path)
-    with pytest.raises(LookupError, match="no case matches 'test_other'"):
-        sides.together(tmp_path / "out", sides.Plan(spec), [sides.Side("quiet")])
 
 
 def test_the_page_shows_what_does_not_hold(tmp_path: Path) -> None:

@@ -29,19 +29,20 @@ from bench.analyze.trimmed import TRIM
 from bench.commands import selection
 from bench.journal import JOURNAL, Event, events
 from bench.measure import environment
+from bench.measure.interference import RECENT_S
 from bench.measure.lane import Lane, Visited
-from bench.measure.schedule import PRESETS, Known, blocks_per_visit, first_pass, next_pass
+from bench.measure.schedule import PRESETS, Known, first_pass, next_pass
 from bench.measure.visits import visit
 from bench.measure.workers import Spec, Worker, WorkerError
-from bench.records import Case
+from bench.records import PACE_LIMIT, Case
 from bench.store import Journal, read_run
 from bench.tables import Run
 
 Runs = dict[str, Run]
 """The runs of the sides, by their names."""
 
-LONG_BLOCK_S = 0.25
-"""From here a visit of shared workers has one pair of blocks."""
+LONG_BLOCK_S = 0.5
+"""From here an interleaved visit has one pair of blocks, below it two at least: each side is first once."""
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -60,14 +61,16 @@ class Side:
 @dataclass(frozen=True)
 class Plan:
     """What is measured: which cases, in how many launches, and for how long a side's part of a launch of one
-    kind of worker may go on after the first visits. `blocks` are those of a visit, None for the usual. After
-    `deadline_s`, which a machine that others use as well may reach, no further launch is begun."""
+    kind of worker may go on after the first visits. `blocks` are those of a visit, None for the usual; pairs
+    of interleaved ones come to `pairs_s` a side. After `deadline_s`, which a machine that others use as well
+    may reach, no further launch is begun."""
 
     spec: Spec
     launches: int = 5
     seconds: float = 5.0
     most_passes: int = 6
     blocks: int | None = None
+    pairs_s: float = 0.06
     deadline_s: float = 180.0
 
 
@@ -129,12 +132,13 @@ def estimates(runs: Runs) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def changes(runs: Runs) -> pd.Series:
+def changes(runs: Runs, *, at_any_pace: bool = False) -> pd.Series:
     """By case, how many times the first side's time the second side's is, from `interleaved` runs.
 
-    The trimmed mean over pairs of neighbouring blocks, one a side, both of which are clean, at whatever pace
-    they were made: a change of pace meets both, as it does in a gate; so does what a launch's memory is like,
-    since both sides share its worker. NaN below three pairs.
+    The trimmed mean over pairs of neighbouring blocks, one a side, both of which are clean, and made at the
+    same pace: a neighbour on the physical core comes and goes on either side. What a launch's memory is like
+    meets both, since they share its worker. `at_any_pace` counts the other pairs as well; so does a case
+    that has hardly one at the same pace. NaN below three pairs.
     """
     sided = [
         replace(run, blocks=run.blocks.assign(side=side))
@@ -142,7 +146,10 @@ def changes(runs: Runs) -> pd.Series:
     ]
     blocks = [judged(run) for run in sided]
     pairs = paired(pd.concat(blocks, ignore_index=True))
-    logs = pairs[pairs["clean"] & (pairs["kind"] == "wall")].groupby("case")["log_ratio"]
+    pairs = pairs[pairs["clean"] & (pairs["kind"] == "wall")]
+    alike = pairs["pace_ratio"].fillna(1.0).between(1 / PACE_LIMIT, PACE_LIMIT) | at_any_pace
+    enough = alike.groupby(pairs["case"]).transform("sum") >= FEWEST_PAIRS
+    logs = pairs[alike | ~enough].groupby("case")["log_ratio"]
     return np.exp(logs.agg(partial(trim_mean, proportiontocut=TRIM)).where(logs.size() >= FEWEST_PAIRS))
 
 
@@ -275,19 +282,26 @@ def _shared_launch(
 
 
 def _pairs_in_visit(plan: Plan, known: Known) -> int:
-    """Two at least, where blocks are not long: each side is first once."""
+    """How many pairs a visit times: one where nothing is known yet."""
     if plan.blocks or not known.visits:
         return plan.blocks or 1
-    return max(2 if known.calls * known.call_s < LONG_BLOCK_S else 1, blocks_per_visit(known))
+    block_s = known.calls * known.call_s
+    return max(2 if block_s < LONG_BLOCK_S else 1, round(plan.pairs_s / block_s))
 
 
 def _shared_visit(worker: Worker, known: Known, blocks: int, sides: Sequence[Side]) -> list[Visited]:
-    """One visit whose wall blocks are the sides' in turn, all else the first side's; a part for each side."""
+    """One visit whose wall blocks are the sides' in turn, all else the first side's; a part for each side.
+
+    Between the sides the worker rests for so long that it reads anew what it has read behind the other's.
+    """
     lane, taken = Lane(worker, PRESET.timeout_s), dict[int, int]()
 
     def turn() -> AbstractContextManager[object]:
         wall = sum(block.kind == "wall" for block in lane.blocks)
+        before = taken.get(len(lane.blocks) - 1)
         side = taken[len(lane.blocks)] = (wall + 1) // 2 % len(sides)  # of the block that may come now
+        if before not in (side, None):
+            time.sleep(RECENT_S)
         return sides[side].circumstances()
 
     lane.turn = turn

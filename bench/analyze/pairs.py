@@ -36,18 +36,20 @@ def launch_ratios(blocks: pd.DataFrame) -> pd.DataFrame:
 
 
 def paired(blocks: pd.DataFrame) -> pd.DataFrame:
-    """One row a pair: case, kind, launch, log_ratio, and whether both of its blocks are clean."""
+    """One row a pair: case, kind, launch, log_ratio, both clean or not, ratio of paces."""
     timed = blocks[blocks["kind"].isin(KINDS) & blocks["side"].isin(("base", "head"))]
     seconds = timed["wall_s"].where(timed["kind"] == "wall", timed["device_s"]) / timed["calls"]
     visit = ["case", "kind", "launch", "pass"]
-    timed = timed.astype({"case": "str", "kind": "str"})[[*visit, "side", "counted"]].assign(seconds=seconds)
+    timed = timed.astype({"case": "str", "kind": "str"})[[*visit, "side", "counted", "pace_s"]]
+    timed = timed.assign(seconds=seconds)
     timed["nth"] = timed.groupby([*visit, "side"], observed=True).cumcount()
     by_side = [timed[timed["side"] == side].set_index([*visit, "nth"]) for side in ("base", "head")]
-    base, head = (each[["seconds", "counted"]] for each in by_side)
+    base, head = (each[["seconds", "counted", "pace_s"]] for each in by_side)
     pairs = base.join(head.add_suffix("_head"), how="inner").reset_index()
     log_ratio = np.log(pairs["seconds_head"] / pairs["seconds"])
     clean = pairs["counted"] & pairs["counted_head"] & log_ratio.notna()
-    return pairs[["case", "kind", "launch"]].assign(log_ratio=log_ratio, clean=clean)
+    pace_ratio = pairs["pace_s_head"] / pairs["pace_s"]
+    return pairs[["case", "kind", "launch"]].assign(log_ratio=log_ratio, clean=clean, pace_ratio=pace_ratio)
 
 
 def launch_logs(run: Run, blocks: pd.DataFrame) -> dict[int, pd.Series]:
