@@ -26,4 +26,4 @@ def test_calls_hand_over_their_arguments(args: tuple[int, ...], kwargs: dict[str
 
 
 def test_long_blocks_are_led_in_by_a_twentieth_and_short_ones_by_one_call_or_none() -> None:
-    assert [leading(calls) for calls in (1, 4, 5, 20, 59, 1000)] == [0, 0, 1, 1, 2, 50]
+    assert [leading(calls) for calls in (1, 2, 4, 20, 59, 1000)] == [0, 1, 1, 1, 2, 50]

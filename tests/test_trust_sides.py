@@ -120,7 +120,7 @@ def test_a_side_s_first_block_reads_nothing_of_the_other_s(
     assert rests_s == [RECENT_S] * (changes_of_side * plan.launches * 2)
 
 
-@pytest.mark.parametrize(("call_s", "pairs"), [(0.0, 1), (1e-3, 40), (0.1, 4), (0.3, 2), (0.6, 1)])
+@pytest.mark.parametrize(("call_s", "pairs"), [(0.0, 1), (1e-3, 40), (0.05, 8), (0.3, 4), (0.6, 1)])
 def test_a_visit_has_many_pairs_but_of_long_blocks(call_s: float, pairs: int) -> None:
     known = Known(Case("c", "s", "o"))
     if call_s:

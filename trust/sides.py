@@ -42,7 +42,10 @@ Runs = dict[str, Run]
 """The runs of the sides, by their names."""
 
 LONG_BLOCK_S = 0.5
-"""From here an interleaved visit has one pair of blocks, below it two at least: each side is first once."""
+"""From here an interleaved visit has one pair of blocks, below it `FEWEST_TURNS` at least."""
+
+FEWEST_TURNS = 4
+"""Pairs of a visit whose blocks are not long: each side is first twice."""
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -286,7 +289,7 @@ def _pairs_in_visit(plan: Plan, known: Known) -> int:
     if plan.blocks or not known.visits:
         return plan.blocks or 1
     block_s = known.calls * known.call_s
-    return max(2 if block_s < LONG_BLOCK_S else 1, round(plan.pairs_s / block_s))
+    return max(FEWEST_TURNS if block_s < LONG_BLOCK_S else 1, round(plan.pairs_s / block_s))
 
 
 def _shared_visit(worker: Worker, known: Known, blocks: int, sides: Sequence[Side]) -> list[Visited]:
