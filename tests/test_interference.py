@@ -278,7 +278,7 @@ def test_threads_that_compute_count_and_those_that_wait_do_not(readings: Reading
 
     def work() -> None:
         begin.wait()
-        compute(0.1)
+        compute(0.5)  # long against what the waiting thread spends on a slow machine around its readings
         computed.wait()
         leave.wait()
 
@@ -286,7 +286,7 @@ def test_threads_that_compute_count_and_those_that_wait_do_not(readings: Reading
     threads.append(threading.Thread(target=leave.wait))
     for thread in threads:
         thread.start()
-    readings.before(0.1)
+    readings.before(0.5)
     begin.set()
     computed.wait()
     taken = readings.after()
