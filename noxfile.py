@@ -159,7 +159,9 @@ def smoke(session: nox.Session) -> None:
 def crossovers(session: nox.Session) -> None:
     """Hold 200 crossovers of real runs on the simulated accelerator against their closed forms."""
     session.env["BENCH_TRIALS"] = "200"
-    run(session, "pytest", "-q", "-s", "tests/test_simulated_crossovers.py", *session.posargs)
+    run(
+        session, "pytest", "-q", "-s", "tests/analyze/contests/test_simulated_crossovers.py", *session.posargs
+    )
 
 
 @nox.session

@@ -1,10 +1,10 @@
 """Benchmarks for the operations every PyTorch course teaches. The pipeline, in order:
 
 1. `bench.measure`  times cases on this machine, block by block, in worker processes that know torch.
-2. `bench.journal`  keeps every block as it is measured: an append-only file that a kill cannot spoil.
-3. `bench.store`    turns the journal into frames, and frames into Parquet, CSV and pytest-benchmark's JSON.
-4. `bench.analyze`  pure numbers: estimates, crossovers, comparisons, verdicts, changes over time.
-5. `bench.render`   for people: units, figures, one self-contained page, a summary in Markdown.
+2. `bench.storage`  keeps every block in a journal that a kill cannot spoil, and makes tables of it.
+3. `bench.analyze`  pure numbers: estimates, crossovers, comparisons, verdicts, changes over time.
+4. `bench.render`   for people: units, figures, one self-contained page, a summary in Markdown.
+5. `bench.app`      what each command does; `bench.commands` only parses what the user typed.
 
 `bench.records` has the nouns: Case, Block, Estimate, Crossing, Change, Verdict.
 """
@@ -25,9 +25,9 @@ __all__ = ["load"]
 def load(path: str | Path | Sequence[str | Path]) -> pd.DataFrame:
     """The tidy frame of one run, of several, or of a folder of runs: one row a case, SI units.
 
-    Raises bench.store.StoreError where there is no run or it cannot be read.
+    Raises bench.storage.store.StoreError where there is no run or it cannot be read.
     """
-    from bench.analyze.estimate import estimates
-    from bench.store import load as load_frames
+    from bench.analyze.estimates.estimate import estimates
+    from bench.storage.store import load as load_frames
 
     return load_frames(path, estimates)

@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit status, 2 for what the user has to put right, 130 for Ctrl-C."""
     options = parser().parse_args(arguments)
-    from bench.commands.problems import UserError
+    from bench.app.problems import UserError
 
     try:
         return int(options.command(options))

@@ -120,7 +120,7 @@ class Block:
         """True where others took so much from the block that it must not count.
 
         How long the block took is never looked at, so that the rule favours no result. The rule for a
-        whole frame of blocks, which the analysis uses, is `bench.analyze.clean.marked`.
+        whole frame of blocks, which the analysis uses, is `bench.analyze.blocks.clean.marked`.
         """
         if UNSTEADY_NOTES.intersection(self.notes):
             return True

@@ -21,7 +21,7 @@ SUBSET = 6_400  # a hundred of the course's batches: an epoch that a slow CPU tr
 TEST_IMAGES = 1_000
 CHANCE = 0.1  # what guessing one class of ten gets right
 GOAL = 0.75  # the share of test images told apart at which training is called done
-MOST_EPOCHS = 20
+MAX_EPOCHS = 20
 
 
 UNMARKED = nullcontext()
@@ -181,7 +181,7 @@ def test_time_to_accuracy(benchmark, device, training_data, test_batches):
     def train_to_goal():
         started = time.perf_counter()
         training.start_over()
-        for epoch in range(1, MOST_EPOCHS + 1):  # noqa: B007 - how many it took is a result
+        for epoch in range(1, MAX_EPOCHS + 1):  # noqa: B007 - how many it took is a result
             training.epoch()
             with phase("test"):
                 accuracy, _ = test_loop(test_batches, training.model, training.loss_fn, device)
@@ -193,7 +193,7 @@ def test_time_to_accuracy(benchmark, device, training_data, test_batches):
 
     benchmark(train_to_goal)
     benchmark.extra_info |= reached | {"data": training_data.source, "learning_rate": LEARNING_RATE}
-    assert reached["accuracy"] >= GOAL, f"{reached['accuracy']:.0%} after {MOST_EPOCHS} epochs"
+    assert reached["accuracy"] >= GOAL, f"{reached['accuracy']:.0%} after {MAX_EPOCHS} epochs"
 
 
 def test_test_loop(benchmark, device, test_batches):

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # workers know the simulation by
 
 from simulated_accelerator import Parameters, install
 
-from bench.journal import find_runs
+from bench.storage.journal import find_runs
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "reports" / "example-simulated"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.journal import Event, Journal
+from bench.storage.journal import Event, Journal
 from tests import recorded_runs
 
 BLOCK_S = 0.010

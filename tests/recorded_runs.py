@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.journal import Event, Journal
+from bench.storage.journal import Event, Journal
 
 BLOCK_S = 0.010
 LINK = {"latency_s": 8e-6, "bytes_per_s": 2.5e10}

@@ -33,7 +33,7 @@ BEGIN, END = "<!-- scale: made by `nox -s scale -- --readme` -->", "<!-- end of 
 MEASURED = """
 import json, resource, sys, time
 from pathlib import Path
-import bench.archive, bench.store, bench.analyze.history, pyarrow.dataset, ruptures
+import bench.storage.archive, bench.storage.store, bench.analyze.runs.history, pyarrow.dataset, ruptures
 folder = Path(sys.argv[1])
 started = time.perf_counter()
 {code}
@@ -42,7 +42,7 @@ print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 
 """
 
 LOAD = "import bench; assert len(bench.load(folder)) == 10_000"
-BLOCKS = "from bench import store; assert len(store.read_run(folder).blocks) == 1_000_000"
+BLOCKS = "from bench.storage import store; assert len(store.read_run(folder).blocks) == 1_000_000"
 REPORT = "from bench.commands import report; report.write(folder)"
 QUERY = """
 from bench import archive
@@ -51,7 +51,7 @@ assert len(cases) == len(headers) == 1000
 """
 HISTORY = """
 from bench import archive
-from bench.analyze.history import history
+from bench.analyze.runs.history import history
 assert len(history(*archive.read(folder, ["suites/test_00.py::test_op[cpu-7]"]))) == 1
 """
 

@@ -10,7 +10,7 @@ from trust.sides import ROOT
 
 COMMAND = (
     "import sys; sys.modules['pynvml'] = None; "
-    "from bench.measure import delays; delays.schedstat_works = lambda root=None: False; "
+    "from bench.measure.host import delays; delays.schedstat_works = lambda root=None: False; "
     "from bench.__main__ import main; sys.exit(main(sys.argv[1:]))"
 )
 """`python -m bench ...` on a system that has neither NVML nor run-queue delay."""

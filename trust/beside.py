@@ -24,8 +24,8 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.measure import priority
-from bench.measure.schedule import BLOCK_S, relative_width
+from bench.measure.drive.policy import BLOCK_S, relative_width
+from bench.measure.host import priority
 
 WIDTH = 0.02
 """Half-width, relative to the median, that every tool is asked for."""

@@ -5,4 +5,4 @@ import sys
 
 def pytest_configure() -> None:
     for name in ("delays", "interference"):  # a worker hides our package under this name
-        sys.modules[f"_bench.measure.{name}"].schedstat_works = lambda: False  # type: ignore[attr-defined]  # a module's own
+        sys.modules[f"_bench.measure.host.{name}"].schedstat_works = lambda: False  # type: ignore[attr-defined]  # a module's own

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.measure import priority
+from bench.measure.host import priority
 from trust.claims import Claim, Proof, per_cent, share
 from trust.company import Company
 from trust.sides import Plan, Runs, Side, by_side, changes, estimates, interleaved, suites

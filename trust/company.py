@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from bench.measure.interference import processors
+from bench.measure.host.interference import processors
 
 SPINNER = """
 import ctypes, os, sys

@@ -10,8 +10,8 @@ from statistics import median
 
 import pandas as pd
 
-from bench.journal import Event
-from bench.measure.workers import Spec
+from bench.measure.drive.process import Spec
+from bench.storage.journal import Event
 from trust.claims import Claim, Proof
 from trust.sides import ROOT, Plan, Side, together, visits
 

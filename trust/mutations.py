@@ -14,10 +14,11 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 
-from bench.analyze import estimate
-from bench.analyze.clean import STEADY_KINDS, judged, marked
-from bench.measure import priority, visits
-from bench.tables import Run
+from bench.analyze.blocks.clean import STEADY_KINDS, judged, marked
+from bench.analyze.estimates import estimate
+from bench.measure.drive import visits
+from bench.measure.host import priority
+from bench.storage.tables import Run
 from trust import sides
 from trust.busy import FAR, compared
 from trust.claims import Claim, Proof, per_cent
@@ -78,7 +79,7 @@ def _seen(run: Run) -> str:
 
 def _of_warm_up(folder: Path) -> Iterator[Claim]:
     sound = measured(folder / "warm", virtual=True, keyword="lazy", launches=3, ceilings=False)
-    with patch.object(visits, "_warm_up", lambda _lane, _known: None):
+    with patch.object(visits, "_warm_up", lambda _session, _known: None):
         cold = measured(folder / "cold", virtual=True, keyword="lazy", launches=3, ceilings=False)
     for run, what, demanded in (
         (sound, "a lazy case, warmed up", "no warning of it"),

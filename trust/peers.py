@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analyze.clean import judged
-from bench.measure.schedule import relative_width
+from bench.analyze.blocks.clean import judged
+from bench.measure.drive.policy import relative_width
 from trust.beside import ALONE, TURN_S, WIDTH
 from trust.claims import Claim, Proof, per_cent, share
 from trust.company import Company

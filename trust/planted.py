@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.measure import priority
-from bench.measure.interference import processors
+from bench.measure.host import priority
+from bench.measure.host.interference import processors
 from trust.claims import Claim, Proof, per_cent
 from trust.sides import ROOT
 

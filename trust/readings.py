@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from bench.measure.interference import Readings
-from bench.measure.schedule import BLOCK_S
+from bench.measure.drive.policy import BLOCK_S
+from bench.measure.host.interference import Readings
 
 BLOCKS = 200
 

@@ -8,8 +8,8 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.measure import environment
-from bench.measure.processor import cpu
+from bench.measure.host import environment
+from bench.measure.host.processor import cpu
 from trust import figures
 from trust.claims import Proof
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bench.analyze.clean import judged
-from bench.tables import Run
+from bench.analyze.blocks.clean import judged
+from bench.storage.tables import Run
 from trust.claims import Claim, Proof, share
 from trust.sides import Plan, Runs, Side, apart, suites
 

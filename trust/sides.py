@@ -22,29 +22,29 @@ import numpy as np
 import pandas as pd
 from scipy.stats import trim_mean
 
-from bench.analyze.clean import judged
-from bench.analyze.estimate import estimates_of
-from bench.analyze.pairs import FEWEST_PAIRS, paired
-from bench.analyze.trimmed import TRIM
-from bench.commands import selection
-from bench.journal import JOURNAL, Event, events
-from bench.measure import environment
-from bench.measure.interference import RECENT_S
-from bench.measure.lane import Lane, Visited
-from bench.measure.schedule import PRESETS, Known, first_pass, next_pass
-from bench.measure.visits import visit
-from bench.measure.workers import Spec, Worker, WorkerError
+from bench.analyze.blocks.clean import judged
+from bench.analyze.estimates.estimate import estimates_of
+from bench.analyze.estimates.trimmed import TRIM
+from bench.analyze.gate.pairs import MIN_PAIRS, paired
+from bench.app import selection
+from bench.measure.drive.policy import PRESETS, Known, first_pass, next_pass
+from bench.measure.drive.process import Spec, Worker, WorkerError
+from bench.measure.drive.session import CaseSession, Visited
+from bench.measure.drive.visits import visit
+from bench.measure.host import environment
+from bench.measure.host.interference import RECENT_S
 from bench.records import PACE_LIMIT, Case
-from bench.store import Journal, read_run
-from bench.tables import Run
+from bench.storage.journal import JOURNAL, Event, events
+from bench.storage.store import Journal, read_run
+from bench.storage.tables import Run
 
 Runs = dict[str, Run]
 """The runs of the sides, by their names."""
 
 LONG_BLOCK_S = 0.5
-"""From here an interleaved visit has one pair of blocks, below it `FEWEST_TURNS` at least."""
+"""From here an interleaved visit has one pair of blocks, below it `MIN_TURNS` at least."""
 
-FEWEST_TURNS = 4
+MIN_TURNS = 4
 """Pairs of a visit whose blocks are not long: each side is first twice."""
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -151,9 +151,9 @@ def changes(runs: Runs, *, at_any_pace: bool = False) -> pd.Series:
     pairs = paired(pd.concat(blocks, ignore_index=True))
     pairs = pairs[pairs["clean"] & (pairs["kind"] == "wall")]
     alike = pairs["pace_ratio"].fillna(1.0).between(1 / PACE_LIMIT, PACE_LIMIT) | at_any_pace
-    enough = alike.groupby(pairs["case"]).transform("sum") >= FEWEST_PAIRS
+    enough = alike.groupby(pairs["case"]).transform("sum") >= MIN_PAIRS
     logs = pairs[alike | ~enough].groupby("case")["log_ratio"]
-    return np.exp(logs.agg(partial(trim_mean, proportiontocut=TRIM)).where(logs.size() >= FEWEST_PAIRS))
+    return np.exp(logs.agg(partial(trim_mean, proportiontocut=TRIM)).where(logs.size() >= MIN_PAIRS))
 
 
 def by_side(frame: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -208,10 +208,10 @@ class _Recorder:
 
     def visit(self, worker: Worker, case: str, launch: int, number: int) -> float:
         """One visit, recorded; the seconds it took."""
-        lane, known = Lane(worker, PRESET.timeout_s), self.known[case]
+        session, known = CaseSession(worker, PRESET.timeout_s), self.known[case]
         with self.side.circumstances():
-            visit([lane], known, blocks=self._plan.blocks, longest_s=PRESET.longest_call_s)
-        visited = lane.visited()
+            visit([session], known, blocks=self._plan.blocks, longest_s=PRESET.longest_call_s)
+        visited = session.visited()
         if visited.ended["outcome"] != "passed":
             known.closed = visited.ended["outcome"]
         self.record(case, visited, launch, number)
@@ -289,7 +289,7 @@ def _pairs_in_visit(plan: Plan, known: Known) -> int:
     if plan.blocks or not known.visits:
         return plan.blocks or 1
     block_s = known.calls * known.call_s
-    return max(FEWEST_TURNS if block_s < LONG_BLOCK_S else 1, round(plan.pairs_s / block_s))
+    return max(MIN_TURNS if block_s < LONG_BLOCK_S else 1, round(plan.pairs_s / block_s))
 
 
 def _shared_visit(worker: Worker, known: Known, blocks: int, sides: Sequence[Side]) -> list[Visited]:
@@ -297,21 +297,21 @@ def _shared_visit(worker: Worker, known: Known, blocks: int, sides: Sequence[Sid
 
     Between the sides the worker rests for so long that it reads anew what it has read behind the other's.
     """
-    lane, taken = Lane(worker, PRESET.timeout_s), dict[int, int]()
+    session, taken = CaseSession(worker, PRESET.timeout_s), dict[int, int]()
 
     def turn() -> AbstractContextManager[object]:
-        wall = sum(block.kind == "wall" for block in lane.blocks)
-        before = taken.get(len(lane.blocks) - 1)
-        side = taken[len(lane.blocks)] = (wall + 1) // 2 % len(sides)  # of the block that may come now
+        wall = sum(block.kind == "wall" for block in session.blocks)
+        before = taken.get(len(session.blocks) - 1)
+        side = taken[len(session.blocks)] = (wall + 1) // 2 % len(sides)  # of the block that may come now
         if before not in (side, None):
             time.sleep(RECENT_S)
         return sides[side].circumstances()
 
-    lane.turn = turn
-    visit([lane], known, blocks=blocks, longest_s=PRESET.longest_call_s)
-    visited = lane.visited()
+    session.turn = turn
+    visit([session], known, blocks=blocks, longest_s=PRESET.longest_call_s)
+    visited = session.visited()
     return [
-        replace(visited, blocks=tuple(block for at, block in enumerate(lane.blocks) if taken[at] == side))
+        replace(visited, blocks=tuple(block for at, block in enumerate(session.blocks) if taken[at] == side))
         for side in range(len(sides))
     ]
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analyze.estimate import estimates
-from bench.measure.coordinator import Coordinator
-from bench.measure.plan import Plan, Progress
-from bench.measure.schedule import Preset
-from bench.measure.workers import Spec
-from bench.store import Journal, read_run
-from bench.tables import Run
+from bench.analyze.estimates.estimate import estimates
+from bench.measure.drive.coordinator import Coordinator
+from bench.measure.drive.plan import Plan, Progress
+from bench.measure.drive.policy import Preset
+from bench.measure.drive.process import Spec
+from bench.storage.store import Journal, read_run
+from bench.storage.tables import Run
 from trust.claims import Claim, Proof
 from trust.sides import ROOT
 

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.analyze.across import Across, across
-from bench.analyze.answers import Answer, answers
-from bench.analyze.clean import judged
-from bench.analyze.contests import Contest, contests
-from bench.analyze.doubts import failed_checks
-from bench.analyze.estimate import estimates_of
-from bench.analyze.gate import Decision, replay
-from bench.analyze.history import FEWEST_RUNS, Series, history
-from bench.analyze.projection import Projection, project, usual_columns, with_facts
-from bench.analyze.transfers import disordered
-from bench.tables import merge
+from bench.analyze.blocks.clean import judged
+from bench.analyze.contests.across import Across, across
+from bench.analyze.contests.contests import Contest, contests
+from bench.analyze.contests.transfers import disordered
+from bench.analyze.estimates.doubts import failed_checks
+from bench.analyze.estimates.estimate import estimates_of
+from bench.analyze.gate.decision import Decision, replay
+from bench.analyze.runs.history import MIN_RUNS, CaseHistory, history
+from bench.analyze.runs.projection import Projection, project, usual_columns, with_facts
+from bench.render.answers import Answer, answers
+from bench.storage.tables import merge
 
 if TYPE_CHECKING:
-    from bench.tables import Run
+    from bench.storage.tables import Run
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ class Report:
         return within + [each.contest for each in self.across]
 
     @property
-    def history(self) -> list[Series]:
+    def history(self) -> list[CaseHistory]:
         """What changed from run to run, where there are runs enough to tell."""
-        if len(self.runs) < FEWEST_RUNS:
+        if len(self.runs) < MIN_RUNS:
             return []
         return history(self.cases, {each.run.name: each.run.header for each in self.runs})
 
@@ -84,7 +84,7 @@ def report(
 ) -> Report:
     """The report of runs as they were read. Pure: the same runs give the same report.
 
-    `rows`, `columns` and `filters` say how runs are set side by side: see `bench.analyze.projection`.
+    `rows`, `columns` and `filters` say how runs are set side by side: see `bench.analyze.runs.projection`.
     Raises UnknownColumnError where one of them names none.
     """
     parts = tuple(_part(run, name) for run, name in zip(runs, _names(runs), strict=True))

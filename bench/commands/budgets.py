@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.commands.problems import UserError
+from bench.app.problems import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
     import tomlkit
 
-    from bench.analyze.settings import Budget
+    from bench.analyze.gate.settings import Budget
 
 DIGITS = 3
 """Of a time that is written: rounding up adds less than 1 %."""
@@ -47,9 +47,9 @@ def command(options: argparse.Namespace) -> int:
     """Writes the file and prints the difference; exit status 0, or 2 where nothing can be set."""
     import tomlkit
 
-    from bench import configuration
-    from bench.analyze.budgets import of_head
-    from bench.analyze.estimate import estimates
+    from bench.analyze.estimates.estimate import estimates
+    from bench.analyze.gate.budgets import of_head
+    from bench.app import configuration
     from bench.commands.compare import one_run
 
     run = one_run(options.run)
@@ -111,7 +111,7 @@ def _holds(case: str) -> Callable[..., bool]:
 
 def _limits(known: "pd.DataFrame", chosen: list[str], budgets: "tuple[Budget, ...]") -> dict[str, float]:
     """Pattern to seconds: for budgets that hold a chosen case the longest time of all cases they hold."""
-    from bench.analyze.budgets import selects
+    from bench.analyze.gate.budgets import selects
     from bench.patterns import name
 
     rows = list(known[["case", "device", "high_s"]].itertuples(index=False))

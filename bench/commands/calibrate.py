@@ -9,11 +9,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.commands import live, revisions
-from bench.commands.problems import UserError
+from bench.app import live, revisions
+from bench.app.problems import UserError
 
 if TYPE_CHECKING:
-    from bench.tables import Run
+    from bench.storage.tables import Run
 
 FOLDER = "calibration"
 """Where recorded launches are kept, beside the runs; whole gates with nothing changed lie among these."""
@@ -41,8 +41,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Records launches, then prints what is known of this machine; exit status 0, or 3 where a side fails."""
-    from bench.analyze.calibration import calibrate
-    from bench.measure.sides import SideError
+    from bench.analyze.gate.calibration import calibrate
+    from bench.measure.sides.side import SideError
     from bench.render import calibration as rendered
 
     try:
@@ -65,8 +65,8 @@ def command(options: argparse.Namespace) -> int:
 
 
 def _record(options: argparse.Namespace) -> None:
-    from bench.commands.progress import shown
-    from bench.measure.lockstep import Lockstep
+    from bench.app.progress import shown
+    from bench.measure.sides.lockstep import Lockstep
 
     options.out = options.out / FOLDER
     slowdowns = [SLOWDOWNS[launch % len(SLOWDOWNS)] for launch in range(options.launches)]
@@ -101,8 +101,8 @@ def recorded(out: Path) -> list["Run"]:
 
     These are launches with slowdowns, and whole gates with nothing changed.
     """
-    from bench.journal import events
-    from bench.store import StoreError, find_runs, read_run
+    from bench.storage.journal import events
+    from bench.storage.store import StoreError, find_runs, read_run
 
     found: dict[Path, dict[str, Any]] = {}
     for folder in (out, out / FOLDER):

@@ -4,11 +4,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands.problems import UserError
+from bench.app.problems import UserError
 
 if TYPE_CHECKING:
     from bench.render.verdicts.words import Account
-    from bench.tables import Run
+    from bench.storage.tables import Run
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -26,8 +26,8 @@ def command(options: argparse.Namespace) -> int:
 
 def compared(before: Path, after: Path) -> "Account":
     """The account of two stored runs. Raises UserError where they cannot be compared."""
-    from bench import configuration
-    from bench.analyze.compare import caveat, compare
+    from bench.analyze.runs.compare import caveat, compare
+    from bench.app import configuration
     from bench.render.verdicts.words import Account
 
     base, head = one_run(before), one_run(after)
@@ -44,7 +44,7 @@ def compared(before: Path, after: Path) -> "Account":
 
 def one_run(path: Path) -> "Run":
     """The run in a folder, or the only one in a folder of runs."""
-    from bench.store import StoreError, find_runs, read_run
+    from bench.storage.store import StoreError, find_runs, read_run
 
     try:
         folders = find_runs(path)

@@ -9,7 +9,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int:  # noqa: ARG001 - every command is called alike
     """Exit status 0, or 1 where something makes numbers wrong."""
-    from bench.measure.doctor import findings
+    from bench.measure.host.doctor import findings
 
     found = findings()
     for finding in found:

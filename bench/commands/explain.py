@@ -9,19 +9,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.app.problems import UserError
 from bench.commands import profile
-from bench.commands.problems import UserError
 
 if TYPE_CHECKING:
-    from bench.measure.sides import Side
-    from bench.measure.workers import Spec
+    from bench.measure.drive.process import Spec
+    from bench.measure.sides.side import Side
 
 WORKING_TREE = "."
 
 FOLDER = "explain"
 """Where a gate's run keeps the profiles of its slower cases, a folder a side."""
 
-MOST_EXPLAINED = 3
+MAX_EXPLAINED = 3
 """Slower cases that a gate explains: one cause slows many, and each takes half a minute."""
 
 
@@ -36,8 +36,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Exit status 0, whatever differs; 2 where there is no such case, revision or profile."""
-    from bench.measure.sides import SideError
-    from bench.store import StoreError, new_run_folder
+    from bench.measure.sides.side import SideError
+    from bench.storage.store import StoreError, new_run_folder
 
     try:
         base, head = (_stored(side, options.case) for side in (options.base, options.head))
@@ -58,8 +58,8 @@ def lines(base: Path, head: Path) -> list[str]:
 
     The folders are those of a case, `profiles/CASE` in a run's folder, as `case_profile` makes them.
     """
-    from bench import profiles
-    from bench.analyze.differences import explain
+    from bench.analyze.profiles.differences import explain
+    from bench.storage import profiles
 
     return explain(profiles.read(base), profiles.read(head))
 
@@ -81,13 +81,13 @@ def slower(gate: Path, sides: "Sequence[Side]") -> Iterator[tuple[str, Sequence[
     `gate` is the folder that the gate was recorded in; the profiles are put there. A case that cannot be
     profiled says so.
     """
-    from bench.analyze.gate import replay
+    from bench.analyze.gate.decision import replay
     from bench.render.verdicts.words import ordered
-    from bench.store import StoreError, read_run
+    from bench.storage.store import StoreError, read_run
 
     decision = replay(read_run(gate))
     before = {new: old for old, new in decision.sides.renamed.items()}
-    for verdict in ordered(decision, "slower")[:MOST_EXPLAINED]:
+    for verdict in ordered(decision, "slower")[:MAX_EXPLAINED]:
         names = before.get(verdict.case, verdict.case), verdict.case
         try:
             base, head = (
@@ -102,7 +102,7 @@ def slower(gate: Path, sides: "Sequence[Side]") -> Iterator[tuple[str, Sequence[
 
 def _stored(side: str, case: str) -> Path | None:
     """The folder of a case's profile in a stored run; None where `side` is no folder, or the working tree."""
-    from bench import profiles
+    from bench.storage import profiles
 
     if side == WORKING_TREE or not Path(side).is_dir():
         return None
@@ -116,7 +116,7 @@ def _stored(side: str, case: str) -> Path | None:
 
 def _profiled(side: str, options: argparse.Namespace, folder: Path) -> Path:
     """Profiles the case on one side, in a checkout of its own; the folder of its profile."""
-    from bench.commands import revisions
+    from bench.app import revisions
 
     asked = argparse.Namespace(
         paths=[] if options.suites else profile.paths_of([options.case]),

@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands import explain, live, report, revisions
-from bench.commands.problems import UserError
-from bench.journal import JOURNAL
+from bench.app import live, revisions
+from bench.app.problems import UserError
+from bench.commands import explain, report
+from bench.storage.journal import JOURNAL
 
 if TYPE_CHECKING:
-    from bench.measure.lockstep import Lockstep
-    from bench.measure.plan import Progress
+    from bench.measure.drive.plan import Progress
+    from bench.measure.sides.lockstep import Lockstep
     from bench.render.verdicts import Account
 
 
@@ -31,8 +32,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Exit status 0 pass; 1 slower or over budget; 3 a side failed; 4 contaminated or undecided."""
-    from bench.measure.sides import SideError
-    from bench.store import StoreError
+    from bench.measure.sides.side import SideError
+    from bench.storage.store import StoreError
 
     stored = options.replay or (options.base and (Path(options.base) / JOURNAL).is_file())
     if options.explain and stored:
@@ -58,10 +59,10 @@ def command(options: argparse.Namespace) -> int:
 
 def _judged(folder: Path) -> "Account":
     """The account of the recorded gate in `folder`."""
-    from bench.analyze.gate import replay
+    from bench.analyze.gate.decision import replay
     from bench.commands.calibrate import known
     from bench.render.verdicts import account
-    from bench.store import read_run
+    from bench.storage.store import read_run
 
     run = read_run(folder)
     if "gate" not in run.header:
@@ -105,8 +106,8 @@ def _write(file: Path, text: str, append: bool = False) -> None:
 
 def _measured(options: argparse.Namespace) -> Path:
     """The folder of a new run of both sides."""
-    from bench.commands.progress import shown
-    from bench.measure.lockstep import Lockstep
+    from bench.app.progress import shown
+    from bench.measure.sides.lockstep import Lockstep
 
     if not options.base:
         raise UserError(
@@ -139,8 +140,8 @@ def _measured(options: argparse.Namespace) -> Path:
 
 def _launches(lockstep: "Lockstep", folder: Path, progress: "Progress") -> None:
     """Launches until the decision on what was recorded wants no more."""
-    from bench.analyze.gate import CHECKPOINTS, replay
-    from bench.store import read_run
+    from bench.analyze.gate.decision import CHECKPOINTS, replay
+    from bench.storage.store import read_run
 
     wanted = dict.fromkeys(lockstep.cases, CHECKPOINTS[0])
     number, latest_s = 0, math.inf

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from bench.commands.problems import UserError
+from bench.app.problems import UserError
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -41,10 +41,10 @@ def _share(text: str) -> float:
 
 def command(options: argparse.Namespace) -> int:
     """Prints what changed and writes the page; exit status 0, or 2 where there is nothing to read."""
-    from bench import archive
-    from bench.analyze.history import FACTS, history
-    from bench.journal import StoreError
-    from bench.render.past import lines, page
+    from bench.analyze.runs.history import FACTS, history
+    from bench.render.history_page import lines, page
+    from bench.storage import archive
+    from bench.storage.journal import StoreError
 
     if unknown := sorted(set(options.ignore) - set(FACTS)):
         raise UserError(f"--ignore {unknown[0]}: no such fact; expected one of {', '.join(FACTS)}")

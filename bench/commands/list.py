@@ -2,8 +2,8 @@
 
 import argparse
 
-from bench.commands import selection
-from bench.commands.problems import UserError
+from bench.app import selection
+from bench.app.problems import UserError
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -12,8 +12,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Prints one case a line; exit status 2 where there is none."""
-    from bench.measure.plan import COLLECT_TIMEOUT_S
-    from bench.measure.workers import Worker, WorkerError
+    from bench.measure.drive.plan import COLLECT_TIMEOUT_S
+    from bench.measure.drive.process import Worker, WorkerError
 
     spec = selection.spec(
         options.paths or selection.default_paths(), options.keyword, options.device, options.preset

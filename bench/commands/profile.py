@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from bench.commands import selection
-from bench.commands.problems import UserError
+from bench.app import selection
+from bench.app.problems import UserError
 
 if TYPE_CHECKING:
-    from bench.measure.profile_run import Recorded
-    from bench.measure.workers import Spec
+    from bench.measure.drive.process import Spec
+    from bench.measure.drive.profile_run import Recorded
     from bench.records import Case
 
 SHOWN = 10
@@ -55,7 +55,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Exit status 0; 1 where a case could not be profiled; 2 where none matches."""
-    from bench.store import StoreError, new_run_folder
+    from bench.storage.store import StoreError, new_run_folder
 
     if not options.cases and not options.keyword:
         raise UserError("no case named; expected a CASE or -k EXPR; see `bench list`")
@@ -83,8 +83,8 @@ def paths_of(wanted: Sequence[str]) -> list[str]:
 
 def chosen(spec: "Spec", wanted: Sequence[str]) -> "list[Case]":
     """The cases that are wanted, of those in the suites. Raises UserError for one that is not there."""
-    from bench.measure.profile_run import collect
-    from bench.measure.workers import WorkerError
+    from bench.measure.drive.process import WorkerError
+    from bench.measure.drive.profile_run import collect
     from bench.records import Case
 
     try:
@@ -129,9 +129,9 @@ def write(folder: Path, spec: "Spec", cases: "Sequence[Case]") -> Iterator[Path 
 
     Raises StoreError where the disk refuses.
     """
-    from bench import profiles
-    from bench.measure.profile_run import profile
+    from bench.measure.drive.profile_run import profile
     from bench.render.profile import page
+    from bench.storage import profiles
 
     for recorded in profile(spec, cases, _say(len(cases))):
         if recorded.problem:
@@ -159,7 +159,7 @@ def whole_run(folder: Path, spec: "Spec") -> bool:
 
     Raises StoreError where the disk refuses.
     """
-    from bench.store import read_run
+    from bench.storage.store import read_run
 
     seen = read_run(folder).cases
     measured = set(seen.loc[seen["outcome"] == "passed", "case"])
@@ -186,9 +186,9 @@ def _say(cases: int) -> Any:
 
 def store(folder: Path, recorded: "Recorded") -> None:
     """Analyzes raw recordings and writes the profile."""
-    from bench import profiles
-    from bench.analyze import operators, trace
-    from bench.measure.profiling import EXTRAS, RAW_TRACE
+    from bench.analyze.profiles import operators, trace
+    from bench.measure.worker.profiler import EXTRAS, RAW_TRACE
+    from bench.storage import profiles
 
     about: dict[str, Any] = {
         "case": recorded.case.id,
@@ -219,9 +219,9 @@ def store(folder: Path, recorded: "Recorded") -> None:
 
 def summary(folder: Path) -> list[str]:
     """A profile in a few lines for a terminal."""
-    from bench import profiles
     from bench.render.profile import by_operator
     from bench.render.units import percent, quantity
+    from bench.storage import profiles
 
     profile = profiles.read(folder)
     lines = [profile.case]
@@ -239,8 +239,8 @@ def summary(folder: Path) -> list[str]:
 
 def pages(run: Path, target: Path) -> dict[str, Any]:
     """Writes the page of each profile in a run's folder; what a report in `target` says of them, by case."""
-    from bench import profiles
     from bench.render.profile import entry, page
+    from bench.storage import profiles
 
     said = {}
     for folder in profiles.found(run):

@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.app.problems import UserError
 from bench.commands import profile
-from bench.commands.problems import UserError
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -42,8 +42,8 @@ def _filter(text: str) -> tuple[str, str]:
 
 def command(options: argparse.Namespace) -> int:
     """Exit status 0, or 2 where there is no run to read."""
-    from bench.analyze.projection import UnknownColumnError
-    from bench.store import StoreError, find_runs
+    from bench.analyze.runs.projection import UnknownColumnError
+    from bench.storage.store import StoreError, find_runs
 
     try:
         folders = [folder for path in options.runs for folder in find_runs(path)]
@@ -68,9 +68,9 @@ def write(
     filters: Sequence[tuple[str, str]] = (),
 ) -> tuple[Path, Sequence[str], bool]:
     """Writes tables (of a single run) and report; the page, its best sentences, whether a case failed."""
-    from bench import store
     from bench.analyze.report import report as analyzed
     from bench.render import figures, page, summary
+    from bench.storage import store
 
     runs = [store.read_run(folder) for folder in folders]
     made = analyzed(runs, rows, columns, filters)

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.commands import recording, selection
-from bench.commands.problems import UserError
+from bench.app import recording, selection
+from bench.app.problems import UserError
 
 if TYPE_CHECKING:
-    from bench.measure.coordinator import Coordinator
-    from bench.measure.plan import Plan
-    from bench.measure.sizes import Sizes
-    from bench.store import Journal
+    from bench.measure.drive.coordinator import Coordinator
+    from bench.measure.drive.plan import Plan
+    from bench.measure.drive.sizes import Sizes
+    from bench.storage.store import Journal
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def _positive(text: str) -> int:
 def command(options: argparse.Namespace) -> int:
     """Exit status 0; 1 if a case failed; 130 on Ctrl-C, with what was measured kept and reported."""
     from bench.commands import profile, report
-    from bench.store import StoreError
+    from bench.storage.store import StoreError
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -56,8 +56,8 @@ def command(options: argparse.Namespace) -> int:
 
 def _measure(options: argparse.Namespace) -> tuple[Path, bool]:
     """Measures, into a new folder or an unfinished one; the folder, and whether Ctrl-C cut the run."""
-    from bench.commands.progress import shown
-    from bench.measure.coordinator import Coordinator
+    from bench.app.progress import shown
+    from bench.measure.drive.coordinator import Coordinator
 
     past, journal = _unfinished(options) if options.resume else ([], None)
     plan = _plan(options)
@@ -74,8 +74,8 @@ def _measure(options: argparse.Namespace) -> tuple[Path, bool]:
 
 
 def _plan(options: argparse.Namespace) -> "Plan":
-    from bench.measure.plan import Plan
-    from bench.measure.schedule import PRESETS
+    from bench.measure.drive.plan import Plan
+    from bench.measure.drive.policy import PRESETS
 
     preset = PRESETS[options.preset]
     spec = selection.spec(
@@ -90,8 +90,8 @@ def _record(
     """Collects, opens the journal, measures into it and closes it with what the run took."""
     from dataclasses import asdict
 
-    from bench.measure import environment
-    from bench.measure.workers import device_facts
+    from bench.measure.drive.process import device_facts
+    from bench.measure.host import environment
 
     facts = _collect(coordinator, options)["facts"]
     accelerators = device_facts(coordinator.plan.spec, facts.get("accelerators", []))
@@ -124,14 +124,14 @@ def _wanted(plan: "Plan", folder: Path) -> "Callable[[], Sizes] | None":
     """What says, from what is recorded so far, which sizes to add; None where the preset adds none."""
     if not plan.preset.refining_s:
         return None
-    from bench.analyze import refine
-    from bench.store import read_run
+    from bench.analyze.contests import refine
+    from bench.storage.store import read_run
 
     return lambda: refine.wanted(read_run(folder), plan.launches)
 
 
 def _collect(coordinator: "Coordinator", options: argparse.Namespace) -> dict[str, Any]:
-    from bench.measure.workers import WorkerError
+    from bench.measure.drive.process import WorkerError
 
     try:
         collected = coordinator.collect()
@@ -157,7 +157,7 @@ def _arguments(options: argparse.Namespace) -> dict[str, Any]:
 
 def _unfinished(options: argparse.Namespace) -> tuple[Iterable[dict[str, Any]], "Journal"]:
     """The events and the journal of the newest unfinished run. Raises UserError where none fits."""
-    from bench.store import Journal, StoreError, unfinished
+    from bench.storage.store import Journal, StoreError, unfinished
 
     folder = unfinished(options.out)
     if folder is None:

@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from bench.analyze.contests import Contest
-from bench.analyze.history import Series
+from bench.analyze.contests.contests import Contest
 from bench.analyze.report import Report, RunReport
+from bench.analyze.runs.history import CaseHistory
 from bench.records import CrossingState
-from bench.render import figures, past, sections
+from bench.render import figures, history_page, sections
 from bench.render.document import document
 from bench.render.units import estimate, half_width, percent, quantity
 from bench.render.verdicts.section import section
 from bench.render.verdicts.words import account
-from bench.tables import parameters
+from bench.storage.tables import parameters
 
 CASE_COLUMNS = ("case", "device", "time", "±", "one call", "rate", "of ceiling", "clean blocks", "status")
 
@@ -36,7 +36,7 @@ BEYOND = 1.1
 UNKNOWN: dict[CrossingState, int] = {"inconclusive": 1, "not_measured": 2}
 """States of a crossing that come behind the others, in this order."""
 
-MOST_POINTS = 100_000
+MAX_POINTS = 100_000
 """Blocks drawn in the whole page; beyond it every case keeps an evenly spread share, and four at least."""
 
 
@@ -65,19 +65,19 @@ def render(
         evidence=_evidence(report),
         day=sections.day,
         history=history,
-        changes=past.places(history),
+        changes=history_page.places(history),
         projection=report.projection,
         means=sections.means(report.projection) if report.projection else "",
     )
 
 
-def _data(report: Report, history: Sequence[Series]) -> dict[str, Any]:
+def _data(report: Report, history: Sequence[CaseHistory]) -> dict[str, Any]:
     """What the script draws tables and details from. Numbers are there twice: as text, and to sort by."""
     cases = report.cases
     rows = cases.to_dict("records")
     keys = case_keys(report)
-    budget = max(MOST_POINTS // max(len(cases), 1), 4)
-    series, runs = past.series_table(history)
+    budget = max(MAX_POINTS // max(len(cases), 1), 4)
+    series, runs = history_page.series_table(history)
     return {
         "runs": runs,
         "tables": {

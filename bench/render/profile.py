@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analyze import stacks
-from bench.analyze.operators import SUMS
-from bench.profiles import MEMORY, OPERATORS, STACKS, TRACE, Profile
+from bench.analyze.profiles import stacks
+from bench.analyze.profiles.operators import SUMS
 from bench.render.document import document
 from bench.render.units import percent, quantity
+from bench.storage.profiles import MEMORY, OPERATORS, STACKS, TRACE, Profile
 
 COLOURS = {
     "data": "#E69F00", "transfer": "#CC79A7", "forward": "#0072B2", "forward, loss": "#0072B2",
@@ -22,7 +22,7 @@ COLOURS = {
 COLUMNS = ("operator", "kind", "own time", "share", "with what it calls", "on the device", "calls",
            "FLOPs", "allocates", "shapes", "types")  # fmt: skip
 
-MOST_ROWS = 300
+MAX_ROWS = 300
 """Operators on a page; operators.csv has all of them."""
 
 NAMED = 3
@@ -31,7 +31,7 @@ NAMED = 3
 FLAMES = 12
 """Colours of a flame graph's frames, in turn by name."""
 
-LEAST_WIDTH = 0.001
+MIN_WIDTH = 0.001
 """Share of the whole below which a frame of the flame graph is left out: a pixel of a wide screen."""
 
 CHART = (900, 160)
@@ -78,7 +78,7 @@ def phases(profile: Profile) -> list[dict[str, Any]]:
             "colour": COLOURS[row.phase],
         }
         for row in profile.phases.itertuples()
-        if row.share >= LEAST_WIDTH
+        if row.share >= MIN_WIDTH
     ]
 
 
@@ -132,7 +132,7 @@ def _operators(profile: Profile) -> dict[str, Any]:
                 str(row.types),
             ]
         }
-        for row in by_operator(profile).head(MOST_ROWS).itertuples()
+        for row in by_operator(profile).head(MAX_ROWS).itertuples()
     ]
     return {"name": "operators", "columns": COLUMNS, "unknown": None, "rows": rows}
 
@@ -169,7 +169,7 @@ def _flames(sampled: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     while pending:
         frame, left, depth = pending.pop(0)
         share = frame.weight / root.weight
-        if share < LEAST_WIDTH:
+        if share < MIN_WIDTH:
             continue
         yield {
             "name": frame.name,

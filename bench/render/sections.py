@@ -7,14 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analyze.answers import circumstances, words
-from bench.analyze.clean import pace_of_run
-from bench.analyze.contests import Contest
-from bench.analyze.projection import Cell, Projection
+from bench.analyze.blocks.clean import pace_of_run
+from bench.analyze.contests.contests import Contest
 from bench.analyze.report import Report, RunReport
-from bench.analyze.words import gist
+from bench.analyze.runs.projection import Cell, Projection
 from bench.records import Crossing
+from bench.render.answers import circumstances, words
 from bench.render.units import count, estimate, half_width, percent, quantity
+from bench.render.words import gist
 
 SPENT = {
     "timed": "timed blocks",

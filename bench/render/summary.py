@@ -6,7 +6,7 @@ from bench.analyze.report import Report
 from bench.render import sections
 from bench.render.units import estimate, half_width
 
-MOST_CASES = 60
+MAX_CASES = 60
 """Rows of the table: GitHub folds longer comments away, and cases.csv has them all."""
 
 
@@ -41,7 +41,7 @@ def _side_by_side(report: Report) -> list[str]:
     lines += [_row(table["columns"]), "|" + "---|" * len(table["columns"])]
     lines += [
         _row([cell if isinstance(cell, str) else cell[0] for cell in row["cells"]])
-        for row in table["rows"][:MOST_CASES]
+        for row in table["rows"][:MAX_CASES]
     ]
     return lines
 
@@ -67,14 +67,14 @@ def _some(cases: list[str]) -> str:
 def _cases(report: Report) -> list[str]:
     measured = report.cases[report.cases["median_s"].notna()]
     lines = ["", "## Cases", "", "| case | time | ± | status |", "|---|--:|--:|---|"]
-    for row in measured.head(MOST_CASES).to_dict("records"):
+    for row in measured.head(MAX_CASES).to_dict("records"):
         name = str(row["case"]).partition("::")[2]
         time = estimate(row["median_s"], row["low_s"], row["high_s"])
         lines.append(
             f"| {escaped(name)} | {time} | {half_width(row['low_s'], row['high_s'])} | {row['status']} |"
         )
-    if len(measured) > MOST_CASES:
-        lines += ["", f"{len(measured) - MOST_CASES} more are in cases.csv."]
+    if len(measured) > MAX_CASES:
+        lines += ["", f"{len(measured) - MAX_CASES} more are in cases.csv."]
     return lines
 
 

@@ -11,13 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bench.analyze.answers import contender, words
-from bench.analyze.contests import Contest
+from bench.analyze.contests.contests import Contest
 from bench.analyze.report import Report
+from bench.render.answers import contender, words
 from bench.render.figures.style import (
     COLOURS,
-    LONGEST,
     MARKERS,
+    MAX_CHARACTERS,
     Picture,
     fitted,
     label_ends,
@@ -26,9 +26,9 @@ from bench.render.figures.style import (
     refine,
 )
 from bench.render.units import count, quantity
-from bench.tables import parameters
+from bench.storage.tables import parameters
 
-MOST_PANELS = 12
+MAX_PANELS = 12
 """Panels in a figure: more than four rows of three are no longer read at a glance."""
 
 PANELS_IN_ALL = 60
@@ -37,13 +37,13 @@ PANELS_IN_ALL = 60
 FEW_PANELS = 4
 """Panels in a figure of a report that has more in all; its tables have every case."""
 
-MOST_RUNS = 4
+MAX_RUNS = 4
 """Runs with figures of their own; more are read side by side, or as a history."""
 
 VISIBLE = 1.05
 """Ratio of an interval's ends from which it is wider than its curve's line."""
 
-MOST_BARS = 14
+MAX_BARS = 14
 COLUMNS = 3
 PANEL = (3.75, 2.6)
 """Inches that a panel takes with everything that belongs to it."""
@@ -70,7 +70,7 @@ class _Panel:
 def figures(report: Report) -> Iterator[tuple[str, Picture]]:
     """A figure for every suite that has times; named by the suite, and the run where there are several."""
     found: dict[str, tuple[list[_Panel], Sequence[Contest]]] = {}
-    for position, part in enumerate(report.runs[:MOST_RUNS]):
+    for position, part in enumerate(report.runs[:MAX_RUNS]):
         measured = part.cases[part.cases["median_s"].notna()]
         for suite, cases in measured.groupby("suite", sort=False):
             name = str(suite) if len(report.runs) == 1 else f"{position}-{suite}"
@@ -83,8 +83,8 @@ def figures(report: Report) -> Iterator[tuple[str, Picture]]:
 
 def _most(counts: Sequence[int]) -> int:
     """Panels that a figure may have: fewer where all together are more than anyone looks at."""
-    if sum(min(count, MOST_PANELS) for count in counts) <= PANELS_IN_ALL:
-        return MOST_PANELS
+    if sum(min(count, MAX_PANELS) for count in counts) <= PANELS_IN_ALL:
+        return MAX_PANELS
     return min(FEW_PANELS, max(PANELS_IN_ALL // len(counts), 1))
 
 
@@ -149,7 +149,7 @@ def _figure(panels: Sequence[_Panel], of: int) -> Figure:
         corner = width * column, height * (rows - row - 1)
         axes = _curves(figure, corner, panel) if panel.axis else _dots(figure, corner, panel)
         indent = 0 if panel.axis else (corner[0] + 0.1) / (width * columns) - axes.get_position().x0
-        axes.set_title(fitted(panel.title, 2 * LONGEST), x=indent / axes.get_position().width)
+        axes.set_title(fitted(panel.title, 2 * MAX_CHARACTERS), x=indent / axes.get_position().width)
     if of > len(panels):
         told = f"the first {len(panels)} of {of}; the table has all"
         figure.text(1 - 0.1 / figure.get_figwidth(), 0.05 / figure.get_figheight(), told, size=8, ha="right")
@@ -209,7 +209,7 @@ def _curve(axes: Axes, curve: pd.DataFrame, x: NDArray[np.float64], colour: str,
 
 def _dots(figure: Figure, corner: tuple[float, float], panel: _Panel) -> Axes:
     """A dot a case with its interval, the fastest on top."""
-    cases = panel.cases.sort_values("median_s", ascending=False).tail(MOST_BARS)
+    cases = panel.cases.sort_values("median_s", ascending=False).tail(MAX_BARS)
     names = _varying(cases, set())
     told = [fitted(_label(row, names, cases)) for row in cases.to_dict("records")]
     room = min(0.3 + CHARACTER * max(map(len, told)), 0.55 * PANEL[0])

@@ -23,16 +23,16 @@ ABOVE = 1.35
 NAMES_TAKE = 0.22
 """Room left of the slanted roofs for their names, as a share of the axis' length."""
 
-MOST_RUNS = 4
+MAX_RUNS = 4
 """Runs with a roofline of their own, as with `family`'s figures."""
 
-MOST_NAMES = 16
+MAX_NAMES = 16
 """Operations that the legend has room for."""
 
 
 def figures(report: Report) -> Iterator[tuple[str, Picture]]:
     """A figure for every device that has ceilings and cases that declare flops and bytes."""
-    for position, part in enumerate(report.runs[:MOST_RUNS]):
+    for position, part in enumerate(report.runs[:MAX_RUNS]):
         for device, ceilings in (part.run.ceilings or {}).items():
             cases = part.cases[
                 (part.cases["device"] == device) & (part.cases["flops"] > 0) & (part.cases["bytes"] > 0)
@@ -58,14 +58,14 @@ def _figure(device: str, cases: pd.DataFrame, ceilings: Mapping[str, Any]) -> Fi
     _roofs(axes, (start, end), ceilings)
     groups = list(cases.groupby("operation", sort=False))
     for position, (operation, group) in enumerate(groups):
-        name = fitted(str(operation).replace("_", " ")) if position < MOST_NAMES else None
+        name = fitted(str(operation).replace("_", " ")) if position < MAX_NAMES else None
         # Colour and marker are out of step, so that no two of the first 36 look alike.
         marker = MARKERS[(position + position // len(COLOURS)) % len(MARKERS)]
         points = group["flops"] / group["bytes"], group["flops_per_s"]
         axes.plot(*points, marker, color=COLOURS[position % len(COLOURS)], label=name, alpha=0.85)
     axes.legend(
         loc="upper left", bbox_to_anchor=(1.01, 1.02), frameon=False, fontsize=8.5,
-        title=f"first {MOST_NAMES} of {len(groups)}" if len(groups) > MOST_NAMES else None,
+        title=f"first {MAX_NAMES} of {len(groups)}" if len(groups) > MAX_NAMES else None,
     )  # fmt: skip
     return figure
 

@@ -49,7 +49,7 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "bench",
 }
 
-LONGEST = 24
+MAX_CHARACTERS = 24
 """Characters of a label: a third of a panel's width."""
 
 NARROW = 100
@@ -119,7 +119,7 @@ def refine(axes: Axes) -> None:
             axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=9))
 
 
-def fitted(text: str, most: int = LONGEST) -> str:
+def fitted(text: str, most: int = MAX_CHARACTERS) -> str:
     """The text, its middle left out where it is long: names come from other people's suites."""
     if len(text) <= most:
         return text

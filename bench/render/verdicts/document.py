@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from bench.analyze.settings import recorded
+from bench.analyze.gate.settings import recorded
 from bench.render.verdicts.words import Account, headline
 
 

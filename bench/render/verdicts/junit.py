@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
-from bench.analyze.gate import Decision
+from bench.analyze.gate.decision import Decision
 from bench.patterns import name
 from bench.render.verdicts.words import Account, budget_words
 

@@ -7,7 +7,7 @@ from bench.render.summary import escaped
 from bench.render.verdicts import words
 from bench.render.verdicts.words import Account
 
-MOST_CASES = 300
+MAX_CASES = 300
 """Rows of the table of all cases: a comment on GitHub holds 65 536 characters."""
 
 
@@ -29,11 +29,11 @@ def render(told: Account) -> str:
         "<details>",
         f"<summary>All {len(verdicts)} cases</summary>",
         "",
-        *_table(told, verdicts[:MOST_CASES]),
+        *_table(told, verdicts[:MAX_CASES]),
         "",
     ]
-    if len(verdicts) > MOST_CASES:
-        lines += [f"{len(verdicts) - MOST_CASES} more are in the run's report.", ""]
+    if len(verdicts) > MAX_CASES:
+        lines += [f"{len(verdicts) - MAX_CASES} more are in the run's report.", ""]
     return "\n".join([*lines, "</details>"]) + "\n"
 
 

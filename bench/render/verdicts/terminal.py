@@ -12,7 +12,7 @@ from bench.render.verdicts import words
 from bench.render.verdicts.words import Account
 
 STYLE = {"slower": "bold red", "undecided": "yellow", "faster": "green", "same": "dim"}
-MOST_CASES = 50
+MAX_CASES = 50
 """Rows of the table; the run's report has them all."""
 
 PLAIN_WIDTH = 140
@@ -28,9 +28,9 @@ def show(told: Account, console: Console | None = None) -> None:
     if warning:
         console.print(Text(f"{warning}\n", "bold yellow"), soft_wrap=True)
     if verdicts:
-        console.print(_table(told, verdicts[:MOST_CASES]))
-    if len(verdicts) > MOST_CASES:
-        console.print(f"and {len(verdicts) - MOST_CASES} more cases, none of them worse")
+        console.print(_table(told, verdicts[:MAX_CASES]))
+    if len(verdicts) > MAX_CASES:
+        console.print(f"and {len(verdicts) - MAX_CASES} more cases, none of them worse")
     for heading, lines in words.sections(told):
         console.print(Text(f"\n{heading}", "bold"))
         for line in lines:

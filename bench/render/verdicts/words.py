@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bench.analyze.clean import judged
-from bench.analyze.gate import Decision
-from bench.analyze.series import percent
+from bench.analyze.blocks.clean import judged
+from bench.analyze.gate.decision import Decision
+from bench.analyze.gate.series import percent
 from bench.patterns import name
 from bench.render import units
 
 if TYPE_CHECKING:
-    from bench.analyze.budgets import Held
+    from bench.analyze.gate.budgets import BudgetCheck
     from bench.records import Change, Verdict, VerdictState
-    from bench.tables import Run
+    from bench.storage.tables import Run
 
 MANY_UNDECIDED = 0.2
 """Share of undecided cases from which that comes first: such a gate hardly guards anything."""
@@ -202,7 +202,7 @@ def budgets(decision: Decision) -> list[tuple[str, str]]:
     ]
 
 
-def budget_words(held: Held) -> str:
+def budget_words(held: BudgetCheck) -> str:
     reason = f"; {held.reason}" if held.reason else ""
     if not held.limit:
         return f"has a budget, {held.standing}{reason}"

@@ -1,0 +1,1 @@
+"""Which contender wins, and from which size."""

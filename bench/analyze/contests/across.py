@@ -1,0 +1,68 @@
+"""Device crossovers across machines: the processor of one run against the accelerator of another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bench.analyze.contests.contests import Contest, contests
+from bench.storage.tables import Run
+
+if TYPE_CHECKING:
+    from bench.analyze.report import RunReport
+
+
+@dataclass(frozen=True)
+class Across:
+    """A contest whose incumbent and challenger were timed on two machines, and which runs those are.
+
+    Its circumstances name both machines, so that nobody takes it for a contest on one.
+    """
+
+    contest: Contest
+    processor: int
+    accelerator: int
+
+
+def across(parts: Sequence[RunReport]) -> Iterator[Across]:
+    """Every run without an accelerator against every run with one, on another machine."""
+    for i, left in enumerate(parts):
+        for j, right in enumerate(parts):
+            if left.run.machine == right.run.machine or _accelerated(left).any():
+                continue
+            joined, blocks = _joined(left, right)
+            for contest in contests(joined, blocks) if len(blocks) else ():
+                if {contest.crossing.incumbent, contest.crossing.challenger} > {"cpu"}:
+                    yield Across(_marked(contest, left.run.machine, right.run.machine), i, j)
+
+
+def _accelerated(part: RunReport) -> pd.Series:
+    return (part.cases["device"] != "cpu") & (part.cases["blocks"] > 0)
+
+
+def _joined(left: RunReport, right: RunReport) -> tuple[Run, pd.DataFrame]:
+    """One run with the left's cases on the processor and the right's on accelerators, of device contests."""
+    cases, blocks = [], []
+    launches = (
+        left.blocks["launch"].max() + 1
+    )  # of their own: contenders that share a launch are paired in it
+    for part, on_processor, offset in ((left, True, 0), (right, False, launches)):
+        known = part.run.cases
+        known = known[(known["between"] == "device") & ((known["device"] == "cpu") == on_processor)]
+        cases.append(known)
+        timed = part.blocks[part.blocks["case"].isin(known["case"])]
+        blocks.append(timed.assign(launch=timed["launch"] + offset))
+    together = pd.concat([each.astype({"case": "str", "side": "str"}) for each in blocks], ignore_index=True)
+    together = together.astype({"case": "category", "side": "category", "kind": "category"})
+    run = replace(right.run, cases=pd.concat(cases, ignore_index=True), blocks=together)
+    return run, together
+
+
+def _marked(contest: Contest, processor: str, accelerator: str) -> Contest:
+    crossing = contest.crossing
+    device = crossing.challenger if crossing.incumbent == "cpu" else crossing.incumbent
+    machines = {"cpu on": processor, f"{device} on": accelerator}
+    return replace(contest, crossing=replace(crossing, fixed={**crossing.fixed, **machines}))

@@ -1,0 +1,98 @@
+"""Which sizes to measure next, so that a run knows its crossovers better: bisection in log size.
+
+Two things keep a crossing's interval wide. Sizes too far apart leave the curve between them open: a size is
+added in the middle. Too few launches leave the times themselves open: the sizes around are measured again.
+Nothing is decided from how long a size would take, nor from which side it would favour.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.analyze.blocks.clean import judged
+from bench.analyze.contests.contests import Contest, contests
+from bench.analyze.contests.crossover import Duel, Place, suggested
+
+if TYPE_CHECKING:
+    from bench.storage.tables import Run
+
+WIDE = 1.10
+"""Ratio of an interval's ends up to which a crossing is known well enough."""
+
+SHAPE = 1.05
+"""Ratio up to which the curve between two sizes may be left open: half of WIDE, the rest is the times'."""
+
+MAX_PLACES = 3
+"""Crossings of a contest that are looked into, the sustained one among them: more are a tie's noise."""
+
+DIGITS = 5
+"""Binary digits of an added size: round, for kernels that like multiples, and within 3 % of the middle."""
+
+Sizes = dict[str, dict[str, list[float]]]
+"""Sizes by test ("path::test") and axis."""
+
+
+def wanted(run: Run, launches: int) -> Sizes:
+    """The sizes around every crossing that is not known well enough yet, those to be added among them.
+
+    A crossing is known well enough when its interval is, from as many launches as the run was to have.
+    """
+    found: dict[str, dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
+    for contest in contests(run, judged(run)):
+        sizes = around(_duel(contest), contest.places, launches)
+        for case in contest.crossing.evidence if sizes else ():
+            found[case.partition("[")[0]][contest.crossing.axis] |= sizes
+    return {test: {axis: sorted(sizes) for axis, sizes in axes.items()} for test, axes in found.items()}
+
+
+def _duel(contest: Contest) -> Duel:
+    logs, low, high = (np.log(each) for each in (contest.ratio, contest.ratio_low, contest.ratio_high))
+    return Duel(np.array(contest.sizes), logs, (high - low) / 2, np.array(contest.launches))
+
+
+def around(duel: Duel, places: Sequence[Place], launches: int) -> set[float]:
+    """The sizes to measure around the crossings of a duel; `places` are those that it was found to have."""
+    counts = dict(zip(map(_plain, duel.sizes), duel.launches, strict=True))
+    sizes: set[float] = set()
+    for shape in suggested(duel)[-MAX_PLACES:]:
+        stretches = _stretches(list(counts), shape)
+        settled = min(counts[size] for stretch in stretches for size in stretch) >= launches
+        known = next((each for each in places if _overlap(each, shape)), None)
+        if settled and known and known.high <= WIDE * known.low:
+            continue
+        if shape.high > SHAPE * shape.low:
+            sizes.update(middle(*max(stretches, key=lambda stretch: stretch[1] / stretch[0])))
+        if settled and known:
+            stretches += _stretches(list(counts), known)
+        sizes.update(size for stretch in stretches for size in stretch)
+    return sizes
+
+
+def _plain(size: float) -> float:
+    """The size as a test would list it: an int where it is whole."""
+    return int(size) if float(size).is_integer() else float(size)
+
+
+def _overlap(one: Place, other: Place) -> bool:
+    return one.low <= other.high and other.low <= one.high
+
+
+def _stretches(sizes: Sequence[float], place: Place) -> list[tuple[float, float]]:
+    """Sizes next to each other between which a part of the crossing's interval lies."""
+    return [(below, above) for below, above in pairwise(sizes) if below <= place.high and above >= place.low]
+
+
+def middle(below: float, above: float) -> list[float]:
+    """The middle of two sizes in logarithms, round, and whole where they are; empty where there is none."""
+    exact = math.sqrt(below * above)
+    if not (float(below).is_integer() and float(above).is_integer()):
+        return [exact]
+    step = 2 ** max(0, math.floor(math.log2(exact)) + 1 - DIGITS)
+    size = round(exact / step) * step
+    return [size] if below < size < above else []

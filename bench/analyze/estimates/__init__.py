@@ -1,0 +1,1 @@
+"""Seconds per call of every case, and how far to trust them."""

@@ -1,0 +1,172 @@
+"""What to know before trusting a case's figure: warnings that travel with it."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from bench.analyze.blocks.clean import PACED_BELOW_S, pace_of_run, unread
+from bench.render.words import gist
+from bench.storage.tables import Run
+
+WIDE = 0.10
+"""Half-width of the interval, relative to the centre, from which a figure has one digit."""
+
+MODE_GAP = 0.05
+"""Launches disagree when they fall into groups this far apart (and three times a group's own range): a
+process that got a bad memory layout stays slow from start to end, and the median says nothing of it."""
+
+DRIFT = 0.05
+"""Change from the first to the last block of a launch from which a case drifts, if four errors from none."""
+
+MIN_FOR_DRIFT = 20
+
+WARMING = 0.05
+"""How much slower a launch's first counted block may be than its others; beyond that, in more than half of
+two launches or more, the warm-up ended too early and leaks into the steady state."""
+
+ABOVE = 1.1
+"""Share of its ceiling from which a case is impossible, not just lucky: ceilings vary by some per cent."""
+
+MISCOUNTED = 0.05
+"""How far declared FLOPs may be from those that torch counts: bias and activations are not in its count."""
+
+CAPPED = 0.05
+"""Share of a case's blocks under a power cap from which it is told: a GPU touches its limit now and then."""
+
+MIN_OTHERS = 3
+"""Counted blocks that a launch's first one is compared with."""
+
+
+def warnings(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFrame) -> pd.Series:
+    """One string a row: its warnings joined by "; "."""
+    wall = blocks[blocks["kind"] == "wall"]
+    counted = wall[wall["counted"]]
+    found: list[list[str]] = [[] for _ in range(len(frame))]
+    for row, text in _all(run, cases, frame, blocks, wall, counted):
+        found[row].append(text)
+    return pd.Series(["; ".join(texts) for texts in found], dtype="str")
+
+
+def _all(
+    run: Run,
+    cases: pd.DataFrame,
+    frame: pd.DataFrame,
+    blocks: pd.DataFrame,
+    wall: pd.DataFrame,
+    counted: pd.DataFrame,
+) -> Iterable[tuple[int, str]]:
+    measured = frame["blocks"] > 0
+    yield from _where(
+        measured & (frame["clean_blocks"] == 0), "every block was disturbed: the median counts them all"
+    )
+    yield from _where(measured & (frame["launches_made"] == 1), "one launch: its interval is from its passes")
+    yield from _where(measured & frame["low_s"].isna(), "too few launches and passes for an interval")
+    half = (frame["high_s"] / frame["low_s"]) ** 0.5 - 1
+    for row in map(int, np.flatnonzero(half > WIDE)):
+        yield row, f"wide: ±{half[row]:.0%}"
+    for row, gap in _mode_gaps(counted).items():
+        yield row, f"launches disagree: two groups {np.expm1(gap):.0%} apart"
+    for row, slope in _drifts(counted).items():
+        yield row, f"drifts by {np.expm1(slope):+.0%} within a launch"
+    for row, excess in _warming(counted).items():
+        yield (
+            row,
+            f"still warming up: the first block of a launch is {np.expm1(excess):.0%} slower than its others",
+        )
+    for row, ratio in other_paces(blocks, counted).items():
+        yield row, f"measured while the processor took {ratio:.1f} times as long as for most of the run"
+    dry = blocks["notes"].str.contains("queue_ran_dry")
+    yield from ((row, "no device time: queue_ran_dry") for row in blocks.loc[dry, "row"].unique())
+    for row in map(int, np.flatnonzero(frame["ceiling_share"] > ABOVE)):
+        share, bound = frame["ceiling_share"].iat[row], frame["bound"].iat[row]
+        yield (
+            row,
+            f"{share:.2f} times its {bound} ceiling: that was measured too low, or too much work declared",
+        )
+    for row, (declared, found) in _miscounted(frame, cases).items():
+        yield row, f"declares {declared:.3g} flops, where torch counts {found:.3g}"
+    capped = blocks["notes"].str.contains("power_cap").groupby(blocks["row"]).mean()
+    for row, share in capped[capped > CAPPED].items():
+        yield row, f"the GPU's power limit held its clocks down in {share:.0%} of the blocks"
+    blind = unread(wall).groupby(wall["row"]).all()
+    yield from ((row, "disturbance could not be read") for row in blind.index[blind])
+    for row in map(int, np.flatnonzero(measured & (cases["failed_visits"] > 0))):
+        failed, visits, message = (cases[name].iat[row] for name in ("failed_visits", "visits", "message"))
+        yield row, f"{failed} of {visits} visits {cases['outcome'].iat[row]}: {gist(message)}"
+    for device, names in failed_checks(run).items():
+        text = f"device columns untrusted: {', '.join(names)}"
+        yield from _where(measured & (frame["device"] == device), text)
+
+
+def failed_checks(run: Run) -> dict[str, list[str]]:
+    """Names of the self-checks that failed, by device."""
+    failed: dict[str, list[str]] = {}
+    for check in run.checks:
+        if not check.get("passed"):
+            failed.setdefault(check["device"], []).append(check["name"])
+    return failed
+
+
+def _miscounted(frame: pd.DataFrame, cases: pd.DataFrame) -> dict[int, tuple[float, float]]:
+    """Rows whose declared FLOPs are not those that torch counted, and both."""
+    found = {}
+    for row, extra in enumerate(cases["extra"]):
+        declared, count = float(frame["flops"].iat[row]), extra.get("counted_flops")
+        if count and abs(declared / count - 1) > MISCOUNTED:
+            found[row] = declared, float(count)
+    return found
+
+
+def _where(mask: pd.Series, text: str) -> Iterable[tuple[int, str]]:
+    return ((int(row), text) for row in np.flatnonzero(mask))
+
+
+def _mode_gaps(counted: pd.DataFrame) -> dict[int, float]:
+    """Rows whose launches fall into two groups, of two or more each, with the gap between them in logs."""
+    medians = (counted["wall_s"] / counted["calls"]).groupby([counted["row"], counted["launch"]]).median()
+    table = np.log(medians).unstack("launch")
+    logs = np.sort(table.to_numpy(), axis=1)  # NaN, for a launch without a counted block, sorts last
+    launches = np.isfinite(logs).sum(axis=1)
+    largest = np.zeros(len(logs))
+    for split in range(2, logs.shape[1] - 1):
+        gap = logs[:, split] - logs[:, split - 1]
+        top = logs[np.arange(len(logs)), np.maximum(launches - 1, 0)]
+        own = np.maximum(logs[:, split - 1] - logs[:, 0], top - logs[:, split])
+        apart = (launches >= split + 2) & (gap > MODE_GAP) & (gap > 3 * own)
+        largest = np.where(apart, np.fmax(largest, gap), largest)
+    return {int(row): float(gap) for row, gap in zip(table.index, largest, strict=True) if gap > 0}
+
+
+def other_paces(blocks: pd.DataFrame, counted: pd.DataFrame) -> dict[int, float]:
+    """Rows whose counted blocks were mostly made at another pace than the run's, and its ratio to that."""
+    low_s, high_s = pace_of_run(blocks)
+    paces = counted[counted["wall_s"] < PACED_BELOW_S].groupby("row")["pace_s"].median()
+    off = paces[(paces < low_s) | (paces > high_s)]
+    return {int(row): pace / (low_s * high_s) ** 0.5 for row, pace in off.items()}
+
+
+def _drifts(counted: pd.DataFrame) -> dict[int, float]:
+    """Rows whose time moves from the start to the end of a launch: the slope over a launch, in logs."""
+    launch = [counted["row"], counted["launch"]]
+    logs = np.log(counted["wall_s"] / counted["calls"])
+    y = logs - logs.groupby(launch).transform("mean")
+    size = y.groupby(launch).transform("size")
+    x = y.groupby(launch).cumcount() / (size - 1).clip(lower=1) - (size > 1) / 2
+    sums = pd.DataFrame({"xx": x * x, "xy": x * y, "yy": y * y}).groupby(counted["row"]).sum()
+    count = counted.groupby("row").size()
+    slope = sums["xy"] / sums["xx"]
+    spread = (sums["yy"] - slope * sums["xy"]).clip(lower=0) / (count - 2) / sums["xx"]
+    sure = (count >= MIN_FOR_DRIFT) & (slope.abs() > DRIFT) & (slope**2 > 16 * spread)
+    return {int(row): float(slope[row]) for row in slope.index[sure]}
+
+
+def _warming(counted: pd.DataFrame) -> dict[int, float]:
+    """Rows most of whose launches begin slower than they go on: by how much the median one does, in logs."""
+    logs = np.log(counted["wall_s"] / counted["calls"])
+    launch = [counted["row"], counted["launch"]]
+    others = logs.mask(counted.groupby(launch).cumcount() == 0).groupby(launch)
+    excess = (logs.groupby(launch).first() - others.median())[others.count() >= MIN_OTHERS]
+    by_row = excess.groupby(level=0)
+    most = (excess > WARMING).groupby(level=0).mean() > 0.5
+    return {int(row): float(by_row.median()[row]) for row in most.index[most & (by_row.size() >= 2)]}

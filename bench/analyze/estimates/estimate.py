@@ -1,0 +1,168 @@
+"""Seconds per call of every case: centre, interval, what they rest on, and how far to trust them.
+
+Two levels: the median of the counted blocks within a launch, then the median across launches, since
+blocks of one launch agree more than launches do. The interval is Student's t across launches, in logs.
+"""
+
+import json
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.analyze.blocks.clean import judged
+from bench.analyze.estimates import doubts
+from bench.analyze.estimates.bounds import bounds
+from bench.analyze.estimates.interval import half_width
+from bench.storage.tables import FURTHER, IDENTITY, MEASURED, Run
+
+MIN_BLOCKS = 3
+"""Counted blocks below which a case whose other blocks were disturbed is noisy: a median needs three."""
+
+MIN_LAUNCHES_FOR_INTERVAL = 2
+"""Launches with a counted block below which a case that had more launches is noisy."""
+
+FROM_CASES = (
+    *IDENTITY, "side", "axis", "between", "isolate", "doc", "visits", "failed_visits", "outcome", "message",
+)  # fmt: skip
+WORK = ("flops", "bytes", "items")
+STATUS = {"failed": "failed", "died": "failed", "timeout": "timeout", "skipped": "skipped"}
+NEVER_REACHED = "not measured: the run ended before its turn"
+
+
+def estimates(run: Run) -> pd.DataFrame:
+    """The cases frame of a run, one row a case and side; its columns are `bench.storage.tables`' contract."""
+    return estimates_of(run, judged(run))
+
+
+def estimates_of(run: Run, blocks: pd.DataFrame) -> pd.DataFrame:
+    """The cases frame, from blocks already marked."""
+    blocks = blocks.assign(row=row_of_block(run, blocks))
+    cases = run.cases.reset_index(drop=True)
+    frame = _times(blocks, len(cases)).join(_work(cases))
+    frame = frame.assign(**{name: cases[name] for name in FROM_CASES})
+    for name in WORK:
+        frame[f"{name}_per_s"] = frame[name] / frame["median_s"]
+    frame = frame.assign(**_status(frame, cases), run=run.name, machine=run.machine)
+    parameters = _parameters(cases["params"])
+    frame = frame.assign(**bounds(frame, cases, run))
+    frame["warnings"] = doubts.warnings(run, cases, frame, blocks)
+    return frame.join(parameters)[[*IDENTITY, *parameters, *MEASURED, *FURTHER]]
+
+
+def row_of_block(run: Run, blocks: pd.DataFrame) -> NDArray[np.int_]:
+    """For every block the position of its case and side in `run.cases`."""
+    cases, sides = blocks["case"].cat, blocks["side"].cat
+    positions = {key: row for row, key in enumerate(zip(run.cases["case"], run.cases["side"], strict=True))}
+    known = [positions.get((case, side), -1) for case in cases.categories for side in sides.categories]
+    position = cases.codes.to_numpy() * len(sides.categories) + sides.codes.to_numpy()
+    rows: NDArray[np.int_] = np.array(known, dtype=int)[position]
+    return rows
+
+
+def launch_medians(blocks: pd.DataFrame, value: str) -> pd.Series:
+    """Seconds per call by row and launch: the median of `value` over the blocks given."""
+    return (blocks[value] / blocks["calls"]).groupby([blocks["row"], blocks["launch"]]).median()
+
+
+def _centre(blocks: pd.DataFrame, value: str) -> pd.Series:
+    return launch_medians(blocks, value).groupby(level=0).median()
+
+
+def _times(blocks: pd.DataFrame, rows: int) -> pd.DataFrame:
+    """Every column that comes from blocks alone."""
+    kind, counted = blocks["kind"], blocks[blocks["counted"]]
+    all_wall, wall = blocks[kind == "wall"], counted[counted["kind"] == "wall"]
+    device = counted[(counted["kind"] == "device") & ~counted["notes"].str.contains("queue_ran_dry")]
+    cold = counted[counted["kind"] == "cold"]
+    cold = cold.assign(seconds=cold["device_s"].fillna(cold["wall_s"]))
+    # Later visits of a launch begin with one call that is not counted: that is no part of the warm-up.
+    first_visit = blocks["pass"] == blocks.groupby(["row", "launch"])["pass"].transform("min")
+    warmup = blocks[(kind == "warmup") & first_visit].groupby(["row", "launch"])["wall_s"].sum()
+    per_row = all_wall.groupby("row")
+    frame = pd.DataFrame(
+        {
+            **_interval(wall),
+            "latency_s": _centre(counted[counted["kind"] == "latency"], "wall_s"),
+            "device_s": _centre(device, "device_s"),
+            "host_s": _centre(wall, "host_s"),
+            "cold_s": _centre(cold, "seconds"),
+            "first_s": _centre(blocks[kind == "first"], "wall_s"),
+            "warmup_s": warmup.groupby(level=0).median(),
+            "launches_made": per_row["launch"].nunique(),
+            "disturbed_share": per_row["disturbed"].mean(),
+        },
+        index=range(rows),
+    )
+    for name, source in (("blocks", all_wall), ("clean_blocks", wall)):
+        frame[name] = source.groupby("row").size().reindex(range(rows), fill_value=0)
+    frame["launches"] = wall.groupby("row")["launch"].nunique().reindex(range(rows), fill_value=0)
+    # Better a doubtful figure, marked noisy and without an interval, than none.
+    frame["median_s"] = frame["median_s"].fillna(_centre(all_wall, "wall_s"))
+    frame["launches_made"] = frame["launches_made"].fillna(0)
+    return frame
+
+
+def _interval(wall: pd.DataFrame) -> dict[str, pd.Series]:
+    """Centre and interval from launches; from passes where there is but one launch."""
+    by_launch = launch_medians(wall, "wall_s")
+    centre = by_launch.groupby(level=0).median()
+    single = wall.groupby("row")["launch"].transform("nunique") == 1
+    unit = wall["pass"].where(single, wall["launch"])
+    logs = np.log((wall["wall_s"] / wall["calls"]).groupby([wall["row"], unit]).median())
+    groups = logs.groupby(level=0)
+    half = half_width(groups.std(), groups.count())
+    low, high = np.exp(groups.mean() - half), np.exp(groups.mean() + half)
+    return {
+        "median_s": centre,
+        "low_s": low.where(low.isna(), np.minimum(low, centre)),
+        "high_s": high.where(high.isna(), np.maximum(high, centre)),
+    }
+
+
+def _work(cases: pd.DataFrame) -> pd.DataFrame:
+    """Declared work per call and peak memory as numbers, and all of extra_info as JSON."""
+    numbers = {
+        name: pd.to_numeric(pd.Series([extra.get(name) for extra in cases["extra"]]), errors="coerce")
+        for name in (*WORK, "peak_memory_bytes")
+    }
+    frame = pd.DataFrame(numbers, dtype=float)
+    return frame.assign(extra=pd.Series([json.dumps(extra) for extra in cases["extra"]], dtype="str"))
+
+
+def _status(frame: pd.DataFrame, cases: pd.DataFrame) -> dict[str, pd.Series]:
+    """ok or noisy where there are times, else why there are none."""
+    missing = (frame["clean_blocks"] < MIN_BLOCKS) & (frame["blocks"] > frame["clean_blocks"])
+    one_sided = (frame["launches"] < MIN_LAUNCHES_FOR_INTERVAL) & (
+        frame["launches_made"] >= MIN_LAUNCHES_FOR_INTERVAL
+    )
+    measured = pd.Series(np.where(missing | one_sided, "noisy", "ok"))
+    unmeasured = cases["outcome"].map(STATUS).fillna("skipped")
+    reason = cases["message"].where(cases["outcome"] != "", NEVER_REACHED)
+    has_times = frame["blocks"] > 0
+    return {
+        "status": measured.where(has_times, unmeasured),
+        "reason": reason.where(~has_times, "").fillna(""),
+    }
+
+
+def _parameters(params: pd.Series) -> pd.DataFrame:
+    """A column for each parameter, of one type: numbers, truth values, or text where they are mixed."""
+    names = dict.fromkeys(name for each in params for name in each)
+    taken = {*IDENTITY, *MEASURED, *FURTHER}
+    columns = {}
+    for name in names:
+        values = [each.get(name) for each in params]
+        columns[f"param_{name}" if name in taken else name] = _column(values)
+    return pd.DataFrame(columns, index=params.index)
+
+
+def _column(values: list[object]) -> pd.Series:
+    types = {type(value) for value in values if value is not None}
+    if types == {bool}:
+        return pd.Series(values, dtype="boolean")
+    if types == {int}:
+        return pd.Series(values, dtype="Int64")
+    if types <= {int, float}:
+        return pd.Series(values, dtype=float)
+    return pd.Series([None if value is None else str(value) for value in values], dtype="str")

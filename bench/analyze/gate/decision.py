@@ -1,0 +1,276 @@
+"""The gate's decision, as a pure function of recorded launches: live, replay and calibration share it.
+
+A launch is a pair of fresh workers, and one number a case: ln(head/base). Five launches screen. What they
+make suspect, or leave open, is judged anew on eight fresh launches, and what those leave open on twelve
+more: an alarm has to be true twice, and the launches that raised it do not vote again. What surely stands
+still after three or four launches, or after any even number of fresh ones, is let go there.
+
+A gate run is a run whose visits carry a side, `base` or `head`, and whose header has an entry `gate`:
+
+    {"base": {...}, "head": {...}, "settings": settings.recorded(...), "added": [...], "removed": [...],
+     "missing": [...], "renamed": {OLD: NEW}, "edited": [...]}
+
+Whoever measures asks `replay(read_run(folder))`, makes as many launches of the cases in `wanted` as it says,
+asks again, and is done when there are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.analyze.blocks.clean import judged
+from bench.analyze.gate import settings as settings_
+from bench.analyze.gate.budgets import BudgetCheck, check, selects
+from bench.analyze.gate.pairs import KINDS, launch_ratios
+from bench.analyze.gate.series import CHECKPOINTS, EXTENSION, Judgement, judge, moved, typical_scatter
+from bench.analyze.gate.settings import Settings
+from bench.patterns import name
+from bench.records import Change, Kind, Verdict
+from bench.render.words import gist
+
+if TYPE_CHECKING:
+    from bench.storage.tables import Run
+
+__all__ = ["CHECKPOINTS", "Decision", "Settings", "Sides", "Trouble", "decide", "replay"]
+
+CONTROLS = "control"
+"""The suite of controls: cases of ours with identical code on both sides."""
+
+MISSING = "is not on head: bring it back, or list it under `removed` or `renamed` in [tool.bench.gate]"
+
+LogsByKind = dict[Kind, NDArray[np.float64]]
+"""By kind of block: ln(head/base) by launch number, NaN for a launch that cannot tell."""
+
+BROKEN = ("failed", "died", "timeout")
+SEVERITY = ("slower", "faster", "same", "undecided")
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What differs between the two sides' benchmarks.
+
+    `removed` were taken out on purpose, `missing` are on base alone for no reason given; `edited` are cases
+    whose benchmark itself is another on head.
+    """
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    edited: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A case that could not be compared, the side that is at fault ("" for both), and why."""
+
+    case: str
+    side: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the gate says: a verdict for each case compared, and everything that is no verdict.
+
+    `wanted` says for each case how many launches it lacks until it may be settled; it is empty when the gate
+    is done.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    controls: tuple[Verdict, ...] = ()
+    wanted: Mapping[str, int] = field(default_factory=dict)
+    troubles: tuple[Trouble, ...] = ()
+    skipped: tuple[Trouble, ...] = ()
+    budgets: tuple[BudgetCheck, ...] = ()
+    sides: Sides = field(default_factory=Sides)
+    settings: Settings = field(default_factory=Settings)
+
+    @property
+    def contaminated(self) -> bool:
+        """True where identical code was not equally fast: no verdict of such a run counts."""
+        return any(control.state in ("slower", "faster") for control in self.controls)
+
+    @property
+    def undecided_share(self) -> float:
+        """The share of the compared cases that stayed undecided."""
+        undecided = sum(verdict.state == "undecided" for verdict in self.verdicts)
+        return undecided / len(self.verdicts) if self.verdicts else 0.0
+
+    @property
+    def exit_status(self) -> int:
+        """3 a side failed or a case is missing, else 1 slower or over budget, else 4 undecided, else 0.
+
+        What a contaminated run shows is no evidence: it is undecided as a whole.
+        """
+        missing = any(held.standing == "missing" for held in self.budgets)
+        if self.troubles or self.wanted or missing or not (self.verdicts or self.skipped):
+            return 3
+        if self.contaminated:
+            return 4
+        over = any(held.standing == "over" for held in self.budgets)
+        if over or any(verdict.state == "slower" for verdict in self.verdicts):
+            return 1
+        return 4 if self.settings.undecided == "fail" and self.undecided_share > 0 else 0
+
+
+def replay(run: Run) -> Decision:
+    """The decision on a recorded gate run: its header holds everything besides the blocks."""
+    entry = run.header["gate"]
+    names = ("added", "removed", "missing", "edited")
+    sides = Sides(
+        **{name: tuple(entry.get(name) or ()) for name in names}, renamed=dict(entry.get("renamed") or {})
+    )
+    blocks, asked = judged(run), settings_.of_header(entry["settings"])
+    return replace(decide(blocks, run.cases, asked, sides), budgets=check(run, blocks, asked.budgets))
+
+
+def decide(
+    blocks: pd.DataFrame, cases: pd.DataFrame, settings: Settings, sides: Sides | None = None
+) -> Decision:
+    """The decision on blocks that `bench.analyze.blocks.clean.marked` marked, and cases as a `Run` has them.
+
+    Launches 0-4 screen, 5-12 confirm, 13-24 extend. Those from 0 on without a gap count as made.
+    """
+    sides = sides or Sides()
+    ratios = launch_ratios(blocks)
+    launches = set(blocks["launch"].unique())
+    made = next(number for number in count() if number not in launches)
+    troubles, skipped = _uncompared(cases, sides, done=made >= CHECKPOINTS[0])
+    out = {each.case for each in (*troubles, *skipped)}
+    compared = [case for case in dict.fromkeys(cases["case"]) if case not in out]
+    controls = set(cases.loc[cases["suite"] == CONTROLS, "case"])
+    devices = dict(zip(cases["case"], cases["device"], strict=True))
+    budgets = {case: budget_of(case, devices[case], settings) for case in compared if case not in controls}
+    verdicts, witnesses, wanted = weigh(ratios, budgets, controls.intersection(compared), made, settings)
+    return Decision(
+        verdicts, witnesses, wanted, tuple(troubles), tuple(skipped), sides=sides, settings=settings
+    )
+
+
+def weigh(
+    ratios: pd.DataFrame,
+    budgets: Mapping[str, float],
+    controls: Collection[str],
+    made: int,
+    settings: Settings,
+) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...], dict[str, int]]:
+    """Verdicts, controls and wanted launches, from `launch_ratios`, budgets by case and the launches made."""
+    table = series_of(ratios)
+    nothing: LogsByKind = {"wall": np.full(EXTENSION.stop, np.nan)}
+    error = error_of(sum(len(table.get(case, nothing)) for case in budgets), settings.confidence)
+    typical = {
+        kind: typical_scatter(table[case][kind] for case in budgets if kind in table.get(case, {}))
+        for kind in KINDS
+    }
+    judged = {
+        case: {
+            kind: judge(logs, made, budget, error, typical[kind])
+            for kind, logs in table.get(case, nothing).items()
+        }
+        for case, budget in budgets.items()
+    }
+    verdicts = tuple(_verdict(case, kinds, budgets[case]) for case, kinds in judged.items())
+    witnesses = tuple(_witness(case, table.get(case, nothing), made, settings) for case in sorted(controls))
+    if shifted := [witness for witness in witnesses if witness.state in ("slower", "faster")]:
+        return tuple(_contaminated(verdict, shifted[0]) for verdict in verdicts), witnesses, {}
+    lacking = next((each - made for each in CHECKPOINTS if each > made), 0)
+    still = [case for case, kinds in judged.items() if any(each.open for each in kinds.values())]
+    wanted = dict.fromkeys([*still, *sorted(controls)], lacking) if lacking and still else {}
+    return verdicts, witnesses, wanted
+
+
+def error_of(tests: int, confidence: float) -> float:
+    """How often one of so many tests may err so that the table keeps its confidence (Bonferroni)."""
+    return (1 - confidence) / max(tests, 1)
+
+
+def budget_of(case: str, device: str, settings: Settings) -> float:
+    """The smallest slowdown that matters for a case: the strictest budget that selects it, if any."""
+    own = [
+        budget.max_regression
+        for budget in settings.budgets
+        if budget.max_regression is not None and selects(budget, case, device)
+    ]
+    return min(own, default=settings.max_regression)
+
+
+def series_of(ratios: pd.DataFrame) -> dict[str, LogsByKind]:
+    """For each case and kind the launches' log ratios by launch number, NaN for those that cannot tell.
+
+    Wall time is always among the kinds: where it was disturbed throughout, the device's must not hide that.
+    """
+    known = ratios.reindex(columns=range(EXTENSION.stop)).dropna(how="all")
+    unknown = np.full(EXTENSION.stop, np.nan)
+    table: dict[str, LogsByKind] = {}
+    for (case, kind), logs in zip(known.index, known.to_numpy(dtype=float), strict=True):
+        table.setdefault(case, {"wall": unknown})[kind] = logs
+    return table
+
+
+def _verdict(case: str, kinds: Mapping[Kind, Judgement], budget: float) -> Verdict:
+    """One verdict from wall and device time: what a caller waits for decides, unless the device moved."""
+    told = dict(sorted(kinds.items(), key=lambda each: SEVERITY.index(each[1].state)))
+    kind = next(iter(told))
+    if kind != "wall" and told[kind].state != "slower" and told["wall"].state == "undecided":
+        kind = "wall"
+    judgement = told[kind]
+    reason = judgement.reason if kind == "wall" else f"{kind} time: {judgement.reason}"
+    change = Change(case, **judgement.numbers, kind=kind) if judgement.numbers else None
+    return Verdict(case, judgement.state, judgement.stage, reason, budget, change)
+
+
+def _witness(case: str, kinds: LogsByKind, made: int, settings: Settings) -> Verdict:
+    """A control's verdict, from its wall time."""
+    judgement = moved(kinds["wall"], made, settings.max_regression)
+    return _verdict(case, {"wall": judgement}, settings.max_regression)
+
+
+def _contaminated(verdict: Verdict, control: Verdict) -> Verdict:
+    reason = f"the control {name(control.case)} moved: {control.reason}; without that: {verdict.reason}"
+    return replace(verdict, state="undecided", reason=reason)
+
+
+def _uncompared(cases: pd.DataFrame, sides: Sides, done: bool) -> tuple[list[Trouble], list[Trouble]]:
+    """Cases that failed or are missing, and cases skipped or taken out; `done` once the screen was made."""
+    troubles, skipped = [], []
+    for case, rows in cases.groupby("case", sort=False, observed=True):
+        seen = {row["side"]: row for row in rows.to_dict("records")}
+        broken = {side: row for side, row in seen.items() if row["outcome"] in BROKEN}
+        if all(row["outcome"] == "skipped" for row in seen.values()):
+            skipped.append(Trouble(str(case), "", next(iter(seen.values()))["message"] or "skipped"))
+        elif broken and _fatal(seen, broken):
+            troubles += [Trouble(str(case), side, _said(row)) for side, row in broken.items()]
+        elif done and seen.keys() >= {"base", "head"} and seen["base"]["outcome"] == "skipped":
+            skipped.append(Trouble(str(case), "base", seen["base"]["message"] or "skipped"))
+        elif done:
+            troubles += [Trouble(str(case), side, why) for side, why in _missing(seen)]
+    troubles += [Trouble(case, "head", MISSING) for case in sides.missing]
+    return troubles, skipped
+
+
+def _fatal(seen: Mapping[str, Any], broken: Mapping[str, Any]) -> bool:
+    """False for a case that fails on both sides when visited again: it keeps the blocks that it has."""
+    return len(broken) < len(seen) or any(row["failed_visits"] >= row["visits"] for row in broken.values())
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    """The outcome and the line that says most; how a process ended stands first."""
+    message = str(row["message"]).strip()
+    said = gist(message) if row["outcome"] == "failed" else message.partition("\n")[0]
+    return f"{row['outcome']}: {said}" if said else str(row["outcome"])
+
+
+def _missing(seen: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The sides on which a case was not measured, though it was to be."""
+    sides = {"base", "head"} - {side for side, row in seen.items() if row["outcome"] not in ("", "skipped")}
+    if len(sides) == 2:
+        return [("", "was not measured on either side")]
+    return [(side, seen[side]["message"] if side in seen else "was not measured") for side in sides]

@@ -1,0 +1,1 @@
+"""Several runs: their history, side by side, and two compared."""

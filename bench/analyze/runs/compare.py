@@ -1,0 +1,92 @@
+"""Two stored runs compared: the gate's rule on independent launches instead of pairs.
+
+Yuen's trimmed t for two samples of launches, in logarithms. What the machine did between the runs cannot
+be told from what the code did: launches within a run agree more than runs do.
+"""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from bench.analyze.blocks.clean import judged
+from bench.analyze.estimates.trimmed import Centre, centre, difference
+from bench.analyze.gate.budgets import of_head
+from bench.analyze.gate.decision import Decision, Sides, Trouble, budget_of, error_of
+from bench.analyze.gate.pairs import launch_logs
+from bench.analyze.gate.series import look, percent
+from bench.analyze.gate.settings import Settings
+from bench.records import Change, Verdict
+from bench.storage.tables import Run
+
+SHIFTED = 0.02
+"""Change of the middle case from which the machine is a likelier cause than the code."""
+
+
+def compare(base: Run, head: Run, settings: Settings) -> Decision:
+    """The verdicts on cases that both runs have; in a run with two sides head's are taken."""
+    before, after = (_centres(run) for run in (base, head))
+    names = [list(dict.fromkeys(of_head(run.cases)["case"])) for run in (base, head)]
+    common = [case for case in names[1] if case in set(names[0])]
+    measured = [case for case in common if case in before and case in after]
+    error = error_of(len(measured), settings.confidence)
+    devices = dict(zip(head.cases["case"], head.cases["device"], strict=True))
+    verdicts = tuple(
+        _verdict(case, difference(after[case], before[case]), budget_of(case, devices[case], settings), error)
+        for case in measured
+    )
+    few = "was not measured in two launches of both runs"
+    sides = Sides(
+        added=tuple(case for case in names[1] if case not in set(common)),
+        removed=tuple(case for case in names[0] if case not in set(common)),
+    )
+    skipped = tuple(Trouble(case, "", few) for case in common if case not in measured)
+    return Decision(verdicts, skipped=skipped, sides=sides, settings=settings)
+
+
+def caveat(base: Run, head: Run, decision: Decision) -> str:
+    """What weakens the comparison, the worst last."""
+    told = [
+        "Runs taken one after the other tell less than sides taken in turns: what the machine did between "
+        "them counts as a change. `bench gate` takes turns."
+    ]
+    for name, before, after in _differences(base, head):
+        told.append(f"The {name} differs: {before} and {after}.")
+    logs = [math.log(verdict.change.ratio) for verdict in decision.verdicts if verdict.change]
+    middle = math.expm1(float(np.median(logs))) if logs else 0.0
+    if len(logs) > 2 and abs(middle) >= SHIFTED:
+        told.append(
+            f"The middle case changed by {percent(middle)}: a change so common is likelier the machine's "
+            "than the code's."
+        )
+    return " ".join(told)
+
+
+def _differences(base: Run, head: Run) -> list[tuple[str, str, str]]:
+    """What else differs: machine, Python, and packages."""
+    pairs = [("machine", base.machine, head.machine)]
+    before, after = (run.environment for run in (base, head))
+    pairs.append(("Python", str(before.get("python", "")), str(after.get("python", ""))))
+    packages = [dict(each.get("packages") or {}) for each in (before, after)]
+    names = [name for name in packages[0] if name in packages[1]]
+    pairs += [(name, str(packages[0][name]), str(packages[1][name])) for name in names]
+    return [each for each in pairs if each[1] != each[2]]
+
+
+def _centres(run: Run) -> dict[str, Centre]:
+    """For each case of a run the centre of ln(seconds per call) over its launches."""
+    rows = of_head(run.cases)
+    logs = launch_logs(run, judged(run))
+    found = {case: centre(_values(logs[row])) for row, case in rows["case"].items() if row in logs}
+    return {case: each for case, each in found.items() if each}
+
+
+def _values(logs: pd.Series) -> np.ndarray:
+    return np.asarray(logs, dtype=float)
+
+
+def _verdict(case: str, change: Centre, budget: float, error: float) -> Verdict:
+    judgement = look(change, "comparison", budget, error)
+    return Verdict(
+        case, judgement.state, judgement.stage, judgement.reason, budget, Change(case, **judgement.numbers)
+    )

@@ -1,0 +1,250 @@
+"""Where a case's time changed over many runs: steps between two runs, and creep over many.
+
+A series is one case on one machine in one environment, run after run. Levels are found by penalized least
+squares on the logarithms of medians, in units of the series' own noise (ruptures' KernelCPD with a linear
+kernel: exact, the same as PELT on means). A step that a straight line through both its levels fits better
+than the levels do is no step but part of a creep; so are steps too small to matter by themselves, where
+they go the same way and together reach the threshold.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from bench.analyze.estimates.interval import CONFIDENCE
+
+Array = NDArray[np.float64]
+
+THRESHOLD = 0.05
+"""Smallest change that matters: what the gate lets through is at most this, and creep adds up to more."""
+
+MIN_STAY = 3
+"""Runs that a level takes: two strange ones in a row are met too often where tails are heavy."""
+
+MIN_RUNS = 2 * MIN_STAY
+"""Runs below which a series cannot have changed."""
+
+PENALTY = 4.0
+"""Price of a change, in squares of the noise times ln(runs). With it and the rules below, of series of 6 to
+100 runs with nothing changed and heavy tails (t with 4 degrees of freedom) 1 in 300 shows a change where
+runs scatter by 1.4 %, 1 in 60 where by 4 %; tests/analyze/runs/test_history.py counts them."""
+
+SURE = 0.99
+"""Confidence at which a change must exclude none. Its ends were chosen where they tell most: 95 % is less."""
+
+SPIKE = 5.0
+"""Multiples of the noise by which a run must stand off both its neighbours to be taken for an accident."""
+
+MIN_NOISE = 0.002
+"""Noise that no series is believed to be below: repeated runs of a quiet machine agree within 0.2 %."""
+
+FACTS = {
+    "machine": "machine_id",
+    "processor": "cpu.model",
+    "processors": "cpu.usable",
+    "governors": "cpu.governors",
+    "python": "python.version",
+    "torch": "torch.version",
+    "numpy": "packages.numpy",
+    "onnxruntime": "packages.onnxruntime",
+    "variables": "variables",
+    "threads": "torch.threads",
+    "devices": "devices",
+    "driver": "nvidia_driver",
+}
+"""What of an environment decides a time, by name: runs that differ in one of them are no one history."""
+
+OF_ACCELERATORS = ("devices", "driver")
+"""Facts that leave a case on the processor as it is."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A change of a series: a step between two neighbouring runs, or creep from one to a later one.
+
+    `before` and `after` are positions in the series; `ratio` is after/before with its 95 % interval.
+    """
+
+    kind: Literal["step", "creep"]
+    before: int
+    after: int
+    ratio: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class CaseHistory:
+    """One case in one environment. `runs` are names, `commits` full ids, oldest first; times are seconds."""
+
+    case: str
+    device: str
+    setting: Mapping[str, str]
+    runs: tuple[str, ...]
+    created: tuple[str, ...]
+    commits: tuple[str, ...]
+    median_s: Array
+    low_s: Array
+    high_s: Array
+    levels_s: Array
+    shifts: tuple[Shift, ...]
+
+
+def history(
+    cases: pd.DataFrame,
+    headers: Mapping[str, Mapping[str, Any]],
+    threshold: float = THRESHOLD,
+    ignored: Collection[str] = (),
+) -> list[CaseHistory]:
+    """Every series of the runs with at least two runs in it, those that changed most first.
+
+    `cases` has columns case, side, device, status, run, median_s, low_s and high_s; `headers` has each
+    run's header. `ignored` names facts of the environment that may differ within a series.
+    """
+    usable = cases[(cases["status"] == "ok") & (cases["side"] == "")]
+    created = {run: str(header.get("created") or "") for run, header in headers.items()}
+    settings = {
+        (run, accelerated): json.dumps(setting(header.get("environment") or {}, accelerated, ignored))
+        for run, header in headers.items()
+        for accelerated in (False, True)
+    }
+    keys = [
+        settings[run, device != "cpu"] for run, device in zip(usable["run"], usable["device"], strict=True)
+    ]
+    usable = usable.assign(setting=keys, created=usable["run"].map(created))
+    usable = usable.sort_values("created", kind="stable")
+    found = [
+        _series(group, headers, threshold)
+        for _, group in usable.groupby(["case", "setting"], sort=False)
+        if len(group) > 1
+    ]
+    return sorted(found, key=lambda each: -max((abs(np.log(s.ratio)) for s in each.shifts), default=0.0))
+
+
+def setting(
+    environment: Mapping[str, Any], accelerated: bool, ignored: Collection[str] = ()
+) -> dict[str, str]:
+    """What of the environment decides the times of a case on an accelerator, or of one on the processor."""
+    found = {}
+    for name, path in FACTS.items():
+        value: Any = environment
+        for part in path.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if name == "machine":
+            value = value or environment.get("machine") or environment.get("host")
+        applies = name not in ignored and (accelerated or name not in OF_ACCELERATORS)
+        if applies and value not in (None, [], {}):
+            found[name] = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return found
+
+
+def _series(group: pd.DataFrame, headers: Mapping[str, Mapping[str, Any]], threshold: float) -> CaseHistory:
+    times = {name: group[name].to_numpy(float) for name in ("median_s", "low_s", "high_s")}
+    logs = np.log(times["median_s"])
+    cuts = changes(logs, noise(logs, times["low_s"], times["high_s"]))
+    levels = np.concatenate([np.full(b - a, np.median(logs[a:b])) for a, b in pairwise(cuts)])
+    commits = ((headers[run].get("commit") or {}).get("id") or "" for run in group["run"])
+    return CaseHistory(
+        case=str(group["case"].iat[0]),
+        device=str(group["device"].iat[0]),
+        setting=json.loads(group["setting"].iat[0]),
+        runs=tuple(group["run"]),
+        created=tuple(group["created"]),
+        commits=tuple(commits),
+        levels_s=np.exp(levels),
+        shifts=tuple(shifts(logs, cuts, threshold)),
+        **times,
+    )
+
+
+def noise(logs: Array, low: Array, high: Array) -> float:
+    """Standard deviation of a run's logarithm about its level: from neighbours, or from intervals if more.
+
+    Differences of neighbours know nothing of levels and little of creep; their median absolute value
+    ignores the few that straddle a change.
+    """
+    between = np.median(np.abs(np.diff(logs))) / (0.6745 * np.sqrt(2))
+    with np.errstate(invalid="ignore"):
+        within = np.log(high / low) / 2 / 1.96
+    told = float(np.median(within[np.isfinite(within)])) if np.isfinite(within).any() else 0.0
+    return max(float(between), told, MIN_NOISE)
+
+
+def changes(logs: Array, sd: float) -> list[int]:
+    """Where levels begin, from 0 to the length of the series: two more than there are changes."""
+    if len(logs) < MIN_RUNS:
+        return [0, len(logs)]
+    from ruptures import KernelCPD  # its import takes a second, and most reports have no history
+
+    found = KernelCPD(kernel="linear", min_size=MIN_STAY).fit((_calmed(logs, sd) / sd)[:, None])
+    return [0, *map(int, found.predict(pen=PENALTY * np.log(len(logs))))]
+
+
+def _calmed(logs: Array, sd: float) -> Array:
+    """The series without spikes: a run that stands off both neighbours, alone, becomes their mean."""
+    before, here, after = logs[:-2], logs[1:-1], logs[2:]
+    alone = (np.sign(here - before) == np.sign(here - after)) & (
+        np.minimum(np.abs(here - before), np.abs(here - after)) > SPIKE * sd
+    )
+    return np.concatenate([logs[:1], np.where(alone, (before + after) / 2, here), logs[-1:]])
+
+
+def shifts(logs: Array, cuts: Sequence[int], threshold: float) -> list[Shift]:
+    """The changes that matter: abrupt ones of the threshold or more, and creep that adds up to it."""
+    found: list[Shift | None] = []
+    least = np.log1p(threshold)
+    size = {
+        cut: np.median(logs[cut:stop]) - np.median(logs[start:cut]) for start, cut, stop in _triples(cuts)
+    }
+    small = {
+        cut: abs(size[cut]) < least or _gradual(logs[start:stop], cut - start)
+        for start, cut, stop in _triples(cuts)
+    }
+    for (creeping, _), group in groupby(size, key=lambda cut: (small[cut], size[cut] > 0)):
+        steps = list(group)
+        if not creeping:
+            found += [_shift("step", logs, cuts, step, step) for step in steps]
+        elif abs(sum(size[step] for step in steps)) >= least:
+            found.append(_shift("creep", logs, cuts, steps[0], steps[-1]))
+    return [each for each in found if each is not None]
+
+
+def _triples(cuts: Sequence[int]) -> list[tuple[int, int, int]]:
+    return list(zip(cuts, cuts[1:], cuts[2:], strict=False))
+
+
+def _gradual(logs: Array, cut: int) -> bool:
+    """True where a straight line fits both levels better than they fit themselves."""
+    x = np.arange(len(logs))
+    line = np.polyval(np.polyfit(x, logs, 1), x)
+    levels = np.where(x < cut, logs[:cut].mean(), logs[cut:].mean())
+    return bool(((logs - line) ** 2).sum() < ((logs - levels) ** 2).sum())
+
+
+def _shift(
+    kind: Literal["step", "creep"], logs: Array, cuts: Sequence[int], first: int, last: int
+) -> Shift | None:
+    """The shift from the level before `first` to the one from `last` on; None where it is not sure.
+
+    A creep runs from the middle of the one to the middle of the other.
+    """
+    start, stop = cuts[cuts.index(first) - 1], cuts[cuts.index(last) + 1]
+    left, right = logs[start:first], logs[last:stop]
+    change = np.median(right) - np.median(left)
+    freedom = len(left) + len(right) - 2
+    squares = ((left - left.mean()) ** 2).sum() + ((right - right.mean()) ** 2).sum()
+    error = np.sqrt(squares / freedom * (1 / len(left) + 1 / len(right)))
+    if abs(change) <= stdtrit(freedom, (1 + SURE) / 2) * error:
+        return None
+    half = stdtrit(freedom, (1 + CONFIDENCE) / 2) * error
+    before, after = (first - 1, first) if kind == "step" else ((start + first) // 2, (last + stop) // 2)
+    return Shift(kind, before, after, *(float(np.exp(change + way * half)) for way in (0, -1, 1)))

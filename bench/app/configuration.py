@@ -1,0 +1,213 @@
+"""What pyproject.toml asks of the gate: `[tool.bench.gate]` and `[tool.bench.budgets]`.
+
+Whatever is not understood is an error with its line: a budget that is silently ignored guards nothing.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.analyze.gate.settings import Budget, Settings
+from bench.patterns import aliases, matching
+
+SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}
+LIMITS = ("max_time", "max_regression", "min_ceiling_share", "max_ratio")
+
+
+class ConfigurationError(Exception):
+    """Where in the file, what was seen there, and what was expected. Exit status 2."""
+
+
+def read(file: Path) -> Settings:
+    """The settings in a pyproject.toml; the defaults where it has none or is not there."""
+    if not file.exists():
+        return Settings()
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file} cannot be read ({error}); expected TOML in UTF-8") from None
+    return parse(text, str(file))
+
+
+def parse(text: str, file: str = "pyproject.toml") -> Settings:
+    """The settings in the text of a pyproject.toml. Raises ConfigurationError for what it cannot use."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file} is no TOML: {error}") from None
+    table = _Table(file, _lines(text))
+    gate, budgets = (table.of(document, "tool", "bench", name) for name in ("gate", "budgets"))
+    table.known(("tool", "bench", "gate"), gate, GATE)
+    values = {key: GATE[key](table, ("tool", "bench", "gate", key), value) for key, value in gate.items()}
+    found = tuple(_budget(table, pattern, entry) for pattern, entry in budgets.items())
+    return Settings(**values, budgets=found)
+
+
+def check_patterns(settings: Settings, cases: Iterable[str], file: str = "pyproject.toml") -> None:
+    """Raises ConfigurationError for a budget that no case matches; `cases` before any is left out.
+
+    A case that lacks an accelerator here also goes by the name that it has where there is one.
+    """
+    named = [case for each in cases for case in aliases(each)]
+    for budget in settings.budgets:
+        for key, pattern in (("", budget.pattern), ("to = ", budget.to)):
+            if pattern and not matching(pattern, named):
+                near = difflib.get_close_matches(
+                    pattern, [each.rpartition("::")[2] for each in named], 1, 0.4
+                )
+                hint = f"; the nearest is {near[0]}" if near else ""
+                raise ConfigurationError(
+                    f"{file}, line {budget.line}: no benchmark matches {key}{pattern!r}{hint}; only * and ? "
+                    "are special, and the whole name must match"
+                )
+
+
+class _Table:
+    """The file's name and lines, for messages."""
+
+    def __init__(self, file: str, lines: Mapping[tuple[str, ...], int]) -> None:
+        self.file, self.lines = file, lines
+
+    def line(self, path: tuple[str, ...]) -> int:
+        """The line of a key, or of the nearest table around it; 0 where neither is found."""
+        return next((self.lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.lines), 0)
+
+    def error(self, path: tuple[str, ...], text: str) -> ConfigurationError:
+        return ConfigurationError(f"{self.file}, line {self.line(path)}: {text}")
+
+    def of(self, document: dict[str, Any], *path: str) -> dict[str, Any]:
+        """The table at `path`; empty where there is none."""
+        found = document
+        for depth, key in enumerate(path, start=1):
+            found = found.get(key, {})
+            if not isinstance(found, dict):
+                raise self.error(path[:depth], f"{'.'.join(path[:depth])} is no table")
+        return found
+
+    def known(self, path: tuple[str, ...], entry: Mapping[str, Any], keys: Iterable[str]) -> None:
+        for key in entry:
+            if key not in keys:
+                near = difflib.get_close_matches(key, keys, 1)
+                hint = f"did you mean {near[0]}? " if near else ""
+                raise self.error((*path, key), f"unknown key {key!r}; {hint}expected {', '.join(keys)}")
+
+
+def parse_share(text: str) -> float:
+    """A percentage as a share: "5%" is 0.05. Raises ConfigurationError for anything else."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", text)
+    if not found or not float(found[1]) > 0:
+        raise ConfigurationError(f'{text!r}; expected a percentage above 0, such as "5%"')
+    return float(found[1]) / 100
+
+
+def _share(table: _Table, path: tuple[str, ...], value: Any) -> float:
+    try:
+        return parse_share(str(value))
+    except ConfigurationError as error:
+        raise table.error(path, f"{path[-1]} = {error}") from None
+
+
+def _seconds(table: _Table, path: tuple[str, ...], value: Any) -> float:
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zµμ]+)\s*", value) if isinstance(value, str) else None
+    if not found or found[2] not in SECONDS or not float(found[1]) > 0:
+        units = "ns, µs (or us), ms, s or min"
+        raise table.error(path, f'{path[-1]} = {value!r}; expected a time in {units}, such as "2 ms"')
+    return float(found[1]) * SECONDS[found[2]]
+
+
+def _number(low: float, high: float, what: str) -> Callable[[_Table, tuple[str, ...], Any], float]:
+    def read(table: _Table, path: tuple[str, ...], value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low < value < high:
+            raise table.error(path, f"{path[-1]} = {value!r}; expected {what}")
+        return float(value)
+
+    return read
+
+
+def _text(table: _Table, path: tuple[str, ...], value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise table.error(path, f"{path[-1]} = {value!r}; expected text in quotes")
+    return value
+
+
+def _texts(table: _Table, path: tuple[str, ...], value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
+        raise table.error(path, f"{path[-1]} = {value!r}; expected a list of texts")
+    return tuple(value)
+
+
+def _names(table: _Table, path: tuple[str, ...], value: Any) -> dict[str, str]:
+    if not isinstance(value, Mapping) or not all(isinstance(each, str) and each for each in value.values()):
+        raise table.error(path, f'{path[-1]} = {value!r}; expected a table of "old case" = "new case"')
+    return dict(value)
+
+
+def _choice(table: _Table, path: tuple[str, ...], value: Any) -> str:
+    if value not in ("pass", "fail"):
+        raise table.error(path, f'{path[-1]} = {value!r}; expected "pass" or "fail"')
+    return str(value)
+
+
+GATE: dict[str, Callable[[_Table, tuple[str, ...], Any], Any]] = {
+    "max_regression": _share,
+    "confidence": _number(0.5, 1, "a number between 0.5 and 1, such as 0.99"),
+    "undecided": _choice,
+    "install": _texts,
+    "renamed": _names,
+    "removed": _texts,
+}
+BUDGET: dict[str, Callable[[_Table, tuple[str, ...], Any], Any]] = {
+    "max_time": _seconds,
+    "max_regression": _share,
+    "min_ceiling_share": _number(0, 1, "a share between 0 and 1, such as 0.5"),
+    "max_ratio": _number(0, float("inf"), "a number above 0, such as 1.2"),
+    "to": _text,
+    "device": _text,
+    "machine": _text,
+}
+
+
+def _budget(table: _Table, pattern: str, entry: Any) -> Budget:
+    path = ("tool", "bench", "budgets", pattern)
+    if not isinstance(entry, Mapping):
+        raise table.error(path, f'{pattern!r} = {entry!r}; expected a table, such as {{ max_time = "2 ms" }}')
+    table.known(path, entry, BUDGET)
+    for given, needed in (("max_ratio", "to"), ("to", "max_ratio"), ("machine", "max_time")):
+        if given in entry and needed not in entry:
+            raise table.error((*path, given), f"{pattern!r} has {given} without {needed}")
+    if not any(limit in entry for limit in LIMITS):
+        raise table.error(path, f"{pattern!r} limits nothing; expected one of {', '.join(LIMITS)}")
+    values = {key: BUDGET[key](table, (*path, key), value) for key, value in entry.items()}
+    return Budget(pattern, max_time_s=values.pop("max_time", None), **values, line=table.line(path))
+
+
+def _lines(text: str) -> dict[tuple[str, ...], int]:
+    """The line of every table and key, by its path; tomllib keeps none."""
+    lines: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if path := _path(line, r"\s*(\[[^\[].*\])\s*(?:#.*)?"):
+            table = path
+            lines.setdefault(table, number)
+        elif path := _path(
+            line, r"\s*((?:[\w-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[\w-]+|\"[^\"]*\"))*\s*=).*", "0"
+        ):
+            lines.setdefault((*table, *path), number)
+    return lines
+
+
+def _path(line: str, form: str, value: str = "") -> tuple[str, ...]:
+    """The keys that a line of this form names, one within the other; none where it has another."""
+    found = re.fullmatch(form, line)
+    try:
+        inner: Any = tomllib.loads(found[1] + value) if found else {}
+    except tomllib.TOMLDecodeError:
+        return ()
+    path = []
+    while isinstance(inner, dict) and inner:
+        key, inner = next(iter(inner.items()))
+        path.append(key)
+    return tuple(path)

@@ -1,0 +1,255 @@
+"""A worker as its coordinator sees it: a process that answers, or died, or takes too long."""
+
+import atexit
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from multiprocessing import Pipe
+from pathlib import Path
+from typing import Any
+
+from bench.measure.worker.protocol import Channel, Message
+
+HOME = Path(__file__).resolve().parents[3]
+"""Where the package `bench` lies: a worker finds it there, installed or not."""
+
+BOOTSTRAP = (
+    "import sys; sys.path.insert(0, {home!r}); from bench.measure.worker import main; "
+    "sys.path.remove({home!r}); main.main({descriptor}, sys.argv[1:])"
+)
+
+DEVICE_FACTS = (
+    "import json, sys; sys.path.insert(0, {home!r}); from bench.measure import devices; "
+    "print(json.dumps([{{'device': name, **devices.get(name).facts()}} for name in sys.argv[1:]]))"
+)
+
+IDLE_PLUGINS = ("cacheprovider", "unraisableexception")
+"""pytest's own that a worker has no use for: one writes files, one collects garbage at the end, five times,
+which takes half a second a launch."""
+
+POLL_S = 0.1
+"""How often a silent worker is looked at; a message ends the wait at once."""
+
+USAGE_ERROR = 4
+"""pytest's exit status for arguments that it does not understand."""
+
+LAST_WORDS = 1500
+"""Characters of a dead worker's output that are kept."""
+
+
+class WorkerError(Exception):
+    """The worker died, hung, or could not start. `outcome` is `died`, `timeout` or `refused`."""
+
+    def __init__(self, outcome: str, message: str) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a worker collects, and how it is started."""
+
+    paths: tuple[str, ...]
+    keyword: str = ""
+    python: str = sys.executable
+    directory: Path = field(default_factory=Path.cwd)
+    rootdir: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
+    home: Path = HOME
+
+    def command(self, descriptor: int) -> list[str]:
+        bootstrap = BOOTSTRAP.format(home=str(self.home), descriptor=descriptor)
+        pytest = [*self.paths, *self.arguments, *(f"-pno:{name}" for name in IDLE_PLUGINS)]
+        if self.keyword:
+            pytest += ["-k", self.keyword]
+        if self.rootdir:
+            pytest.append(f"--rootdir={self.rootdir}")
+        # -P: a package named `bench` in the directory of the suite must not shadow ours.
+        return [self.python, "-P", "-c", bootstrap, *pytest]
+
+
+@cache
+def bytecode() -> Mapping[str, str]:
+    """Lets workers share compiled modules where there are none and Python keeps none.
+
+    Containers may be set up so, and compiling torch takes each worker 4 s. What is compiled goes with this
+    process.
+    """
+    if not sys.dont_write_bytecode or sys.pycache_prefix or is_compiled("torch") is not False:
+        return {}
+    folder = tempfile.mkdtemp(prefix="bench-bytecode-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": folder}
+
+
+def is_compiled(package: str) -> bool | None:
+    """Whether an installed package has its compiled modules beside it; None where it is not installed."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return None
+    return Path(importlib.util.cache_from_source(spec.origin)).exists()
+
+
+class Worker:
+    """A worker process, leading a process group of its own that ends as a whole with it."""
+
+    def __init__(self, spec: Spec) -> None:
+        ours, theirs = Pipe()
+        self.channel = Channel(ours)
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker
+        self._started_s = time.monotonic()
+        self.process = subprocess.Popen(
+            spec.command(theirs.fileno()),
+            cwd=spec.directory,
+            env={**os.environ, **bytecode(), **spec.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            pass_fds=(theirs.fileno(),),
+            start_new_session=True,
+        )
+        theirs.close()
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def tell(self, message: Message) -> None:
+        """Sends a command; raises WorkerError where the worker is gone."""
+        try:
+            self.channel.send(message)
+        except OSError:
+            raise self._death() from None
+
+    def hear(self, timeout_s: float) -> Message:
+        """The next message; raises WorkerError where none comes in time or the worker dies.
+
+        It waits for the process, not for the channel's end, which forked children may hold open.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        try:
+            while not self.channel.poll(POLL_S):
+                if self.process.poll() is not None and not self.channel.poll(0):
+                    raise self._death()
+                if time.monotonic() > deadline_s:
+                    raise WorkerError("timeout", f"no answer within {timeout_s:.0f} s")
+            message = self.channel.receive()
+        except (EOFError, ConnectionError):
+            raise self._death() from None
+        if message["event"] == "ended":
+            raise WorkerError("died", _ended(message["status"], self.last_words()))
+        return message
+
+    def ask(self, message: Message, timeout_s: float) -> Message:
+        self.tell(message)
+        return self.hear(timeout_s)
+
+    def collected(self, timeout_s: float) -> Message:
+        """The worker's first message: its cases and the seconds from start to their collection."""
+        message = self.hear(timeout_s)
+        if message["event"] == "refused":
+            raise WorkerError("refused", message["message"])
+        return {**message, "collect_s": time.monotonic() - self._started_s}
+
+    def last_words(self) -> str:
+        """The end of what the worker printed."""
+        size = os.fstat(self._output.fileno()).st_size
+        text = os.pread(
+            self._output.fileno(), LAST_WORDS, max(0, size - LAST_WORDS)
+        )  # moves no shared offset
+        return text.decode(errors="replace").strip()
+
+    def _death(self) -> WorkerError:
+        try:
+            status = self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return WorkerError("died", "the worker closed its channel")
+        if status == -signal.SIGKILL:
+            return WorkerError("died", "the process was killed (signal 9), as a machine out of memory does")
+        if status < 0:
+            return WorkerError(
+                "died", f"the process died of {signal.Signals(-status).name}\n{self.last_words()}"
+            )
+        return WorkerError("died", f"the process exited with status {status}\n{self.last_words()}")
+
+    def end(self) -> None:
+        """Ends the worker: politely, then its whole group, stopped or not."""
+        try:
+            self.channel.send({"do": "exit"})
+            self.process.wait(timeout=5)
+        except (OSError, subprocess.TimeoutExpired):
+            pass
+        self.kill()
+
+    def kill(self) -> None:
+        """Ends the worker's whole process group at once."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # it has gone, with all of its group
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.channel.close()
+        self._output.close()
+
+    def signal_group(self, number: int) -> None:
+        """Signals the worker and its children, so that a partner can be stopped between turns."""
+        os.killpg(self.process.pid, number)
+
+
+def _ended(status: int, words: str) -> str:
+    """What a pytest came to that ended: its own line where it refuses its arguments, else its last words."""
+    refused = [line for line in words.splitlines() if line.startswith("ERROR: ")]
+    if refused and status == USAGE_ERROR:
+        return f"pytest refuses its arguments: {refused[-1].removeprefix('ERROR: ')}"
+    return f"pytest ended with status {status}:\n{words}"
+
+
+def start_together(spec: Spec, count: int, timeout_s: float) -> list[tuple[Worker, Message]]:
+    """Starts so many workers side by side, and waits until all are idle; each with what it collected.
+
+    Their imports, seconds each, then disturb nobody's blocks. One that cannot collect is left out. Raises
+    WorkerError where none can.
+    """
+    starting = [Worker(spec) for _ in range(count)]
+    idle = []
+    failure = None
+    try:
+        for worker in starting:
+            try:
+                idle.append((worker, worker.collected(timeout_s)))
+            except WorkerError as error:
+                failure = error
+                worker.kill()
+    except BaseException:
+        for worker in starting:
+            worker.kill()
+        raise
+    if failure and not idle:
+        raise failure
+    return idle
+
+
+def device_facts(spec: Spec, names: Sequence[str]) -> list[dict[str, Any]]:
+    """What accelerators say of themselves, asked in a process of its own: saying it initializes them."""
+    if not names:
+        return []
+    asked = subprocess.run(
+        [spec.python, "-P", "-c", DEVICE_FACTS.format(home=str(HOME)), *names],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **spec.environment},
+        timeout=120,
+    )
+    facts: list[dict[str, Any]] = json.loads(asked.stdout.splitlines()[-1]) if asked.returncode == 0 else []
+    return facts or [{"device": name, "name": name} for name in names]

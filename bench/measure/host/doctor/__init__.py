@@ -1,0 +1,34 @@
+"""What on this machine makes numbers untrustworthy: each with what it does to them and what to do.
+
+A rule is a function that looks at a `Machine` and returns a `Finding`, or None where all is well. A new one
+goes into the module that it belongs to, and into that module's `RULES`.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bench.measure.host.doctor import company, gpus, processors, settings
+from bench.measure.host.doctor.machine import Finding, Gpu, Machine, nvidia_gpus
+from bench.measure.host.processor import cpu
+from bench.measure.host.system import ROOT, Facts
+
+__all__ = ["RULES", "Finding", "Gpu", "Machine", "findings"]
+
+RULES = company.RULES + processors.RULES + settings.RULES + gpus.RULES
+
+
+def findings(
+    root: Path = ROOT,
+    environ: Mapping[str, str] = os.environ,
+    torch: Facts | None = None,
+    nvidia: Sequence[Gpu] | None = None,
+) -> list[Finding]:
+    """All that spoils numbers here, the serious first.
+
+    `torch` is what `environment.torch_facts` said, where a worker was asked; `nvidia` the GPUs, read by
+    default.
+    """
+    seen = Machine(root, environ, cpu(root), torch or {}, nvidia_gpus() if nvidia is None else nvidia)
+    found = [finding for rule in RULES if (finding := rule(seen)) is not None]
+    return sorted(found, key=lambda finding: not finding.serious)

@@ -1,0 +1,66 @@
+"""Rules about what else goes on around a case: others at work, memory, battery."""
+
+import os
+
+from bench.measure.host.doctor.machine import Finding, Machine
+from bench.measure.host.system import field, text
+
+BUSY_LOAD = 0.25
+"""Load average, per usable processor, above which others are at work; a system at rest has under 0.1."""
+
+MEMORY_LEFT = 0.1
+"""Available memory, as a share, under which the system starts to write pages out."""
+
+SWAPPED_OUT = 0.01
+"""Memory written out, as a share, that is worth a word: less is what nobody has used for hours."""
+
+
+def load(machine: Machine) -> Finding | None:
+    """Others at work on the processors."""
+    words = (text(machine.root / "proc/loadavg") or "").split()
+    average = float(words[0]) if words else os.getloadavg()[0]
+    if average <= BUSY_LOAD * machine.processors:
+        return None
+    return Finding(
+        "load",
+        f"{average:.1f} processes were at work in the last minute, on {machine.processors:g} processors",
+        "Blocks that lose their processor are not counted, so that runs last longer and more cases are noisy",
+        "close what is running, or wait a minute if that was you",
+        serious=average > machine.processors / 2,
+    )
+
+
+def memory(machine: Machine) -> Finding | None:
+    """Too little memory: pages are written out and read back in mid-block."""
+    path = machine.root / "proc/meminfo"
+    fields = {name: field(path, name) for name in ("MemTotal", "MemAvailable", "SwapTotal", "SwapFree")}
+    kib = {name: int(value.split()[0]) for name, value in fields.items() if value}
+    if len(kib) < 4:
+        return None
+    left, swapped = kib["MemAvailable"] / kib["MemTotal"], kib["SwapTotal"] - kib["SwapFree"]
+    if left >= MEMORY_LEFT and swapped <= SWAPPED_OUT * kib["MemTotal"]:
+        return None
+    return Finding(
+        "memory",
+        f"{left:.0%} of the memory is left and {swapped / 2**20:.1f} GiB is swapped out",
+        "Memory that comes back from disk counts as work; large cases may be ended by the system",
+        "close what uses memory; swapoff -a and swapon -a bring back what was swapped out",
+        serious=left < MEMORY_LEFT,
+    )
+
+
+def battery(machine: Machine) -> Finding | None:
+    """A laptop that saves power."""
+    states = [text(path) for path in machine.root.glob("sys/class/power_supply/BAT*/status")]
+    if "Discharging" not in states:
+        return None
+    return Finding(
+        "battery",
+        "the machine runs on its battery",
+        "It lowers its clocks to save power, and more so as the battery empties",
+        "plug it in",
+        serious=True,
+    )
+
+
+RULES = (load, memory, battery)

@@ -1,0 +1,112 @@
+"""Rules about the processors: how many there are for a case, and what changes their speed."""
+
+from bench.measure.host.control_groups import control_groups, throttled_s
+from bench.measure.host.delays import schedstat_works
+from bench.measure.host.doctor.machine import Finding, Machine
+from bench.measure.host.system import text
+
+STOLEN_SHARE = 0.01
+"""Processor time stolen by a hypervisor, as a share since the start, that is worth a word: a tenth of it
+is usual, and 1 % is where a delay disturbs a block."""
+
+
+def few_processors(machine: Machine) -> Finding | None:
+    """No processor left for anything but the case itself."""
+    if machine.processors >= 2:
+        return None
+    return Finding(
+        "processors",
+        f"only {machine.processors:g} of {machine.processor['logical']} processors may be used",
+        "The coordinator, the system and the case take turns on it; nothing parallel can be measured",
+        "allow at least two (taskset, --cpus, the job's CPU request)",
+        serious=True,
+    )
+
+
+def throttled(machine: Machine) -> Finding | None:
+    """A control group's quota, which stops a process in mid-block."""
+    quota = machine.processor["quota_processors"]
+    if quota is None:
+        return None
+    withheld_s = sum(throttled_s((group / "cpu.stat").read_bytes()) for group in control_groups(machine.root))
+    return Finding(
+        "quota",
+        f"a control group allows {quota:g} processors and has withheld {withheld_s:.1f} s so far",
+        "Whatever uses more stands still for tens of milliseconds; such blocks are not counted",
+        "use a CPU set instead of a quota (docker --cpuset-cpus, a Guaranteed pod with whole CPUs)",
+        serious=withheld_s > 0,
+    )
+
+
+def governor(machine: Machine) -> Finding | None:
+    """A clock that follows the load."""
+    slow = [name for name in machine.processor["governors"] if name != "performance"]
+    if not slow:
+        return None
+    return Finding(
+        "governor",
+        f"the clock follows the load ({', '.join(slow)})",
+        "Work after a pause runs at a lower clock: short cases are slower and vary more",
+        "sudo cpupower frequency-set -g performance",
+        serious=False,
+    )
+
+
+def turbo(machine: Machine) -> Finding | None:
+    """A clock that follows temperature and company."""
+    if not machine.processor["turbo"]:
+        return None
+    return Finding(
+        "turbo",
+        "the clock may rise above its nominal rate",
+        "It depends on temperature and on how many cores work: days differ by some per cent",
+        "leave it on for a report; turn it off (intel_pstate/no_turbo, cpufreq/boost) to compare runs",
+        serious=False,
+    )
+
+
+def overheated(machine: Machine) -> Finding | None:
+    """A processor that had to slow down for heat."""
+    paths = machine.root.glob("sys/devices/system/cpu/cpu*/thermal_throttle/core_throttle_count")
+    times = sum(int(text(path) or 0) for path in paths)
+    if not times:
+        return None
+    return Finding(
+        "heat",
+        f"the processor slowed down for heat {times} times since it was started",
+        "Whatever ran meanwhile was slower",
+        "let it cool, put it on a hard surface, and watch this count over a run",
+        serious=False,
+    )
+
+
+def stolen(machine: Machine) -> Finding | None:
+    """A hypervisor that gives the processor to others."""
+    # cpu  user nice system idle iowait irq softirq steal guest guest_nice, in ticks: proc(5)
+    ticks = [int(word) for word in (text(machine.root / "proc/stat") or "").split()[1:9] if word.isdigit()]
+    share = ticks[7] / sum(ticks) if len(ticks) == 8 and any(ticks) else 0.0
+    if share <= STOLEN_SHARE:
+        return None
+    return Finding(
+        "stolen time",
+        f"the hypervisor took {share:.0%} of the processors since they were started",
+        "Calls take longer by what was taken; it shows as delay only in part",
+        "use a machine with processors of its own",
+        serious=share > 5 * STOLEN_SHARE,
+    )
+
+
+def delay_unknown(machine: Machine) -> Finding | None:
+    """No run-queue delay to read."""
+    if schedstat_works(machine.root):
+        return None
+    return Finding(
+        "run-queue delay",
+        "the kernel does not tell how long a thread waits for a processor (/proc/self/schedstat)",
+        "Disturbed blocks are found from involuntary context switches alone, and some are missed",
+        "on Linux use a kernel with CONFIG_SCHED_INFO; elsewhere measure on a quiet machine",
+        serious=False,
+    )
+
+
+RULES = (few_processors, throttled, governor, turbo, overheated, stolen, delay_unknown)

@@ -1,0 +1,197 @@
+"""What others took from a block: run-queue delay, stolen and foreign processor time, throttling.
+
+`Readings` is opened once in a worker and read around every block, outside the timed stretch. Which reading
+tells that a block was disturbed depends on the case (`bench.records.Block.disturbs_itself`), never on how
+long the block took.
+"""
+
+import math
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.measure.host.control_groups import control_groups, quota_processors, throttled_s
+from bench.measure.host.delays import RAN_SHARE, Source, Switches, Threads, schedstat_works
+from bench.measure.host.pace import pace_s
+from bench.records import TEAM
+
+MIN_FOREIGN_S = 0.5
+"""Shortest block whose foreign time is read: processor time comes in ticks of 10 ms a processor, so that
+over less than half a second a single tick would be over 2 %."""
+
+
+RECENT_S = 0.005
+"""How long what was read behind a block holds for the next: less than a case's set-up takes, or a partner's
+block, in which anything may have happened."""
+
+
+@dataclass(frozen=True)
+class Interference:
+    """An interference is what was read around one block: the fields of `Block` with the same names.
+
+    `delay_s` is the longest that one thread of the process was ready to run and did not: its run-queue
+    delay, or what was stolen from the calling thread by a hypervisor or by interrupts where that is more
+    and can be told, since the thread never left its processor. `foreign_s` is None for a block under
+    `MIN_FOREIGN_S`.
+    `pace_s` is the slower of the paces before and after. `threads` and `children` count those that ran; all
+    children that ended in the block and were reaped count as one.
+    """
+
+    delay_s: float | None
+    foreign_s: float | None
+    throttled_s: float | None
+    pace_s: float
+    threads: int
+    children: int
+    processors: int
+    notes: tuple[str, ...] = ()
+
+
+class Readings:
+    """Open files and last values behind the readings; `source` names where the delay comes from.
+
+    Open and read it in the thread that times. Files are kept open: that costs a tenth of opening them anew.
+    """
+
+    source: Source
+
+    def __init__(self) -> None:
+        self._threads = Threads() if schedstat_works() else Switches()
+        self.source = self._threads.source
+        groups = control_groups()
+        self._quotas = [
+            os.open(group / "cpu.stat", os.O_RDONLY) for group in groups if quota_processors(group)
+        ]
+        self._quotas_known = bool(groups)
+        self._read_s = -math.inf  # when it last read behind a block
+        self._throttled_s = 0.0
+        self._children_s: dict[int, float] = {}
+
+    def before(self, expected_s: float = math.inf) -> None:
+        """Read ahead of a block that is expected to last `expected_s`; by default it may be long.
+
+        Right behind another block what was read there holds, but for the threads' figures, and for children,
+        which may work meanwhile.
+        """
+        recent = time.monotonic() - self._read_s < RECENT_S
+        if not recent or self._children_s:
+            self._children_s = descendants_run_s()
+        if not recent:
+            self._processors = processors()
+            self._reaped_s = reaped_s()
+            self._pace_s = pace_s()
+            if self._quotas:
+                self._throttled_s = self._withheld_s()
+        self._foreign_s = None
+        if expected_s >= MIN_FOREIGN_S:
+            self._foreign_s = foreign_s(self._processors, self._children_s)
+        self._threads.before(expected_s)
+        self._thread_s = time.thread_time()
+        self._start_s = time.perf_counter()
+
+    def after(self) -> Interference:
+        """Read behind the block that `before` was called for."""
+        elapsed_s = time.perf_counter() - self._start_s
+        idle_s = elapsed_s - (time.thread_time() - self._thread_s)
+        seen = self._threads.after(elapsed_s, idle_s)
+        begun = self._pace_s, self._throttled_s, self._children_s, self._reaped_s
+        self._pace_s, self._children_s, self._reaped_s = pace_s(), descendants_run_s(), reaped_s()
+        if self._quotas:
+            self._throttled_s = self._withheld_s()
+        self._read_s = time.monotonic()
+        pace_before_s, withheld_s, children_s, reaped_before_s = begun
+        grown_s = [s - children_s.get(child, 0.0) for child, s in self._children_s.items()]
+        grown_s.append(self._reaped_s - reaped_before_s)
+        foreign = None
+        if self._foreign_s is not None and elapsed_s >= MIN_FOREIGN_S:
+            foreign = max(0.0, foreign_s(self._processors, self._children_s) - self._foreign_s)
+        return Interference(
+            delay_s=seen.delay_s,
+            foreign_s=foreign,
+            throttled_s=self._throttled_s - withheld_s if self._quotas_known else None,
+            pace_s=max(pace_before_s, self._pace_s),
+            threads=seen.threads,
+            children=sum(s > RAN_SHARE * elapsed_s for s in grown_s),
+            processors=len(self._processors),
+            notes=(TEAM,) if seen.team else (),
+        )
+
+    def close(self) -> None:
+        """Close the files."""
+        self._threads.close()
+        for file in self._quotas:
+            os.close(file)
+
+    def _withheld_s(self) -> float:
+        """Seconds since boot that quotas withheld, summed over processors and groups."""
+        return sum(throttled_s(os.pread(file, 1024, 0)) for file in self._quotas)
+
+
+def processors() -> tuple[int, ...]:
+    """The processors that the calling thread may run on, by number."""
+    if sys.platform == "linux":
+        return tuple(os.sched_getaffinity(0))
+    return tuple(range(os.cpu_count() or 1))
+
+
+def reaped_s() -> float:
+    """Processor time of all children that have ended and been waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def descendants_run_s() -> dict[int, float]:
+    """Processor time of every living descendant of this process, by process id.
+
+    On Linux the main thread's, to the nanosecond; elsewhere the process's.
+    """
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:  # the one question that costs next to nothing
+        return {}
+    if schedstat_works():
+        with suppress(FileNotFoundError):  # a kernel without CONFIG_PROC_CHILDREN, or a thread just ended
+            return dict(_run_s(os.getpid()))
+    import psutil
+
+    found = {}
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            times = child.cpu_times()
+            found[child.pid] = times.user + times.system
+    return found
+
+
+def _run_s(process: int) -> Iterator[tuple[int, float]]:
+    """The descendants of a process, each with its processor time."""
+    for task in os.listdir(f"/proc/{process}/task"):
+        for child in Path(f"/proc/{process}/task/{task}/children").read_text().split():
+            with suppress(FileNotFoundError, ProcessLookupError):  # ended meanwhile
+                yield int(child), int(Path(f"/proc/{child}/schedstat").read_text().split()[0]) / 1e9
+                yield from _run_s(int(child))
+
+
+def foreign_s(on: tuple[int, ...], descendants: Iterable[int]) -> float:
+    """Processor time since boot that `on` gave to others than this process and its `descendants`.
+
+    Interrupts and what a hypervisor stole count as others'. In ticks of 10 ms, so that only differences
+    over `MIN_FOREIGN_S` mean something.
+    """
+    import psutil
+
+    others_s = -time.process_time() - reaped_s()
+    for number, times in enumerate(psutil.cpu_times(percpu=True)):
+        if number in on:
+            # user and nice hold guest and guest_nice already
+            idle = ("idle", "iowait", "guest", "guest_nice")
+            others_s += sum(s for name, s in times._asdict().items() if name not in idle)
+    for descendant in descendants:
+        with suppress(psutil.Error):  # ended meanwhile
+            times = psutil.Process(descendant).cpu_times()
+            others_s -= times.user + times.system + times.children_user + times.children_system
+    return others_s

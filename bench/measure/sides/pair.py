@@ -1,0 +1,146 @@
+"""Two live workers, one a side: started together, told apart by name, and kept out of each other's way.
+
+Cases that use one thread run with both workers on the same processor, where they cannot differ by it.
+All others get every processor, and the partner is stopped meanwhile: an idle OpenMP team spins and takes
+the other's processor. Without stopping it, 1 block of 80 is clean. A team's calling thread is held on the
+same processor in both, all its other threads are kept off it.
+"""
+
+import contextlib
+import os
+import signal
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
+from typing import Any, Literal, Self
+
+from bench.measure.drive.process import Worker, WorkerError
+from bench.measure.drive.session import CaseSession
+from bench.measure.sides.side import Side, SideError
+from bench.measure.worker.protocol import Message
+
+COLLECT_TIMEOUT_S = 300.0
+"""Patience with the imports of a suite, twice at a time on a busy machine."""
+
+TIMEOUT_S = 120.0
+"""Patience with a block, and with a test's set-up."""
+
+Placement = Literal["free", "together", "apart"]
+"""Where a case's workers run: everywhere, in turn; both on one processor; or everywhere, in turn, each with
+its calling thread on the same processor and its other threads off it."""
+
+CAN_PIN = hasattr(os, "sched_setaffinity")
+
+
+class Pair:
+    """A worker of each side. Leaving its context ends both: in good order, or at once after an error."""
+
+    def __init__(self, sides: Sequence[Side], environments: Sequence[Mapping[str, str]]) -> None:
+        """Starts both; `environments` are what each finds in this pair, beyond what its side always does."""
+        self.sides = sides
+        self.workers: list[Worker] = []
+        self._processors: Collection[int] = ()
+        self._turn_of: Worker | None = None
+        try:
+            for side, environment in zip(sides, environments, strict=True):
+                variables = {**side.spec.environment, **environment}
+                self.workers.append(Worker(replace(side.spec, environment=variables)))
+        except BaseException:
+            self.kill()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self.kill()
+            return
+        for worker in self.workers:
+            with contextlib.suppress(WorkerError):
+                worker.tell({"do": "exit"})
+        for worker in self.workers:
+            worker.end()
+
+    def kill(self) -> None:
+        """Ends both at once."""
+        for worker in self.workers:
+            worker.kill()
+
+    def collected(self) -> list[Message]:
+        """What each collected. Raises SideError where one cannot."""
+        messages = []
+        for side, worker in zip(self.sides, self.workers, strict=True):
+            try:
+                messages.append(worker.collected(COLLECT_TIMEOUT_S))
+            except WorkerError as error:
+                raise SideError(f"{side.name} could not be collected: {error}") from None
+        return messages
+
+    def ask(self, message: Message) -> list[Any]:
+        """What each answers, side by side; None for an error."""
+        for worker in self.workers:
+            worker.tell(message)
+        return [worker.hear(TIMEOUT_S).get("answer") for worker in self.workers]
+
+    def sessions(self, names: Sequence[str], placement: Placement) -> list[CaseSession]:
+        """A session for each worker, which knows the case by its own name."""
+        alone, held = placement != "together", placement == "apart"
+        return [
+            CaseSession(
+                worker, TIMEOUT_S, partial(self._turn, worker) if alone else nullcontext, alone, held, name
+            )
+            for worker, name in zip(self.workers, names, strict=True)
+        ]
+
+    @contextmanager
+    def _turn(self, worker: Worker) -> Iterator[None]:
+        """The worker runs alone, until its partner's turn: blocks of one side may follow each other."""
+        if self._turn_of is not worker:
+            self._turn_of = worker
+            for partner in self.workers:
+                _signal(partner, signal.SIGCONT if partner is worker else signal.SIGSTOP)
+        yield
+
+    @contextmanager
+    def turns(self) -> Iterator[None]:
+        """In here a worker may run alone in its turn; behind it both run again."""
+        try:
+            yield
+        finally:
+            self.resume()
+
+    def resume(self) -> None:
+        """Lets both run again."""
+        self._turn_of = None
+        for worker in self.workers:
+            _signal(worker, signal.SIGCONT)
+
+    def run_on(self, processors: Collection[int]) -> None:
+        """Lets both run on these processors only, with every thread that they have."""
+        if CAN_PIN and processors != self._processors:
+            self._processors = processors
+            self._place(processors, processors)
+
+    def hold_apart(self, processor: int) -> None:
+        """Holds the thread that calls on one processor, in both, and every other thread on the others.
+
+        Left alone, it runs now on one, now on another, and beside threads now here, now there: visits of
+        networks and products on two processors scattered by 3 to 9 %, and held so by 2 to 5 %.
+        """
+        others = set(self._processors) - {processor}
+        self._processors = ()
+        self._place({processor}, others)
+
+    def _place(self, calling: Collection[int], others: Collection[int]) -> None:
+        for process in (worker.process.pid for worker in self.workers):
+            with contextlib.suppress(FileNotFoundError):  # it died: its next turn says so
+                for thread in map(int, os.listdir(f"/proc/{process}/task")):
+                    with contextlib.suppress(ProcessLookupError):  # a thread that ended meanwhile
+                        os.sched_setaffinity(thread, calling if thread == process else others)
+
+
+def _signal(worker: Worker, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # it has gone, with all of its group
+        worker.signal_group(number)

@@ -1,0 +1,175 @@
+"""The two sides of a comparison: the tree that each runs, and how its workers are started."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.measure.drive.process import HOME, Spec
+from bench.measure.sides import worktrees
+from bench.measure.worker import code
+
+NAMES = ("base", "head")
+
+NEEDED = "import pytest, pytest_benchmark, psutil"
+"""What an environment must have for a worker; `bench` itself is ours, wherever the worker runs."""
+
+PARENT = (
+    "import site, sys; print('\\n'.join(f'import site; site.addsitedir({folder!r})' "
+    "for folder in dict.fromkeys([*site.getsitepackages(), *sys.path]) if folder.endswith('-packages')))"
+)
+"""Prints the lines of a .pth file that let another environment use this one's packages, behind its own."""
+
+LAST_WORDS = 2000
+"""Characters of a failed command's output that are shown."""
+
+
+class SideError(Exception):
+    """A side that cannot be measured: which, what it said, what to try."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """A side: its name, its tree, how its workers are started, and where else the project's code lies.
+
+    The folder that `tree` lies in holds all that is the side's own. `elsewhere` are trees that it must not
+    load the project's code from, `shared` folders that both sides may.
+    """
+
+    name: str
+    tree: Path
+    spec: Spec
+    elsewhere: tuple[Path, ...] = ()
+    shared: tuple[Path, ...] = ()
+
+    def check(self, modules: code.Modules) -> None:
+        """Raises SideError where a worker of this side loaded the project's code from somewhere else."""
+        if found := code.strays(modules, self.tree.parent, self.tree, self.elsewhere, self.shared):
+            name, file = found[0]
+            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            raise SideError(
+                f"{self.name} did not run its own code: module {name!r} was loaded from {file}{more}, "
+                f"expected it below {self.tree}; an editable install or a path set elsewhere leads there: "
+                "name the commands that install a side as `install` in [tool.bench.gate]"
+            )
+
+
+def environment_of(folder: Path, repository: Path, tree: Path, on_path: bool) -> dict[str, str]:
+    """What a side's workers find in their environment: its own tree first, where it is not installed."""
+    first = [str(tree), str(tree / "src")] if on_path else []
+    before = [_moved(entry, repository, tree) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    return {
+        worktrees.FOLDER_VARIABLE: str(folder),
+        "PYTHONPATH": os.pathsep.join([*first, *filter(None, before)]),
+    }
+
+
+def _moved(path: str, repository: Path, tree: Path) -> str:
+    """A path into the repository as the path of the same place in a side's tree."""
+    resolved = Path(path).resolve()
+    if path and resolved.is_relative_to(repository):
+        return str(tree / resolved.relative_to(repository))
+    return path
+
+
+def moved(spec: Spec, source: Path, target: Path) -> Spec:
+    """What a worker is to collect, in another checkout of the same project."""
+    paths = tuple(
+        str(target) + path.removeprefix(str(source)) if Path(path).is_relative_to(source) else path
+        for path in spec.paths
+    )
+    rootdir = spec.rootdir
+    if rootdir and rootdir.is_relative_to(source):
+        rootdir = target / rootdir.relative_to(source)
+    directory = target / spec.directory.relative_to(source)
+    return replace(spec, paths=paths, rootdir=rootdir, directory=directory if directory.is_dir() else target)
+
+
+def check_python(python: str) -> None:
+    """Raises SideError where a side's Python has not what a worker needs."""
+    try:
+        done = subprocess.run([python, "-c", NEEDED], capture_output=True, text=True, timeout=120)
+    except OSError as error:
+        raise SideError(f"{python} cannot be run ({error.strerror}); expected a Python") from None
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or [""])[-1]
+        raise SideError(
+            f"{python} cannot measure: {said}; install pytest, pytest-benchmark and psutil for it"
+        )
+
+
+def install(name: str, tree: Path, python: str, commands: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """Runs a side's commands in its tree, in an environment of its own; its Python, and what is to be set.
+
+    That environment uses the packages of `python`, so that torch is not installed twice, and its own come
+    first. Raises SideError where a command fails.
+    """
+    place = tree.parent / "environment"
+    has_pip = subprocess.run([python, "-c", "import pip"], capture_output=True).returncode == 0
+    _run(name, tree, [python, "-m", "venv", *["--without-pip"] * has_pip, str(place)], {})
+    lines = subprocess.run([python, "-c", PARENT], capture_output=True, text=True, check=True).stdout
+    packages = next(place.glob("lib*/python*/site-packages"))
+    (packages / "parent.pth").write_text(lines)
+    if has_pip:  # it then installs here, and making the environment takes a tenth of the time
+        pip = place / "bin" / "pip"
+        pip.write_text(f'#!/bin/sh\nexec "{place}/bin/python" -m pip "$@"\n')
+        pip.chmod(0o755)
+    variables = {
+        "VIRTUAL_ENV": str(place),
+        "PATH": os.pathsep.join([str(place / "bin"), os.environ.get("PATH", "")]),
+    }
+    for command in commands:
+        _run(name, tree, command, variables)
+    return str(place / "bin" / "python"), variables
+
+
+def harness(folder: Path) -> Path:
+    """A copy of the package `bench` in `folder`: both sides are measured with it as it stands now.
+
+    Else an edit made meanwhile, in the tree that a gate of this project runs from, would reach its workers.
+    """
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(HOME / "bench", folder / "harness" / "bench", ignore=ignored)
+    return folder / "harness"
+
+
+def _run(name: str, tree: Path, command: str | list[str], variables: dict[str, str]) -> None:
+    done = subprocess.run(
+        command,
+        shell=isinstance(command, str),
+        cwd=tree,
+        env={**worktrees.environment(), **variables},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        shown = command if isinstance(command, str) else " ".join(command)
+        raise SideError(
+            f"{name} could not be installed: `{shown}` ended with status {done.returncode}:\n"
+            f"{done.stdout.strip()[-LAST_WORDS:]}"
+        )
+
+
+def share(suites: Path, repository: Path, trees: Sequence[Path]) -> Path:
+    """Makes both sides run the same suites; where they then lie, as seen from the first tree.
+
+    Suites of the repository, which may have changed, are put into every tree in their place there; others
+    stay where they are.
+    """
+    suites = suites.resolve()
+    if not suites.is_relative_to(repository):
+        return suites
+    relative = suites.relative_to(repository)
+    for tree in trees:
+        target = tree / relative
+        shutil.rmtree(target, ignore_errors=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if suites.is_dir():
+            shutil.copytree(suites, target, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(suites, target)
+    return trees[0] / relative

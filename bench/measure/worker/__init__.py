@@ -1,0 +1,1 @@
+"""What runs in the worker: a pytest session that obeys the coordinator."""

@@ -1,0 +1,186 @@
+"""What a benchmark calls: `benchmark(fn, ...)` or `benchmark.pedantic(...)`, ready to be timed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import repeat
+from keyword import iskeyword
+from typing import Any, Protocol, Self
+
+from bench.measure.devices import Device, Timed
+from bench.records import Kind
+
+LEAD = 20
+"""Calls of a block to each that is made untimed just before it. What comes between blocks (readings, the
+channel, a partner) leaves caches cold and threads asleep. Blocks of 10 ms, every second of them led in by one
+call, in two visits: without, a network read 1.6 and 6.6 % slower at batch 1, 1.5 and 1.7 % at batch 48, a
+product of 16 0.4 and 3.3 %; a product of 64 read 1.5 % faster both times; eight others moved by under 1 %."""
+
+MIN_LED = 2
+"""Calls of the shortest block that is led in: a single call, of 10 ms or more, would cost as much again.
+Beside a competing process, which runs between the blocks as well, blocks of three or four calls of a network
+read 2.9, 2.6, 1.7 and 3.1 % more than quiet ones without, and 1.1, 1.5, 0.4 and 0.8 % with one. Of five other
+cases in the same runs none was clearly better: a product of 4 million numbers read 1.6 and 1.9 % without, 0.6
+and 3.4 % with; copies of 16 MB 1.5 to 5.9 % without, -1.3 to 4.3 % with."""
+
+
+LOOP = """
+def loop_of(function{values}):
+    def loop(calls):
+        for _ in repeat(None, calls):
+            function({call})
+    return loop
+"""
+
+
+class Calls(Protocol):
+    """Calls to be timed. `left` is how many may still be made in this visit, None for any number."""
+
+    left: int | None
+    result: Any
+
+    def run(self, calls: int) -> object: ...
+
+    def time(self, device: Device, kind: Kind, calls: int) -> Timed: ...
+
+
+def leading(calls: int) -> int:
+    """How many calls lead a block of so many in."""
+    return max(calls // LEAD, 1) if calls >= MIN_LED else 0
+
+
+class PlainCalls:
+    """The calls of `benchmark(fn, *args, **kwargs)`; the first one's value is the result."""
+
+    left: int | None = None
+
+    def __init__(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
+        self.result: Any = None
+        self._called = False
+        self._once: Callable[[], Any] = partial(function, *args, **kwargs)
+        self._many = _loop(function, args, kwargs)
+
+    def run(self, calls: int) -> None:
+        if self._called:
+            self._many(calls)
+        else:
+            self.result = self._once()
+            self._called = True
+            self._many(calls - 1)
+
+    def time(self, device: Device, kind: Kind, calls: int) -> Timed:
+        if self._called:  # the loop itself is timed, without one more frame around it
+            return device.time(kind, self._many, calls)
+        return device.time(kind, self.run, calls)
+
+
+def _loop(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Callable[[int], None]:
+    """A loop of calls that names every argument, as timeit's: unpacking takes 35 to 120 ns more a call.
+
+    Around each call go 16 ns.
+    """
+    values = {f"value_{place}": value for place, value in enumerate([*args, *kwargs.values()])}
+    given = [*[""] * len(args), *(f"{name}=" for name in kwargs)]
+    call = ", ".join(name + value for name, value in zip(given, values, strict=True))
+    if not all(name.isidentifier() and not iskeyword(name) for name in kwargs):
+        values, call = {"args": args, "kwargs": kwargs}, "*args, **kwargs"
+    source = LOOP.format(values=", ".join(["", *values]), call=call)
+    made: dict[str, Any] = {"repeat": repeat}
+    exec(compile(source, __file__, "exec"), made)  # stacks are told apart by this file's name
+    loop: Callable[[int], None] = made["loop_of"](function, **values)
+    return loop
+
+
+@dataclass
+class PedanticCalls:
+    """The calls of `benchmark.pedantic`: never more in a visit than its rounds times iterations.
+
+    With `setup` or `teardown` each call is timed by itself, with them outside.
+    """
+
+    target: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    setup: Callable[[], Any] | None
+    teardown: Callable[..., Any] | None
+    left: int | None
+    result: Any = field(default=None)
+
+    @classmethod
+    def of(
+        cls,
+        target: Callable[..., Any],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        setup: Callable[[], Any] | None = None,
+        teardown: Callable[..., Any] | None = None,
+        rounds: int = 1,
+        warmup_rounds: int = 0,
+        iterations: int = 1,
+    ) -> Self:
+        """From pytest-benchmark's arguments; raises ValueError where it would."""
+        for name, value, least in (
+            ("iterations", iterations, 1),
+            ("rounds", rounds, 1),
+            ("warmup_rounds", warmup_rounds, 0),
+        ):
+            if not isinstance(value, int) or value < least:
+                raise ValueError(f"Must have positive int for `{name}`.")
+        if iterations > 1 and setup:
+            raise ValueError("Can't use more than 1 `iterations` with a `setup` function.")
+        left = (rounds + warmup_rounds) * iterations
+        return cls(target, tuple(args), kwargs or {}, setup, teardown, left)
+
+    def run(self, calls: int) -> None:
+        """Untimed calls, outside the count."""
+        for _ in repeat(None, calls):
+            args, kwargs = self._arguments()
+            self.result = self.target(*args, **kwargs)
+            if self.teardown:
+                self.teardown(*args, **kwargs)
+
+    def time(self, device: Device, kind: Kind, calls: int) -> Timed:
+        assert self.left is not None
+        self.left -= calls
+        if self.setup is None and self.teardown is None:
+            return device.time(kind, self.run, calls)
+        return _sum([self._one(device, kind) for _ in range(calls)])
+
+    def _one(self, device: Device, kind: Kind) -> Timed:
+        args, kwargs = self._arguments()
+
+        def call(_calls: int) -> None:
+            self.result = self.target(*args, **kwargs)
+
+        timed = device.time(kind, call, 1)
+        if self.teardown:
+            self.teardown(*args, **kwargs)
+        return timed
+
+    def _arguments(self) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        made = self.setup() if self.setup else None
+        if not made:
+            return self.args, self.kwargs
+        if self.args or self.kwargs:
+            raise TypeError("Can't use `args` or `kwargs` if `setup` returns the arguments.")
+        args, kwargs = made
+        return args, kwargs
+
+
+def _sum(parts: list[Timed]) -> Timed:
+    """One block of calls that were timed one by one."""
+
+    def total(values: list[float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        return sum(known) if len(known) == len(values) else None
+
+    return Timed(
+        wall_s=sum(part.wall_s for part in parts),
+        host_s=total([part.host_s for part in parts]),
+        device_s=total([part.device_s for part in parts]),
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+    )

@@ -1,0 +1,153 @@
+"""Histories for people: what changed between which runs and commits, as lines, and as a page of courses."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.analyze.runs.history import CaseHistory, Shift
+from bench.render.document import document
+from bench.render.sections import day
+from bench.render.units import percent, quantity
+
+COLUMNS = ("case", "device", "runs", "latest", "since the first", "changes", "last change", "where")
+
+WHEN = {"step": "step at", "creep": "creep until"}
+
+MAX_POINTS = 60_000
+"""Runs drawn in the whole page; beyond it every series keeps an evenly spread share of its own."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in time at which series changed: told once, with every case that changed there."""
+
+    where: str
+    cases: tuple[tuple[str, str], ...]
+
+
+def lines(found: Sequence[CaseHistory]) -> list[str]:
+    """What changed, for a terminal."""
+    changed = sum(bool(each.shifts) for each in found)
+    told = [f"{len(found)} series of up to {_longest(found)} runs: {changed} changed."]
+    for place in places(found):
+        told += ["", place.where, *(f"  {sentence}" for _, sentence in place.cases)]
+    return told
+
+
+def page(found: Sequence[CaseHistory], folder: str) -> str:
+    """The page of a folder's history."""
+    runs = len({run for each in found for run in each.runs})
+    table, names = series_table(found)
+    data = {"tables": {"series": table}, "runs": names, "simulated": False}
+    return document("history.html", data, folder=folder, runs=runs, series=len(found), changes=places(found))
+
+
+def places(found: Sequence[CaseHistory]) -> list[Place]:
+    """Every place with changes, the largest change first."""
+    by_place: dict[str, list[tuple[float, str, str]]] = {}
+    for key, series in _keyed(found):
+        for shift in series.shifts:
+            told = by_place.setdefault(_where(series, shift), [])
+            told.append((abs(np.log(shift.ratio)), key, f"{_name(series)} {_how(shift)}"))
+    ordered = sorted(by_place.items(), key=lambda item: -max(item[1])[0])
+    return [
+        Place(where, tuple((key, sentence) for _, key, sentence in sorted(told, reverse=True)))
+        for where, told in ordered
+    ]
+
+
+def _keyed(found: Sequence[CaseHistory]) -> Iterator[tuple[str, CaseHistory]]:
+    """Every series with a key: its case, and a number where the case has several histories."""
+    seen: dict[str, int] = {}
+    for series in found:
+        seen[series.case] = number = seen.get(series.case, 0) + 1
+        yield series.case + (f" · {number}" if number > 1 else ""), series
+
+
+def _name(series: CaseHistory) -> str:
+    return series.case.partition("::")[2] or series.case
+
+
+def _how(shift: Shift) -> str:
+    """The change as "12 % slower (95 %: 9 % to 15 %)"."""
+    ends = sorted(abs(ratio - 1) for ratio in (shift.low, shift.high))
+    word = "slower" if shift.ratio > 1 else "faster"
+    return f"{percent(abs(shift.ratio - 1))} {word} (95 %: {percent(ends[0])} to {percent(ends[1])})"
+
+
+def _where(series: CaseHistory, shift: Shift) -> str:
+    before, after = _run(series, shift.before), _run(series, shift.after)
+    if shift.kind == "step":
+        return f"Between {before} and {after}:"
+    return f"Little by little, over {shift.after - shift.before} runs from {before} to {after}:"
+
+
+def _run(series: CaseHistory, position: int) -> str:
+    commit = series.commits[position][:10] or "unknown"
+    return f"{series.runs[position]} (commit {commit}, {day(series.created[position]).partition(',')[0]})"
+
+
+def series_table(found: Sequence[CaseHistory]) -> tuple[dict[str, Any], list[list[str]]]:
+    """The table of series as `document` takes it, and the runs that its points name: name, day, commit."""
+    runs: dict[str, int] = {}
+    named: list[list[str]] = []
+    rows = []
+    budget = max(MAX_POINTS // max(len(found), 1), 10)
+    for key, series in _keyed(found):
+        for run, created, commit in zip(series.runs, series.created, series.commits, strict=True):
+            if run not in runs:
+                runs[run] = len(named)
+                named.append([run, day(created).partition(",")[0], commit[:10]])
+        rows.append({"key": key, **_row(series, runs, budget)})
+    table = {"name": "series", "columns": COLUMNS, "unknown": COLUMNS.index("last change"), "rows": rows}
+    return table, named
+
+
+def _row(series: CaseHistory, runs: dict[str, int], budget: int) -> dict[str, Any]:
+    kept = _kept(series, budget)
+    position = {each: number for number, each in enumerate(kept)}
+    total = series.levels_s[-1] / series.levels_s[0]
+    last = series.shifts[-1] if series.shifts else None
+    return {
+        "cells": [
+            _name(series),
+            series.device,
+            [str(len(series.runs)), len(series.runs)],
+            [quantity(series.median_s[-1], "s"), float(series.median_s[-1])],
+            [_signed(total) if total != 1 else "", total],
+            [str(len(series.shifts) or ""), len(series.shifts)],
+            [_signed(last.ratio), last.ratio] if last else ["", None],
+            f"{WHEN[last.kind]} {series.runs[last.after]}" if last else "",
+        ],
+        "told": [f"{_where(series, shift)} {_how(shift)}." for shift in series.shifts],
+        "setting": list(series.setting.items()),
+        "bars": [[position[shift.before], position[shift.after]] for shift in series.shifts],
+        "points": [
+            [runs[series.runs[each]], *(_number(values[each]) for values in
+             (series.median_s, series.low_s, series.high_s, series.levels_s))]
+            for each in kept
+        ],
+    }  # fmt: skip
+
+
+def _kept(series: CaseHistory, budget: int) -> list[int]:
+    """Positions that are drawn: all, or an even share and both sides of every change."""
+    count = len(series.runs)
+    if count <= budget:
+        return list(range(count))
+    around = {each for shift in series.shifts for each in (shift.before, shift.after)}
+    return sorted({*np.linspace(0, count - 1, budget).round().astype(int).tolist(), *around})
+
+
+def _signed(ratio: float) -> str:
+    return f"{'+' if ratio >= 1 else '−'}{percent(abs(ratio - 1))}"
+
+
+def _number(value: float) -> float | None:
+    return float(f"{value:.4g}") if np.isfinite(value) else None
+
+
+def _longest(found: Sequence[CaseHistory]) -> int:
+    return max((len(each.runs) for each in found), default=0)

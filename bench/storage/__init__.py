@@ -1,0 +1,1 @@
+"""The file between measuring and reading."""

@@ -1,0 +1,113 @@
+"""A journal's visits on their way into columns: Arrow parses the blocks, Python the little around them."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyarrow import compute
+from pyarrow import json as arrow_json
+
+from bench.storage.journal import Event, StoreError, lines, parse
+
+READINGS = ("start_s", "wall_s", "host_s", "device_s", "delay_s", "foreign_s", "throttled_s", "pace_s")
+COUNTS = {"calls": 1, "threads": 1, "children": 0, "processors": 1}
+"""Whole numbers of a block, and what an absent one stands for."""
+
+KINDS = ("first", "warmup", "wall", "latency", "device", "cold")
+COLUMNS = (
+    "case", "side", "launch", "pass", "kind", "start_s", "calls", *READINGS[1:], "threads", "children",
+    "processors", "notes",
+)  # fmt: skip
+
+CHUNK_BYTES = 1 << 25
+"""Journal lines parsed at a time: a million blocks are 200 MB of them."""
+
+FIELDS = {
+    "kind": pa.string(),
+    **dict.fromkeys(READINGS, pa.float64()),
+    **dict.fromkeys(COUNTS, pa.int64()),
+    "notes": pa.list_(pa.string()),
+}
+VISITS = pa.schema({"blocks": pa.list_(pa.struct(FIELDS))})
+
+
+class Visits:
+    """The visits of a journal: `cases` has what is told of each case and side, `frame` the blocks."""
+
+    def __init__(self, folder: Path) -> None:
+        """Reads them. Raises StoreError where the journal is missing or damaged."""
+        self.cases: dict[tuple[str, str], Event] = {}
+        self._codes: dict[str, dict[str, int]] = {"case": {}, "side": {"": 0}}
+        self._visits: list[tuple[int, ...]] = []
+        self._lists: list[pa.ListArray] = []
+        pending: list[bytes] = []
+        for number, line in enumerate(lines(folder), start=1):
+            if line.startswith(b'{"event":"visit"'):
+                self._note(parse(_without_blocks(line), number, folder))
+                pending.append(line)
+                if number % 4096 == 0 and sum(map(len, pending)) > CHUNK_BYTES:
+                    self._parse(pending, folder)
+        self._parse(pending, folder)
+
+    def _note(self, visit: Event) -> None:
+        """Joins a visit to what is known of its case: the last extra_info, and the last failure."""
+        key = (visit["case"], visit.get("side", ""))
+        cases, sides = self._codes["case"], self._codes["side"]
+        codes = cases.setdefault(key[0], len(cases)), sides.setdefault(key[1], len(sides))
+        self._visits.append((*codes, visit.get("launch", 0), visit.get("pass", 0)))
+        known = self.cases.setdefault(
+            key, {"extra": {}, "visits": 0, "failed_visits": 0, "outcome": "passed", "message": ""}
+        )
+        known["visits"] += 1
+        known["extra"] |= visit.get("extra_info") or {}
+        if visit.get("outcome", "passed") != "passed":
+            known["failed_visits"] += 1
+            known["outcome"], known["message"] = visit["outcome"], visit.get("message") or ""
+
+    def _parse(self, pending: list[bytes], folder: Path) -> None:
+        if not pending:
+            return
+        block_size = max(CHUNK_BYTES // 8, max(map(len, pending)) + 1)  # no line may straddle two of them
+        try:
+            table = arrow_json.read_json(
+                io.BytesIO(b"".join(pending)),
+                arrow_json.ReadOptions(block_size=block_size),
+                arrow_json.ParseOptions(explicit_schema=VISITS, unexpected_field_behavior="ignore"),
+            )
+        except pa.ArrowInvalid as error:
+            raise StoreError(
+                f"{folder}: the journal's blocks cannot be read ({error}); the file was damaged after it was "
+                "written: measure again."
+            ) from None
+        self._lists += table["blocks"].chunks
+        pending.clear()
+
+    def frame(self) -> pd.DataFrame:
+        """One row a block: whose visit it was made in, then its own fields; an absent reading is NaN."""
+        lists = pa.chunked_array(self._lists, VISITS.field("blocks").type).combine_chunks()
+        lengths = compute.list_value_length(lists).fill_null(0).to_numpy()
+        blocks = pa.Table.from_struct_array(lists.flatten())
+        columns = {name: blocks[name].to_numpy() for name in READINGS}
+        for name, default in COUNTS.items():
+            columns[name] = blocks[name].fill_null(default).to_numpy()
+        of_visit = np.array(self._visits, dtype=np.int32).reshape(-1, 4)
+        case, side, columns["launch"], columns["pass"] = np.repeat(of_visit, lengths, axis=0).T
+        for name, codes in (("case", case), ("side", side)):
+            columns[name] = pd.Categorical.from_codes(codes, categories=list(self._codes[name]))
+        kinds = compute.index_in(blocks["kind"], pa.array(KINDS)).fill_null(-1).to_numpy()
+        columns["kind"] = pd.Categorical.from_codes(kinds, categories=list(KINDS))
+        notes = compute.binary_join(blocks["notes"], ",").fill_null("")
+        columns["notes"] = pd.array(notes.to_pandas(), dtype="str")
+        return pd.DataFrame({name: columns[name] for name in COLUMNS})
+
+
+def _without_blocks(line: bytes) -> bytes:
+    """A visit's line, its blocks cut out where the journal put them: Arrow reads those.
+
+    Neither mark can occur in a string, whose quotes have backslashes.
+    """
+    start = line.find(b',"blocks":[')
+    end = line.find(b'],"extra_info":', start)
+    return line if start < 0 or end < 0 else line[:start] + line[end + 1 :]

@@ -1,0 +1,79 @@
+"""A run in pytest-benchmark's own JSON, so that `pytest-benchmark compare` and its kin read it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pytest_benchmark.stats import Stats
+
+from bench.storage.tables import parameters
+
+ROUNDS_KEPT = 200
+"""Rounds written per case, evenly spread over its blocks: all of them made 2 MB of JSON a case elsewhere."""
+
+ROUNDS_IN_ALL = 200_000
+"""Rounds written per run: with more, each case keeps fewer, and twenty at least."""
+
+
+def benchmark_json(header: Mapping[str, Any], cases: pd.DataFrame, blocks: pd.DataFrame) -> dict[str, Any]:
+    """The document: one entry a case that has counted wall blocks, a block being one round of it."""
+    counted = blocks[blocks["counted"] & (blocks["kind"] == "wall")]
+    seconds = counted["wall_s"] / counted["calls"]
+    rounds = dict(iter(seconds.groupby([counted["case"], counted["side"]], observed=True)))
+    calls = counted.groupby(["case", "side"], observed=True)["calls"].last()
+    most = int(np.clip(ROUNDS_IN_ALL // max(len(cases), 1), 20, ROUNDS_KEPT))
+    names = parameters(cases)
+    commit = header.get("commit") or {}
+    return {
+        "machine_info": header.get("environment") or {},
+        "commit_info": {"id": "unversioned", "time": None, "dirty": False, "branch": "(unknown)", **commit},
+        "benchmarks": [
+            _entry(row, names, _thinned(rounds[key].to_numpy(), most), int(calls[key]))
+            for row in cases.to_dict("records")
+            if (key := (row["case"], row["side"])) in rounds
+        ],
+        "datetime": header.get("created"),
+        "version": "5.0.0",
+    }
+
+
+def _entry(row: Mapping[Any, Any], names: Sequence[str], seconds: Any, calls: int) -> dict[str, Any]:
+    params = {name: _plain(row[name]) for name in names if not pd.isna(row[name])}
+    side = f" ({row['side']})" if row["side"] else ""
+    stats = Stats()  # type: ignore[no-untyped-call]  # the library has no annotations
+    stats.data = [float(value) for value in seconds]
+    # The library's own exact sums take ten times as long, which ten thousand cases would feel.
+    stats.mean = float(np.mean(seconds))
+    stats.stddev = float(np.std(seconds, ddof=1)) if len(seconds) > 1 else 0.0
+    return {
+        "group": None,
+        "name": _name(str(row["case"])) + side,
+        "fullname": str(row["case"]) + side,
+        "params": {"device": row["device"], **params},
+        "param": None,
+        "extra_info": json.loads(row["extra"]),
+        "options": {"timer": "perf_counter", "disable_gc": True},
+        "stats": {
+            **stats.as_dict(),  # type: ignore[no-untyped-call]  # as above
+            "data": stats.data,
+            "iterations": calls,
+        },
+    }
+
+
+def _name(case: str) -> str:
+    """What follows the last `::` before any bracket: a parameter may hold `::` too."""
+    path, bracket, parameters = case.partition("[")
+    return path.rpartition("::")[2] + bracket + parameters
+
+
+def _thinned(seconds: Any, most: int) -> Any:
+    if len(seconds) <= most:
+        return seconds
+    return seconds[np.linspace(0, len(seconds) - 1, most).round().astype(int)]
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

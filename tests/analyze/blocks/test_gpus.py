@@ -1,0 +1,90 @@
+"""GPU samples are joined to the blocks that they speak for, and to no others."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import recorded_runs
+
+from bench.analyze.blocks import clean, gpus
+from bench.analyze.estimates.estimate import estimates
+from bench.storage.journal import Journal
+from bench.storage.store import read_run
+from bench.storage.tables import Run
+
+UUID = "GPU-00000000-1111-2222-3333-444444444444"
+ON_GPU = "suites/test_x.py::test_x[cuda]"
+ON_HOST = "suites/test_x.py::test_x[cpu]"
+
+QUIET: dict[str, Any] = {"throttle": [], "foreign_processes": 0}
+HOT = {"throttle": ["sw_thermal_slowdown", "power_cap"], "foreign_processes": 0}
+SHARED = {"throttle": [], "foreign_processes": 1}
+CAPPED = {"throttle": ["power_cap"], "foreign_processes": 0}
+
+
+def block(start_s: float, wall_s: float) -> dict[str, Any]:
+    return {"kind": "wall", "start_s": start_s, "calls": 1, "wall_s": wall_s, "delay_s": 0.0}
+
+
+def run_with(tmp_path: Path, seen: dict[str, Any], uuid: str = UUID) -> Run:
+    """Both devices have a block of 10 ms in each of seconds 0 to 9; from 5 s on the GPU shows `seen`, and its
+    blocks take twice as long."""
+    header = recorded_runs.header()
+    header["environment"]["devices"] = [{"device": "cuda", "uuid": UUID, "name": "Example"}]
+    with Journal.create(tmp_path / "run", header) as journal:
+        for case, device in ((ON_GPU, "cuda"), (ON_HOST, "cpu")):
+            identity = {"id": case, "suite": "test_x", "operation": "x", "device": device}
+            journal.append({"event": "case", **identity})
+            slow = 2 if device == "cuda" else 1
+            blocks = [block(s, 0.010 * (slow if s >= 5 else 1)) for s in range(10)]
+            visit = {"case": case, "launch": 0, "pass": 0, "blocks": blocks, "outcome": "passed"}
+            journal.append({"event": "visit", **visit})
+        for tenth in range(100):
+            sample = seen if tenth >= 48 else QUIET
+            # Torch's number of a device and NVML's need not agree: the UUID decides.
+            journal.append(
+                {"event": "gpu", "device": "cuda:7", "uuid": uuid, "start_s": tenth / 10, **sample}
+            )
+    return read_run(tmp_path / "run")
+
+
+def counted(run: Run, case: str) -> list[bool]:
+    blocks = clean.judged(run)
+    return blocks.loc[blocks["case"] == case, "counted"].tolist()
+
+
+@pytest.mark.parametrize(("seen", "note"), [(HOT, "throttled"), (SHARED, "foreign_device_use")])
+def test_blocks_beside_heat_or_company_do_not_count(tmp_path: Path, seen: dict[str, Any], note: str) -> None:
+    run = run_with(tmp_path, seen)
+    assert counted(run, ON_GPU) == [True] * 5 + [False] * 5
+    assert counted(run, ON_HOST) == [True] * 10
+    notes = clean.judged(run)["notes"]
+    assert notes.str.contains(note).sum() == 5
+    of_gpu = estimates(run).set_index("case").loc[ON_GPU]
+    assert of_gpu["median_s"] == pytest.approx(0.010)
+    assert of_gpu["disturbed_share"] == 0.5
+
+
+def test_a_power_cap_is_a_label(tmp_path: Path) -> None:
+    run = run_with(tmp_path, CAPPED)
+    assert counted(run, ON_GPU) == [True] * 10
+    warnings = estimates(run).set_index("case")["warnings"]
+    assert "power limit held its clocks down in 50% of the blocks" in warnings[ON_GPU]
+    assert "power limit" not in warnings[ON_HOST]
+
+
+def test_another_device_is_another_device(tmp_path: Path) -> None:
+    assert counted(run_with(tmp_path, HOT, uuid="GPU-of-somebody-else"), ON_GPU) == [True] * 10
+
+
+def test_a_sample_reaches_the_blocks_around_it() -> None:
+    blocks = pd.DataFrame({"start_s": [0.0, 1.0, 1.3, 3.0], "wall_s": [0.01, 0.01, 0.01, 2.0]})
+    near = gpus._near(blocks, gpus.np.array([1.1, 4.0]))
+    assert near.tolist() == [False, True, False, True]
+    assert not gpus._near(blocks, gpus.np.array([])).any()
+
+
+def test_a_run_without_samples_is_left_as_it_is(tmp_path: Path) -> None:
+    run = read_run(recorded_runs.write(tmp_path / "run", recorded_runs.course()[:4], launches=1))
+    assert gpus.noted(run) is run.blocks

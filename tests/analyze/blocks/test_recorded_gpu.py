@@ -1,0 +1,90 @@
+"""What was recorded on a real GPU reads as it should: an NVIDIA H200 beside 16 cores, with torch 2.11.
+
+`reports/example-gpu` is the first round of a default run; the links that its copies cross, which the suites
+declare since, were added. `recorded/gate-h200.jsonl.gz` is a gate that was cut after four launches: head's
+network had one more ReLU. The path of its Python was taken out.
+"""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.analyze.blocks.clean import judged
+from bench.analyze.estimates.doubts import failed_checks
+from bench.analyze.estimates.estimate import estimates
+from bench.analyze.gate.pairs import launch_ratios
+from bench.render.words import gist
+from bench.storage.store import read_run
+from bench.storage.tables import Run
+from tests import RECORDED, ROOT
+
+EXAMPLE = ROOT / "reports" / "example-gpu"
+GATE = RECORDED / "gate-h200.jsonl.gz"
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return read_run(EXAMPLE)
+
+
+@pytest.fixture(scope="module")
+def cases(run: Run) -> pd.DataFrame:
+    frame = estimates(run)
+    return frame.set_index(frame["case"].str.rpartition("::")[2])
+
+
+def test_the_self_check_passed(run: Run) -> None:
+    assert len(run.checks) == 6
+    assert failed_checks(run) == {}
+
+
+def test_the_device_s_time_is_within_the_host_s(cases: pd.DataFrame) -> None:
+    timed = cases[cases["device_s"].notna() & (cases["status"] == "ok")]
+    assert len(timed) > 80
+    assert (timed["device_s"] < 1.05 * timed["median_s"]).mean() > 0.95
+
+
+@pytest.mark.parametrize(
+    ("case", "bound"),
+    [
+        ("test_matmul[cuda-16]", "launch"),
+        ("test_matmul[cuda-2048]", "compute"),
+        ("test_forward[cuda-1]", "host"),
+        ("test_training_step[cuda-48]", "host"),
+        ("test_to_device[cuda-pinned-67108864]", "transfer"),
+    ],
+)
+def test_what_binds_a_case_is_told(cases: pd.DataFrame, case: str, bound: str) -> None:
+    assert cases["bound"][case] == bound
+
+
+def test_large_products_and_copies_come_near_their_ceilings(cases: pd.DataFrame) -> None:
+    for case in ("test_matmul[cuda-2048]", "test_to_device[cuda-pinned-67108864]"):
+        assert 0.9 < cases["ceiling_share"][case] < 1.03
+
+
+def test_a_product_whose_check_failed_has_no_time(cases: pd.DataFrame) -> None:
+    failed = cases[cases["status"] == "failed"]
+    assert len(failed) == 4
+    assert failed.index.str.contains("test_matmul_moved.*8192").all()
+    assert failed["median_s"].isna().all()
+    said = {gist(message) for message in failed["reason"]}
+    assert said == {"AssertionError: relative error 1.7e-06, expected at most 9.5e-07"}
+
+
+def test_calls_that_wait_have_no_device_time(cases: pd.DataFrame) -> None:
+    assert np.isnan(cases["device_s"]["test_to_host[cuda-fresh-67108864]"])
+    assert "queue_ran_dry" in str(cases["warnings"]["test_to_host[cuda-fresh-67108864]"])
+
+
+def test_a_planted_layer_shows_in_wall_time_and_the_controls_stand_still(tmp_path: Path) -> None:
+    (tmp_path / "journal.jsonl").write_bytes(gzip.decompress(GATE.read_bytes()))
+    ratios = launch_ratios(judged(read_run(tmp_path))).median(axis="columns").unstack("kind")
+    forward = ratios[ratios.index.str.contains("test_forward")]
+    assert len(forward) == 4
+    assert forward["wall"].between(np.log(1.07), np.log(1.15)).all()
+    assert forward["device"].gt(0.01).all()
+    assert ratios["wall"][ratios.index.str.contains("control")].abs().max() < 0.01

@@ -1,0 +1,166 @@
+"""The gate's decision on whole recorded runs, odd ones among them."""
+
+import numpy as np
+import pytest
+
+from bench.analyze.blocks.clean import marked
+from bench.analyze.estimates.estimate import estimates_of
+from bench.analyze.gate.decision import replay
+from bench.analyze.gate.pairs import launch_ratios
+from bench.analyze.gate.settings import Budget, Settings, of_header, recorded
+from bench.storage import store
+from tests import recorded_gates as gates
+from tests.recorded_gates import Compared
+
+FIVE, THIRTEEN = range(5), range(13)
+
+
+def decided(folder, cases, launches=range(25), **options):
+    return replay(store.read_run(gates.write(folder / "run", cases, launches, **options)))
+
+
+def states(decision):
+    return {verdict.case.rpartition("::test_")[2]: verdict.state for verdict in decision.verdicts}
+
+
+# Pairs
+
+
+def test_launch_is_the_median_of_its_clean_pairs(tmp_path):
+    exact = Compared("test_a", ratio=1.07, launch_sd=0, block_sd=0, disturbed=0.3)
+    run = store.read_run(gates.write(tmp_path / "run", [exact], range(2)))
+    assert launch_ratios(marked(run.blocks)).to_numpy() == pytest.approx(np.log(1.07))
+
+
+def test_drift_of_both_sides_cancels(tmp_path):
+    run = store.read_run(
+        gates.write(tmp_path / "run", [Compared("test_a", launch_sd=0, block_sd=0)], range(1))
+    )
+    blocks = marked(run.blocks)
+    blocks["wall_s"] *= 1 + blocks.groupby(["side", "pass"], observed=True).cumcount() / 5
+    assert launch_ratios(blocks).to_numpy() == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("side", ["base", "head"])
+def test_launch_without_three_clean_pairs_does_not_tell(tmp_path, side):
+    run = store.read_run(gates.write(tmp_path / "run", [Compared("test_a", disturbed=0)], range(2)))
+    blocks = marked(run.blocks)
+    first = (blocks["launch"] == 0) & (blocks["side"] == side)
+    blocks.loc[blocks.index[first][2:], "counted"] = False
+    assert launch_ratios(blocks).notna().to_numpy().tolist() == [[False, True]]
+
+
+# Whole runs
+
+
+def test_wanted_leads_through_the_stages(tmp_path):
+    cases = gates.twenty(test_c=Compared("test_c", 1.06), test_d=Compared("test_d", 0.9))
+    wanted = {}
+    for launches in (0, 2, 3, 4, 5, 7, 9, 11, 13):
+        found = decided(tmp_path / str(launches), cases, range(launches))
+        wanted[launches] = {name.rpartition("::")[2]: count for name, count in found.wanted.items()}
+    assert set(wanted[0].values()) == {3}
+    assert set(wanted[2].values()) == {1}
+    assert len(wanted[0]) == len(wanted[2]) == 22
+    suspects = {"test_c", "test_d", "interpreter", "memory"}
+    assert suspects <= set(wanted[3]) == set(wanted[4])
+    assert len(wanted[3]) < 10, "most are let go"
+    assert set(wanted[3].values()) == set(wanted[4].values()) == {1}
+    assert wanted[5] == wanted[7] == wanted[9] == wanted[11] == dict.fromkeys(suspects, 2)
+    assert wanted[13] == {}
+    assert found.exit_status == 1
+    assert {case: state for case, state in states(found).items() if state != "same"} == {
+        "c": "slower",
+        "d": "faster",
+    }
+
+
+def test_extension_is_wanted_where_confirmation_leaves_open(tmp_path):
+    cases = [*gates.CONTROLS, Compared("test_wild", ratio=1.045, launch_sd=0.06)]
+    found = decided(tmp_path, cases, THIRTEEN, seed=2)
+    assert found.wanted["suites/test_made.py::test_wild"] == 2
+    assert found.exit_status == 3
+
+
+def test_replay_gives_the_same_decision(tmp_path):
+    cases = gates.twenty(test_c=Compared("test_c", 1.05), test_e=Compared("test_e", launch_sd=0.04))
+    budgets = (Budget("test_a", max_time_s=9e-5), Budget("test_c*", max_regression=0.1))
+    folder = gates.write(tmp_path / "run", cases, settings=recorded(Settings(budgets=budgets)))
+    run = store.read_run(folder)
+    first = replay(run)
+    blocks = marked(run.blocks)
+    store.write_tables(folder, estimates_of(run, blocks), blocks)
+    assert replay(store.read_run(folder)) == first
+    assert first.settings.budgets == budgets
+
+
+def test_settings_survive_the_header():
+    before = Settings(
+        0.1, 0.95, "fail", ("pip install .",), {"a": "b"}, ("c*",), (Budget("x", max_ratio=1.2, to="y"),)
+    )
+    assert of_header(recorded(before)) == before
+
+
+def test_moved_control_makes_everything_undecided(tmp_path):
+    cases = gates.twenty(test_c=Compared("test_c", 1.25))
+    cases[0] = Compared("control::interpreter", ratio=1.08, launch_sd=0.01)
+    found = decided(tmp_path, cases)
+    assert found.contaminated
+    assert (found.exit_status, dict(found.wanted)) == (4, {})
+    assert set(states(found).values()) == {"undecided"}
+    assert "interpreter" in found.verdicts[0].reason
+
+
+def test_hog_in_heads_turns_makes_nothing_slower(tmp_path):
+    found = decided(tmp_path, [*gates.CONTROLS, Compared("test_a", disturbed=1)])
+    assert (states(found), found.exit_status) == ({"a": "undecided"}, 0)
+    strict = recorded(Settings(undecided="fail"))
+    assert decided(tmp_path / "strict", [Compared("test_a", disturbed=1)], settings=strict).exit_status == 4
+
+
+def test_failure_on_one_side_is_an_incomplete_gate(tmp_path):
+    found = decided(
+        tmp_path, [Compared("test_a", 1.2), Compared("test_b", fails={"head": "boom\nKeyError: 'x'"})]
+    )
+    assert [(each.side, each.reason) for each in found.troubles] == [("head", "failed: KeyError: 'x'")]
+    assert found.exit_status == 3
+    assert "suites/test_made.py::test_b" not in found.wanted
+
+
+def test_case_that_was_never_measured_on_head_is_missing(tmp_path):
+    found = decided(tmp_path, [Compared("test_a"), Compared("test_b", skip={"head": "not here"})])
+    assert [(each.side, each.reason) for each in found.troubles] == [("head", "not here")]
+    assert found.exit_status == 3
+
+
+def test_case_skipped_on_both_sides_passes(tmp_path):
+    found = decided(
+        tmp_path, [Compared("test_a"), Compared("test_b", skip={"base": "no GPU", "head": "no GPU"})]
+    )
+    assert (found.exit_status, found.skipped[0].reason) == (0, "no GPU")
+
+
+def test_missing_case_is_no_silent_pass(tmp_path):
+    found = decided(tmp_path, [Compared("test_a")], missing=["suites/test_made.py::test_gone"])
+    assert found.exit_status == 3
+    assert "`removed`" in found.troubles[0].reason
+    assert decided(tmp_path / "listed", [Compared("test_a")], removed=["test_gone"]).exit_status == 0
+
+
+def test_interrupted_gate_does_not_pass(tmp_path):
+    assert decided(tmp_path, [Compared("test_a")], range(2)).exit_status == 3
+
+
+def test_budget_of_a_case_replaces_the_gates(tmp_path):
+    cases = [Compared("test_a", 1.06), Compared("test_b", 1.06)]
+    budgets = (Budget("test_a", max_regression=0.2), Budget("test_b", device="cuda", max_regression=0.2))
+    found = decided(tmp_path, cases, settings=recorded(Settings(budgets=budgets)))
+    assert states(found) == {"a": "same", "b": "slower"}
+
+
+def test_device_time_counts_where_wall_time_hides_it(tmp_path):
+    hidden = Compared("test_kernel", device="cuda", device_ratio=1.2)
+    found = decided(tmp_path, [hidden])
+    assert states(found) == {"kernel": "slower"}
+    assert found.verdicts[0].change.kind == "device"
+    assert found.verdicts[0].reason.startswith("device time: +")

@@ -1,0 +1,105 @@
+"""Two stored runs compared."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench.__main__ import main
+from bench.analyze.gate.settings import Settings
+from bench.analyze.runs.compare import caveat, compare
+from bench.storage import store
+from tests import recorded_gates as gates
+from tests import recorded_runs as runs
+
+CASES = [
+    runs.Made("test_x", name, {}, 1e-4)
+    for name in ("still", "slower", "faster", "gone", "e", "f", "g", "h", "broken")
+]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    changed = {"slower": 1.2e-4, "faster": 0.8e-4}
+    after = [
+        replace(case, seconds=changed.get(case.operation, 1e-4)) for case in CASES if case.operation != "gone"
+    ]
+    after[-1] = replace(after[-1], outcome="failed", message="E")
+    return [
+        store.read_run(runs.write(folder / name, cases, seed=seed, launches=8))
+        for seed, (name, cases) in enumerate(
+            {"a": CASES, "b": [*after, replace(CASES[0], operation="new")]}.items()
+        )
+    ]
+
+
+def test_every_case_has_an_answer(pair):
+    found = compare(*pair, Settings())
+    states = {each.case.rpartition("test_")[2][:-5]: each.state for each in found.verdicts}
+    changed = {"slower": "slower", "faster": "faster"}
+    assert states == {"still": "same", **changed, "e": "same", "f": "same", "g": "same", "h": "same"}
+    assert [each[-9:-5] for each in found.sides.added] == ["_new"]
+    assert [each[-10:-5] for each in found.sides.removed] == ["_gone"]
+    assert [each.case[-11:-5] for each in found.skipped] == ["broken"]
+    change = next(each.change for each in found.verdicts if each.state == "slower")
+    assert change.ratio == pytest.approx(1.2, rel=0.03)
+    assert change.low < change.ratio < change.high
+
+
+def test_swapped_runs_give_swapped_answers(pair):
+    there, back = compare(*pair, Settings()), compare(*reversed(pair), Settings())
+    ratios = {each.case: each.change.ratio for each in there.verdicts}
+    assert {each.case: 1 / each.change.ratio for each in back.verdicts} == pytest.approx(ratios)
+
+
+def test_few_launches_prove_nothing(tmp_path):
+    folders = [
+        runs.write(tmp_path / name, [replace(CASES[0], seconds=seconds)], launches=2, launch_noise=0.03)
+        for name, seconds in (("a", 1e-4), ("b", 1.06e-4))
+    ]
+    (found,) = compare(*map(store.read_run, folders), Settings()).verdicts
+    assert found.state == "undecided"
+
+
+def test_caveat_names_what_else_differs(pair):
+    base, head = pair
+    assert caveat(base, head, compare(base, head, Settings())).startswith(
+        "Runs taken one after the other tell less"
+    )
+    environment = {**head.environment, "machine": "cellar", "packages": {"torch": "2.13.0", "numpy": "2.2.0"}}
+    other = replace(head, header={**head.header, "environment": environment})
+    text = caveat(base, other, compare(base, other, Settings()))
+    assert "The machine differs: attic and cellar. The torch differs: 2.12.0 and 2.13.0." in text
+
+
+def test_common_shift_is_named_as_the_machines(tmp_path):
+    folders = [
+        runs.write(tmp_path / name, [replace(case, seconds=seconds) for case in CASES])
+        for name, seconds in (("a", 1e-4), ("b", 1.1e-4))
+    ]
+    read = list(map(store.read_run, folders))
+    text = caveat(*read, compare(*read, Settings()))
+    assert "The middle case changed by +10" in text
+    assert text.endswith("likelier the machine's than the code's.")
+
+
+def test_head_of_a_gate_is_what_is_compared(tmp_path):
+    gate = store.read_run(gates.write(tmp_path / "gate", [gates.Compared("test_a", 1.3)], range(13)))
+    later = store.read_run(gates.write(tmp_path / "later", [gates.Compared("test_a")], range(13)))
+    (found,) = compare(gate, later, Settings()).verdicts
+    assert found.change.ratio == pytest.approx(1 / 1.3, rel=0.02)
+
+
+def test_command(pair, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    base, head = (str(run.path) for run in pair)
+    assert main(["compare", base, head]) == 0
+    out = capsys.readouterr().out
+    assert "Compared: 1 slower, 1 faster, 5 same" in out
+    assert "Runs taken one after the other tell less" in out
+    assert main(["compare", base, str(pair[0].path.parent)]) == 2
+    assert "holds 2 runs; expected one" in capsys.readouterr().err
+    assert main(["compare", base, str(tmp_path)]) == 2
+    (tmp_path / "pyproject.toml").write_text("[tool.bench.gate]\nmax_regression = 5\n")
+    assert main(["compare", base, head]) == 2
+    assert "pyproject.toml, line 2" in capsys.readouterr().err

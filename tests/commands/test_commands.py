@@ -1,0 +1,209 @@
+"""The command line as a user meets it: what it prints, where it puts things, how it ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import bench
+from bench.storage import store
+from tests import ROOT
+
+SUITE = """
+import pytest
+
+@pytest.mark.parametrize("n", [1, 10, 100])
+def test_total(benchmark, n):
+    benchmark.extra_info["items"] = n
+    assert benchmark(sum, [1] * n) == n
+"""
+
+
+def command(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """`python -m bench ...`, with this checkout on the path whatever the folder."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    (tmp_path / "test_it.py").write_text(SUITE)
+    return tmp_path / "test_it.py"
+
+
+@pytest.fixture
+def run(suite: Path) -> Path:
+    """The folder of a finished run of one launch."""
+    done = command("run", suite, "--launches", "1", "--preset", "quick", "--out", suite.parent / "out")
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.splitlines()[-1]).parent
+
+
+def test_run_leaves_everything_a_reader_needs(run: Path) -> None:
+    expected = {"journal.jsonl", "cases.parquet", "blocks.parquet", "cases.csv", "benchmark.json"}
+    expected |= {"environment.json", "report.html", "summary.md", "figures"}
+    assert expected <= {path.name for path in run.iterdir()}
+    cases = bench.load(run)
+    assert list(cases["case"]) == [f"test_it.py::test_total[{n}]" for n in (1, 10, 100)]
+    assert list(cases["n"]) == [1, 10, 100]
+    assert cases["status"].isin(("ok", "noisy")).all()  # which of them is the machine's doing
+    assert (cases["items_per_s"] * cases["median_s"]).round(6).tolist() == [1, 10, 100]
+
+
+def test_pytest_benchmark_reads_benchmark_json(run: Path) -> None:
+    compared = subprocess.run(
+        [sys.executable, "-m", "pytest_benchmark", "compare", str(run / "benchmark.json")],
+        capture_output=True,
+        text=True,
+    )
+    assert compared.returncode == 0, compared.stderr
+    assert "test_total[100]" in compared.stdout
+
+
+def test_report_and_frame_need_no_torch(run: Path) -> None:
+    (run / "report.html").unlink()
+    script = (
+        "import sys\n"
+        "class NoTorch:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.partition('.')[0] == 'torch':\n            raise ImportError('torch is blocked')\n"
+        "sys.meta_path.insert(0, NoTorch())\nfolder = sys.argv[1]\nsys.argv = ['bench', 'report', folder]\n"
+        "from bench.__main__ import main; status = main(); import bench; "
+        "print(len(bench.load(folder))); sys.exit(status)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(run)], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert (run / "report.html").is_file()
+    assert done.stdout.splitlines()[-1] == "3"
+
+
+def test_killed_run_is_resumed_with_the_same_cases_once_each(suite: Path) -> None:
+    out = suite.parent / "out"
+    arguments = ["run", str(suite), "--launches", "3", "--preset", "quick", "--out", str(out)]
+    going = subprocess.Popen(
+        [sys.executable, "-m", "bench", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    journal = _journal_with_visits(out, 4)
+    going.send_signal(signal.SIGKILL)
+    going.wait()
+    with journal.open("a") as torn:
+        torn.write('{"event":"visit","case":"test_it')
+    other = command(*arguments, "--resume", "--seed", "7")
+    assert other.returncode == 2
+    assert "seed 1 then, 7 now" in other.stderr
+    resumed = command(*arguments, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert [folder.name for folder in out.iterdir()] == [journal.parent.name]
+    cases = bench.load(out)
+    assert list(cases["case"]) == [f"test_it.py::test_total[{n}]" for n in (1, 10, 100)]
+    blocks = store.read_run(journal.parent).blocks
+    assert (blocks.groupby("case", observed=True)["launch"].nunique() >= 3).all()
+    assert command(*arguments, "--resume").returncode == 2
+
+
+def _journal_with_visits(out: Path, visits: int) -> Path:
+    for _ in range(600):
+        for journal in out.glob("*/journal.jsonl"):
+            if journal.read_text().count('"event":"visit"') >= visits:
+                return journal
+        time.sleep(0.05)
+    raise AssertionError("the run never began")
+
+
+def test_interrupt_keeps_what_was_measured(suite: Path) -> None:
+    out = suite.parent / "out"
+    going = subprocess.Popen(
+        [sys.executable, "-m", "bench", "run", str(suite), "--preset", "thorough", "--out", str(out)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _journal_with_visits(out, 3)
+    going.send_signal(signal.SIGINT)
+    stdout, stderr = going.communicate(timeout=60)
+    assert going.returncode == 130
+    assert "interrupted" in stderr
+    assert "Traceback" not in stderr
+    assert Path(stdout.splitlines()[-1]).is_file()
+
+
+def test_failing_case_is_exit_status_1_and_a_row(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        SUITE + "\ndef test_broken(benchmark):\n    raise ValueError('why')\n"
+    )
+    done = command("run", tmp_path, "--launches", "1", "--preset", "quick", "--out", tmp_path / "out")
+    assert done.returncode == 1
+    cases = bench.load(tmp_path / "out").set_index("case")
+    assert cases.loc["test_it.py::test_broken", "status"] == "failed"
+    assert "why" in cases.loc["test_it.py::test_broken", "reason"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["run", "not/there"], "not/there does not exist"),
+        (["run", "{suite}", "-k", "nothing_like_it"], "no benchmarks that match -k 'nothing_like_it'"),
+        (
+            ["run", "{suite}", "-k", "(("],
+            "bench: pytest refuses its arguments: Wrong expression passed to '-k': ((",
+        ),
+        (["run", "{suite}", "--out", "/proc/nowhere"], "cannot be made"),
+        (["run", "{suite}", "--preset", "slow"], "invalid choice: 'slow'"),
+        (["run", "{suite}", "--launches", "0"], "expected at least 1"),
+        (["run", "{suite}", "--resume", "--out", "{empty}"], "no unfinished run"),
+        (["report", "not/there"], "does not exist"),
+        (["report", "{empty}"], "holds no run"),
+        (["nonsense"], "invalid choice: 'nonsense'"),
+    ],
+)
+def test_mistakes_get_one_clear_message(suite: Path, arguments: list[str], expected: str) -> None:
+    (suite.parent / "empty").mkdir()
+    filled = [text.format(suite=suite, empty=suite.parent / "empty") for text in arguments]
+    done = command(*filled)
+    assert done.returncode == 2
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_list_prints_the_cases(suite: Path) -> None:
+    done = command("list", suite)
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [f"test_it.py::test_total[{n}]" for n in (1, 10, 100)]
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = (
+        "import sys\nsys.argv = ['bench', '--help']\nfrom bench.__main__ import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'torch', 'pandas', 'matplotlib', 'numpy', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_second_run_does_not_disturb_the_first(run: Path, suite: Path) -> None:
+    before = (run / "journal.jsonl").read_bytes()
+    done = command("run", suite, "--launches", "1", "--preset", "quick", "--out", run.parent)
+    assert done.returncode == 0
+    assert (run / "journal.jsonl").read_bytes() == before
+    both = bench.load(run.parent)
+    assert isinstance(both, pd.DataFrame)
+    assert both["run"].nunique() == 2
+    assert json.loads((run / "environment.json").read_text())["arguments"]["launches"] == 1

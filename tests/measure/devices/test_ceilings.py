@@ -1,0 +1,297 @@
+"""Ceilings: the fit of a link against closed forms, and each roof against the simulation's parameters."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.measure import devices
+from bench.measure.devices import best, ceilings, links
+from bench.measure.drive.coordinator import Coordinator
+from bench.measure.drive.ledger import restored
+from bench.measure.drive.plan import Plan, Progress
+from bench.measure.drive.process import Spec
+from bench.measure.host.interference import Interference
+
+SIZES = [2.0**exponent for exponent in range(10, 28, 3)]
+
+
+@given(
+    latency_s=st.floats(1e-7, 1e-2),
+    bytes_per_s=st.floats(1e6, 1e13),
+)
+def test_a_link_is_found_from_its_own_times(latency_s: float, bytes_per_s: float) -> None:
+    seconds = [latency_s + size / bytes_per_s for size in SIZES]
+    link = links.fit_link(SIZES, seconds)
+    predicted = [link["latency_s"] + size / link["bytes_per_s"] for size in SIZES]
+    assert predicted == pytest.approx(seconds, rel=1e-6)
+
+
+def test_a_link_weighs_errors_by_their_share() -> None:
+    """One percent on the largest copy, 100 latencies long, leaves the latency within a few percent."""
+    seconds = [1e-5 + size / 1e10 for size in SIZES]
+    seconds[-1] *= 1.01
+    assert links.fit_link(SIZES, seconds)["latency_s"] == pytest.approx(1e-5, rel=0.03)
+
+
+def test_what_the_host_adds_does_not_move_the_bandwidth() -> None:
+    """It varies by a third from size to size, and is 10 % of a middling copy."""
+    rng = np.random.default_rng(1)
+    off = []
+    for _ in range(200):
+        seconds = [1e-4 * rng.uniform(0.7, 1.3) + size / 5e8 for size in SIZES]
+        off.append(abs(links.fit_link(SIZES, seconds)["bytes_per_s"] / 5e8 - 1))
+    assert np.mean(off) < 0.002
+    assert max(off) < 0.006
+
+
+def test_a_latency_is_never_negative() -> None:
+    link = links.fit_link([1e3, 1e6], [1e-7, 2e-4])
+    assert link["latency_s"] == 0.0
+
+
+def test_a_link_that_gets_slower_keeps_the_latency_that_small_copies_show() -> None:
+    """Pageable copies read on a GPU: beyond a cache of 300 MB the processor's half takes twice as long."""
+    seconds = [28.6e-6, 29.7e-6, 47.1e-6, 74.2e-6, 371e-6, 2.43e-3, 50e-3]
+    sizes = [2.0**exponent for exponent in range(10, 29, 3)]
+    assert 19e-6 <= links.fit_link(sizes, seconds)["latency_s"] <= 28.6e-6
+
+
+def test_no_memory_is_faster_than_a_nearer_one() -> None:
+    rates = {"L1": 2e11, "L2": 6e11, "L3": 3e11, "memory": 1e11}
+    assert ceilings._nearer_is_faster(rates) == {"L1": 6e11, "L2": 6e11, "L3": 3e11, "memory": 1e11}
+
+
+def test_two_points_are_a_line() -> None:
+    link = links.fit_link([0.0, 1e6], [1e-5, 1.1e-4])
+    assert link == pytest.approx({"latency_s": 1e-5, "bytes_per_s": 1e10})
+
+
+def test_ceilings_are_the_simulation_s_parameters(
+    simulated: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ceilings, "MAX_CALL_S", 1e-2)  # smaller sizes: less memory for the values
+    device = devices.get("sim")
+    device.initialize()
+    found = ceilings.measure(device)
+    p = simulated.timeline.parameters
+    assert found["flops_per_s"]["float32"] == pytest.approx(p.flops_per_s, rel=0.01)
+    assert found["flops_per_s"].keys() == {"float32", "float64", "bfloat16", "float16"}
+    assert found["copy_bytes_per_s"]["memory"] == pytest.approx(p.bytes_per_s, rel=0.01)
+    assert found["launch_s"] == pytest.approx(p.launch_s, rel=0.01)
+    assert found["synchronize_s"] == pytest.approx(p.synchronize_s, rel=0.02)
+    assert found["event_s"] == 0.0
+    for link in ("to_device", "to_host"):
+        assert found[link]["bytes_per_s"] == pytest.approx(p.copy_bytes_per_s, rel=0.01)
+        assert found[link]["latency_s"] == pytest.approx(
+            p.launch_s + p.copy_latency_s + p.synchronize_s, rel=0.01
+        )
+
+
+def test_a_host_that_long_copies_leave_cold_is_reminded_ahead_of_each(
+    simulated: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its next launch costs 0.2 ms more, behind which a copy of 8 ms would read 2 % too long."""
+    timeline = simulated.timeline
+    wait_until, queue, cold_s = timeline.wait_until, timeline.queue, [0.0]
+
+    def waited(moment_s: float) -> None:
+        if moment_s - timeline.clock() > 2e-3:
+            cold_s[0] = 2e-4
+        wait_until(moment_s)
+
+    def queued(seconds: float, name: str = "sleep") -> float:
+        timeline.charge(cold_s[0])
+        cold_s[0] = 0.0
+        return float(queue(seconds, name))
+
+    monkeypatch.setattr(timeline, "wait_until", waited)
+    monkeypatch.setattr(timeline, "queue", queued)
+    for link in links.links(best.Best(devices.get("sim"))).values():
+        assert link["bytes_per_s"] == pytest.approx(timeline.parameters.copy_bytes_per_s, rel=1e-3)
+
+
+def test_a_device_whose_queue_runs_dry_has_ceilings_by_the_wall_clock(
+    simulated: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the last call returned is not until it is done."""
+    monkeypatch.setattr(devices.Device, "_hold", lambda _device, _seconds: None)
+    monkeypatch.setattr(ceilings, "MAX_CALL_S", 1e-3)
+    p = simulated.timeline.parameters
+    for rate in ceilings.measure(devices.get("sim"))["flops_per_s"].values():
+        assert 0.9 * p.flops_per_s < rate <= p.flops_per_s
+
+
+def test_no_simulated_rate_is_above_its_ceiling(simulated: ModuleType) -> None:
+    device = devices.get("sim")
+    p = simulated.timeline.parameters
+    for rate in ceilings.measure(device)["flops_per_s"].values():
+        assert rate <= p.flops_per_s
+
+
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes measuring a processor take an instant: what it finds does not matter here."""
+    monkeypatch.setattr(best, "CLEAN_BLOCKS", 1)
+    monkeypatch.setattr(best, "BLOCK_S", 0.0)
+    monkeypatch.setattr(best, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(ceilings, "MAX_CALL_S", 0.0)
+
+
+def test_a_processor_has_finite_ceilings(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    small(monkeypatch)
+    found = ceilings.measure(devices.get("cpu"))
+    assert found.keys() == {"copy_bytes_per_s", "level_bytes", "flops_per_s", "launch_s", "disturbed"}
+    rates = [*found["copy_bytes_per_s"].values(), *found["flops_per_s"].values()]
+    assert all(math.isfinite(rate) and rate > 0 for rate in rates)
+    assert "memory" in found["copy_bytes_per_s"]
+
+
+def test_a_processor_has_ceilings_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    small(monkeypatch)
+    monkeypatch.setattr(ceilings, "find_spec", lambda _: None)
+    found = ceilings.measure(devices.get("cpu"))
+    assert found.keys() == {"copy_bytes_per_s", "level_bytes", "flops_per_s", "disturbed"}
+    assert found["flops_per_s"].keys() == {"float32", "float64"}
+
+
+def test_small_copies_repeat_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """numpy walks along the smallest stride first: it has to be the one from number to number."""
+    copied = []
+
+    class Once:
+        def seconds(self, _name: str, call: Callable[[], object]) -> float:
+            call()
+            return 1.0
+
+    monkeypatch.setattr(np, "copyto", lambda rows, source: copied.append((rows, source)))
+    rate = ceilings._numpy_copy_rate(Once(), "L1", 2**14)  # type: ignore[arg-type]  # as much as it needs
+    ((rows, source),) = copied
+    assert rows.shape == (2**20 // 2**14, len(source))
+    assert rows.strides[0] > rows.strides[1] == 8
+    assert rate == 2 * rows.size * 8
+
+
+def test_memory_levels_are_read_from_the_system(tmp_path: Path) -> None:
+    listed = [("1", "Data", "48K"), ("1", "Instruction", "32K"), ("2", "Unified", "2048K")]
+    for i, (level, kind, size) in enumerate(listed):
+        index = tmp_path / f"index{i}"
+        index.mkdir()
+        (index / "level").write_text(level + "\n")
+        (index / "type").write_text(kind + "\n")
+        (index / "size").write_text(size + "\n")
+    assert list(ceilings.processor_levels(tmp_path)) == [
+        ("L1", 12 * 2**10, True),
+        ("L2", 512 * 2**10, True),
+        ("memory", 2**26, False),
+    ]
+
+
+def test_usual_caches_stand_where_the_system_does_not_tell(tmp_path: Path) -> None:
+    assert [level for level, *_ in ceilings.processor_levels(tmp_path)] == ["L1", "L2", "L3", "memory"]
+
+
+class Quiet:
+    """Readings of a machine on which others take `delays` from one block after the other, then nothing."""
+
+    def __init__(self, *delays: float) -> None:
+        self._delays = iter(delays)
+
+    def before(self, _expected_s: float) -> None:
+        """Nothing to keep."""
+
+    def after(self) -> Interference:
+        return Interference(next(self._delays, 0.0), None, 0.0, 1e-6, 1, 0, 2)
+
+
+@dataclass
+class Slow:
+    """A processor whose calls take what `blocks` says, one block after the other, and 1 ms afterwards."""
+
+    blocks: list[float]
+    is_accelerator = False
+
+    def time(self, _kind: str, run: devices.Run, calls: int) -> devices.Timed:
+        run(calls)
+        return devices.Timed(calls * (self.blocks.pop(0) if self.blocks else 1e-3))
+
+
+def test_a_ceiling_waits_for_undisturbed_blocks() -> None:
+    slow = Slow([1e-3] + [8e-2] * 7)
+    timed = best.Best(slow, Quiet(*[1.0] * 7))  # type: ignore[arg-type]  # stand-ins
+    assert timed.seconds("it", lambda: None) == pytest.approx(1e-3)
+    assert timed.disturbed == []
+
+
+def test_a_fast_block_beside_others_is_not_believed() -> None:
+    """The rule never looks at how long a block took."""
+    timed = best.Best(Slow([1e-3, 1e-9]), Quiet(1.0))  # type: ignore[arg-type]  # stand-ins
+    assert timed.seconds("it", lambda: None) == pytest.approx(1e-3)
+
+
+def test_a_ceiling_that_others_never_left_alone_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(best, "PATIENCE_S", 0.01)
+    timed = best.Best(Slow([]), Quiet(*[1.0] * 10**6))  # type: ignore[arg-type]  # stand-ins
+    assert timed.seconds("it", lambda: None) == pytest.approx(1e-3)
+    assert timed.disturbed == ["it"]
+
+
+def test_of_two_measurements_the_better_stands() -> None:
+    slow = {
+        "copy_bytes_per_s": {"L2": 2.0, "memory": 1.0},
+        "flops_per_s": {"float32": 2.4e9},
+        "launch_s": 2e-6,
+        "to_host": {"latency_s": 1e-5, "bytes_per_s": 1e9},
+        "disturbed": ["flops_per_s.float32", "to_host"],
+    }
+    fast = {
+        "copy_bytes_per_s": {"L2": 1.9, "memory": 1.1},
+        "flops_per_s": {"float32": 160e9},
+        "launch_s": 1e-6,
+        "to_host": {"latency_s": 2e-5, "bytes_per_s": 2e9},
+        "disturbed": [],
+    }
+    merged = ceilings.better(slow, fast)
+    assert merged == {
+        "copy_bytes_per_s": {"L2": 2.0, "memory": 1.1},
+        "flops_per_s": {"float32": 160e9},
+        "launch_s": 1e-6,
+        "to_host": fast["to_host"],
+        "disturbed": [],
+    }
+    assert ceilings.better(fast, slow) == merged
+
+
+class Asked:
+    """A worker that others disturb in its first answers."""
+
+    def __init__(self, disturbed_times: int) -> None:
+        self.left = disturbed_times
+        self.messages: list[dict[str, Any]] = []
+
+    def ask(self, message: dict[str, Any], _timeout_s: float) -> dict[str, Any]:
+        self.messages.append(message)
+        self.left -= 1
+        return {"answer": {"flops_per_s": {}, "disturbed": ["launch_s"] if self.left >= 0 else []}}
+
+
+def test_ceilings_that_others_disturbed_are_tried_again_in_later_launches(tmp_path: Path) -> None:
+    events: list[dict[str, Any]] = []
+    spec = Spec((str(tmp_path),), directory=tmp_path)
+    coordinator = Coordinator(Plan(spec), Progress())
+    coordinator.record = events.append
+    worker = Asked(disturbed_times=2)
+    for _ in range(5):
+        coordinator._side_tasks(worker, "cpu")  # type: ignore[arg-type]  # a stand-in
+    assert [message["do"] for message in worker.messages] == ["ceilings"] * 3
+    assert worker.messages[0]["known"] == {}
+    assert worker.messages[1]["known"]["disturbed"] == ["launch_s"]
+    again = restored(events)
+    assert again.ceilings["cpu"]["disturbed"] == []

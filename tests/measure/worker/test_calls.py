@@ -1,0 +1,29 @@
+"""What a benchmark calls reaches its function as it was handed over, however many times."""
+
+from typing import Any
+
+import pytest
+
+from bench.measure.worker.calls import PlainCalls, leading
+
+
+@pytest.mark.parametrize("args", [(), (1,), (1, 2), tuple(range(7))])
+@pytest.mark.parametrize(
+    "kwargs", [{}, {"a": 3}, {"value_0": 4, "function": 5, "calls": 6}, {"not a name": 7}]
+)
+def test_calls_hand_over_their_arguments(args: tuple[int, ...], kwargs: dict[str, int]) -> None:
+    seen: list[Any] = []
+
+    def takes(*args: int, **kwargs: int) -> int:
+        seen.append((args, kwargs))
+        return len(seen)
+
+    calls = PlainCalls(takes, args, kwargs)
+    calls.run(3)
+    calls.run(2)
+    assert seen == [(args, kwargs)] * 5
+    assert calls.result == 1
+
+
+def test_long_blocks_are_led_in_by_a_twentieth_and_short_ones_by_one_call_or_none() -> None:
+    assert [leading(calls) for calls in (1, 2, 4, 20, 59, 1000)] == [0, 1, 1, 1, 2, 50]

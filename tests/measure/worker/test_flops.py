@@ -1,0 +1,66 @@
+"""FLOPs are counted by torch, in a call of their own, where a case declares them."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.measure.worker import flops
+from tests.measure.worker.test_worker import FAST, measured, suite
+
+torch = pytest.importorskip("torch")
+
+
+def test_a_product_has_two_flops_for_each_multiplication() -> None:
+    a, b = torch.ones(3, 4), torch.ones(4, 5)
+    assert flops.counted(lambda _: a @ b) == 2 * 3 * 4 * 5
+
+
+def test_what_torch_does_not_count_is_unknown() -> None:
+    a = torch.ones(3)
+    assert flops.counted(lambda _: a * a) is None
+    assert flops.counted(lambda _: sum([1, 2])) is None
+
+
+def test_a_call_that_refuses_is_unknown() -> None:
+    def refuse(_calls: int) -> None:
+        raise RuntimeError("not under a dispatch mode")
+
+    assert flops.counted(refuse) is None
+
+
+def test_without_torch_nothing_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "torch")
+    assert flops.counted(lambda _: pytest.fail("called")) is None
+    assert "torch" not in sys.modules
+
+
+def test_a_worker_counts_once_what_a_case_declares(tmp_path: Path) -> None:
+    events = measured(
+        suite(
+            tmp_path,
+            """
+import torch
+
+def test_product(benchmark):
+    a = torch.ones(8, 8)
+    benchmark.extra_info["flops"] = 2 * 8**3
+    benchmark(torch.matmul, a, a)
+
+def test_undeclared(benchmark):
+    a = torch.ones(8, 8)
+    benchmark(torch.matmul, a, a)
+""",
+        ),
+        preset=replace(FAST, timeout_s=60.0),
+    )
+    counted: dict[str, list[object]] = {}
+    for event in events:
+        if event["event"] == "visit":
+            assert event["outcome"] == "passed", event["message"]
+            name = event["case"].rpartition("::")[2]
+            counted.setdefault(name, []).append(event["extra_info"].get("counted_flops"))
+    assert counted["test_product"][0] == 2 * 8**3
+    assert set(counted["test_product"][1:]) == {None}
+    assert set(counted["test_undeclared"]) == {None}

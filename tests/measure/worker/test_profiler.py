@@ -1,0 +1,361 @@
+"""Profiling with real workers on tiny suites: what is recorded, and what is said where it cannot be."""
+
+import errno
+import gzip
+import json
+import shutil
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.app.problems import UserError
+from bench.commands import profile
+from bench.measure.drive import profile_run
+from bench.measure.drive.process import Spec
+from bench.storage import profiles
+from bench.storage.journal import StoreError
+from tests import ROOT
+
+SUITE = f"""
+import sys, pytest, torch
+sys.path.append({str(ROOT)!r})
+from suites.test_06_epoch import Training
+
+IMAGES = 640
+
+class Pictures(torch.utils.data.Dataset):
+    def __len__(self):
+        return IMAGES
+
+    def __getitem__(self, index):
+        return torch.rand(1, 28, 28), index % 10
+
+def test_epoch(benchmark):
+    benchmark(Training(Pictures(), 32, "cpu").first_epoch)
+
+def test_step(benchmark):
+    weight = torch.ones(8, 8, requires_grad=True)
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+
+    def step():
+        optimizer.zero_grad()
+        (weight @ weight).sum().backward()
+        optimizer.step()
+
+    benchmark(step)
+
+def test_only_twice(benchmark):
+    calls = []
+    benchmark.pedantic(lambda: calls.append(torch.ones(3) + 1), rounds=2)
+    assert len(calls) <= 2
+
+def test_set_up(benchmark):
+    benchmark.pedantic(torch.relu, setup=lambda: ((torch.ones(100).exp(),), {{}}), rounds=3)
+
+def test_fails_when_profiled(benchmark):
+    def call():
+        if torch.autograd.profiler._is_profiler_enabled:
+            raise ValueError("not while I am watched")
+    benchmark(call)
+
+@pytest.mark.skip(reason="no such hardware")
+def test_skipped(benchmark):
+    benchmark(len, [])
+"""
+
+
+def spec(folder: Path, text: str = SUITE) -> Spec:
+    (folder / "test_it.py").write_text(text)
+    return Spec((str(folder),), directory=folder, rootdir=folder)
+
+
+def profiled(folder: Path, *tests: str, text: str = SUITE) -> list[profiles.Profile]:
+    """The profiles of some tests of a suite."""
+    suite = spec(folder, text)
+    profile.tell(profile.write(folder, suite, profile.chosen(suite, tests)))
+    return [
+        profiles.read(found)
+        for test in tests
+        for found in [profiles.of_case(folder, f"test_it.py::{test}")]
+        if found
+    ]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, profiles.Profile]:
+    """Profiles of the tests that can be profiled, by test."""
+    pytest.importorskip("torch")
+    folder = tmp_path_factory.mktemp("profiled")
+    tests = ("test_epoch", "test_only_twice", "test_set_up")
+    return dict(zip(tests, profiled(folder, *tests), strict=True))
+
+
+def test_an_epochs_phases_add_up_to_its_wall_time(run: dict[str, profiles.Profile]) -> None:
+    phases = run["test_epoch"].phases.set_index("phase")["host_s"]
+    named = phases.drop("other")
+    assert {"data", "transfer", "forward", "loss", "backward", "optimizer"} <= set(named.index)
+    # Alone they are within 5 %; a busy machine takes its time between the phases, too.
+    assert named.sum() == pytest.approx(run["test_epoch"].about["wall_s"], rel=0.2)
+    assert phases.sum() == pytest.approx(run["test_epoch"].about["wall_s"], rel=1e-6)
+
+
+def test_operators_have_shapes_types_flops_and_bytes(run: dict[str, profiles.Profile]) -> None:
+    epoch = run["test_epoch"]
+    steps = epoch.pieces
+    assert epoch.about["piece"] == "step"
+    assert steps % 20 == 0
+    table = epoch.operators
+    (first,) = table[(table["name"] == "aten::addmm") & table["shapes"].str.contains("784x512")].to_dict(
+        "records"
+    )
+    assert first["shapes"] == "512, 32x784, 784x512"
+    assert first["types"] == "float"
+    assert first["count"] == steps
+    assert first["flops"] == steps * 2 * 32 * 784 * 512
+    assert first["allocated_bytes"] == steps * 32 * 512 * 4
+    assert first["within"] == "aten::linear"
+    assert table["self_s"].is_monotonic_decreasing
+    assert table["self_s"].sum() == pytest.approx(epoch.about["wall_s"], rel=0.01)
+
+
+def test_allocations_are_kept_in_time_order(run: dict[str, profiles.Profile]) -> None:
+    memory = run["test_epoch"].memory
+    assert memory["at_s"].is_monotonic_increasing
+    assert set(memory["device"]) == {"cpu"}
+    assert (memory["bytes"] > 0).any()
+    assert (memory["bytes"] < 0).any()
+
+
+def test_no_more_calls_are_made_than_the_test_allows(run: dict[str, profiles.Profile]) -> None:
+    table = run["test_only_twice"].operators
+    assert table.loc[table["name"] == "aten::add", "count"].sum() == run["test_only_twice"].pieces <= 2
+
+
+def test_set_up_is_no_part_of_a_call(run: dict[str, profiles.Profile]) -> None:
+    names = set(run["test_set_up"].operators["name"])
+    assert "aten::relu" in names
+    assert "aten::exp" not in names
+
+
+NUMBER = (int, float)
+REQUIRED = {
+    "X": {"name": str, "ts": NUMBER, "dur": NUMBER},
+    "i": {"name": str, "ts": NUMBER},
+    "M": {"name": str, "args": dict},
+    "s": {"id": (int, str), "ts": NUMBER},
+    "f": {"id": (int, str), "ts": NUMBER},
+}
+"""Kinds of events in the trace-event format that torch writes, and what each must have."""
+
+
+def faults(trace: dict[str, Any]) -> list[str]:
+    """What the trace-event format does not allow."""
+    found = []
+    flows: dict[str, set[Any]] = {"s": set(), "f": set()}
+    for number, event in enumerate(trace["traceEvents"]):
+        wanted = REQUIRED.get(event.get("ph"))
+        if wanted is None:
+            found.append(f"event {number} is of the unknown kind {event.get('ph')!r}")
+            continue
+        found += [
+            f"event {number} lacks {name}"
+            for name, kind in wanted.items()
+            if not isinstance(event.get(name), kind)
+        ]
+        found += [f"event {number} lacks {name}" for name in ("pid", "tid") if name not in event]
+        if event["ph"] in flows:
+            flows[event["ph"]].add(event["id"])
+        if event["ph"] == "X" and event["dur"] < 0:
+            found.append(f"event {number} ends before it starts")
+    found += [f"flow {each} ends without a start" for each in flows["f"] - flows["s"]]
+    return found
+
+
+def test_the_trace_keeps_to_the_trace_event_format(run: dict[str, profiles.Profile]) -> None:
+    with gzip.open(run["test_epoch"].folder / profiles.TRACE, "rt", encoding="utf-8") as stream:
+        trace = json.load(stream, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert faults(trace) == []
+    assert faults({"traceEvents": [{"ph": "X", "name": "no time", "pid": 1, "tid": 1, "ts": 0, "dur": -1}]})
+
+
+def test_the_trace_opens_in_perfettos_own_processor(run: dict[str, profiles.Profile]) -> None:
+    processor = pytest.importorskip("perfetto.trace_processor")
+    kept = sorted(Path("~/.local/share/perfetto/prebuilts").expanduser().glob("trace_processor_shell*"))
+    binary = shutil.which("trace_processor_shell") or next(
+        (str(each) for each in kept if each.suffix != ".tmp"), None
+    )
+    if binary is None:
+        pytest.skip("no trace_processor_shell here; the package perfetto downloads it when it is first used")
+    config = processor.TraceProcessorConfig(bin_path=binary)
+    with processor.TraceProcessor(
+        trace=str(run["test_epoch"].folder / profiles.TRACE), config=config
+    ) as opened:
+        (row,) = opened.query("select count(*) as found from slice where name = 'aten::addmm'")
+    assert row.found > 0
+
+
+def test_stacks_show_what_python_does(run: dict[str, profiles.Profile]) -> None:
+    if profile_run.py_spy() is None:
+        pytest.skip("py-spy is not installed")
+    from bench.analyze.profiles import stacks
+
+    epoch = run["test_epoch"]
+    if epoch.stacks is None:
+        pytest.skip(epoch.about["notes"][0])
+    names = {name for _, functions, _ in stacks.samples(epoch.stacks) for name in functions}
+    assert any("train_loop" in name for name in names)
+    assert [name for name in names if "pytest" in name] == []
+
+
+# Where something cannot be recorded.
+
+
+@pytest.fixture
+def no_stacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would only take their time."""
+    monkeypatch.setattr(profile_run, "py_spy", lambda: None)
+
+
+@pytest.mark.usefixtures("no_stacks")
+def test_a_trace_too_large_is_cut_down_to_some_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setattr(profile_run, "MAX_EVENTS", 4_000)
+    (found,) = profiled(tmp_path, "test_epoch")
+    (note,) = [note for note in found.about["notes"] if note.startswith("operators")]
+    assert "4,000 are kept at most" in note
+    assert f"only {found.pieces} of its 20 optimizer steps" in note
+    assert found.phases["share"].sum() == pytest.approx(1, abs=0.01)
+    assert found.phases.set_index("phase")["share"]["other"] < 0.2  # as of the whole epoch
+
+
+def test_a_trace_too_large_without_steps_is_one_clear_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setattr(profile_run, "MAX_EVENTS", 2)
+    assert profiled(tmp_path, "test_set_up") == []
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("bench:")]
+    assert "trace events, and 2 are kept at most" in line
+    assert "smaller size" in line
+
+
+@pytest.mark.usefixtures("no_stacks")
+def test_a_case_that_fails_under_the_profiler_is_one_clear_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    assert len(profiled(tmp_path, "test_fails_when_profiled", "test_set_up")) == 1
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("bench:")]
+    assert "failed under torch.profiler" in line
+    assert "not while I am watched" in line
+
+
+def test_a_full_disk_is_one_clear_message_and_leaves_no_half_profile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(profiles.json, "dump", full)
+    empty = profile_frames()
+    with pytest.raises(StoreError, match=r"No space left on device.*make room") as raised:
+        profiles.write(tmp_path / "case", {"case": "a case"}, {"traceEvents": []}, *empty, None)
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "case").exists()
+
+
+def profile_frames() -> Any:
+    from bench.analyze.profiles.operators import nothing
+
+    return nothing()
+
+
+PLAIN = """
+def test_sum(benchmark):
+    benchmark(sum, range(100_000))
+"""
+
+
+def spy(folder: Path, script: str) -> str:
+    path = folder / "py-spy"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IEXEC)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (None, "py-spy is not installed"),
+        ("echo 'Error: Permission Denied: Try running again with elevated permissions'", "Permission Denied"),
+    ],
+)
+def test_without_py_spy_the_rest_is_recorded_and_a_line_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None, words: str
+) -> None:
+    monkeypatch.setattr(profile_run, "py_spy", lambda: script and spy(tmp_path, script))
+    (found,) = profiled(tmp_path, "test_sum", text=PLAIN)
+    assert found.stacks is None
+    (note,) = [note for note in found.about["notes"] if note.startswith("stacks")]
+    assert words in note
+
+
+def test_a_case_without_torch_has_stacks_and_no_operators(tmp_path: Path) -> None:
+    (found,) = profiled(tmp_path, "test_sum", text=PLAIN)
+    assert found.operators.empty
+    assert any("does not use torch" in note for note in found.about["notes"])
+    assert found.about["plain_s"] > 0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ("test_it.py::test_stepp", "did you mean test_it.py::test_step or"),
+        ("test_it.py::nothing_like_it", "no case 'test_it.py::nothing_like_it'"),
+        ("test_skipped", "no such hardware"),
+    ],
+)
+def test_a_case_that_is_not_there_is_one_clear_message(tmp_path: Path, wanted: str, words: str) -> None:
+    text = SUITE.replace(f"sys.path.append({str(ROOT)!r})\nfrom suites.test_06_epoch import Training", "")
+    pytest.importorskip("torch")
+    with pytest.raises(UserError, match=words.replace("?", r"\?").replace(".", r"\.")):
+        profile.chosen(spec(tmp_path, text), [wanted])
+
+
+def test_cases_are_chosen_by_id_test_or_pattern() -> None:
+    case = "suites/test_03.py::test_matmul[cpu-16]"
+    chosen = (case, "suites/test_03.py::test_matmul", "test_matmul*", "test_matmul", "*::test_mat*cpu-16]")
+    assert all(profile.matches(case, wanted) for wanted in chosen)
+    assert not any(
+        profile.matches(case, wanted) for wanted in ("test_mat", "test_matmul[cpu-1]", "test_mul*")
+    )
+
+
+@pytest.mark.usefixtures("no_stacks")
+def test_onnx_runtimes_own_profile_is_in_the_same_table(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("onnxruntime")
+    onnx = pytest.importorskip("onnx")
+    helper, floats = onnx.helper, onnx.TensorProto.FLOAT
+    inputs = [helper.make_tensor_value_info(name, floats, [4, 4]) for name in "ab"]
+    output = helper.make_tensor_value_info("c", floats, [4, 4])
+    graph = helper.make_graph([helper.make_node("MatMul", ["a", "b"], ["c"])], "graph", inputs, [output])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+    onnx.save(model, str(tmp_path / "model.onnx"))
+    text = f"""
+import numpy as np, onnxruntime, torch
+
+def test_session(benchmark):
+    file = {str(tmp_path / "model.onnx")!r}
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    numbers = np.ones((4, 4), np.float32)
+    benchmark(session.run, None, {{"a": numbers, "b": numbers}})
+"""
+    (found,) = profiled(tmp_path, "test_session", text=text)
+    (row,) = found.operators[found.operators["name"] == "onnx::MatMul"].to_dict("records")
+    assert row["count"] == found.pieces
+    assert row["shapes"] == "4x4, 4x4"
+    assert row["types"] == "float"
+    assert row["kind"] == "onnxruntime"

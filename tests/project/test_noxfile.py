@@ -1,0 +1,170 @@
+"""The one environment of all nox sessions: what is installed into it, when, and which Python measures."""
+
+import importlib.util
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any, NoReturn
+
+import pytest
+
+from tests import ROOT
+
+NOXFILE = ROOT / "noxfile.py"
+
+PYPROJECT = """
+[project.optional-dependencies]
+suites = ["torch>=2.10", "torchvision>=0.25", "onnxruntime>=1.23"]
+suites-cuda = ["torch>=2.10", "torchvision>=0.25", "onnxruntime-gpu>=1.23"]
+[dependency-groups]
+tests = ["hypothesis>=6"]
+lint = ["ruff>=0.8"]
+"""
+
+
+class Session:
+    """Notes the commands that a session would run."""
+
+    def __init__(self, posargs: tuple[str, ...] = (), no_install: bool = False) -> None:
+        self.posargs = posargs
+        self._runner = SimpleNamespace(global_config=SimpleNamespace(no_install=no_install))
+        self.commands: list[list[str]] = []
+
+    def run(self, *command: str, external: bool) -> None:
+        assert external, "nox would warn of a program outside its own environment"
+        self.commands.append(list(command))
+        if "venv" in command:
+            interpreter = Path(command[-1]) / "bin" / "python"
+            interpreter.parent.mkdir(parents=True)
+            interpreter.touch()
+
+    def error(self, message: str) -> NoReturn:
+        raise RuntimeError(message)
+
+
+@pytest.fixture(scope="module")
+def loaded() -> ModuleType:
+    """The noxfile as a module, once: nox objects to a session's name that comes twice."""
+    pytest.importorskip("nox")
+    found = importlib.util.spec_from_file_location("noxfile", NOXFILE)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def noxfile(loaded: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The noxfile of a project in a folder of its own, on a machine without GPU."""
+    (tmp_path / "pyproject.toml").write_text(PYPROJECT)
+    monkeypatch.setattr(loaded, "PROJECT", tmp_path)
+    monkeypatch.setattr(loaded, "ENVIRONMENT", tmp_path / ".venv")
+    monkeypatch.setattr(loaded, "extra", lambda: "suites")
+    monkeypatch.delenv("BENCH_TORCH_INDEX", raising=False)
+    return loaded
+
+
+def run(noxfile: ModuleType, name: str, *posargs: str, **options: Any) -> list[list[str]]:
+    session = Session(posargs, **options)
+    getattr(noxfile, name).func(session)
+    return session.commands
+
+
+def test_the_environment_is_made_once_and_shared(noxfile: ModuleType, tmp_path: Path) -> None:
+    own = str(tmp_path / ".venv/bin/python")
+    make, install, measure = run(noxfile, "bench", "--preset", "quick")
+    assert make == [sys.executable, "-m", "venv", str(tmp_path / ".venv")]
+    assert install == [
+        own, "-m", "pip", "install", "--quiet", "--editable", f"{tmp_path}[suites,profile]",
+        "hypothesis>=6", "ruff>=0.8",
+    ]  # fmt: skip
+    assert measure == [own, "-m", "bench", "run", "--preset", "quick"]
+    assert run(noxfile, "tests", "-x") == [[own, "-m", "pytest", "-x"]]
+
+
+@pytest.mark.parametrize("change", ["project", "driver", "index"])
+def test_the_environment_is_brought_up_to_date_when_its_contents_change(
+    noxfile: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    run(noxfile, "tests")
+    if change == "project":
+        (tmp_path / "pyproject.toml").write_text(PYPROJECT.replace("2.10", "2.11"))
+    elif change == "driver":
+        monkeypatch.setattr(noxfile, "extra", lambda: "suites-cuda")
+    else:
+        monkeypatch.setenv("BENCH_TORCH_INDEX", "https://example.org/cpu")
+    commands = run(noxfile, "tests")
+    assert any("pip" in command for command in commands)
+    assert not any("venv" in command for command in commands)
+    assert len(run(noxfile, "tests")) == 1
+
+
+def test_an_installation_that_was_cut_is_done_again(noxfile: ModuleType) -> None:
+    class Cut(Session):
+        def run(self, *command: str, external: bool) -> None:
+            if "pip" in command:
+                raise KeyboardInterrupt
+            super().run(*command, external=external)
+
+    with pytest.raises(KeyboardInterrupt):
+        noxfile.tests.func(Cut())
+    assert any("pip" in command for command in run(noxfile, "tests"))
+
+
+def test_torch_comes_from_the_named_index_alone(noxfile: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_TORCH_INDEX", "https://example.org/cpu")
+    first, second = noxfile.installations()
+    assert first[-4:] == ["--index-url", "https://example.org/cpu", "torch>=2.10", "torchvision>=0.25"]
+    assert "--index-url" not in second
+
+
+@pytest.mark.parametrize(
+    ("name", "posargs", "arguments"),
+    [
+        ("bench", (), ["bench", "run"]),
+        ("report", ("reports/a",), ["bench", "report", "reports/a"]),
+        ("smoke", ("-k", "add"), ["pytest", "suites", "--benchmark-disable", "--quiet", "-k", "add"]),
+    ],
+)
+def test_nothing_is_installed_where_that_is_asked(
+    noxfile: ModuleType, tmp_path: Path, name: str, posargs: tuple[str, ...], arguments: list[str]
+) -> None:
+    assert run(noxfile, name, *posargs, no_install=True) == [[sys.executable, "-m", *arguments]]
+    assert not (tmp_path / ".venv").exists()
+
+
+@pytest.mark.parametrize("there", ["environment", "python3", ""])
+def test_the_python_that_is_there_when_nox_has_an_environment_of_its_own(
+    noxfile: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str
+) -> None:
+    found: Mapping[str, str] = {"python3": "/usr/bin/python3"} if there == "python3" else {}
+    monkeypatch.setattr(noxfile.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(noxfile.shutil, "which", found.get)
+    own = tmp_path / ".venv/bin/python"
+    if there == "environment":
+        own.parent.mkdir(parents=True)
+        own.touch()
+    if there:
+        expected = str(own) if there == "environment" else "/usr/bin/python3"
+        assert run(noxfile, "tests", no_install=True) == [[expected, "-m", "pytest"]]
+    else:
+        with pytest.raises(RuntimeError, match="no Python to measure with"):
+            run(noxfile, "tests", no_install=True)
+
+
+def test_a_new_enough_python_makes_the_environment(
+    noxfile: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(noxfile.sys, "version_info", (3, 10, 2))
+    monkeypatch.setattr(noxfile.shutil, "which", {"python3.12": "/opt/python3.12"}.get)
+    assert noxfile.new_enough_python(Session()) == "/opt/python3.12"
+    monkeypatch.setattr(noxfile.shutil, "which", lambda _: None)
+    with pytest.raises(RuntimeError, match=r"3\.10; the project needs 3\.11"):
+        noxfile.new_enough_python(Session())
+
+
+def test_every_session_says_what_it_does(noxfile: ModuleType) -> None:
+    for name in ("bench", "report", "tests", "lint", "smoke"):
+        assert getattr(noxfile, name).__doc__

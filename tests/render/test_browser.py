@@ -1,0 +1,260 @@
+"""The pages as a browser shows them: drawn, sorted, filtered, linked, reached by keyboard, harmless."""
+
+import io
+import shutil
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from bench.analyze.report import report
+from bench.analyze.runs.history import history
+from bench.render import figures, history_page, page
+from bench.storage import store
+from tests import recorded_runs as recorded
+from tests.analyze.runs.test_history import frame, headers
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH")
+
+EVIL = "<script>alert(1)</script>"
+UNNAMED = """() => [...document.querySelectorAll("input, select, button, a, table, svg, section, dialog")]
+    .filter((node) => node.checkVisibility() && !(
+        node.innerText || node.getAttribute("aria-label") || node.getAttribute("aria-labelledby")
+        || node.closest("[role=img]")?.getAttribute("aria-label")))
+    .map((node) => node.outerHTML.slice(0, 80))"""
+"""What a screen reader has no name for."""
+
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """The page of a run on two devices, with noisy, failed and skipped cases, and a name that is markup."""
+    folder = tmp_path_factory.mktemp("page") / "run"
+    made = report([store.read_run(recorded.write(folder, recorded.course()))])
+    assert any(EVIL in name for name in made.cases["case"])
+    drawn = figures.draw(made)
+    return Shown(folder, page.render(made, drawn), len(drawn), made)
+
+
+@pytest.fixture(scope="module")
+def past_page(tmp_path_factory):
+    runs = headers(40)
+    evil = f"t.py::test_a[{EVIL}]"
+    changed = frame(np.repeat([1.0, 1.3], 20), runs, case=evil)
+    steady = [frame(np.full(40, 1.0), runs, case=f"t.py::test_b[{number}]") for number in range(30)]
+    found = [series for cases in (changed, *steady) for series in history(cases, runs)]
+    return Shown(tmp_path_factory.mktemp("past"), history_page.page(found, "reports"))
+
+
+class Shown:
+    """A page in a file, with what is expected of it."""
+
+    def __init__(self, folder, html, figures=0, made=None):
+        self.file, self.figures, self.made = folder / "page.html", figures, made
+        self.file.write_text(html, "utf-8")
+
+    @property
+    def url(self):
+        return self.file.as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(browser):
+    """A fresh tab; the test fails if anything was said on its console, asked by a dialog, or fetched."""
+    said = []
+    opened = browser.new_page(viewport=WIDE)
+    opened.on("console", lambda message: said.append(message.text))
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    opened.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+    opened.on("request", lambda request: said.append(request.url) if request.url.startswith("http") else None)
+    opened.set_default_timeout(10_000)
+    yield opened
+    opened.close()
+    assert said == []
+
+
+def table(tab, section):
+    return tab.locator(f"#{section} .table")
+
+
+def first_column(holder):
+    return holder.locator("tbody th").all_inner_texts()
+
+
+def test_every_figure_is_drawn(tab, course):
+    tab.goto(course.url)
+    pictures = tab.locator("figure .picture svg")
+    assert pictures.count() == course.figures > 5
+    for box in (pictures.nth(position).bounding_box() for position in range(course.figures)):
+        assert box["width"] > 200
+        assert box["height"] > 100
+    tab.locator("#all tbody a").first.click()
+    assert tab.locator("dialog svg circle").count() > 10
+
+
+def test_sorting(tab, course):
+    tab.goto(course.url)
+    cases = table(tab, "test_03_matmul")
+    button = cases.get_by_role("button", name="time", exact=True)
+    slowest_last = course.made.cases[course.made.cases["suite"] == "test_03_matmul"].sort_values("median_s")
+    expected = [name.partition("::")[2] for name in slowest_last["case"]]
+    button.click()
+    assert first_column(cases) == expected[:25]
+    assert cases.locator("th[aria-sort=ascending]").inner_text() == "time"
+    button.click()
+    assert first_column(cases) == expected[::-1][:25]
+    assert cases.locator("th[aria-sort=descending]").count() == 1
+
+
+def test_search_asks_for_every_word(tab, course):
+    tab.goto(course.url)
+    cases = table(tab, "all")
+    cases.get_by_role("searchbox").fill("MATMUL cuda")
+    found = first_column(cases)
+    assert found
+    assert all("matmul" in name and "cuda" in name for name in found)
+    assert cases.get_by_role("status").inner_text().startswith(f"{len(found)} of ")
+    cases.get_by_role("searchbox").fill("nothing has this name")
+    assert first_column(cases) == []
+
+
+def test_filters_choose_by_column(tab, course):
+    tab.goto(course.url)
+    cases = table(tab, "all")
+    cases.get_by_label("Only rows whose device is").select_option("cuda")
+    cases.get_by_role("searchbox").fill("forward")
+    assert set(cases.locator("tbody td:nth-child(2)").all_inner_texts()) == {"cuda"}
+    crossings = table(tab, "crossovers")
+    crossings.get_by_label("Only rows whose timed is").select_option("one call")
+    assert set(crossings.locator("tbody td:nth-child(4)").all_inner_texts()) == {"one call"}
+
+
+def test_more_rows_on_demand(tab, course):
+    tab.goto(course.url)
+    cases = table(tab, "all")
+    assert len(first_column(cases)) == 25
+    cases.get_by_role("button", name="Show").click()
+    assert len(first_column(cases)) == len(course.made.cases)
+
+
+def test_a_case_has_an_address(tab, course):
+    measured = course.made.cases[course.made.cases["blocks"] > 0]["case"].iat[0]
+    tab.goto(course.url)
+    tab.locator("#all tbody a").first.click()
+    playwright.expect(tab.locator("#details-title")).to_have_text(measured)  # it waits
+    address = tab.url
+    tab.goto("about:blank")
+    tab.goto(address)
+    playwright.expect(tab.locator("dialog")).to_be_visible()
+    assert "bench run" in tab.locator("dialog").inner_text()
+    tab.get_by_label("Close").click()
+    assert "#case" not in tab.url
+    tab.goto(course.url + "#case=%E0%A4%A")  # cut off in the middle of a character
+    playwright.expect(tab.locator("dialog")).to_be_hidden()
+
+
+def test_answers_lead_to_evidence_and_on_to_cases(tab, course):
+    tab.goto(course.url)
+    tab.locator("#answers a").first.click()
+    assert tab.locator("dialog svg circle").count() >= 2
+    tab.locator("dialog summary").click()
+    case = tab.locator("dialog li a").first
+    name = case.inner_text()
+    case.click()
+    assert tab.locator("#details-title").inner_text() == name
+    tab.go_back()
+    assert tab.locator("dialog h3").first.inner_text().startswith("How many times as fast")
+
+
+def test_by_keyboard_alone(tab, course):
+    tab.goto(course.url)
+    tab.keyboard.press("Tab")
+    assert tab.locator(":focus").inner_text() == "Skip to the content"
+    link = tab.locator("#all tbody a").nth(2)
+    link.focus()
+    tab.keyboard.press("Enter")
+    playwright.expect(tab.locator("dialog")).to_be_visible()
+    playwright.expect(tab.locator("#details-title")).to_be_focused()
+    tab.keyboard.press("Escape")
+    playwright.expect(tab.locator("dialog")).to_be_hidden()
+    playwright.expect(link).to_be_focused()
+    tab.locator("#all th button").first.focus()
+    tab.keyboard.press("Space")
+    assert tab.locator("#all th[aria-sort]").count() == 1
+
+
+def test_everything_has_a_name_for_screen_readers(tab, course):
+    tab.goto(course.url)
+    assert tab.evaluate(UNNAMED) == []
+    tab.locator("#all tbody a").first.click()
+    assert tab.evaluate(UNNAMED) == []
+    levels = tab.locator("h1, main h2, main h3").evaluate_all(
+        "nodes => nodes.map((node) => +node.tagName[1])"
+    )
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_names_that_are_markup_do_no_harm(tab, course, past_page):
+    tab.goto(course.url)
+    table(tab, "all").get_by_role("searchbox").fill("alert(1)")
+    tab.locator("#all tbody a", has_text=EVIL).click()
+    assert EVIL in tab.locator("#details-title").inner_text()
+    tab.goto(past_page.url)
+    tab.locator("#history .answers a").first.click()
+    assert EVIL in tab.locator("#details-title").inner_text()
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_it_is_seen_on_every_screen(browser, course, colours, size):
+    """Not blank, of the ground asked for, and no wider than the screen."""
+    image = pytest.importorskip("PIL.Image")
+    opened = browser.new_page(viewport=size, color_scheme=colours)
+    opened.goto(course.url)
+    picture = image.open(io.BytesIO(opened.screenshot())).convert("L")
+    values = np.asarray(picture)
+    assert (np.median(values) > 200) == (colours == "light")
+    assert values.std() > 10
+    assert opened.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    for position in range(course.figures):
+        shot = opened.locator("figure").nth(position).screenshot()
+        assert np.asarray(image.open(io.BytesIO(shot)).convert("L")).std() > 3
+    opened.close()
+
+
+def test_a_history_names_what_changed_and_draws_it(tab, past_page):
+    tab.goto(past_page.url)
+    assert "Between run019" in tab.locator("#history .answers").inner_text()
+    tab.locator("#history .answers a").first.click()
+    assert tab.locator("dialog svg circle").count() == 40
+    assert tab.locator("dialog svg .change").count() == 1
+    tab.get_by_label("Close").click()
+    holder = table(tab, "history")
+    holder.get_by_role("searchbox").fill("test_b[7]")
+    assert first_column(holder) == ["test_b[7]"]
+
+
+def test_simulated_pages_say_so_in_every_picture(tab, tmp_path):
+    made = report([store.read_run(recorded.write(tmp_path / "run", recorded.course()[:60], simulated=True))])
+    drawn = figures.draw(made)
+    shown = Shown(tmp_path, page.render(made, drawn))
+    tab.goto(shown.url)
+    pictures = tab.locator("figure .picture svg")
+    assert pictures.count() == len(drawn) > 0
+    assert all("simulated" in pictures.nth(each).text_content() for each in range(pictures.count()))
+    tab.locator("#all tbody a").first.click()
+    drawings = tab.locator("dialog svg")
+    assert all("simulated" in drawings.nth(each).text_content() for each in range(drawings.count()))

@@ -1,0 +1,242 @@
+"""The report of recorded runs: its words against golden files, its page against what a name could break."""
+
+import difflib
+import json
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+
+from bench.analyze.report import report
+from bench.render import figures, page, summary, units
+from bench.storage import store
+from bench.storage.journal import Journal
+from tests import RECORDED
+from tests import recorded_runs as recorded
+
+
+def golden(name, text):
+    """Compares with a file; on a difference the text is left beside it as `.got-…`, to look at."""
+    file = RECORDED / name
+    expected = file.read_text("utf-8") if file.exists() else ""
+    if text == expected:
+        return
+    got = file.with_name(f".got-{name}")
+    got.write_text(text, "utf-8")
+    lines = difflib.unified_diff(expected.splitlines(), text.splitlines(), name, got.name, lineterm="")
+    pytest.fail("\n".join(lines))
+
+
+def reported(folder, cases, **options):
+    return report([store.read_run(recorded.write(folder, cases, **options))])
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    return reported(tmp_path_factory.mktemp("runs") / "course", recorded.course())
+
+
+@pytest.fixture(scope="module")
+def course_page(course):
+    return page.render(course, {})
+
+
+def embedded(html):
+    return json.loads(re.search(r'id="data">(.*?)</script>', html, re.DOTALL)[1])
+
+
+def test_answers(course):
+    golden("answers.txt", "".join(f"{each.question} {each.sentence}\n" for each in course.answers))
+
+
+def test_answers_without_an_accelerator(tmp_path):
+    made = reported(tmp_path / "run", recorded.course(None))
+    golden("answers-cpu.txt", "".join(f"{each.question} {each.sentence}\n" for each in made.answers))
+    assert not any("cuda" in each.sentence or "device" in each.question for each in made.answers)
+
+
+def test_first_five_answers_differ_in_kind(course):
+    assert len({each.question for each in course.answers[:5]}) == 5
+
+
+def test_summary(course):
+    golden("summary.md", summary.render(course))
+
+
+def test_every_case_is_on_the_page_with_its_blocks(course, course_page):
+    data = embedded(course_page)
+    assert [row["key"] for row in data["tables"]["case"]["rows"]] == course.cases["case"].tolist()
+    assert len(data["facts"]) == len(data["blocks"]) == len(course.cases)
+    wall = course.blocks[course.blocks["kind"] == "wall"]
+    drawn = [code for case in data["blocks"] for launch in case for code in launch]
+    assert len(drawn) == len(wall)
+    assert sum(code & 1 for code in drawn) == wall["disturbed"].sum()
+
+
+def test_block_codes_say_deviation_and_disturbance(course, course_page):
+    position = course.cases.index[course.cases["operation"] == "forward"][0]
+    case = course.cases.iloc[position]
+    wall = course.blocks[(course.blocks["case"] == case["case"]) & (course.blocks["kind"] == "wall")]
+    codes = [code for launch in embedded(course_page)["blocks"][position] for code in launch]
+    expected = (wall["wall_s"] / wall["calls"] / case["median_s"] - 1).to_numpy()
+    assert [code // 2 / 1000 for code in codes] == pytest.approx(expected, abs=6e-4)
+    assert [bool(code & 1) for code in codes] == wall["disturbed"].tolist()
+
+
+def test_answers_lead_to_their_evidence(course, course_page):
+    tables = embedded(course_page)["tables"]
+    known = {row["key"] for row in tables["case"]["rows"]}
+    contests = {row["key"]: row for row in tables["contest"]["rows"]}
+    links = re.findall(r'href="#contest=(\d+)"', course_page)
+    assert len(links) == len(course.answers)
+    for key, answer in zip(links, course.answers, strict=True):
+        assert contests[key]["evidence"] == list(answer.contest.crossing.evidence)
+        assert set(contests[key]["evidence"]) <= known
+
+
+class Tags(HTMLParser):
+    """Counts tags as a browser's parser would see them."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.scripts, self.open, self.ids, self.urls = 0, [], [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.scripts += tag == "script"
+        self.ids += [value for name, value in attrs if name == "id"]
+        self.urls += [value for name, value in attrs if name in ("src", "href", "data")]
+
+
+def test_names_do_no_harm(tmp_path):
+    evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u2028"
+    cases = recorded.curve(
+        evil, {evil: lambda s: s * 1e-9, "b": lambda s: s * 1e-8}, [64, 128], between="engine"
+    )
+    broken = recorded.Made(evil, "broken", {evil: evil}, 1, outcome="failed", message=evil)
+    made = reported(tmp_path / "run", [*cases, broken])
+    html = page.render(made, figures.draw(made))
+    assert Tags(html).scripts == 2
+    assert "<script>alert" not in html
+    assert "<img" not in html
+    assert embedded(html)["tables"]["case"]["rows"][-1]["key"] == broken.id
+    assert "<script" not in summary.render(made)
+    assert "<img" not in summary.render(made)
+
+
+def test_the_page_needs_no_network(course):
+    html = page.render(course, {"test_03_matmul": next(iter(figures.draw(course).values()))})
+    links = [url for url in Tags(html).urls if not url.startswith(("#", "data:"))]
+    assert links == []
+    assert "url(" not in html.replace("url(#", "")
+
+
+def test_identifiers_are_unique(course):
+    ids = Tags(page.render(course, {})).ids
+    assert len(ids) == len(set(ids))
+
+
+def test_a_default_run_is_a_small_page(course_page):
+    assert len(course_page) < 1_000_000
+
+
+def test_simulated_runs_say_so(tmp_path):
+    made = reported(tmp_path / "run", recorded.course()[:30], simulated=True)
+    drawn = figures.draw(made)
+    html = page.render(made, drawn)
+    assert all(b">simulated<" in picture["svg"] for picture in drawn.values())
+    assert embedded(html)["simulated"] is True
+    assert "<strong>Simulated.</strong>" in html
+    assert "made up" in summary.render(made)
+
+
+def test_figures_are_pictures(course):
+    drawn = figures.draw(course)
+    assert set(drawn) >= {"test_01_bridge", "test_03_matmul", "roofline-cpu", "roofline-cuda"}
+    for picture in drawn.values():
+        assert picture["png"].startswith(b"\x89PNG")
+        assert picture["svg"].startswith(b"<svg")
+        assert b"currentColor" in picture["svg"]
+
+
+def test_the_same_run_gives_the_same_page(course, course_page):
+    assert page.render(course, {}) == course_page
+
+
+def test_a_run_without_results_has_a_page(tmp_path):
+    with Journal.create(tmp_path / "run", recorded.header()) as journal:
+        journal.append({"event": "case", "id": "t.py::test_a", "suite": "t", "operation": "a"})
+    made = report([store.read_run(tmp_path / "run")])
+    html = page.render(made, figures.draw(made))
+    assert "cut short" in html
+    assert "No contest" in summary.render(made)
+
+
+def test_failed_self_checks_lead_the_report(tmp_path):
+    run = store.read_run(recorded.write(tmp_path / "run", recorded.course()[:30]))
+    check = {"device": "cuda", "name": "transfer_order", "passed": False, "detail": "0.9"}
+    html = page.render(report([type(run)(**{**vars(run), "checks": (check,)})]), {})
+    assert html.index("self-check failed on cuda: transfer_order") < html.index('id="answers"')
+
+
+def test_several_runs_are_side_by_side(tmp_path):
+    runs = [store.read_run(recorded.write(tmp_path / name, recorded.course()[:40])) for name in ("1", "2")]
+    made = report(runs)
+    assert len(made.cases) == 80
+    drawn = figures.draw(made)
+    assert {"0-test_01_bridge", "1-test_01_bridge"} <= set(drawn)
+    data = embedded(page.render(made, drawn))
+    rows = data["tables"]["case"]["rows"]
+    assert len({row["key"] for row in rows}) == len(data["blocks"]) == 80
+    for contest in data["tables"]["contest"]["rows"]:
+        assert {key.rpartition(" · ")[2] for key in contest["evidence"]} in ({"run 1"}, {"run 2"})
+
+
+def test_reports_need_no_torch(tmp_path):
+    """With torch's import blocked, as on a laptop that has none."""
+    folder = recorded.write(tmp_path / "run", recorded.course(None)[:8])
+    code = f"""
+import sys
+
+class Blocked:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] == "torch":
+            raise ImportError(name)
+
+sys.meta_path.insert(0, Blocked())
+import bench
+from bench.storage import store
+from bench.analyze.report import report
+from bench.render import page
+assert len(bench.load({str(folder)!r})) == 8
+page.render(report([store.read_run({str(folder)!r})]))
+"""
+    environment = {**os.environ, "MPLBACKEND": "agg"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, timeout=120)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "digits", "text"),
+    [
+        (1.624e-4, "s", 3, "162 µs"), (1.624e-4, "s", 2, "160 µs"), (9.996e-4, "s", 3, "1.00 ms"),
+        (0, "s", 3, "0 s"), (1, "", 3, "1.00"), (12345, "B", 4, "12.35 kB"), (float("nan"), "s", 3, "–"),
+        (None, "s", 3, "–"), (2.5e17, "B/s", 2, "250 PB/s"), (3e-14, "s", 2, "0.030 ps"),
+        (999.6, "B", 3, "1.00 kB"),
+    ],
+)  # fmt: skip
+def test_quantity(value, unit, digits, text):
+    assert units.quantity(value, unit, digits).replace(units.THIN, " ") == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (160.9e-6, 163.1e-6, "162 µs"), (162.3e-6, 162.51e-6, "162.4 µs"), (130e-6, 190e-6, "160 µs"),
+        (50e-6, 300e-6, "200 µs"),
+    ],
+)  # fmt: skip
+def test_an_estimate_has_the_digits_that_its_interval_supports(low, high, text):
+    assert units.estimate(1.624e-4, low, high).replace(units.THIN, " ") == text

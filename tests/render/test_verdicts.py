@@ -1,0 +1,171 @@
+"""A gate's outputs against whole files, and what names of cases could break."""
+
+import io
+import json
+import re
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+from rich.console import Console
+
+from bench.__main__ import main
+from bench.analyze.gate.decision import replay
+from bench.analyze.gate.settings import Budget, Settings, recorded
+from bench.analyze.report import report
+from bench.render import page
+from bench.render.verdicts import FORMS, Account, account, github, terminal
+from bench.render.verdicts.words import headline
+from bench.storage import store
+from tests import recorded_gates as gates
+from tests import recorded_runs
+from tests.recorded_gates import Compared
+from tests.render.test_report import golden
+
+SETTINGS = Settings(
+    budgets=(
+        Budget("test_a", max_time_s=1e-3),
+        Budget("test_b", max_time_s=9e-5),
+        Budget("test_g", max_time_s=9e-5, machine="cellar"),
+    )
+)
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory) -> Account:
+    cases = gates.twenty(
+        test_c=Compared("test_c", 1.052),
+        test_d=Compared("test_d", 0.9),
+        test_e=Compared("test_e", disturbed=1),
+        test_f=Compared("test_f", skip={"base": "no dataset", "head": "no dataset"}),
+        test_k=Compared("test_k[cuda-64]", device="cuda", device_ratio=1.3),
+    )
+    folder = gates.write(
+        tmp_path_factory.mktemp("gates") / "20260105T101500-attic-2222222",
+        cases,
+        settings=recorded(SETTINGS),
+        added=["suites/test_made.py::test_new"],
+        removed=["suites/test_made.py::test_old"],
+        renamed={"suites/test_made.py::test_was": "suites/test_made.py::test_a"},
+        edited=["suites/test_made.py::test_g"],
+    )
+    run = store.read_run(folder)
+    told = account(run, replay(run), "On this machine: 0 false alarms in 60 gates, at most 4.9 %.")
+    return replace(told, explained={"suites/test_made.py::test_c": ["came: aten::item (1 × a step)"]})
+
+
+def printed(told):
+    console = Console(file=io.StringIO(), width=110)
+    terminal.show(told, console)
+    return console.file.getvalue()
+
+
+def test_terminal(told):
+    golden("gate.txt", "\n".join(line.rstrip() for line in printed(told).splitlines()) + "\n")
+
+
+def test_markdown(told):
+    golden("gate.md", FORMS["markdown"](told))
+
+
+def test_junit(told):
+    golden("gate.xml", FORMS["junit"](told))
+
+
+def test_json(told):
+    def four_digits(text):
+        return float(f"{float(text):.4g}")
+
+    document = json.loads(FORMS["json"](told), parse_float=four_digits)
+    golden("gate.json", json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+
+def test_annotations(told):
+    golden("gate-annotations.txt", "".join(f"{line}\n" for line in github.annotations(told)))
+
+
+def test_report_page_has_the_verdict(tmp_path):
+    folder = gates.write(tmp_path / "run", [Compared("test_<b>", 1.1), Compared("test_b")])
+    html = page.render(report([store.read_run(folder)]), {})
+    section = html.partition('<section id="verdict"')[2].partition("</section>")[0]
+    assert "Slower: 1 slower, 1 same" in section
+    assert re.findall(r'<td class="(slower|same)">.*?<td class="name">(.*?)</td>', section) == [
+        ("slower", "test_&lt;b&gt;"),
+        ("same", "test_b"),
+    ]
+    assert "<h3>Noise</h3>" in section
+
+
+def test_report_of_an_ordinary_run_has_none(tmp_path):
+    made = report([store.read_run(recorded_runs.write(tmp_path / "run", recorded_runs.course(None)[:4]))])
+    assert "verdict-title" not in page.render(made, {})
+
+
+def test_junit_counts_what_it_lists(told):
+    (suite,) = ElementTree.fromstring(FORMS["junit"](told))
+    for kind, counter in {"failure": "failures", "error": "errors", "skipped": "skipped"}.items():
+        assert len(suite.findall(f"testcase/{kind}")) == int(suite.get(counter))
+    assert len(suite) == int(suite.get("tests"))
+
+
+def outcome(folder, cases, launches=range(25), **options):
+    run = store.read_run(gates.write(folder / "run", cases, launches, **options))
+    return account(run, replay(run))
+
+
+STRICT = recorded(Settings(undecided="fail"))
+
+
+@pytest.mark.parametrize(
+    ("cases", "options", "expected"),
+    [
+        ([Compared("test_a")], {}, "Pass: 1 same"),
+        ([Compared("test_a", 1.1)], {}, "Slower: 1 slower"),
+        ([Compared("test_a", disturbed=1)], {}, "Pass: 1 undecided"),
+        ([Compared("test_a", disturbed=1)], {"settings": STRICT}, "Undecided: 1 undecided"),
+        ([Compared("test_a", fails={"head": "E"})], {}, "Incomplete: 1 not measured; no case was compared"),
+        ([Compared("test_a")], {"launches": range(2)}, 
+         "Incomplete: cut short before it was settled; 1 undecided"),
+        ([Compared("test_a"), Compared("control::x", 1.1)], {},
+         "Contaminated: identical code was not equally fast on both sides; 1 undecided"),
+    ],
+)  # fmt: skip
+def test_headline(tmp_path, cases, options, expected):
+    assert headline(outcome(tmp_path, cases, **options)) == expected
+
+
+@pytest.mark.parametrize("form", ["terminal", "markdown"])
+def test_many_undecided_come_first(tmp_path, form):
+    cases = [Compared(f"test_{n}", disturbed=n < 3) for n in range(10)]
+    told = outcome(tmp_path, cases)
+    text = printed(told) if form == "terminal" else FORMS[form](told)
+    assert "3 of 10 cases are undecided" in text.split("\n")[0]
+    few = outcome(tmp_path / "few", [replace(case, disturbed=0.02) for case in cases[2:]])
+    assert "are undecided" not in (printed(few) if form == "terminal" else FORMS[form](few))
+
+
+def test_names_do_no_harm(tmp_path):
+    evil = "test_x[</a>|\x00\x1b[31m&\n::error::`_*]"
+    told = outcome(tmp_path, [Compared(evil, 1.2)])
+    assert json.loads(FORMS["json"](told))["verdicts"][0]["case"].endswith(evil)
+    (suite,) = ElementTree.fromstring(FORMS["junit"](told))
+    assert suite[0].get("name") == evil.replace("\x00", "?").replace("\x1b", "?")
+    rows = [line for line in FORMS["markdown"](told).splitlines() if line.startswith("| slower")]
+    assert all(row.count("|") - row.count("\\|") == 7 and "</a>" not in row for row in rows)
+    (line,) = github.annotations(told)
+    assert "\n" not in line
+    assert line.startswith("::error file=suites/test_made.py,title=test_x[</a>|")
+
+
+def test_replay_writes_every_form(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    folder = gates.write(tmp_path / "run", [Compared("test_a", 1.1)])
+    files = {form: tmp_path / form for form in FORMS}
+    options = [part for form, file in files.items() for part in (f"--{form}", str(file))]
+    assert main(["gate", "--replay", str(folder), *options]) == 1
+    assert "Slower: 1 slower" in capsys.readouterr().out
+    run = store.read_run(folder)
+    assert {form: file.read_text("utf-8") for form, file in files.items()} == {
+        form: render(account(run, replay(run))) for form, render in FORMS.items()
+    }

@@ -1,0 +1,234 @@
+"""The file between measuring and reading: nothing written is lost, and other programs read the tables."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import bench
+from bench.analyze.blocks.clean import marked
+from bench.analyze.estimates.estimate import estimates, estimates_of
+from bench.storage import store
+from bench.storage.journal import JOURNAL, Journal, StoreError, events, find_runs, new_run_folder, unfinished
+from tests import recorded_runs as recorded
+
+HEADER = recorded.header("a run")
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    return recorded.write(tmp_path_factory.mktemp("runs") / "first", recorded.course())
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A run of two cases, whole, with tables."""
+    folder = recorded.write(tmp_path / "small", recorded.course(None)[:2])
+    run = store.read_run(folder)
+    blocks = marked(run.blocks)
+    store.write_tables(folder, estimates_of(run, blocks), blocks)
+    return folder
+
+
+def test_journal_keeps_what_was_appended(tmp_path):
+    with Journal.create(tmp_path / "run", HEADER) as journal:
+        journal.append({"event": "note", "level": "warning", "text": "ü\n"})
+    assert [event["event"] for event in events(tmp_path / "run")] == ["header", "note"]
+    assert list(events(tmp_path / "run"))[1]["text"] == "ü\n"
+
+
+def test_numbers_of_suites_become_json(tmp_path):
+    numpy = pytest.importorskip("numpy")
+    extra = {"a": numpy.float64(0.5), "b": numpy.int64(3), "c": float("nan"), "d": {1: (2,)}, "e": object}
+    with Journal.create(tmp_path / "run", HEADER) as journal:
+        journal.append({"event": "visit", "extra_info": extra})
+    written = list(events(tmp_path / "run"))[1]["extra_info"]
+    assert written == {"a": 0.5, "b": 3, "c": None, "d": {"1": [2]}, "e": "<class 'object'>"}
+
+
+def test_two_runs_into_one_folder(tmp_path):
+    with Journal.create(tmp_path / "run", HEADER):
+        with pytest.raises(StoreError, match="already holds a run"):
+            Journal.create(tmp_path / "run", HEADER)
+        with pytest.raises(StoreError, match="being written by another process"):
+            Journal.resume(tmp_path / "run")
+    Journal.resume(tmp_path / "run")[0].close()
+
+
+@pytest.mark.parametrize("torn", [b'{"event":"vis', b'{"event":"note"}'])
+def test_resume_cuts_a_torn_line(tmp_path, torn):
+    Journal.create(tmp_path / "run", HEADER).close()
+    with (tmp_path / "run" / JOURNAL).open("ab") as stream:
+        stream.write(torn)
+    assert len(list(events(tmp_path / "run"))) == 1
+    journal, past = Journal.resume(tmp_path / "run")
+    with journal:
+        journal.append({"event": "note", "text": "after"})
+    assert [event["event"] for event in past] == ["header"]
+    assert [event["event"] for event in events(tmp_path / "run")] == ["header", "note"]
+
+
+def test_full_disk_keeps_earlier_lines(tmp_path, monkeypatch):
+    journal = Journal.create(tmp_path / "run", HEADER)
+    write = os.write
+
+    def half_then_full(file, data):
+        monkeypatch.setattr(os, "write", full)
+        return write(file, bytes(data)[: len(data) // 2])
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", half_then_full)
+    with pytest.raises(StoreError, match="No space left"):
+        journal.append({"event": "note", "text": "lost"})
+    monkeypatch.setattr(os, "write", write)
+    journal.append({"event": "note", "text": "kept"})
+    journal.close()
+    assert [event.get("text") for event in events(tmp_path / "run")] == [None, "kept"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no whole line"),
+        (b'{"event":"header"', "no whole line"),
+        (b'{"event":"note"}\n', "expected a header"),
+        (b'{"event":"header"}\nnoise\n{"event":"note"}\n', "line 2"),
+        (b"[1]\n", "line 1"),
+    ],
+)
+def test_damaged_journals_say_so(tmp_path, content, message):
+    (tmp_path / JOURNAL).write_bytes(content)
+    with pytest.raises(StoreError, match=message):
+        store.read_run(tmp_path)
+
+
+def test_no_run_says_what_to_name(tmp_path):
+    with pytest.raises(StoreError, match="does not exist"):
+        find_runs(tmp_path / "missing")
+    with pytest.raises(StoreError, match="holds no run"):
+        bench.load(tmp_path)
+    with pytest.raises(StoreError, match=JOURNAL):
+        store.read_run(tmp_path)
+
+
+def test_unwritable_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="choose another --out"):
+        Journal.create(tmp_path / "file" / "run", HEADER)
+    with pytest.raises(StoreError, match="choose another --out"):
+        new_run_folder(tmp_path / "file", "host", "abc")
+
+
+def test_run_folders_sort_by_time_and_never_collide(tmp_path):
+    folders = [new_run_folder(tmp_path, "my host/1", "0123456789abcdef") for _ in range(3)]
+    assert len(set(folders)) == 3
+    assert all("my_host_1-0123456789" in folder.name for folder in folders)
+
+
+def test_newest_unfinished(tmp_path):
+    assert unfinished(tmp_path) is None
+    for name in ("1", "2", "3"):
+        with Journal.create(tmp_path / name, HEADER) as journal:
+            if name == "3":
+                journal.append({"event": "end", "complete": True})
+    assert unfinished(tmp_path) == tmp_path / "2"
+
+
+def test_a_run_cut_short_reads(run_folder, tmp_path):
+    whole = (run_folder / JOURNAL).read_bytes()
+    (tmp_path / JOURNAL).write_bytes(whole[: len(whole) // 3])
+    run = store.read_run(tmp_path)
+    assert run.end is None
+    assert len(run.blocks) > 0
+    assert set(estimates(run)["status"]) >= {"ok"}
+
+
+def test_a_run_without_a_block_reads(tmp_path):
+    with Journal.create(tmp_path / "run", HEADER) as journal:
+        journal.append({"event": "case", "id": "t.py::test_a", "suite": "t", "operation": "a"})
+    frame = estimates(store.read_run(tmp_path / "run"))
+    assert list(frame["status"]) == ["skipped"]
+    assert frame["reason"].str.contains("ended before").all()
+
+
+def test_blocks_arrive_whole(run_folder):
+    run = store.read_run(run_folder)
+    visits = [event for event in events(run_folder) if event["event"] == "visit"]
+    written = [
+        (visit["case"], visit["launch"], visit["pass"], b) for visit in visits for b in visit["blocks"]
+    ]
+    assert len(run.blocks) == len(written)
+    for position in range(0, len(written), 997):
+        case, launch, number, block = written[position]
+        row = run.blocks.iloc[position]
+        assert (row["case"], row["launch"], row["pass"], row["kind"]) == (case, launch, number, block["kind"])
+        assert row["wall_s"] == block["wall_s"]
+        assert row["calls"] == block["calls"]
+        assert pd.isna(row["device_s"]) == (block.get("device_s") is None)
+
+
+def test_tables_and_journal_hold_the_same_run(small):
+    from_tables = store.read_run(small)
+    (small / "blocks.parquet").unlink()
+    from_journal = store.read_run(small)
+    pd.testing.assert_frame_equal(from_tables.blocks, from_journal.blocks)
+    pd.testing.assert_frame_equal(from_tables.cases, from_journal.cases)
+    assert from_tables.header == from_journal.header
+    assert from_tables.end == from_journal.end
+
+
+def test_tables_older_than_the_journal_are_not_read(small):
+    blocks = len(store.read_run(small).blocks)
+    journal, past = Journal.resume(small)
+    with journal:
+        journal.append(next(event for event in past if event["event"] == "visit"))
+    assert len(store.read_run(small).blocks) > blocks
+
+
+def test_load_reads_tables_journals_and_folders(small):
+    frame = bench.load(small)
+    (small / "cases.parquet").unlink()
+    pd.testing.assert_frame_equal(bench.load(small), frame)
+    assert len(bench.load(small.parent)) == len(frame)
+    assert len(bench.load([small, str(small)])) == 2 * len(frame)
+
+
+def test_load_joins_runs_of_other_parameters(small, tmp_path):
+    other = recorded.write(tmp_path / "small" / ".." / "other", recorded.course(None)[-1:])
+    frame = bench.load([small, other])
+    names = list(frame.columns)
+    assert names[:4] == ["case", "suite", "operation", "device"]
+    assert {"how", "n", "text"} == set(names[4 : names.index("median_s")])
+    assert frame["run"].nunique() == 2
+
+
+def test_pytest_benchmark_reads_our_json(small):
+    """The real command, on a real file: only it knows what it expects."""
+    result = subprocess.run(
+        [Path(sys.executable).with_name("pytest-benchmark"), "compare", small / "benchmark.json"],
+        capture_output=True, text=True, cwd=small, check=False, timeout=60,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "test_bridge[cpu-from_numpy-64]" in result.stdout
+
+
+def test_benchmark_json_agrees_with_the_frame(small):
+    document = json.loads((small / "benchmark.json").read_text())
+    frame = bench.load(small).set_index("case")
+    for entry in document["benchmarks"]:
+        row = frame.loc[entry["fullname"]]
+        assert entry["stats"]["median"] == pytest.approx(row["median_s"], rel=0.02)
+        assert len(entry["stats"]["data"]) == row["clean_blocks"]
+        assert entry["params"]["n"] == row["n"]
+
+
+def test_importing_bench_is_light():
+    code = "import sys, bench.storage.journal; sys.exit('pandas' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
