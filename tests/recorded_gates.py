@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.storage.journal import Event, Journal
+from bench.events import End, Header, Outcome, Visit
+from bench.records import Block, Case
+from bench.storage.journal import Journal
 from tests import recorded_runs
 
 BLOCK_S = 0.010
@@ -50,7 +52,7 @@ def twenty(**changed: Compared) -> list[Compared]:
 
 def visits(
     cases: Iterable[Compared], launches: Iterable[int], seed: int = 1, passes: int = 3
-) -> Iterable[Event]:
+) -> Iterable[Visit]:
     """The visits of those launches; the same seed and launch give the same times, whatever else is made."""
     for launch in launches:
         for position, case in enumerate(cases):
@@ -61,49 +63,38 @@ def visits(
                     yield _visit(case, side, launch, number, shift * (side == "head"), random)
 
 
-def _visit(case: Compared, side: str, launch: int, number: int, shift: float, random: Any) -> Event:
+def _visit(case: Compared, side: str, launch: int, number: int, shift: float, random: Any) -> Visit:
     skipped, failed = ((each or {}).get(side) for each in (case.skip, case.fails))
     blocks = [] if skipped or failed else list(_blocks(case, side, shift, random))
-    outcome = "skipped" if skipped else "failed" if failed else "passed"
-    return {
-        "event": "visit", "case": case.id, "side": side, "launch": launch, "pass": number, "blocks": blocks,
-        "outcome": outcome, "message": skipped or failed or "", "extra_info": {},
-    }  # fmt: skip
+    outcome: Outcome = "skipped" if skipped else "failed" if failed else "passed"
+    message = skipped or failed or ""
+    return Visit(case.id, launch, number, side, outcome=outcome, message=message, blocks=tuple(blocks))
 
 
-def _blocks(case: Compared, side: str, shift: float, random: Any) -> Iterable[Event]:
+def _blocks(case: Compared, side: str, shift: float, random: Any) -> Iterable[Block]:
     calls = max(1, round(BLOCK_S / case.seconds))
     for _ in range(5):
         wall_s = calls * case.seconds * float(np.exp(shift + random.normal(0, case.block_sd)))
         disturbed = side == "head" and random.random() < case.disturbed
-        reading = {"delay_s": wall_s / 3 if disturbed else 0.0, "processors": 2}
-        yield {
-            "kind": "wall",
-            "start_s": 0.0,
-            "calls": calls,
-            "wall_s": wall_s * (1.5 if disturbed else 1),
-        } | reading
+        delay_s = wall_s / 3 if disturbed else 0.0
+        yield Block("wall", 0.0, calls, wall_s * (1.5 if disturbed else 1), delay_s=delay_s, processors=2)
         if case.device != "cpu":
             device_s = wall_s * (case.device_ratio if side == "head" else 1) / 1.1
-            yield {"kind": "device", "start_s": 0.0, "calls": calls, "wall_s": wall_s, "device_s": device_s}
+            yield Block("device", 0.0, calls, wall_s, device_s=device_s)
 
 
-def _case(case: Compared) -> Event:
+def _case(case: Compared) -> Case:
     path, _, name = case.id.rpartition("::")
-    return {
-        "event": "case", "id": case.id, "suite": Path(path).stem,
-        "operation": name.partition("[")[0].removeprefix("test_"),
-        "device": case.device, "params": dict(case.params or {}),
-    }  # fmt: skip
+    operation = name.partition("[")[0].removeprefix("test_")
+    return Case(case.id, Path(path).stem, operation, case.device, dict(case.params or {}))
 
 
-def header(name: str, settings: Mapping[str, Any] | None = None, **gate: Any) -> Event:
+def header(name: str, settings: Mapping[str, Any] | None = None, **gate: Any) -> Header:
     """The header of a gate run with its entry `gate`."""
     base = {"revision": "origin/main", "commit": {"id": "1" * 40}}
     head = {"revision": "working tree", "commit": {"id": "2" * 40}}
-    return recorded_runs.header(name) | {
-        "gate": {"base": base, "head": head, "settings": dict(settings or {}), **gate}
-    }
+    entry = {"base": base, "head": head, "settings": dict(settings or {}), **gate}
+    return replace(recorded_runs.header(name), gate=entry)
 
 
 def write(
@@ -117,10 +108,10 @@ def write(
 ) -> Path:
     """A gate run's journal in `folder`; `further` entries of its header, and those of its entry `gate`."""
     cases = list(cases)
-    with Journal.create(folder, header(folder.name, settings, **gate) | (further or {})) as journal:
+    with Journal.create(folder, replace(header(folder.name, settings, **gate), **(further or {}))) as journal:
         for event in (*map(_case, cases), *visits(cases, launches, seed)):
             journal.append(event)
-        journal.append({"event": "end", "spent_s": {"timed": 60.0, "other": 20.0}, "complete": True})
+        journal.append(End({"timed": 60.0, "other": 20.0}))
     return folder
 
 
@@ -134,7 +125,7 @@ def write_calibration(
     """A calibration's recorded launches: in launch n all cases but controls are slower by slowdowns[n]."""
     cases = list(cases)
     entry = {"condition": condition, "slowdowns": list(slowdowns)}
-    with Journal.create(folder, header(folder.name) | {"calibration": entry}) as journal:
+    with Journal.create(folder, replace(header(folder.name), calibration=entry)) as journal:
         for case in cases:
             journal.append(_case(case))
         for launch, slowdown in enumerate(slowdowns):

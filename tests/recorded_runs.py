@@ -7,7 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from bench.storage.journal import Event, Journal
+from bench.events import (
+    CeilingsMeasured,
+    Checked,
+    End,
+    Event,
+    Header,
+    Initialized,
+    Launch,
+    Note,
+    Skip,
+    Visit,
+)
+from bench.records import Block, Case, Kind
+from bench.storage.journal import Journal
 
 BLOCK_S = 0.010
 LINK = {"latency_s": 8e-6, "bytes_per_s": 2.5e10}
@@ -201,50 +214,41 @@ def events(
     """Everything a journal holds after its header."""
     random = np.random.default_rng(seed)
     for case in cases:
-        yield {
-            "event": "case",
-            "id": case.id,
-            "suite": case.suite,
-            "operation": case.operation,
-            "device": case.device,
-            "params": case.params,
-            "axis": case.axis or None,
-            "between": case.between or None,
-            "isolate": case.isolate or None,
-            "doc": case.doc,
-        }
+        yield Case(
+            case.id,
+            case.suite,
+            case.operation,
+            case.device,
+            case.params,
+            case.axis or None,
+            case.between or None,
+            case.isolate or None,
+            case.doc,
+        )
         if case.skip:
-            yield {"event": "skip", "case": case.id, "reason": case.skip}
+            yield Skip(case.id, case.skip)
     devices = sorted({case.device for case in cases if not case.skip})
     for device in devices:
-        yield {"event": "ceilings", "device": device, "ceilings": ceilings(device)}
+        yield CeilingsMeasured(device, ceilings(device))
     for device in devices[1:]:
-        yield {"event": "initialize", "device": device, "seconds": 0.41}
+        yield Initialized(device, 0.41)
         for name in ("holds_linear", "events_match_wall", "transfer_order"):
-            yield {"event": "check", "device": device, "name": name, "passed": True, "detail": "ratio 2.003"}
+            yield Checked(device, name, True, "ratio 2.003")
     clock = 1000.0
     for launch in range(launches):
         for device in devices:
-            yield {
-                "event": "launch",
-                "launch": launch,
-                "worker": device,
-                "side": "",
-                "start_s": clock,
-                "import_s": 1.4,
-                "collect_s": 0.3,
-            }
+            yield Launch(launch, device, round=launch, collect_s=0.3, elapsed_s=clock)
         factors = np.exp(random.normal(0, launch_noise, len(cases)))
         for number in range(passes):
             for case, factor in zip(cases, factors, strict=True):
                 if case.skip or (case.seconds >= 1 and number):
                     continue
                 visit = _visit(case, case.seconds * factor, launch, number, per_visit, clock, random)
-                clock += 0.01 + sum(block["wall_s"] for block in visit["blocks"])
+                clock += 0.01 + sum(block.wall_s for block in visit.blocks)
                 yield visit
-    yield {"event": "note", "level": "warning", "text": "the processor's governor is powersave: clocks vary"}
+    yield Note("warning", "the processor's governor is powersave: clocks vary")
     spent = {"timed": 0.6 * clock, "warmup": 0.1 * clock, "setup": 0.1 * clock, "imports": 20.0, "other": 9.0}
-    yield {"event": "end", "spent_s": spent, "load_before": 0.2, "load_after": 1.1, "complete": True}
+    yield End(spent, 0.2, 1.1)
 
 
 def _visit(
@@ -255,58 +259,52 @@ def _visit(
     per_visit: int,
     clock: float,
     random: np.random.Generator,
-) -> Event:
-    blocks = []
+) -> Visit:
+    blocks: list[Block] = []
     if case.outcome == "passed":
         calls = max(1, round(BLOCK_S / seconds))
-        kinds = ["first"] if number == 0 else []
+        kinds: list[Kind] = ["first"] if number == 0 else []
         kinds += ["warmup"] if number == 0 and seconds < 1 else []
         kinds += ["wall"] * (per_visit if seconds < 1 else 1)
         kinds += ["latency", "device"] if case.accelerated else []
         for kind in kinds:
             blocks.append(_block(case, kind, seconds, 1 if kind == "first" else calls, clock, random))
-            clock += blocks[-1]["wall_s"]
-    return {
-        "event": "visit",
-        "case": case.id,
-        "side": "",
-        "launch": launch,
-        "pass": number,
-        "blocks": blocks,
-        "extra_info": case.extra,
-        "group": None,
-        "setup_s": 0.01,
-        "outcome": case.outcome,
-        "message": case.message,
-    }
+            clock += blocks[-1].wall_s
+    return Visit(
+        case.id,
+        launch,
+        number,
+        setup_s=0.01,
+        outcome=case.outcome,
+        message=case.message,
+        extra_info=case.extra,
+        blocks=tuple(blocks),
+    )
 
 
 def _block(
-    case: Made, kind: str, seconds: float, calls: int, clock: float, random: np.random.Generator
-) -> Event:
+    case: Made, kind: Kind, seconds: float, calls: int, clock: float, random: np.random.Generator
+) -> Block:
     wall = seconds * calls * float(np.exp(random.normal(0, 0.006)))
     wall *= case.first_factor if kind == "first" else 1
     wall += 6e-6 * calls if kind == "latency" else 0
     disturbed = random.random() < case.disturbed
     stolen = wall * (float(random.uniform(0.05, 0.9)) if disturbed else float(random.uniform(0, 0.004)))
-    block: Event = {
-        "kind": kind,
-        "start_s": clock,
-        "calls": calls,
-        "wall_s": wall + stolen * disturbed,
-        "threads": 2,
-        "children": case.children,
-        "processors": 2,
-    }
-    if case.children:
-        block |= {"foreign_s": 2 * stolen}
-    else:
-        block |= {"delay_s": stolen}
-    if case.accelerated:
-        block |= {"host_s": min(7e-6 * calls, wall)}
-        if kind == "device":
-            block |= {"device_s": max(wall - 6e-6 * calls, 0.6 * wall)}
-    return block
+    block = Block(
+        kind,
+        clock,
+        calls,
+        wall + stolen * disturbed,
+        delay_s=None if case.children else stolen,
+        foreign_s=2 * stolen if case.children else None,
+        threads=2,
+        children=case.children,
+        processors=2,
+    )
+    if not case.accelerated:
+        return block
+    device_s = max(wall - 6e-6 * calls, 0.6 * wall) if kind == "device" else None
+    return replace(block, host_s=min(7e-6 * calls, wall), device_s=device_s)
 
 
 def ceilings(device: str) -> dict[str, Any]:
@@ -327,12 +325,11 @@ def ceilings(device: str) -> dict[str, Any]:
     }
 
 
-def header(name: str = "20260105T101500-attic-0a1b2c3", simulated: bool = False) -> Event:
-    return {
-        "version": 1,
-        "run": name,
-        "created": "2026-01-05T10:15:00+00:00",
-        "arguments": {
+def header(name: str = "20260105T101500-attic-0a1b2c3", simulated: bool = False) -> Header:
+    return Header(
+        run=name,
+        created="2026-01-05T10:15:00+00:00",
+        arguments={
             "paths": ["suites"],
             "k": "",
             "devices": [],
@@ -340,7 +337,7 @@ def header(name: str = "20260105T101500-attic-0a1b2c3", simulated: bool = False)
             "launches": 5,
             "seed": 1,
         },
-        "environment": {
+        environment={
             "machine": "attic",
             "os": "Linux 6.1",
             "python": "3.12.4",
@@ -356,13 +353,13 @@ def header(name: str = "20260105T101500-attic-0a1b2c3", simulated: bool = False)
                 }
             ],
         },
-        "commit": {
+        commit={
             "id": "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567",
             "branch": "main",
             "dirty": False,
             "time": None,
         },
-    }
+    )
 
 
 def write(folder: Path, cases: Sequence[Made], simulated: bool = False, **options: Any) -> Path:

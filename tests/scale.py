@@ -14,12 +14,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bench import codec
+from bench.events import CeilingsMeasured, End, Visit
+from bench.records import Block, Case
+from bench.storage.journal import Journal
 from tests.recorded_runs import ceilings, header
 
 ROOT = Path(__file__).parents[1]
@@ -126,17 +130,11 @@ def keystroke(folder: Path) -> float:
 def million(folder: Path) -> Path:
     """A run's journal with a million blocks: 400 operations along a size axis, in eight suites."""
     random = np.random.default_rng(1)
-    folder.mkdir()
     cases = [_case(number) for number in range(CASES)]
-    with (folder / "journal.jsonl").open("w") as stream:
-
-        def put(event: dict[str, Any]) -> None:
-            stream.write(json.dumps(event, separators=(",", ":")) + "\n")
-
-        put({"event": "header", **header(folder.name)})
+    with Journal.create(folder, header(folder.name)) as journal:
         for case, _ in cases:
-            put({"event": "case", **case})
-        put({"event": "ceilings", "device": "cpu", "ceilings": ceilings("cpu")})
+            journal.append(case)
+        journal.append(CeilingsMeasured("cpu", ceilings("cpu")))
         start_s = 1000.0
         for launch in range(LAUNCHES):
             for number in range(PASSES):
@@ -145,50 +143,37 @@ def million(folder: Path) -> Path:
                 for (case, seconds), factors, disturbed in zip(cases, noise, hit, strict=True):
                     blocks = _blocks(seconds, start_s, factors.tolist(), disturbed.tolist())
                     start_s += 0.01 * PER_VISIT
-                    put(_visit(case["id"], launch, number, blocks))
-        put(
-            {
-                "event": "end",
-                "spent_s": {"timed": 1.0},
-                "load_before": 0.2,
-                "load_after": 1.0,
-                "complete": True,
-            }
-        )
+                    extra = {"flops": 1000}
+                    journal.append(
+                        Visit(case.id, launch, number, setup_s=0.01, extra_info=extra, blocks=tuple(blocks))
+                    )
+        journal.append(End({"timed": 1.0}, 0.2, 1.0))
     return folder
 
 
-def _case(number: int) -> tuple[dict[str, Any], float]:
+def _case(number: int) -> tuple[Case, float]:
     """A case and its true seconds: two engines at some twelve sizes of each operation."""
     operation, place = divmod(number, 25)
     n, engine = 4 ** (place // 2 + 2), "ab"[place % 2]
     suite = f"test_{operation // 50:02d}_family"
-    identity = {
-        "id": f"suites/{suite}.py::test_operation_{operation}[{n}-{engine}-{place}]",
-        "suite": suite, "operation": f"operation_{operation}", "device": "cpu", "doc": "",
-        "params": {"n": n, "engine": engine}, "axis": "n", "between": "engine", "isolate": None,
-    }  # fmt: skip
-    return identity, 1e-6 + n * 1e-9 / (1 + place % 2)
+    case = Case(
+        f"suites/{suite}.py::test_operation_{operation}[{n}-{engine}-{place}]",
+        suite,
+        f"operation_{operation}",
+        params={"n": n, "engine": engine},
+        axis="n",
+        between="engine",
+    )
+    return case, 1e-6 + n * 1e-9 / (1 + place % 2)
 
 
-def _blocks(
-    seconds: float, start_s: float, factors: list[float], disturbed: list[bool]
-) -> list[dict[str, Any]]:
+def _blocks(seconds: float, start_s: float, factors: list[float], disturbed: list[bool]) -> Iterator[Block]:
     calls = max(1, round(0.01 / seconds))
-    return [
-        {
-            "kind": "wall", "start_s": start_s, "calls": calls, "wall_s": seconds * calls * factor,
-            "delay_s": seconds * calls * (0.1 if hit else 0.001), "threads": 2, "processors": 2,
-        }
-        for factor, hit in zip(factors, disturbed, strict=True)
-    ]  # fmt: skip
-
-
-def _visit(case: str, launch: int, number: int, blocks: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "event": "visit", "case": case, "side": "", "launch": launch, "pass": number, "blocks": blocks,
-        "extra_info": {"flops": 1000}, "group": None, "setup_s": 0.01, "outcome": "passed", "message": "",
-    }  # fmt: skip
+    for factor, hit in zip(factors, disturbed, strict=True):
+        delay_s = seconds * calls * (0.1 if hit else 0.001)
+        yield Block(
+            "wall", start_s, calls, seconds * calls * factor, delay_s=delay_s, threads=2, processors=2
+        )
 
 
 def thousand(folder: Path) -> Path:
@@ -206,7 +191,8 @@ def thousand(folder: Path) -> Path:
         )
         frame = frame.assign(**dict.fromkeys(("flops", "bytes", "items", "flops_per_s", "host_s", "n"), 1.0))
         frame.to_parquet(run / "cases.parquet", index=False)
-        document = header(run.name) | {"created": f"2026-01-01T{number // 60:02d}:{number % 60:02d}:00+00:00"}
+        created = f"2026-01-01T{number // 60:02d}:{number % 60:02d}:00+00:00"
+        document = codec.written(replace(header(run.name), created=created))
         (run / "environment.json").write_text(json.dumps(document), "utf-8")
     return folder
 

@@ -10,8 +10,8 @@ from statistics import median
 
 import pandas as pd
 
+from bench.events import Visit
 from bench.measure.drive.process import Spec
-from bench.storage.journal import Event
 from trust.claims import Claim, Proof
 from trust.sides import ROOT, Plan, Side, together, visits
 
@@ -32,19 +32,19 @@ def prove(folder: Path) -> Proof:
     return Proof(tuple(claims(table, per_block.iloc[-1], between)), {"cases": table, "readings": per_block})
 
 
-def compared(visited: Iterable[Event]) -> pd.DataFrame:
+def compared(visited: Iterable[Visit]) -> pd.DataFrame:
     """A row a case: medians over its visits of our seconds a call, of timeit's, and of the ratio in a visit.
 
     Both are read within a tenth of a second there: later the processor may run at half the speed.
     """
     read = pd.DataFrame(
         {
-            "case": visit["case"].rpartition("::")[2],
-            "ours": median(block["wall_s"] / block["calls"] for block in wall),
-            "timeit_s": visit["extra_info"]["timeit_s"],
+            "case": visit.case.rpartition("::")[2],
+            "ours": median(block.wall_s / block.calls for block in wall),
+            "timeit_s": visit.extra_info["timeit_s"],
         }
         for visit in visited
-        if (wall := [block for block in visit["blocks"] if block["kind"] == "wall"])
+        if (wall := [block for block in visit.blocks if block.kind == "wall"])
     )
     read["ratio"] = read["ours"] / read["timeit_s"]
     return read.groupby("case", sort=False).median().reset_index()
@@ -82,7 +82,7 @@ def between_blocks_s(folder: Path) -> float:
     """The median gap between two wall blocks in a row: readings, channel, decisions, calls that lead in."""
     gaps: list[float] = []
     for visit in visits(folder, "ours"):
-        wall = [block for block in visit["blocks"] if block["kind"] == "wall"]
+        wall = [block for block in visit.blocks if block.kind == "wall"]
         for before, after in pairwise(wall):
-            gaps.append(after["start_s"] - before["start_s"] - before["wall_s"])
+            gaps.append(after.start_s - before.start_s - before.wall_s)
     return median(gaps)

@@ -69,7 +69,7 @@ def _mutant(folder: Path, mutation: str) -> Run:
 
 
 def _failed(run: Run) -> list[str]:
-    return [check["name"] for check in run.checks if not check["passed"]]
+    return [check.name for check in run.checks if not check.passed]
 
 
 def _seen(run: Run) -> str:

@@ -63,17 +63,17 @@ def prove(folder: Path) -> Proof:
 def _readings(folder: Path, side: str, blocks: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """What was read in each visit, all in seconds but for the ratio `beside_tub`."""
     for visit in visits(folder, side):
-        extra = visit["extra_info"]
+        extra = visit.extra_info
         if "near" not in extra:
             continue
         peers, near = json.loads(extra["peers"]), np.array(json.loads(extra["near"]))
         tub, pb = peers["blocked_autorange"], peers["pytest-benchmark"]
         moments, series = np.array(tub["series"], dtype=float).reshape(-1, 2).T.tolist()
-        ours = blocks[(blocks["case"] == visit["case"]) & (blocks["launch"] == visit["launch"])]
+        ours = blocks[(blocks["case"] == visit.case) & (blocks["launch"] == visit.launch)]
         yield {
-            "case": visit["case"],
+            "case": visit.case,
             "side": side,
-            "launch": visit["launch"],
+            "launch": visit.launch,
             "tub": tub["seconds"],
             "pb_mean": pb["seconds"],
             "pb_median": pb["median_s"],

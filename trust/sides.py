@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -27,14 +27,15 @@ from bench.analyze.estimates.estimate import estimates_of
 from bench.analyze.estimates.trimmed import TRIM
 from bench.analyze.gate.pairs import MIN_PAIRS, paired
 from bench.app import selection
+from bench.events import Header, Visit
 from bench.measure.drive.policy import PRESETS, Known, first_pass, next_pass
 from bench.measure.drive.process import Spec, Worker, WorkerError
-from bench.measure.drive.session import CaseSession, Visited
+from bench.measure.drive.session import CaseSession
 from bench.measure.drive.visits import visit
 from bench.measure.host import environment
 from bench.measure.host.interference import RECENT_S
 from bench.records import PACE_LIMIT, Case
-from bench.storage.journal import JOURNAL, Event, events
+from bench.storage.journal import JOURNAL, events
 from bench.storage.store import Journal, read_run
 from bench.storage.tables import Run
 
@@ -161,9 +162,9 @@ def by_side(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     return frame.pivot(index="case", columns="side", values=column).reindex(frame["case"].unique())
 
 
-def visits(folder: Path, side: str) -> Iterator[Event]:
+def visits(folder: Path, side: str) -> Iterator[Visit]:
     """Every visit of a side, as it was recorded."""
-    return (event for event in events(folder / side) if event["event"] == "visit")
+    return (event for event in events(folder / side) if isinstance(event, Visit))
 
 
 class _Recorder:
@@ -175,17 +176,16 @@ class _Recorder:
         self._plan = plan
         self.known = {case.id: Known(case) for case in cases}
         (folder / side.name / JOURNAL).unlink(missing_ok=True)  # an earlier proof of the same section
-        header = {
-            "version": 1,
-            "run": f"{folder.name}-{side.name}",
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "arguments": {"paths": list(plan.spec.paths), "k": plan.spec.keyword, "launches": plan.launches},
-            "environment": environment.environment([]),
-            "commit": environment.commit(ROOT),
-        }
+        header = Header(
+            run=f"{folder.name}-{side.name}",
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            arguments={"paths": list(plan.spec.paths), "k": plan.spec.keyword, "launches": plan.launches},
+            environment=environment.environment([]),
+            commit=environment.commit(ROOT),
+        )
         self._journal = Journal.create(folder / side.name, header)
         for known in self.known.values():
-            self._journal.append({"event": "case", **asdict(known.case)})
+            self._journal.append(known.case)
 
     def __enter__(self) -> Self:
         return self
@@ -211,25 +211,21 @@ class _Recorder:
         session, known = CaseSession(worker, PRESET.timeout_s), self.known[case]
         with self.side.circumstances():
             visit([session], known, blocks=self._plan.blocks, longest_s=PRESET.longest_call_s)
-        visited = session.visited()
-        if visited.ended["outcome"] != "passed":
-            known.closed = visited.ended["outcome"]
-        self.record(case, visited, launch, number)
+        recorded = session.visit(case, launch, number)
+        if recorded.outcome != "passed":
+            known.closed = recorded.outcome
+        self.record(recorded)
         return known.cost_s
 
-    def record(self, case: str, visited: Visited, launch: int, number: int) -> None:
-        self._journal.append(visited.event(case, "", launch, number))
+    def record(self, visit: Visit) -> None:
+        self._journal.append(visit)
 
 
 def _cases(plan: Plan) -> list[Case]:
     """The cases of a plan, as a worker collects them."""
     with Worker(plan.spec) as worker:
-        collected = worker.collected(PRESET.timeout_s)["cases"]
-    cases = [
-        Case(**{name: value for name, value in fields.items() if name != "skip"})
-        for fields in collected
-        if not fields["skip"]
-    ]
+        collected = worker.collected(PRESET.timeout_s)
+    cases = [case for case in collected.cases if case.id not in collected.skips]
     if not cases:
         raise LookupError(f"no case matches {plan.spec.keyword!r} in {', '.join(plan.spec.paths)}")
     return cases
@@ -277,10 +273,10 @@ def _shared_launch(
             known = lead.known[case]
             blocks = len(recorders) * _pairs_in_visit(plan, known)
             ended = _shared_visit(worker, known, blocks, [recorder.side for recorder in recorders])
-            if ended[0].ended["outcome"] != "passed":
-                known.closed = ended[0].ended["outcome"]
+            if ended[0].outcome != "passed":
+                known.closed = ended[0].outcome
             for recorder, visited in zip(recorders, ended, strict=True):
-                recorder.record(case, visited, launch, number)
+                recorder.record(replace(visited, launch=launch, pass_=number))
             left_s -= known.cost_s if number else 0.0
 
 
@@ -292,7 +288,7 @@ def _pairs_in_visit(plan: Plan, known: Known) -> int:
     return max(MIN_TURNS if block_s < LONG_BLOCK_S else 1, round(plan.pairs_s / block_s))
 
 
-def _shared_visit(worker: Worker, known: Known, blocks: int, sides: Sequence[Side]) -> list[Visited]:
+def _shared_visit(worker: Worker, known: Known, blocks: int, sides: Sequence[Side]) -> list[Visit]:
     """One visit whose wall blocks are the sides' in turn, all else the first side's; a part for each side.
 
     Between the sides the worker rests for so long that it reads anew what it has read behind the other's.
@@ -309,7 +305,7 @@ def _shared_visit(worker: Worker, known: Known, blocks: int, sides: Sequence[Sid
 
     session.turn = turn
     visit([session], known, blocks=blocks, longest_s=PRESET.longest_call_s)
-    visited = session.visited()
+    visited = session.visit(known.case.id, -1, 0)
     return [
         replace(visited, blocks=tuple(block for at, block in enumerate(session.blocks) if taken[at] == side))
         for side in range(len(sides))

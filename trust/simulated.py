@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analyze.estimates.estimate import estimates
+from bench.events import Header
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.plan import Plan, Progress
 from bench.measure.drive.policy import Preset
@@ -67,8 +68,7 @@ def measured(
         )
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "journal.jsonl").unlink(missing_ok=True)
-        header = {"version": 1, "run": folder.name, "arguments": {}, "environment": {}, "commit": {}}
-        with Journal.create(folder, header) as journal:
+        with Journal.create(folder, Header(run=folder.name)) as journal:
             coordinator = Coordinator(Plan(spec, PRESET, launches, ceilings=ceilings), Progress(), [])
             try:
                 coordinator.measure(journal.append)

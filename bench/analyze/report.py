@@ -124,7 +124,7 @@ def _part(run: Run, name: str) -> RunReport:
         crossings = (replace(each.crossing, fixed={**each.crossing.fixed, "on": name}) for each in found)
         found = [replace(each, crossing=named) for each, named in zip(found, crossings, strict=True)]
     cases, doubts = estimates_of(run, blocks), tuple(_doubts(run, found))
-    decision = replay(run) if "gate" in run.header else None
+    decision = replay(run) if run.header.gate else None
     return RunReport(run, cases, blocks, tuple(found), doubts, decision)
 
 
@@ -134,7 +134,7 @@ def _doubts(run: Run, found: list[Contest]) -> list[str]:
         f"self-check failed on {device}: {', '.join(names)}; its device columns are untrusted"
         for device, names in failed_checks(run).items()
     ]
-    doubts += [str(note.get("text", "")) for note in run.notes if note.get("level") != "info"]
-    if run.end is None or not run.end.get("complete"):
+    doubts += [note.text for note in run.notes if note.level != "info"]
+    if run.end is None or not run.end.complete:
         doubts.append("the run was cut short: go on with it by --resume")
     return doubts + disordered(found)

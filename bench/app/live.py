@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from bench.app import recording
 from bench.app.problems import UserError
+from bench.events import End
 
 if TYPE_CHECKING:
     from bench.analyze.gate.settings import Settings
     from bench.app.revisions import Compared
     from bench.measure.sides.lockstep import Lockstep
     from bench.measure.sides.matching import Matching
+    from bench.measure.worker.code import Texts
+    from bench.measure.worker.protocol import Collected
     from bench.storage.store import Journal
 
 OBSERVED_S, BUSY_PROCESSORS = 1.0, 0.1
@@ -23,16 +26,19 @@ OBSERVED_S, BUSY_PROCESSORS = 1.0, 0.1
 
 @contextmanager
 def begin(
-    lockstep: "Lockstep", compared: "Compared", options: argparse.Namespace, **further: Mapping[str, Any]
+    lockstep: "Lockstep",
+    compared: "Compared",
+    options: argparse.Namespace,
+    calibration: Mapping[str, Any] | None = None,
 ) -> "Iterator[Journal]":
     """The journal of a new run, with what is on both sides in it, while the block measures into it."""
     from bench.analyze.gate.settings import recorded
     from bench.measure.drive.process import device_facts
-    from bench.measure.host.gpu_monitor import GpuMonitor, exclusive
+    from bench.measure.host.gpu_monitor import exclusive
 
-    collected = lockstep.collect()
-    matching = _matched(collected, compared.settings, options)
-    facts = collected[1]["facts"]
+    collected, texts = lockstep.collect()
+    matching = _matched(collected, texts, compared.settings, options)
+    facts = collected[1].facts
     accelerators = device_facts(compared.sides[1].spec, facts.get("accelerators", []))
     entry = {
         "base": {**compared.base, "python": compared.sides[0].spec.python},
@@ -44,8 +50,7 @@ def begin(
         "renamed": matching.renamed,
         "edited": matching.edited,
     }
-    uuids = {each["uuid"]: each["device"] for each in accelerators if "uuid" in each}
-    if shut := exclusive(uuids):
+    if shut := exclusive(recording.uuids(accelerators)):
         raise UserError(
             f"{', '.join(shut)} admits one process at a time (compute mode EXCLUSIVE_PROCESS), but two sides "
             "share it; run `sudo nvidia-smi -c DEFAULT`"
@@ -53,16 +58,10 @@ def begin(
     commit = compared.head["commit"]
     with (
         recording.begin(
-            options.out, _arguments(options), facts, accelerators, commit, gate=entry, **further
+            options.out, _arguments(options), facts, accelerators, commit, entry, calibration
         ) as journal,
-        GpuMonitor(uuids) as gpus,
+        recording.watched(journal, accelerators) as record,
     ):
-
-        def record(event: dict[str, Any]) -> None:
-            journal.append(event)
-            for sample in gpus.samples():  # at once: whether a block is clean depends on them
-                journal.append({"event": "gpu", **sample})
-
         lockstep.meet(matching, collected, record)
         yield journal
 
@@ -79,22 +78,25 @@ def _arguments(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _matched(
-    collected: Sequence[Mapping[str, Any]], settings: "Settings", options: argparse.Namespace
+    collected: "Sequence[Collected]",
+    texts: "Sequence[Texts]",
+    settings: "Settings",
+    options: argparse.Namespace,
 ) -> "Matching":
     """Which cases are on both sides. Raises UserError or SideError where there are none."""
     from bench.measure.sides.matching import match
     from bench.measure.sides.side import SideError
 
-    _check_budgets(collected, settings, options)
-    base, head = (each["texts"] for each in collected)
+    _check_budgets(collected, texts, settings, options)
+    base, head = texts
     matching = match(base, head, settings.renamed, settings.removed)
     if matching.names:
         return matching
     for side, each in zip(("base", "head"), collected, strict=True):
-        for problem in each["problems"]:
-            if problem["outcome"] == "failed":
-                said = problem["message"].strip().splitlines()[-1]
-                raise SideError(f"{side} could not be collected: {problem['id']}: {said}")
+        for problem in each.problems:
+            if problem.outcome == "failed":
+                said = problem.message.strip().splitlines()[-1]
+                raise SideError(f"{side} could not be collected: {problem.id}: {said}")
     if matching.missing:
         raise SideError(
             f"no case is on both sides: {len(base)} on base only, such as {next(iter(base))}, and "
@@ -108,7 +110,10 @@ def _matched(
 
 
 def _check_budgets(
-    collected: Sequence[Mapping[str, Any]], settings: "Settings", options: argparse.Namespace
+    collected: "Sequence[Collected]",
+    texts: "Sequence[Texts]",
+    settings: "Settings",
+    options: argparse.Namespace,
 ) -> None:
     """Raises UserError for a budget that no case matches, whatever -k and the preset leave out.
 
@@ -118,7 +123,7 @@ def _check_budgets(
 
     if any(not Path(path).is_dir() for path in options.paths):
         return
-    named = [case for each in collected for case in (*each["texts"], *each["left_out"])]
+    named = [case for each in texts for case in each] + [case for each in collected for case in each.left_out]
     try:
         check_patterns(settings, named)
     except ConfigurationError as error:
@@ -133,10 +138,10 @@ def condition() -> str:
     return "busy" if share * (psutil.cpu_count() or 1) >= BUSY_PROCESSORS else "idle"
 
 
-def end(lockstep: "Lockstep") -> dict[str, Any]:
+def end(lockstep: "Lockstep") -> End:
     """The last event of a run: what its time went to."""
     from bench.measure.host import environment
 
     spent = asdict(lockstep.spent)
     spent["other"] = lockstep.elapsed_s - sum(spent.values())
-    return {"event": "end", "spent_s": spent, "load_after": environment.load(), "complete": True}
+    return End(spent, load_after=environment.load())

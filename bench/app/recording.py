@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.events import Event, Header, Note
+
 if TYPE_CHECKING:
     from bench.storage.store import Journal
 
@@ -17,13 +19,14 @@ def begin(
     facts: Facts,
     accelerators: Sequence[dict[str, Any]],
     commit: Facts,
-    **further: Facts,
+    gate: Facts | None = None,
+    calibration: Facts | None = None,
 ) -> "Journal":
     """The journal of a new run in `out`, with its header and what was seen of the machine written.
 
     `facts` are what a worker said of itself and of torch, `accelerators` what they said of themselves;
-    `further` entries of the header belong to what kind of run it is. Raises StoreError where the folder
-    cannot be written.
+    `gate` and `calibration` are the header's entries of such runs. Raises StoreError where the folder cannot
+    be written.
     """
     from datetime import UTC, datetime
 
@@ -35,22 +38,22 @@ def begin(
         "worker_nice": facts.get("nice", 0),
     }
     folder = new_run_folder(out, str(machine.get("host", "")), str(commit.get("id", ""))[:10])
-    header = {
-        "version": 1,
-        "run": folder.name,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "arguments": arguments,
-        "environment": machine,
-        "commit": commit,
-        **further,
-    }
+    header = Header(
+        run=folder.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        arguments=arguments,
+        environment=machine,
+        commit=commit,
+        gate=gate or {},
+        calibration=calibration or {},
+    )
     journal = Journal.create(folder, header)
     for note in remarks(facts):
         journal.append(note)
     return journal
 
 
-def remarks(facts: Facts) -> Iterator[dict[str, Any]]:
+def remarks(facts: Facts) -> Iterator[Note]:
     """What makes numbers untrustworthy on this machine, as `bench doctor` says it, as events of a journal.
 
     A serious finding is a warning. `facts` are what a worker said of torch.
@@ -58,30 +61,31 @@ def remarks(facts: Facts) -> Iterator[dict[str, Any]]:
     from bench.measure.host.doctor import findings
 
     for finding in findings(torch=facts.get("torch")):
-        level = "warning" if finding.serious else "info"
-        yield {"event": "note", "level": level, "name": finding.name, "text": str(finding)}
+        yield Note("warning" if finding.serious else "info", str(finding), finding.name)
 
 
 @contextmanager
 def watched(
     journal: "Journal", accelerators: Sequence[Mapping[str, Any]]
-) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """What records an event, with the samples taken of the run's GPUs by then.
-
-    Where they cannot be sampled, a note says why.
+) -> Iterator[Callable[[Event], None]]:
+    """What records an event, with the samples taken of the run's GPUs by then: whether a block is clean
+    depends on them. Where they cannot be sampled, a note says why.
     """
     from bench.measure.host.gpu_monitor import GpuMonitor
 
-    uuids = {str(each["uuid"]): str(each["device"]) for each in accelerators if "uuid" in each}
-    with GpuMonitor(uuids) as gpus:
+    with GpuMonitor(uuids(accelerators)) as gpus:
         if gpus.note:
-            journal.append({"event": "note", "level": "warning", "text": gpus.note})
+            journal.append(Note("warning", gpus.note))
 
-        def record(event: Mapping[str, Any]) -> None:
-            journal.append(event)
-            for sample in gpus.samples():
-                journal.append({"event": "gpu", **sample})
+        def record(event: Event) -> None:
+            for each in (event, *gpus.samples()):
+                journal.append(each)
 
         yield record
     for sample in gpus.samples():
-        journal.append({"event": "gpu", **sample})
+        journal.append(sample)
+
+
+def uuids(accelerators: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The names of accelerators by their UUID, of those that have one."""
+    return {str(each["uuid"]): str(each["device"]) for each in accelerators if "uuid" in each}

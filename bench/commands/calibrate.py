@@ -7,10 +7,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.app import live, revisions
 from bench.app.problems import UserError
+from bench.events import Header
 
 if TYPE_CHECKING:
     from bench.storage.tables import Run
@@ -74,7 +75,7 @@ def _record(options: argparse.Namespace) -> None:
         lockstep = Lockstep(compared.sides, progress, options.seed)
         entry = {"condition": "busy" if options.busy else live.condition(), "slowdowns": slowdowns}
         try:
-            with live.begin(lockstep, compared, options, calibration=entry) as journal:
+            with live.begin(lockstep, compared, options, entry) as journal:
                 for launch, slowdown in enumerate(slowdowns):
                     progress.move(round=launch + 1, rounds=len(slowdowns))
                     lockstep.launch(launch, lockstep.cases, slowdown)
@@ -101,17 +102,15 @@ def recorded(out: Path) -> list["Run"]:
 
     These are launches with slowdowns, and whole gates with nothing changed.
     """
-    from bench.storage.journal import events
+    from bench.storage.journal import header
     from bench.storage.store import StoreError, find_runs, read_run
 
-    found: dict[Path, dict[str, Any]] = {}
+    found: dict[Path, Header] = {}
     for folder in (out, out / FOLDER):
         with suppress(StoreError):  # there is none
-            headers = {run: next(events(run)) for run in find_runs(folder)}
-            found |= {run: header for run, header in headers.items() if "calibration" in header}
-    machines = {
-        run: found[run]["environment"].get("machine_id") for run in sorted(found, key=_created(found))
-    }
+            headers = {run: header(run) for run in find_runs(folder)}
+            found |= {run: each for run, each in headers.items() if each.calibration}
+    machines = {run: found[run].environment.get("machine_id") for run in sorted(found, key=_created(found))}
     return [read_run(run) for run, machine in machines.items() if machine == list(machines.values())[-1]]
 
 
@@ -126,5 +125,5 @@ def known(out: Path, machine: str) -> str:
     return str(found["sentence"]) if found.get("machine") == machine else ""
 
 
-def _created(headers: dict[Path, dict[str, Any]]) -> Callable[[Path], str]:
-    return lambda run: str(headers[run]["created"])
+def _created(headers: dict[Path, Header]) -> Callable[[Path], str]:
+    return lambda run: headers[run].created

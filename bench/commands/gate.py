@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bench.app import live, revisions
 from bench.app.problems import UserError
 from bench.commands import explain, report
+from bench.events import Explained
 from bench.storage.journal import JOURNAL
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _judged(folder: Path) -> "Account":
     from bench.storage.store import read_run
 
     run = read_run(folder)
-    if "gate" not in run.header:
+    if not run.header.gate:
         raise UserError(f"{folder} is no gate's run; expected one that `bench gate` recorded")
     return account(run, replay(run), known(folder.parent, run.machine))
 
@@ -118,17 +119,17 @@ def _measured(options: argparse.Namespace) -> Path:
         shown() as progress,
     ):
         # A gate with nothing changed also tells how often gates err here.
-        entry = {"calibration": {"condition": live.condition(), "slowdowns": []}} if options.null else {}
+        entry = {"condition": live.condition(), "slowdowns": []} if options.null else None
         alike = options.base_python == options.head_python
         ceilings = any(budget.min_ceiling_share is not None for budget in compared.settings.budgets)
         lockstep = Lockstep(compared.sides, progress, options.seed, with_controls=alike, ceilings=ceilings)
         try:
-            with live.begin(lockstep, compared, options, **entry) as journal:
+            with live.begin(lockstep, compared, options, entry) as journal:
                 _launches(lockstep, journal.folder, progress)
                 end = live.end(lockstep)
                 if options.explain:
                     for case, told in explain.slower(journal.folder, compared.sides):
-                        journal.append({"event": "explained", "case": case, "lines": told})
+                        journal.append(Explained(case, tuple(told)))
                 journal.append(end)
         except KeyboardInterrupt:
             print("bench: interrupted; nothing is judged, what was measured is kept", file=sys.stderr)

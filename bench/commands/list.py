@@ -23,10 +23,10 @@ def command(options: argparse.Namespace) -> int:
             collected = worker.collected(COLLECT_TIMEOUT_S)
         except WorkerError as error:
             raise UserError(str(error)) from None
-    for case in collected["cases"]:
-        print(case["id"])
-    for problem in collected["problems"]:
-        print(f"{problem['id']}: {problem['outcome']}: {problem['message'].strip().splitlines()[-1]}")
-    if not collected["cases"]:
+    for case in collected.cases:
+        print(case.id)
+    for problem in collected.problems:
+        print(f"{problem.id}: {problem.outcome}: {problem.message.strip().splitlines()[-1]}")
+    if not collected.cases:
         raise UserError("no benchmark matches; expected tests that use the `benchmark` fixture")
     return 0

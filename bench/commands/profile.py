@@ -19,7 +19,8 @@ from bench.app.problems import UserError
 
 if TYPE_CHECKING:
     from bench.measure.drive.process import Spec
-    from bench.measure.drive.profile_run import Recorded
+    from bench.measure.drive.profile_run import CaseProfile
+    from bench.measure.worker.protocol import Problem
     from bench.records import Case
 
 SHOWN = 10
@@ -91,17 +92,16 @@ def chosen(spec: "Spec", wanted: Sequence[str]) -> "list[Case]":
         collected = collect(spec)
     except WorkerError as error:
         raise UserError(str(error)) from None
-    skipped = {fields["id"]: fields.pop("skip", None) for fields in collected["cases"]}
-    cases = {fields["id"]: Case(**fields) for fields in collected["cases"]}
+    cases = {case.id: case for case in collected.cases}
     found: dict[str, Case] = {}
     for each in wanted or [""]:
         matching = {name: case for name, case in cases.items() if matches(name, each)}
         if not matching:
-            raise UserError(_unknown(each, cases, spec, collected["problems"]))
+            raise UserError(_unknown(each, cases, spec, collected.problems))
         found |= matching
-    ready = [case for name, case in found.items() if not skipped[name]]
+    ready = [case for name, case in found.items() if name not in collected.skips]
     if not ready:
-        raise UserError(f"nothing to profile: {next(iter(skipped[name] for name in found))}")
+        raise UserError(f"nothing to profile: {next(iter(collected.skips[name] for name in found))}")
     return ready
 
 
@@ -114,10 +114,10 @@ def matches(case: str, wanted: str) -> bool:
     return any(patterns.matches(wanted, each) for each in (case, case.partition("[")[0]))
 
 
-def _unknown(wanted: str, cases: Iterable[str], spec: "Spec", problems: Sequence[dict[str, str]]) -> str:
+def _unknown(wanted: str, cases: Iterable[str], spec: "Spec", problems: "Sequence[Problem]") -> str:
     if problems:
-        last = problems[0]["message"].strip().splitlines()[-1]
-        return f"{problems[0]['id']} could not be collected: {last}"
+        last = problems[0].message.strip().splitlines()[-1]
+        return f"{problems[0].id} could not be collected: {last}"
     what = f"no case {wanted!r}" if wanted else f"no case matches -k {spec.keyword!r}"
     near = difflib.get_close_matches(wanted, list(cases), n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else f"; see `bench list --preset {PRESET}`"
@@ -184,18 +184,19 @@ def _say(cases: int) -> Any:
     return say
 
 
-def store(folder: Path, recorded: "Recorded") -> None:
+def store(folder: Path, recorded: "CaseProfile") -> None:
     """Analyzes raw recordings and writes the profile."""
     from bench.analyze.profiles import operators, trace
     from bench.measure.worker.profiler import EXTRAS, RAW_TRACE
     from bench.storage import profiles
 
+    assert recorded.watched is not None
     about: dict[str, Any] = {
         "case": recorded.case.id,
         "device": recorded.case.device,
-        "plain_s": recorded.watched["wall_s"] / recorded.watched["calls"],
-        "facts": recorded.watched["facts"],
-        "allocator": recorded.watched["allocator"],
+        "plain_s": recorded.watched.wall_s / recorded.watched.calls,
+        "facts": recorded.watched.facts,
+        "allocator": recorded.watched.allocator,
         "notes": list(recorded.notes),
     }
     if not recorded.operators:
@@ -205,9 +206,9 @@ def store(folder: Path, recorded: "Recorded") -> None:
     raw = json.loads((recorded.folder / RAW_TRACE).read_text("utf-8"))
     merged = trace.merged(raw, json.loads((recorded.folder / EXTRAS).read_text("utf-8")))
     read = trace.read(merged)
-    steps = recorded.watched["steps"]
+    steps = recorded.watched.steps
     about |= {
-        "pieces": read.calls if recorded.operators["steps"] else read.calls * max(steps, 1),
+        "pieces": read.calls if recorded.operators.steps else read.calls * max(steps, 1),
         "piece": "step" if steps > 1 else "call",
         "wall_s": read.wall_s,
         "device_use": operators.device_use(read),

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from bench.app import recording, selection
 from bench.app.problems import UserError
+from bench.events import End, Event, Header, Note, Sizes
 
 if TYPE_CHECKING:
     from bench.measure.drive.coordinator import Coordinator
     from bench.measure.drive.plan import Plan
-    from bench.measure.drive.sizes import Sizes
+    from bench.measure.worker.protocol import Collected
     from bench.storage.store import Journal
 
 
@@ -93,7 +94,7 @@ def _record(
     from bench.measure.drive.process import device_facts
     from bench.measure.host import environment
 
-    facts = _collect(coordinator, options)["facts"]
+    facts = _collect(coordinator, options).facts
     accelerators = device_facts(coordinator.plan.spec, facts.get("accelerators", []))
     journal = journal or recording.begin(
         options.out, _arguments(options), facts, accelerators, environment.commit(Path.cwd())
@@ -102,7 +103,7 @@ def _record(
     with journal:
         if unusable := facts.get("unusable"):
             print(f"bench: warning: {unusable}", file=sys.stderr)
-            journal.append({"event": "note", "level": "warning", "text": unusable})
+            journal.append(Note("warning", unusable))
         load_before = environment.load()
         try:
             with recording.watched(journal, accelerators) as record:
@@ -111,12 +112,7 @@ def _record(
             interrupted = True
             print("bench: interrupted; what was measured is kept; go on with --resume", file=sys.stderr)
         else:
-            end = {
-                "spent_s": asdict(coordinator.state.spent),
-                "load_before": load_before,
-                "load_after": environment.load(),
-            }
-            journal.append({"event": "end", **end, "complete": True})
+            journal.append(End(asdict(coordinator.state.spent), load_before, environment.load()))
     return journal.folder, interrupted
 
 
@@ -130,14 +126,14 @@ def _wanted(plan: "Plan", folder: Path) -> "Callable[[], Sizes] | None":
     return lambda: refine.wanted(read_run(folder), plan.launches)
 
 
-def _collect(coordinator: "Coordinator", options: argparse.Namespace) -> dict[str, Any]:
+def _collect(coordinator: "Coordinator", options: argparse.Namespace) -> "Collected":
     from bench.measure.drive.process import WorkerError
 
     try:
         collected = coordinator.collect()
     except WorkerError as error:
         raise UserError(str(error)) from None
-    if not collected["cases"] and not collected["problems"]:
+    if not collected.cases and not collected.problems:
         what = f" that match -k {options.keyword!r}" if options.keyword else ""
         raise UserError(f"no benchmarks{what} in {' '.join(options.paths) or 'suites/'}; see `bench list`")
     return collected
@@ -155,7 +151,7 @@ def _arguments(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _unfinished(options: argparse.Namespace) -> tuple[Iterable[dict[str, Any]], "Journal"]:
+def _unfinished(options: argparse.Namespace) -> tuple[Iterable[Event], "Journal"]:
     """The events and the journal of the newest unfinished run. Raises UserError where none fits."""
     from bench.storage.store import Journal, StoreError, unfinished
 
@@ -166,7 +162,8 @@ def _unfinished(options: argparse.Namespace) -> tuple[Iterable[dict[str, Any]], 
         journal, past = Journal.resume(folder)
     except StoreError as error:
         raise UserError(str(error)) from None
-    recorded, asked = past[0]["arguments"], _arguments(options)
+    assert isinstance(past[0], Header)
+    recorded, asked = past[0].arguments, _arguments(options)
     different = [name for name, value in asked.items() if recorded.get(name) != value]
     if different:
         journal.close()

@@ -174,7 +174,7 @@ def _facts(report: Report, rows: Sequence[Mapping[Any, Any]]) -> list[list[list[
 
 def _options(part: RunReport) -> str:
     """What `bench run` needs besides a case to measure it as it was in the run."""
-    arguments = part.run.header.get("arguments") or {}
+    arguments = part.run.header.arguments
     preset = arguments.get("preset", "default")
     chosen = [f" --device {shlex.quote(device)}" for device in arguments.get("devices") or ()]
     return "".join(chosen) + (f" --preset {preset}" if preset != "default" else "")

@@ -147,10 +147,10 @@ def run(part: RunReport) -> dict[str, Any]:
     """What a report says of a run beside its figures."""
     return {
         "name": part.run.name,
-        "created": part.run.header.get("created", ""),
+        "created": part.run.header.created,
         "machine": part.run.machine,
-        "commit": _commit(part.run.header.get("commit") or {}),
-        "preset": (part.run.header.get("arguments") or {}).get("preset", ""),
+        "commit": _commit(part.run.header.commit),
+        "preset": part.run.header.arguments.get("preset", ""),
         "doubts": part.doubts,
         "trust": trust(part),
         "spent": spent(part),
@@ -176,12 +176,9 @@ def trust(part: RunReport) -> list[tuple[str, str]]:
     half = float(((measured["high_s"] / measured["low_s"]) ** 0.5 - 1).median())
     noisy, warned = (measured["status"] == "noisy").sum(), (measured["warnings"] != "").sum()
     wall = part.blocks[part.blocks["kind"] == "wall"]
-    passed = [bool(check.get("passed")) for check in part.run.checks]
-    load = [
-        _load((part.run.end or {})[key])
-        for key in ("load_before", "load_after")
-        if key in (part.run.end or {})
-    ]
+    passed = [check.passed for check in part.run.checks]
+    end = part.run.end
+    load = [_load(each) for each in ((end.load_before, end.load_after) if end else ()) if each is not None]
     facts = [
         ("launches of each case", f"{measured['launches'].median():g}" if len(measured) else "none"),
         ("blocks timed", f"{count(len(wall))}, {percent(wall['disturbed'].mean())} of them disturbed"),
@@ -193,11 +190,7 @@ def trust(part: RunReport) -> list[tuple[str, str]]:
         ("priority of what was timed", _priority(part.run.environment.get("worker_nice"))),
         ("self-checks passed", f"{sum(passed)} of {len(passed)}"),
     ]
-    facts += [
-        (str(note["name"]), str(note["text"]).removeprefix(f"{note['name']}: "))
-        for note in part.run.notes
-        if note.get("name")
-    ]
+    facts += [(note.name, note.text.removeprefix(f"{note.name}: ")) for note in part.run.notes if note.name]
     return [(name, text) for name, text in facts if text and text != "0 of 0"]
 
 
@@ -224,7 +217,7 @@ def _other_pace(wall: pd.DataFrame) -> str:
 
 def spent(part: RunReport) -> list[tuple[str, str, float]]:
     """How the run's time was spent: what on, how long, and which share."""
-    seconds: dict[str, float] = dict((part.run.end or {}).get("spent_s") or {})
+    seconds = part.run.end.spent_s if part.run.end else {}
     total = sum(seconds.values())
     return [
         (SPENT.get(name, name), quantity(each, "s"), each / total)

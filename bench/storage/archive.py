@@ -1,16 +1,17 @@
 """A folder of runs as one table: only the columns asked for, straight from every run's Parquet file."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 from pyarrow import dataset
 
+from bench import codec
+from bench.events import Header
 from bench.patterns import matches
-from bench.storage.journal import StoreError, events, find_runs
+from bench.storage.journal import StoreError, find_runs, header
 
 COLUMNS = pa.schema(
     {
@@ -21,7 +22,7 @@ COLUMNS = pa.schema(
 """What a history is made of. Columns of parameters differ from run to run; these do not."""
 
 
-def read(folder: Path, patterns: Sequence[str] = ()) -> tuple[pd.DataFrame, dict[str, Mapping[str, Any]]]:
+def read(folder: Path, patterns: Sequence[str] = ()) -> tuple[pd.DataFrame, dict[str, Header]]:
     """The estimates of every run in `folder`, of all cases or those that a pattern fits, and the headers.
 
     `run` is the name of the run's folder, and so are the headers' keys; a run whose tables were never
@@ -56,14 +57,14 @@ def _chosen(batches: Iterable[pa.RecordBatch], patterns: Sequence[str]) -> Itera
         yield batch.filter(pa.array([fits[case] for case in cases]))
 
 
-def _header(folder: Path) -> Mapping[str, Any]:
+def _header(folder: Path) -> Header:
     try:
-        document: Mapping[str, Any] = json.loads((folder / "environment.json").read_text("utf-8"))
+        found: Header = codec.read(Header, json.loads((folder / "environment.json").read_text("utf-8")))
     except FileNotFoundError:
-        return next(events(folder))
+        return header(folder)
     except (OSError, ValueError) as error:
         raise StoreError(
             f"{folder / 'environment.json'} cannot be read ({error}); delete it, and `bench report {folder}` "
             "makes it again."
         ) from error
-    return document
+    return found

@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,11 +10,16 @@ import pyarrow as pa
 from pyarrow import compute
 from pyarrow import json as arrow_json
 
-from bench.storage.journal import Event, StoreError, lines, parse
+from bench.events import Visit
+from bench.storage.journal import StoreError, lines, parse
 
 READINGS = ("start_s", "wall_s", "host_s", "device_s", "delay_s", "foreign_s", "throttled_s", "pace_s")
 COUNTS = {"calls": 1, "threads": 1, "children": 0, "processors": 1}
 """Whole numbers of a block, and what an absent one stands for."""
+
+VISIT = b'{"event":"visit"'
+BLOCKS = b',"blocks":['
+"""How the line of a visit begins, and where its blocks do."""
 
 KINDS = ("first", "warmup", "wall", "latency", "device", "cold")
 COLUMNS = (
@@ -38,33 +44,35 @@ class Visits:
 
     def __init__(self, folder: Path) -> None:
         """Reads them. Raises StoreError where the journal is missing or damaged."""
-        self.cases: dict[tuple[str, str], Event] = {}
+        self.cases: dict[tuple[str, str], dict[str, Any]] = {}
         self._codes: dict[str, dict[str, int]] = {"case": {}, "side": {"": 0}}
         self._visits: list[tuple[int, ...]] = []
         self._lists: list[pa.ListArray] = []
         pending: list[bytes] = []
         for number, line in enumerate(lines(folder), start=1):
-            if line.startswith(b'{"event":"visit"'):
-                self._note(parse(_without_blocks(line), number, folder))
+            if line.startswith(VISIT):
+                visit = parse(_without_blocks(line), number, folder)
+                assert isinstance(visit, Visit)
+                self._note(visit)
                 pending.append(line)
                 if number % 4096 == 0 and sum(map(len, pending)) > CHUNK_BYTES:
                     self._parse(pending, folder)
         self._parse(pending, folder)
 
-    def _note(self, visit: Event) -> None:
+    def _note(self, visit: Visit) -> None:
         """Joins a visit to what is known of its case: the last extra_info, and the last failure."""
-        key = (visit["case"], visit.get("side", ""))
         cases, sides = self._codes["case"], self._codes["side"]
-        codes = cases.setdefault(key[0], len(cases)), sides.setdefault(key[1], len(sides))
-        self._visits.append((*codes, visit.get("launch", 0), visit.get("pass", 0)))
-        known = self.cases.setdefault(
-            key, {"extra": {}, "visits": 0, "failed_visits": 0, "outcome": "passed", "message": ""}
+        codes = cases.setdefault(visit.case, len(cases)), sides.setdefault(visit.side, len(sides))
+        self._visits.append((*codes, visit.launch, visit.pass_))
+        counted = self.cases.setdefault(
+            (visit.case, visit.side),
+            {"extra": {}, "visits": 0, "failed_visits": 0, "outcome": "passed", "message": ""},
         )
-        known["visits"] += 1
-        known["extra"] |= visit.get("extra_info") or {}
-        if visit.get("outcome", "passed") != "passed":
-            known["failed_visits"] += 1
-            known["outcome"], known["message"] = visit["outcome"], visit.get("message") or ""
+        counted["visits"] += 1
+        counted["extra"] |= visit.extra_info
+        if visit.outcome != "passed":
+            counted["failed_visits"] += 1
+            counted["outcome"], counted["message"] = visit.outcome, visit.message
 
     def _parse(self, pending: list[bytes], folder: Path) -> None:
         if not pending:
@@ -104,10 +112,10 @@ class Visits:
 
 
 def _without_blocks(line: bytes) -> bytes:
-    """A visit's line, its blocks cut out where the journal put them: Arrow reads those.
+    """A visit's line without its blocks: Arrow reads those.
 
-    Neither mark can occur in a string, whose quotes have backslashes.
+    They are the last field, but for `elapsed_s` in journals of version 1. The mark cannot occur in a string,
+    whose quotes have backslashes.
     """
-    start = line.find(b',"blocks":[')
-    end = line.find(b'],"extra_info":', start)
-    return line if start < 0 or end < 0 else line[:start] + line[end + 1 :]
+    start = line.find(BLOCKS)
+    return line if start < 0 else line[:start] + line[line.rindex(b"]") + 1 :]

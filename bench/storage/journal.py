@@ -4,16 +4,18 @@ It is the only file a run writes while it measures, so that a killed run loses a
 """
 
 import json
-import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-Event = dict[str, Any]
+from bench.codec import SchemaError
+from bench.events import JOURNAL as JOURNAL_CODEC
+from bench.events import Event, Header
 
 JOURNAL = "journal.jsonl"
+HEADER = b'{"event":"header"'
 
 
 class StoreError(Exception):
@@ -32,7 +34,7 @@ class Journal:
         _lock(file, folder)
 
     @classmethod
-    def create(cls, folder: Path, header: Event) -> Self:
+    def create(cls, folder: Path, header: Header) -> Self:
         """A new journal in `folder` (made where missing), with its header written."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +49,7 @@ class Journal:
                 f"{folder} cannot be written ({error.strerror}); choose another --out."
             ) from error
         journal = cls(folder, file)
-        journal.append({"event": "header", **header})
+        journal.append(header)
         return journal
 
     @classmethod
@@ -65,9 +67,9 @@ class Journal:
         os.ftruncate(file, whole)
         return journal, past
 
-    def append(self, event: Mapping[str, Any]) -> None:
+    def append(self, event: Event) -> None:
         """Writes one event as one line. On a full disk the lines before it stay whole."""
-        line = json.dumps(_finite(event), separators=(",", ":"), default=_plain).encode() + b"\n"
+        line = JOURNAL_CODEC.encode(event) + b"\n"
         end = os.fstat(self._file).st_size
         try:
             rest = memoryview(line)
@@ -110,37 +112,40 @@ def lines(folder: Path) -> Iterator[bytes]:
 def parse(line: bytes, number: int, folder: Path) -> Event:
     """The event on one line of a journal. Raises StoreError where it is none."""
     try:
-        event = json.loads(line.decode())  # or json would guess the encoding of every line
-    except ValueError:
-        event = None
-    if not isinstance(event, dict) or "event" not in event:
+        event: Event = JOURNAL_CODEC.decode(line)
+    except SchemaError as error:
         raise StoreError(
-            f"{folder / JOURNAL}, line {number}: seen {line[:40]!r}, expected one JSON object with an event; "
-            "the file was damaged after it was written: measure again, or cut that line out."
-        )
+            f"{folder / JOURNAL}, line {number}: {error}; the file was damaged after it was written: measure "
+            "again, or cut that line out."
+        ) from None
     return event
 
 
-def events(folder: Path, without: str = "") -> Iterator[Event]:
-    """Every event of a run in the order written, the header first; those named `without` are not even parsed.
+def events(folder: Path, without: bytes = b"") -> Iterator[Event]:
+    """Every event of a run in the order written, the header first; lines that begin so are not even parsed.
 
     Raises StoreError where the journal is missing or damaged.
     """
     number = 0
-    left_out = b'{"event":"%s"' % without.encode()
     for number, line in enumerate(lines(folder), start=1):
-        if without and line.startswith(left_out):
+        if without and line.startswith(without):
             continue
-        event = parse(line, number, folder)
-        if number == 1 and event["event"] != "header":
+        if number == 1 and not line.startswith(HEADER):
             raise StoreError(
-                f"{folder / JOURNAL} starts with {event['event']!r}, expected a header; name another run."
+                f"{folder / JOURNAL}, line 1: seen {line[:40]!r}, expected a header; name another run."
             )
-        yield event
+        yield parse(line, number, folder)
     if number == 0:
         raise StoreError(
             f"{folder / JOURNAL} holds no whole line: that run was killed at its start; measure again."
         )
+
+
+def header(folder: Path) -> Header:
+    """The header of a run. Raises StoreError where the journal is missing or damaged."""
+    first = next(events(folder))
+    assert isinstance(first, Header)
+    return first
 
 
 def new_run_folder(out: Path, host: str, commit: str) -> Path:
@@ -200,22 +205,3 @@ def _lock(file: int, folder: Path) -> None:
         raise StoreError(
             f"{folder} is being written by another process; wait for it, or choose another --out."
         ) from None
-
-
-def _finite(value: Any) -> Any:
-    """The value with every NaN and infinity as None: JSON has neither."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
-
-
-def _plain(value: Any) -> Any:
-    """What a suite put into extra_info, as JSON: the number in a numpy or torch scalar, else its text."""
-    try:
-        return _finite(value.item())
-    except (AttributeError, ValueError, RuntimeError):
-        return repr(value)

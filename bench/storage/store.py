@@ -4,20 +4,34 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from bench.storage.blocks import COLUMNS, Visits
+from bench.events import (
+    CeilingsMeasured,
+    Checked,
+    End,
+    Explained,
+    GpuSample,
+    Header,
+    Initialized,
+    Launch,
+    Note,
+    Skip,
+)
+from bench.records import Case
+from bench.storage.blocks import COLUMNS, VISIT, Visits
 from bench.storage.formats.pytest_benchmark import benchmark_json
 from bench.storage.journal import (
     JOURNAL,
-    Event,
     Journal,
     StoreError,
     events,
     find_runs,
+    header,
     new_run_folder,
     unfinished,
 )
@@ -40,6 +54,8 @@ __all__ = [
 JOURNAL_BYTES = b"journal_bytes"
 """Key in blocks.parquet's metadata: how long the journal was that it was made from."""
 
+E = TypeVar("E")
+
 COUNTED = ("extra", "visits", "failed_visits", "outcome", "message")
 
 
@@ -49,23 +65,25 @@ def read_run(folder: str | Path) -> Run:
     Blocks come from Parquet where that was written from the whole journal: ten times as fast.
     """
     folder = Path(folder)
-    rest: dict[str, list[Event]] = defaultdict(list)
-    for event in events(folder, without="visit"):
-        rest[event["event"]].append(event)
+    rest = list(events(folder, without=VISIT))
     visits, blocks = _tabled(folder) or _recorded(folder)
+
+    def of(kind: type[E]) -> tuple[E, ...]:
+        return tuple(event for event in rest if isinstance(event, kind))
+
     return Run(
         path=folder,
-        header=rest["header"][0],
-        cases=_cases(rest["case"], rest["skip"], visits),
+        header=of(Header)[0],
+        cases=_cases(of(Case), of(Skip), visits),
         blocks=blocks,
-        launches=tuple(rest["launch"]),
-        ceilings={event["device"]: event["ceilings"] for event in rest["ceilings"]},
-        checks=tuple(rest["check"]),
-        gpu=tuple(rest["gpu"]),
-        initializations=tuple(rest["initialize"]),
-        notes=tuple(rest["note"]),
-        explained=tuple(rest["explained"]),
-        end=rest["end"][-1] if rest["end"] else None,
+        launches=of(Launch),
+        ceilings={event.device: event.ceilings for event in of(CeilingsMeasured)},
+        checks=of(Checked),
+        gpu=of(GpuSample),
+        initializations=of(Initialized),
+        notes=of(Note),
+        explained=of(Explained),
+        end=next(iter(of(End)[-1:]), None),
     )
 
 
@@ -78,11 +96,11 @@ def load(path: str | Path | Sequence[str | Path], estimates: Callable[[Run], pd.
 
 def write_tables(folder: Path, cases: pd.DataFrame, blocks: pd.DataFrame) -> None:
     """Writes a run's tables beside its journal. Raises StoreError where the disk refuses."""
-    header = next(events(folder))
+    run = header(folder)
     documents = {
-        "benchmark.json": benchmark_json(header, cases, blocks),
+        "benchmark.json": benchmark_json(run, cases, blocks),
         "environment.json": {
-            key: header.get(key) for key in ("run", "created", "arguments", "commit", "environment")
+            key: getattr(run, key) for key in ("run", "created", "arguments", "commit", "environment")
         },
     }
     try:
@@ -134,13 +152,13 @@ def _cases_of(folder: Path, estimates: Callable[[Run], pd.DataFrame]) -> pd.Data
         ) from error
 
 
-def _recorded(folder: Path) -> tuple[dict[tuple[str, str], Event], pd.DataFrame]:
+def _recorded(folder: Path) -> tuple[dict[tuple[str, str], dict[str, Any]], pd.DataFrame]:
     """What the journal tells of every case's visits, and the blocks."""
     visits = Visits(folder)
     return visits.cases, visits.frame()
 
 
-def _tabled(folder: Path) -> tuple[dict[tuple[str, str], Event], pd.DataFrame] | None:
+def _tabled(folder: Path) -> tuple[dict[tuple[str, str], dict[str, Any]], pd.DataFrame] | None:
     """The same from the tables; None where they are older than the journal or this code."""
     try:
         table = parquet.read_table(folder / "blocks.parquet")
@@ -158,33 +176,32 @@ def _tabled(folder: Path) -> tuple[dict[tuple[str, str], Event], pd.DataFrame] |
 
 
 def _cases(
-    identities: Sequence[Event], skips: Sequence[Event], visits: Mapping[tuple[str, str], Event]
+    identities: Sequence[Case], skips: Sequence[Skip], visits: Mapping[tuple[str, str], dict[str, Any]]
 ) -> pd.DataFrame:
     sides: dict[str, list[str]] = defaultdict(list)
-    for case, side in visits:
-        sides[case].append(side)
-    reasons = {skip["case"]: skip.get("reason") or "" for skip in skips}
+    for name, side in visits:
+        sides[name].append(side)
+    reasons = {skip.case: skip.reason for skip in skips}
     never = {"extra": {}, "visits": 0, "failed_visits": 0, "outcome": "", "message": ""}
     rows = []
-    for identity in {event["id"]: event for event in identities}.values():
-        case = identity["id"]
-        for side in sides.get(case) or [""]:
-            seen = dict(visits.get((case, side), never))
-            if not seen["visits"] and case in reasons:
-                seen |= {"outcome": "skipped", "message": reasons[case]}
-            rows.append({"case": case, "side": side, **_identity(identity), **seen})
-    columns = ["case", "side", *_identity({}), *never]
+    for case in {case.id: case for case in identities}.values():
+        for side in sides.get(case.id) or [""]:
+            seen = dict(visits.get((case.id, side), never))
+            if not seen["visits"] and case.id in reasons:
+                seen |= {"outcome": "skipped", "message": reasons[case.id]}
+            rows.append({"case": case.id, "side": side, **_identity(case), **seen})
+    columns = ["case", "side", *_identity(Case("", "", "")), *never]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _identity(event: Event) -> Event:
+def _identity(case: Case) -> dict[str, Any]:
     return {
-        "suite": event.get("suite", ""),
-        "operation": event.get("operation", ""),
-        "device": event.get("device", "cpu"),
-        "params": event.get("params") or {},
-        "axis": event.get("axis") or "",
-        "between": event.get("between") or "",
-        "isolate": event.get("isolate") or "",
-        "doc": event.get("doc") or "",
+        "suite": case.suite,
+        "operation": case.operation,
+        "device": case.device,
+        "params": case.params,
+        "axis": case.axis or "",
+        "between": case.between or "",
+        "isolate": case.isolate or "",
+        "doc": case.doc,
     }

@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from bench.events import Checked, End, Explained, GpuSample, Header, Initialized, Launch, Note
+
 IDENTITY = ("case", "suite", "operation", "device")
 """The first columns of the cases frame; a column for each parameter follows them."""
 
@@ -37,25 +39,25 @@ class Run:
     """
 
     path: Path
-    header: Mapping[str, Any]
+    header: Header
     cases: pd.DataFrame
     blocks: pd.DataFrame
-    launches: tuple[Mapping[str, Any], ...] = ()
+    launches: tuple[Launch, ...] = ()
     ceilings: Mapping[str, Mapping[str, Any]] | None = None
-    checks: tuple[Mapping[str, Any], ...] = ()
-    gpu: tuple[Mapping[str, Any], ...] = ()
-    initializations: tuple[Mapping[str, Any], ...] = ()
-    notes: tuple[Mapping[str, Any], ...] = ()
-    explained: tuple[Mapping[str, Any], ...] = ()
-    end: Mapping[str, Any] | None = None
+    checks: tuple[Checked, ...] = ()
+    gpu: tuple[GpuSample, ...] = ()
+    initializations: tuple[Initialized, ...] = ()
+    notes: tuple[Note, ...] = ()
+    explained: tuple[Explained, ...] = ()
+    end: End | None = None
 
     @property
     def name(self) -> str:
-        return str(self.header.get("run") or self.path.name)
+        return self.header.run or self.path.name
 
     @property
     def environment(self) -> Mapping[str, Any]:
-        return dict(self.header.get("environment") or {})
+        return self.header.environment
 
     @property
     def machine(self) -> str:

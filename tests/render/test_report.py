@@ -11,6 +11,8 @@ from html.parser import HTMLParser
 import pytest
 
 from bench.analyze.report import report
+from bench.events import Checked
+from bench.records import Case
 from bench.render import figures, page, summary, units
 from bench.storage import store
 from bench.storage.journal import Journal
@@ -168,7 +170,7 @@ def test_the_same_run_gives_the_same_page(course, course_page):
 
 def test_a_run_without_results_has_a_page(tmp_path):
     with Journal.create(tmp_path / "run", recorded.header()) as journal:
-        journal.append({"event": "case", "id": "t.py::test_a", "suite": "t", "operation": "a"})
+        journal.append(Case("t.py::test_a", "t", "a"))
     made = report([store.read_run(tmp_path / "run")])
     html = page.render(made, figures.draw(made))
     assert "cut short" in html
@@ -177,7 +179,7 @@ def test_a_run_without_results_has_a_page(tmp_path):
 
 def test_failed_self_checks_lead_the_report(tmp_path):
     run = store.read_run(recorded.write(tmp_path / "run", recorded.course()[:30]))
-    check = {"device": "cuda", "name": "transfer_order", "passed": False, "detail": "0.9"}
+    check = Checked("cuda", "transfer_order", passed=False, detail="0.9")
     html = page.render(report([type(run)(**{**vars(run), "checks": (check,)})]), {})
     assert html.index("self-check failed on cuda: transfer_order") < html.index('id="answers"')
 

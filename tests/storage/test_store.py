@@ -13,6 +13,8 @@ import pytest
 import bench
 from bench.analyze.blocks.clean import marked
 from bench.analyze.estimates.estimate import estimates, estimates_of
+from bench.events import End, Note, Visit
+from bench.records import Case
 from bench.storage import store
 from bench.storage.journal import JOURNAL, Journal, StoreError, events, find_runs, new_run_folder, unfinished
 from tests import recorded_runs as recorded
@@ -37,17 +39,16 @@ def small(tmp_path):
 
 def test_journal_keeps_what_was_appended(tmp_path):
     with Journal.create(tmp_path / "run", HEADER) as journal:
-        journal.append({"event": "note", "level": "warning", "text": "ü\n"})
-    assert [event["event"] for event in events(tmp_path / "run")] == ["header", "note"]
-    assert list(events(tmp_path / "run"))[1]["text"] == "ü\n"
+        journal.append(Note("warning", "ü\n"))
+    assert list(events(tmp_path / "run")) == [HEADER, Note("warning", "ü\n")]
 
 
 def test_numbers_of_suites_become_json(tmp_path):
     numpy = pytest.importorskip("numpy")
     extra = {"a": numpy.float64(0.5), "b": numpy.int64(3), "c": float("nan"), "d": {1: (2,)}, "e": object}
     with Journal.create(tmp_path / "run", HEADER) as journal:
-        journal.append({"event": "visit", "extra_info": extra})
-    written = list(events(tmp_path / "run"))[1]["extra_info"]
+        journal.append(Visit("a", 0, extra_info=extra))
+    written = list(events(tmp_path / "run"))[1].extra_info
     assert written == {"a": 0.5, "b": 3, "c": None, "d": {"1": [2]}, "e": "<class 'object'>"}
 
 
@@ -68,9 +69,9 @@ def test_resume_cuts_a_torn_line(tmp_path, torn):
     assert len(list(events(tmp_path / "run"))) == 1
     journal, past = Journal.resume(tmp_path / "run")
     with journal:
-        journal.append({"event": "note", "text": "after"})
-    assert [event["event"] for event in past] == ["header"]
-    assert [event["event"] for event in events(tmp_path / "run")] == ["header", "note"]
+        journal.append(Note("info", "after"))
+    assert past == [HEADER]
+    assert list(events(tmp_path / "run")) == [HEADER, Note("info", "after")]
 
 
 def test_full_disk_keeps_earlier_lines(tmp_path, monkeypatch):
@@ -86,11 +87,11 @@ def test_full_disk_keeps_earlier_lines(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "write", half_then_full)
     with pytest.raises(StoreError, match="No space left"):
-        journal.append({"event": "note", "text": "lost"})
+        journal.append(Note("info", "lost"))
     monkeypatch.setattr(os, "write", write)
-    journal.append({"event": "note", "text": "kept"})
+    journal.append(Note("info", "kept"))
     journal.close()
-    assert [event.get("text") for event in events(tmp_path / "run")] == [None, "kept"]
+    assert list(events(tmp_path / "run")) == [HEADER, Note("info", "kept")]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_newest_unfinished(tmp_path):
     for name in ("1", "2", "3"):
         with Journal.create(tmp_path / name, HEADER) as journal:
             if name == "3":
-                journal.append({"event": "end", "complete": True})
+                journal.append(End())
     assert unfinished(tmp_path) == tmp_path / "2"
 
 
@@ -152,7 +153,7 @@ def test_a_run_cut_short_reads(run_folder, tmp_path):
 
 def test_a_run_without_a_block_reads(tmp_path):
     with Journal.create(tmp_path / "run", HEADER) as journal:
-        journal.append({"event": "case", "id": "t.py::test_a", "suite": "t", "operation": "a"})
+        journal.append(Case("t.py::test_a", "t", "a"))
     frame = estimates(store.read_run(tmp_path / "run"))
     assert list(frame["status"]) == ["skipped"]
     assert frame["reason"].str.contains("ended before").all()
@@ -160,18 +161,16 @@ def test_a_run_without_a_block_reads(tmp_path):
 
 def test_blocks_arrive_whole(run_folder):
     run = store.read_run(run_folder)
-    visits = [event for event in events(run_folder) if event["event"] == "visit"]
-    written = [
-        (visit["case"], visit["launch"], visit["pass"], b) for visit in visits for b in visit["blocks"]
-    ]
+    visits = [event for event in events(run_folder) if isinstance(event, Visit)]
+    written = [(visit.case, visit.launch, visit.pass_, b) for visit in visits for b in visit.blocks]
     assert len(run.blocks) == len(written)
     for position in range(0, len(written), 997):
         case, launch, number, block = written[position]
         row = run.blocks.iloc[position]
-        assert (row["case"], row["launch"], row["pass"], row["kind"]) == (case, launch, number, block["kind"])
-        assert row["wall_s"] == block["wall_s"]
-        assert row["calls"] == block["calls"]
-        assert pd.isna(row["device_s"]) == (block.get("device_s") is None)
+        assert (row["case"], row["launch"], row["pass"], row["kind"]) == (case, launch, number, block.kind)
+        assert row["wall_s"] == block.wall_s
+        assert row["calls"] == block.calls
+        assert pd.isna(row["device_s"]) == (block.device_s is None)
 
 
 def test_tables_and_journal_hold_the_same_run(small):
@@ -188,7 +187,7 @@ def test_tables_older_than_the_journal_are_not_read(small):
     blocks = len(store.read_run(small).blocks)
     journal, past = Journal.resume(small)
     with journal:
-        journal.append(next(event for event in past if event["event"] == "visit"))
+        journal.append(next(event for event in past if isinstance(event, Visit)))
     assert len(store.read_run(small).blocks) > blocks
 
 

@@ -39,7 +39,7 @@ def two_cases(folder: Path) -> sides.Plan:
 
 
 def processes_of(folder: Path, side: str) -> list[int]:
-    return [visit["extra_info"]["process"] for visit in sides.visits(folder, side)]
+    return [visit.extra_info["process"] for visit in sides.visits(folder, side)]
 
 
 def test_each_side_is_a_run_of_its_own_whose_visits_follow_the_other_s(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ import pandas as pd
 import psutil
 import pytest
 
+from bench.events import Visit
+from bench.records import Block
 from bench.storage.store import read_run
 from tests import recorded_runs
 from tests.recorded_runs import Made
@@ -221,15 +223,15 @@ def test_an_unknown_section_is_an_error_with_the_known_ones(capsys: pytest.Captu
 def test_a_cost_is_read_within_each_visit() -> None:
     """The processor runs at half the speed in one of three visits, and from the middle of another on."""
     visited = [
-        {
-            "case": "trust/cases/test_cost.py::test_bare",
-            "extra_info": {"timeit_s": timeit_s},
-            "blocks": [{"kind": "warmup", "wall_s": 9.0, "calls": 1}]
-            + [{"kind": "wall", "wall_s": 100 * ours_s, "calls": 100}] * 3,
-        }
+        Visit(
+            "trust/cases/test_cost.py::test_bare",
+            0,
+            extra_info={"timeit_s": timeit_s},
+            blocks=(Block("warmup", 0.0, 1, 9.0), *[Block("wall", 0.0, 100, 100 * ours_s)] * 3),
+        )
         for timeit_s, ours_s in ((2.0, 2.2), (4.0, 4.4), (2.0, 4.4))
     ]
-    visited.append({**visited[0], "blocks": []})
+    visited.append(replace(visited[0], blocks=()))
     (row,) = cost.compared(visited).itertuples(index=False)
     assert (row.case, row.ours, row.timeit_s) == ("test_bare", 4.4, 2.0)
     assert row.ratio == pytest.approx(1.1)

@@ -1,12 +1,12 @@
 """What the GPU samples of a run say of its blocks: joined by time, and by the device's UUID."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.events import GpuSample
 from bench.records import DISTURBING
 from bench.storage.tables import Run
 
@@ -33,26 +33,26 @@ def noted(run: Run) -> pd.DataFrame:
     return blocks.assign(notes=notes.str.removeprefix(","))
 
 
-def _by_device(run: Run) -> dict[str, list[Mapping[str, Any]]]:
+def _by_device(run: Run) -> dict[str, list[GpuSample]]:
     """The samples by torch's name of the device; what a UUID is called, the environment knows best."""
     names = {
         each["uuid"]: each["device"] for each in run.environment.get("devices") or () if each.get("uuid")
     }
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    found: dict[str, list[GpuSample]] = {}
     for sample in run.gpu:
-        found.setdefault(names.get(sample.get("uuid"), sample["device"]), []).append(sample)
+        found.setdefault(names.get(sample.uuid, sample.device), []).append(sample)
     return found
 
 
-def _moments(samples: Sequence[Mapping[str, Any]]) -> dict[str, NDArray[np.float64]]:
+def _moments(samples: Sequence[GpuSample]) -> dict[str, NDArray[np.float64]]:
     """When what was seen, in time order."""
-    seen: dict[str, Callable[[Mapping[str, Any]], object]] = {
-        "throttled": lambda sample: DISTURBING.intersection(sample.get("throttle") or ()),
-        "foreign_device_use": lambda sample: (sample.get("foreign_processes") or 0) > 0,
-        "power_cap": lambda sample: "power_cap" in (sample.get("throttle") or ()),
+    seen: dict[str, Callable[[GpuSample], object]] = {
+        "throttled": lambda sample: DISTURBING.intersection(sample.throttle),
+        "foreign_device_use": lambda sample: sample.foreign_processes > 0,
+        "power_cap": lambda sample: "power_cap" in sample.throttle,
     }
     return {
-        note: np.sort(np.array([sample["start_s"] for sample in samples if has(sample)], dtype=np.float64))
+        note: np.sort(np.array([sample.start_s for sample in samples if has(sample)], dtype=np.float64))
         for note, has in seen.items()
     }
 

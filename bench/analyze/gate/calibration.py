@@ -135,11 +135,11 @@ def calibrate(
 ) -> Calibration:
     """The calibration from recorded runs of one machine, all taken together; the same runs give the same."""
     runs, settings = list(runs), settings or Settings()
-    names = dict.fromkeys(run.header["calibration"]["condition"] for run in runs)
+    names = dict.fromkeys(run.header.calibration["condition"] for run in runs)
     found = tuple(
         _condition(
             name,
-            [run for run in runs if run.header["calibration"]["condition"] == name],
+            [run for run in runs if run.header.calibration["condition"] == name],
             settings,
             redraws,
             np.random.default_rng(seed),
@@ -152,15 +152,15 @@ def calibrate(
 def _condition(
     name: str, runs: Sequence[Run], settings: Settings, redraws: int, random: np.random.Generator
 ) -> Condition:
-    pools = _pools([run for run in runs if run.header["calibration"]["slowdowns"]])
-    gates = [run for run in runs if run.end and not run.header["calibration"]["slowdowns"]]
+    pools = _pools([run for run in runs if run.header.calibration["slowdowns"]])
+    gates = [run for run in runs if run.end and not run.header.calibration["slowdowns"]]
     judged_gates = [(run, decision) for run in gates if (decision := replay(run)).exit_status != INCOMPLETE]
     decisions = [decision for _, decision in judged_gates]
     null = pools.get(0.0, pd.DataFrame())
     dealt = [_verdicts(each, settings) for each in _dealt(null)]
     redrawn = [_verdicts(each, settings) for each in _redrawn(null, redraws, random)]
     seen = [list(each.verdicts) for each in decisions] or redrawn
-    spent = [sum((run.end or {}).get("spent_s", {}).values()) for run, _ in judged_gates]
+    spent = [sum(run.end.spent_s.values()) if run.end else 0.0 for run, _ in judged_gates]
     return Condition(
         name,
         len(_cases(null)) or max((len(each.verdicts) for each in decisions), default=0),
@@ -186,7 +186,7 @@ def _peers(runs: Sequence[Run]) -> Iterable[Peer]:
     """Every rule of `bench.analyze.gate.peers`; of a whole gate it gets the screen's launches."""
     said: dict[float, list[dict[str, dict[str, bool]]]] = defaultdict(list)
     for run in runs:
-        slowdowns = run.header["calibration"]["slowdowns"] or [0.0] * PROCESSES
+        slowdowns = run.header.calibration["slowdowns"] or [0.0] * PROCESSES
         for slowdown in dict.fromkeys(slowdowns):
             launches = [launch for launch, each in enumerate(slowdowns) if each == slowdown]
             said[slowdown] += [
@@ -208,7 +208,7 @@ def _pools(runs: Sequence[Run]) -> dict[float, pd.DataFrame]:
     """By what was injected: ln(head/base), one row a case and kind, one column a launch of any run."""
     found: dict[float, list[pd.DataFrame]] = {}
     for run in runs:
-        slowdowns = dict(enumerate(run.header["calibration"]["slowdowns"]))
+        slowdowns = dict(enumerate(run.header.calibration["slowdowns"]))
         ratios = launch_ratios(judged(run))
         for slowdown in dict.fromkeys(slowdowns.values()):
             launches = [launch for launch in ratios.columns if slowdowns.get(launch) == slowdown]

@@ -123,7 +123,7 @@ class Decision:
 
 def replay(run: Run) -> Decision:
     """The decision on a recorded gate run: its header holds everything besides the blocks."""
-    entry = run.header["gate"]
+    entry = run.header.gate
     names = ("added", "removed", "missing", "edited")
     sides = Sides(
         **{name: tuple(entry.get(name) or ()) for name in names}, renamed=dict(entry.get("renamed") or {})

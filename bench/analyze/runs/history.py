@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from bench.analyze.estimates.interval import CONFIDENCE
+from bench.events import Header
 
 Array = NDArray[np.float64]
 
@@ -101,7 +102,7 @@ class CaseHistory:
 
 def history(
     cases: pd.DataFrame,
-    headers: Mapping[str, Mapping[str, Any]],
+    headers: Mapping[str, Header],
     threshold: float = THRESHOLD,
     ignored: Collection[str] = (),
 ) -> list[CaseHistory]:
@@ -111,9 +112,9 @@ def history(
     run's header. `ignored` names facts of the environment that may differ within a series.
     """
     usable = cases[(cases["status"] == "ok") & (cases["side"] == "")]
-    created = {run: str(header.get("created") or "") for run, header in headers.items()}
+    created = {run: header.created for run, header in headers.items()}
     settings = {
-        (run, accelerated): json.dumps(setting(header.get("environment") or {}, accelerated, ignored))
+        (run, accelerated): json.dumps(setting(header.environment, accelerated, ignored))
         for run, header in headers.items()
         for accelerated in (False, True)
     }
@@ -147,12 +148,12 @@ def setting(
     return found
 
 
-def _series(group: pd.DataFrame, headers: Mapping[str, Mapping[str, Any]], threshold: float) -> CaseHistory:
+def _series(group: pd.DataFrame, headers: Mapping[str, Header], threshold: float) -> CaseHistory:
     times = {name: group[name].to_numpy(float) for name in ("median_s", "low_s", "high_s")}
     logs = np.log(times["median_s"])
     cuts = changes(logs, noise(logs, times["low_s"], times["high_s"]))
     levels = np.concatenate([np.full(b - a, np.median(logs[a:b])) for a, b in pairwise(cuts)])
-    commits = ((headers[run].get("commit") or {}).get("id") or "" for run in group["run"])
+    commits = (headers[run].commit.get("id") or "" for run in group["run"])
     return CaseHistory(
         case=str(group["case"].iat[0]),
         device=str(group["device"].iat[0]),

@@ -78,9 +78,9 @@ def _facts(run: Run) -> dict[str, str]:
         **setting(run.environment, accelerated=True),
         "machine": run.machine,
         "run": run.name,
-        "day": str(header.get("created") or "")[:10],
-        "commit": str((header.get("commit") or {}).get("id") or "")[:10],
-        "preset": str((header.get("arguments") or {}).get("preset") or ""),
+        "day": header.created[:10],
+        "commit": str(header.commit.get("id") or "")[:10],
+        "preset": str(header.arguments.get("preset") or ""),
     }
 
 

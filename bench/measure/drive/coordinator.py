@@ -7,23 +7,22 @@ pass     one walk through the cases of a launch
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, replace
-from typing import Any
 
+from bench.events import CeilingsMeasured, Event, Launch, Launched, Sizes, SizesAdded, Skip, Visit
 from bench.measure.drive import device_tasks
 from bench.measure.drive.ledger import restored
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S, Plan, Progress, file_as_case
 from bench.measure.drive.policy import Known, first_pass, foretold_s, next_pass
 from bench.measure.drive.process import Worker, WorkerError, start_together
-from bench.measure.drive.session import CaseSession, Visited
+from bench.measure.drive.session import CaseSession
 from bench.measure.drive.shares import launch_until_s
-from bench.measure.drive.sizes import Sizes, among, environment
+from bench.measure.drive.sizes import among, environment
 from bench.measure.drive.visits import visit
+from bench.measure.worker.protocol import Collected, Problem, Task
 from bench.records import Case
-
-Event = dict[str, Any]
 
 TYPICAL_VISIT_S = 0.2
 """What a visit takes before anything is known of the case."""
@@ -39,7 +38,7 @@ class Coordinator:
         self.state = restored(past)
         self.rng = random.Random(plan.seed)
         self._started_s = time.monotonic() - self.state.elapsed_s
-        self._waiting: list[tuple[Worker, Event]] = []  # with what each collected
+        self._waiting: list[tuple[Worker, Collected]] = []  # with what each collected
         self._start_s = 0.0  # what starting a round's workers takes
         self._deadline_s = plan.preset.deadline_s
         self._rounds = plan.launches
@@ -49,7 +48,7 @@ class Coordinator:
     def elapsed_s(self) -> float:
         return time.monotonic() - self._started_s
 
-    def collect(self) -> Event:
+    def collect(self) -> Collected:
         """Starts the first worker, which then waits; what it collected: cases, problems, facts.
 
         Raises WorkerError where nothing can be collected.
@@ -120,7 +119,7 @@ class Coordinator:
         """Asks, once a round, which sizes are wanted; a run that is resumed asks what it asked for then."""
         if number not in self.state.sizes:
             self.state.sizes[number] = wanted()
-            self.record({"event": "sizes", "round": number, "sizes": self.state.sizes[number]})
+            self.record(SizesAdded(number, self.state.sizes[number]))
 
     def _cases(self) -> list[Known]:
         """The cases that this round may measure."""
@@ -151,69 +150,52 @@ class Coordinator:
 
     def _give_up(self, kind: str, error: WorkerError) -> None:
         """No worker of this kind gets as far as its cases: they fail, and the other kinds go on."""
-        ended: Event = {"outcome": "failed", "message": f"no worker could begin: {error}"}
         for known in self.state.known.values():
             if known.case.worker == kind and not known.closed and not known.visits:
                 known.closed = "failed"
-                visited = Visited({**ended, "extra_info": {}, "group": None})
-                self._record_visit(known.case.id, visited, -1, 0)
+                message = f"no worker could begin: {error}"
+                self._record_visit(Visit(known.case.id, -1, outcome="failed", message=message))
 
     def _finish(self, kind: str, number: int) -> None:
         self.state.done.add((kind, number))
-        self.record({"event": "launched", "worker": kind, "round": number, "elapsed_s": self.elapsed_s})
+        self.record(Launched(kind, number, self.elapsed_s))
 
-    def _start(self) -> tuple[Worker, Event]:
+    def _start(self) -> tuple[Worker, Collected]:
         """A worker that has collected: the one that waits, or a fresh one."""
         if not self._waiting:
             self._begin(1)
         return self._waiting.pop(0)
 
-    def _take_in(self, collected: Event) -> None:
+    def _take_in(self, collected: Collected) -> None:
         """Takes in what a worker collected; what is known already stays as it is."""
-        for problem in collected["problems"]:
+        for problem in collected.problems:
             self._report_problem(problem)
-        for fields in collected["cases"]:
-            skip = fields.pop("skip", None)
-            self._meet(Case(**fields), skip)
+        for case in collected.cases:
+            self._meet(case, collected.skips.get(case.id))
 
-    def _enter(self, collected: Event, kind: str, number: int) -> None:
+    def _enter(self, collected: Collected, kind: str, number: int) -> None:
         self._take_in(collected)
-        self.record(
-            {
-                "event": "launch",
-                "launch": self.state.launches,
-                "round": number,
-                "worker": kind,
-                "side": "",
-                "collect_s": collected["collect_s"],
-                "elapsed_s": self.elapsed_s,
-            }
-        )
+        launch = self.state.launches
+        self.record(Launch(launch, kind, "", number, collected.collect_s, self.elapsed_s))
 
     def _meet(self, case: Case, skip: str | None) -> None:
         if case.id in self.state.known:
             return
         self.state.known[case.id] = Known(case)
-        self.record({"event": "case", **asdict(case)})
+        self.record(case)
         if skip:
             self._leave_out(self.state.known[case.id], skip)
 
-    def _report_problem(self, problem: Mapping[str, str]) -> None:
+    def _report_problem(self, problem: Problem) -> None:
         """A file that could not be imported is a row of the results, once."""
-        if problem["id"] in self.state.problems:
+        if problem.id in self.state.problems:
             return
-        self.state.problems.add(problem["id"])
-        self.record({"event": "case", **asdict(file_as_case(problem["id"]))})
-        if problem["outcome"] == "skipped":
-            self.record({"event": "skip", "case": problem["id"], "reason": problem["message"]})
+        self.state.problems.add(problem.id)
+        self.record(file_as_case(problem.id))
+        if problem.outcome == "skipped":
+            self.record(Skip(problem.id, problem.message))
         else:
-            ended: Event = {
-                "outcome": "failed",
-                "message": problem["message"],
-                "extra_info": {},
-                "group": None,
-            }
-            self._record_visit(problem["id"], Visited(ended), -1, 0)
+            self._record_visit(Visit(problem.id, -1, outcome="failed", message=problem.message))
 
     def _launch(self, worker: Worker, kind: str, number: int, begun_s: float, visited: set[str]) -> None:
         """The passes of one launch, as long as its share of the time lasts."""
@@ -268,7 +250,7 @@ class Coordinator:
         except WorkerError as death:
             worker.kill()
             known.closed = death.outcome
-            self._record_visit(known.case.id, session.visited(), launch, pass_number)
+            self._record_visit(session.visit(known.case.id, launch, pass_number))
             raise
         self._judge(known, session)
         if known.fastest_s > limit_s and not known.closed:
@@ -276,26 +258,26 @@ class Coordinator:
                 known,
                 f"took {known.fastest_s:.1f} s a call; beyond {limit_s:g} s it belongs to a longer preset",
             )
-        self._record_visit(known.case.id, session.visited(), launch, pass_number)
+        self._record_visit(session.visit(known.case.id, launch, pass_number))
         return None
 
     def _leave_out(self, known: Known, reason: str) -> None:
         known.closed = "skipped"
-        self.record({"event": "skip", "case": known.case.id, "reason": reason})
+        self.record(Skip(known.case.id, reason))
 
     def _judge(self, known: Known, session: CaseSession) -> None:
         """A case that is skipped or fails at once is closed; one that fails later gets one visit a launch."""
         assert session.ended is not None
-        if session.ended["outcome"] == "passed":
+        if session.ended.outcome == "passed":
             return
         if known.visits > 1 and not known.closed:
             known.fragile = True
         else:
-            known.closed = session.ended["outcome"]
+            known.closed = session.ended.outcome
 
-    def _record_visit(self, case: str, visited: Visited, launch: int, pass_number: int) -> None:
-        self.state.spent.add(visited)
-        self.record({**visited.event(case, "", launch, pass_number), "elapsed_s": self.elapsed_s})
+    def _record_visit(self, visit: Visit) -> None:
+        self.state.spent.add(visit)
+        self.record(replace(visit, elapsed_s=self.elapsed_s))
 
     def _side_tasks(self, worker: Worker, kind: str) -> None:
         """What is measured of a device before its cases: first use, self-check, ceilings.
@@ -308,12 +290,12 @@ class Coordinator:
         first = device not in self.state.side_tasks
         self.state.side_tasks.add(device)
         known = self.state.ceilings.get(device, {})
-        tasks = ["initialize", "check"] if first and device != "cpu" else []
+        tasks: list[Task] = ["initialize", "check"] if first and device != "cpu" else []
         if self.plan.ceilings and (first or known.get("disturbed")):
             tasks.append("ceilings")
         for task in tasks:
             self.progress.move(case=f"{task} {device}")
             for event in device_tasks.run(worker, task, device, known):
-                if event["event"] == "ceilings":
-                    self.state.ceilings[device] = event["ceilings"]
+                if isinstance(event, CeilingsMeasured):
+                    self.state.ceilings[device] = event.ceilings
                 self.record(event)

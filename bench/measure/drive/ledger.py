@@ -1,16 +1,23 @@
 """What a run knows while it goes on, and how that is taken up again from the events of a run that was cut."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.events import (
+    CeilingsMeasured,
+    Event,
+    Initialized,
+    Launch,
+    Launched,
+    Sizes,
+    SizesAdded,
+    Skip,
+    Visit,
+)
 from bench.measure.drive.policy import Known
-from bench.measure.drive.session import Visited, as_block
-from bench.measure.drive.sizes import Sizes
 from bench.records import Case
-
-Event = dict[str, Any]
 
 
 @dataclass
@@ -23,10 +30,10 @@ class Spent:
     imports: float = 0.0
     other: float = 0.0
 
-    def add(self, *visited: Visited) -> None:
+    def add(self, *visits: Visit) -> None:
         """Takes in a visit, in every session: they set the test up side by side."""
-        self.setup += max(each.setup_s for each in visited)
-        for block in itertools.chain.from_iterable(each.blocks for each in visited):
+        self.setup += max(each.setup_s for each in visits)
+        for block in itertools.chain.from_iterable(each.blocks for each in visits):
             if block.kind in ("first", "warmup"):
                 self.warmup += block.wall_s
             else:
@@ -41,7 +48,7 @@ class State:
     done: set[tuple[str, int]] = field(default_factory=set)
     launches: int = 0
     side_tasks: set[str] = field(default_factory=set)
-    ceilings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ceilings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     elapsed_s: float = 0.0
     spent: Spent = field(default_factory=Spent)
     problems: set[str] = field(default_factory=set)
@@ -52,38 +59,34 @@ def restored(past: Iterable[Event]) -> State:
     """The state of a run that was cut, from its events; the launch in hand then stays a launch of its own."""
     state = State()
     for event in past:
-        state.elapsed_s = max(state.elapsed_s, event.get("elapsed_s", 0.0))
-        match event["event"]:
-            case "case":
-                fields = {name: value for name, value in event.items() if name != "event"}
-                case = Case(**fields)
-                if "::" in case.id:
-                    state.known[case.id] = Known(case)
-                else:
-                    state.problems.add(case.id)
-            case "launch":
-                state.launches = event["launch"] + 1
-            case "launched":
-                state.done.add((event["worker"], event["round"]))
-            case "sizes":
-                state.sizes[event["round"]] = event["sizes"]
-            case "initialize":
-                state.side_tasks.add(event["device"])
-            case "ceilings":
-                state.side_tasks.add(event["device"])
-                state.ceilings[event["device"]] = event["ceilings"]
-            case "skip" if event["case"] in state.known:
-                state.known[event["case"]].closed = "skipped"
-            case "visit" if event["case"] in state.known:
-                _recall(state.known[event["case"]], event)
+        state.elapsed_s = max(state.elapsed_s, getattr(event, "elapsed_s", 0.0))
+        match event:
+            case Case() if "::" in event.id:
+                state.known[event.id] = Known(event)
+            case Case():
+                state.problems.add(event.id)
+            case Launch():
+                state.launches = event.launch + 1
+            case Launched():
+                state.done.add((event.worker, event.round))
+            case SizesAdded():
+                state.sizes[event.round] = event.sizes
+            case Initialized():
+                state.side_tasks.add(event.device)
+            case CeilingsMeasured():
+                state.side_tasks.add(event.device)
+                state.ceilings[event.device] = event.ceilings
+            case Skip() if event.case in state.known:
+                state.known[event.case].closed = "skipped"
+            case Visit() if event.case in state.known:
+                _recall(state.known[event.case], event)
     return state
 
 
-def _recall(known: Known, event: Event) -> None:
+def _recall(known: Known, visit: Visit) -> None:
     """Takes in a visit of a run that was cut."""
-    blocks = [as_block({"notes": (), **block}) for block in event["blocks"]]
-    known.enter(event["launch"])
-    known.learn(blocks)
-    known.calls = max([known.calls, *(block.calls for block in blocks if block.kind == "wall")])
-    if event["outcome"] in ("died", "timeout") or (event["outcome"] != "passed" and known.visits == 1):
-        known.closed = event["outcome"]
+    known.enter(visit.launch)
+    known.learn(visit.blocks)
+    known.calls = max([known.calls, *(block.calls for block in visit.blocks if block.kind == "wall")])
+    if visit.outcome in ("died", "timeout") or (visit.outcome != "passed" and known.visits == 1):
+        known.closed = visit.outcome

@@ -12,13 +12,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
-from bench.measure.worker.protocol import Channel, Message
+from bench.events import Outcome
+from bench.measure.worker import protocol
 
 HOME = Path(__file__).resolve().parents[3]
 """Where the package `bench` lies: a worker finds it there, installed or not."""
@@ -50,7 +51,7 @@ LAST_WORDS = 1500
 class WorkerError(Exception):
     """The worker died, hung, or could not start. `outcome` is `died`, `timeout` or `refused`."""
 
-    def __init__(self, outcome: str, message: str) -> None:
+    def __init__(self, outcome: Outcome, message: str) -> None:
         super().__init__(message)
         self.outcome = outcome
 
@@ -106,7 +107,7 @@ class Worker:
 
     def __init__(self, spec: Spec) -> None:
         ours, theirs = Pipe()
-        self.channel = Channel(ours)
+        self.channel = protocol.Channel(ours, protocol.COMMANDS, protocol.REPLIES)
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker
         self._started_s = time.monotonic()
         self.process = subprocess.Popen(
@@ -127,14 +128,14 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def tell(self, message: Message) -> None:
+    def tell(self, command: protocol.Command) -> None:
         """Sends a command; raises WorkerError where the worker is gone."""
         try:
-            self.channel.send(message)
+            self.channel.send(command)
         except OSError:
             raise self._death() from None
 
-    def hear(self, timeout_s: float) -> Message:
+    def hear(self, timeout_s: float) -> Any:
         """The next message; raises WorkerError where none comes in time or the worker dies.
 
         It waits for the process, not for the channel's end, which forked children may hold open.
@@ -149,20 +150,22 @@ class Worker:
             message = self.channel.receive()
         except (EOFError, ConnectionError):
             raise self._death() from None
-        if message["event"] == "ended":
-            raise WorkerError("died", _ended(message["status"], self.last_words()))
+        if isinstance(message, protocol.Ended):
+            raise WorkerError("died", _ended(message.status, self.last_words()))
         return message
 
-    def ask(self, message: Message, timeout_s: float) -> Message:
-        self.tell(message)
+    def ask(self, command: protocol.Command, timeout_s: float) -> Any:
+        """The worker's reply, of the type that answers the command."""
+        self.tell(command)
         return self.hear(timeout_s)
 
-    def collected(self, timeout_s: float) -> Message:
+    def collected(self, timeout_s: float) -> protocol.Collected:
         """The worker's first message: its cases and the seconds from start to their collection."""
         message = self.hear(timeout_s)
-        if message["event"] == "refused":
-            raise WorkerError("refused", message["message"])
-        return {**message, "collect_s": time.monotonic() - self._started_s}
+        if isinstance(message, protocol.Refused):
+            raise WorkerError("refused", message.message)
+        collected: protocol.Collected = replace(message, collect_s=time.monotonic() - self._started_s)
+        return collected
 
     def last_words(self) -> str:
         """The end of what the worker printed."""
@@ -188,7 +191,7 @@ class Worker:
     def end(self) -> None:
         """Ends the worker: politely, then its whole group, stopped or not."""
         try:
-            self.channel.send({"do": "exit"})
+            self.channel.send(protocol.Exit())
             self.process.wait(timeout=5)
         except (OSError, subprocess.TimeoutExpired):
             pass
@@ -215,7 +218,7 @@ def _ended(status: int, words: str) -> str:
     return f"pytest ended with status {status}:\n{words}"
 
 
-def start_together(spec: Spec, count: int, timeout_s: float) -> list[tuple[Worker, Message]]:
+def start_together(spec: Spec, count: int, timeout_s: float) -> list[tuple[Worker, protocol.Collected]]:
     """Starts so many workers side by side, and waits until all are idle; each with what it collected.
 
     Their imports, seconds each, then disturb nobody's blocks. One that cannot collect is left out. Raises

@@ -8,14 +8,14 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S
 from bench.measure.drive.process import Spec, Worker, WorkerError
 from bench.measure.drive.session import CaseSession, set_up, tear_down
 from bench.measure.worker.profiler import STACKS
+from bench.measure.worker.protocol import Collected, Record, Recorded
 from bench.records import Case
 
 TIMEOUT_S = 600.0
@@ -41,16 +41,17 @@ SKIPPED_STEPS = 2
 
 
 @dataclass(frozen=True)
-class Recorded:
+class CaseProfile:
     """What came of profiling a case: a folder with raw recordings, or `problem` in words.
 
-    `watched` is what plain calls showed; `operators` what was recorded and how; `notes` what is missing.
+    `watched` is what plain calls showed; `operators` what was recorded, its `steps` being 0 where that was
+    whole calls; `notes` what is missing.
     """
 
     case: Case
     folder: Path | None = None
-    watched: dict[str, Any] = field(default_factory=dict)
-    operators: dict[str, Any] = field(default_factory=dict)
+    watched: Recorded | None = None
+    operators: Recorded | None = None
     stacks: Path | None = None
     notes: tuple[str, ...] = ()
     problem: str = ""
@@ -60,13 +61,13 @@ class ProfileError(Exception):
     """Why a case could not be profiled."""
 
 
-def collect(spec: Spec) -> dict[str, Any]:
+def collect(spec: Spec) -> Collected:
     """What a worker collects: cases, problems. Raises WorkerError where nothing can be collected."""
     with Worker(spec) as worker:
         return worker.collected(COLLECT_TIMEOUT_S)
 
 
-def profile(spec: Spec, cases: Iterable[Case], say: Callable[[str], None] = print) -> Iterator[Recorded]:
+def profile(spec: Spec, cases: Iterable[Case], say: Callable[[str], None] = print) -> Iterator[CaseProfile]:
     """Profiles each case; its raw recordings are there until the next one is asked for."""
     worker: Worker | None = None
     kind = ""
@@ -82,9 +83,9 @@ def profile(spec: Spec, cases: Iterable[Case], say: Callable[[str], None] = prin
                     if worker is not None:
                         worker.kill()
                     worker = None
-                    yield Recorded(case, problem=str(error))
+                    yield CaseProfile(case, problem=str(error))
                 except (ProfileError, OSError) as error:
-                    yield Recorded(case, problem=str(error))
+                    yield CaseProfile(case, problem=str(error))
     finally:
         if worker is not None:
             worker.end()
@@ -103,35 +104,33 @@ def _changed(worker: Worker | None, spec: Spec) -> Worker:
     return fresh
 
 
-def _profiled(worker: Worker, case: Case, folder: Path) -> Recorded:
+def _profiled(worker: Worker, case: Case, folder: Path) -> CaseProfile:
     notes: list[str] = []
-    watched = _record(worker, case, {"what": "watch", "calls": 1})
-    if "torch" in watched["facts"]:
+    watched = _record(worker, case, Record("watch", 1))
+    if "torch" in watched.facts:
         operators = _operators(worker, case, folder, watched, notes)
     else:
-        operators = {}
+        operators = None
         notes.append("operators: the case does not use torch, so torch.profiler has nothing to record")
-    calls = max(1, round(RECORDED_S / watched["wall_s"]))
+    calls = max(1, round(RECORDED_S / watched.wall_s))
     stacks = _stacks(worker, case, folder, calls, notes)
-    return Recorded(case, folder, watched, operators, stacks, tuple(notes))
+    return CaseProfile(case, folder, watched, operators, stacks, tuple(notes))
 
 
-def _operators(
-    worker: Worker, case: Case, folder: Path, watched: dict[str, Any], notes: list[str]
-) -> dict[str, Any]:
+def _operators(worker: Worker, case: Case, folder: Path, watched: Recorded, notes: list[str]) -> Recorded:
     """Records operators of whole calls; of one call's steps where whole calls are too much."""
-    calls = max(1, min(MAX_CALLS, round(RECORDED_S / watched["wall_s"])))
-    command = {"what": "operators", "folder": str(folder), "most_events": MAX_EVENTS, "calls": calls}
-    steps, call_s = watched["steps"], watched["wall_s"]
+    calls = max(1, min(MAX_CALLS, round(RECORDED_S / watched.wall_s)))
+    command = Record("operators", calls, str(folder), MAX_EVENTS)
+    steps, call_s = watched.steps, watched.wall_s
     enough_steps = steps > SKIPPED_STEPS + 2
     if enough_steps and call_s > MAX_WHOLE_S:
         active = max(1, int(steps * WINDOW_S / call_s))
         why = f"a call takes {call_s:.0f} s"
     else:
         recorded = _record(worker, case, command)
-        if recorded["events"] <= MAX_EVENTS:
-            return {**recorded, "steps": 0}
-        a_call = recorded["events"] // recorded["calls"]
+        if recorded.events <= MAX_EVENTS:
+            return recorded
+        a_call = recorded.events // recorded.calls
         why = f"a call makes {a_call:,} trace events, and {MAX_EVENTS:,} are kept at most"
         if not enough_steps:
             raise ProfileError(
@@ -144,8 +143,8 @@ def _operators(
         f"operators: {why}, so only {active} of its {steps} optimizer steps were recorded, behind the first "
         f"{SKIPPED_STEPS + 1}"
     )
-    window = {**command, "calls": 1, "active": active, "skip": SKIPPED_STEPS}
-    return {**_record(worker, case, window), "steps": active}
+    window = replace(command, calls=1, active=active, skip=SKIPPED_STEPS)
+    return replace(_record(worker, case, window), steps=active)
 
 
 def _stacks(worker: Worker, case: Case, folder: Path, calls: int, notes: list[str]) -> Path | None:
@@ -153,10 +152,9 @@ def _stacks(worker: Worker, case: Case, folder: Path, calls: int, notes: list[st
     if found is None:
         notes.append('stacks: py-spy is not installed; `pip install "torch-course-bench[profile]"` brings it')
         return None
-    command = {"what": "stacks", "folder": str(folder), "py_spy": found, "calls": calls}
-    answer = _record(worker, case, command)
-    if "missing" in answer:
-        notes.append(f"stacks: {answer['missing']}")
+    answer = _record(worker, case, Record("stacks", calls, str(folder), py_spy=found))
+    if answer.missing:
+        notes.append(f"stacks: {answer.missing}")
         return None
     return folder / STACKS
 
@@ -167,29 +165,29 @@ def py_spy() -> str | None:
     return str(beside) if beside.is_file() else shutil.which("py-spy")
 
 
-def _record(worker: Worker, case: Case, command: dict[str, Any]) -> dict[str, Any]:
+def _record(worker: Worker, case: Case, command: Record) -> Recorded:
     """One recording in a visit of its own. Raises ProfileError where the test ends before it, or fails."""
     session = CaseSession(worker, TIMEOUT_S)
     set_up([session], case.id)
     if session.left is None or session.left > 1:
         session.block("warmup", 1)
-    recorded: dict[str, Any] | None = None
+    recorded: Recorded | None = None
     if session.running:
-        calls = command["calls"] if session.left is None else min(command["calls"], session.left)
-        message = worker.ask({"do": "record", **command, "calls": max(1, calls)}, TIMEOUT_S)
-        if message["event"] == "recorded":
-            recorded = message
+        calls = command.calls if session.left is None else min(command.calls, session.left)
+        reply = worker.ask(replace(command, calls=max(1, calls)), TIMEOUT_S)
+        if isinstance(reply, Recorded):
+            recorded = reply
         else:
-            session.ended = message
+            session.take(reply)
     tear_down([session])
     assert session.ended is not None
-    if session.ended["outcome"] != "passed" or recorded is None:
-        what = {"watch": "", "operators": " under torch.profiler", "stacks": " under py-spy"}[command["what"]]
-        raise ProfileError(f"the case {session.ended['outcome']}{what}: {_told(session.ended['message'])}")
+    if session.ended.outcome != "passed" or recorded is None:
+        what = {"watch": "", "operators": " under torch.profiler", "stacks": " under py-spy"}[command.what]
+        raise ProfileError(f"the case {session.ended.outcome}{what}: {_exception(session.ended.message)}")
     return recorded
 
 
-def _told(message: str) -> str:
+def _exception(message: str) -> str:
     """The line of pytest's account of a failure that has the exception; else its last one."""
     lines = message.strip().splitlines() or ["it ended before it called benchmark(...)"]
     return next((line[1:].strip() for line in lines if line.startswith("E ")), lines[-1])

@@ -2,14 +2,24 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
+from bench.events import Visit
 from bench.measure.drive.policy import BLOCK_S
 from bench.measure.drive.process import Worker, WorkerError
-from bench.measure.worker.protocol import Message
+from bench.measure.worker.protocol import (
+    Announced,
+    Aside,
+    Command,
+    Done,
+    LookAside,
+    TimeBlock,
+    VisitCase,
+    Visited,
+)
 from bench.records import Block, Kind
 
 COME_BACK_S = 0.006
@@ -26,40 +36,6 @@ LONG_S = 1e9
 """What the first call may take: nothing is known of it."""
 
 
-@dataclass(frozen=True)
-class Visited:
-    """What came of a visit: how the test ended, and what was timed meanwhile."""
-
-    ended: Message
-    blocks: tuple[Block, ...] = ()
-    setup_s: float = 0.0
-    aside: Mapping[str, Any] = field(default_factory=dict)
-
-    def event(self, case: str, side: str, launch: int, pass_number: int) -> Message:
-        """The visit as its run's journal keeps it."""
-        extra = dict(self.ended["extra_info"])
-        for name, value in self.aside.items():
-            extra.setdefault(name, value)
-        return {
-            "event": "visit",
-            "case": case,
-            "side": side,
-            "launch": launch,
-            "pass": pass_number,
-            "setup_s": self.setup_s,
-            "outcome": self.ended["outcome"],
-            "message": self.ended["message"],
-            "extra_info": extra,
-            "group": self.ended["group"],
-            "blocks": [_compact(asdict(block)) for block in self.blocks],
-        }
-
-
-def _compact(block: Mapping[str, Any]) -> Message:
-    """A block without the readings that were not taken."""
-    return {name: value for name, value in block.items() if value not in (None, (), [])}
-
-
 @dataclass
 class CaseSession:
     """One worker during one visit: its blocks, and how the visit ended."""
@@ -72,9 +48,9 @@ class CaseSession:
     name: str = ""  # of the case, where this worker knows it by another
     blocks: list[Block] = field(default_factory=list)
     left: int | None = None
-    ended: Message | None = None
+    ended: Visited | None = None
     setup_s: float = 0.0
-    aside: Mapping[str, Any] = field(default_factory=dict)
+    aside: Aside = field(default_factory=Aside)
     came_back: bool = False
 
     @property
@@ -87,11 +63,10 @@ class CaseSession:
         if not self.running or (self.left is not None and calls > self.left):
             return None
         expected_s = calls * self.blocks[-1].wall_s / self.blocks[-1].calls if self.blocks else LONG_S
-        message = self._ask({"do": "block", "kind": kind, "calls": calls, "expected_s": expected_s})
-        if message["event"] != "block":
-            self.take(message)
+        block = self._ask(TimeBlock(kind, calls, expected_s))
+        if not isinstance(block, Block):
+            self.take(block)
             return None
-        block = as_block(message)
         self.blocks.append(block)
         if self.left is not None:
             self.left -= calls
@@ -103,9 +78,9 @@ class CaseSession:
         self.came_back = True
         if self.running and self.left is None and call_s <= 2 * BLOCK_S:
             calls = math.ceil(expected_s / call_s)
-            message = self._ask({"do": "block", "kind": "warmup", "calls": calls, "expected_s": expected_s})
-            if message["event"] != "block":
-                self.take(message)
+            block = self._ask(TimeBlock("warmup", calls, expected_s))
+            if not isinstance(block, Block):
+                self.take(block)
         elif self.running:
             with self.turn():
                 time.sleep(expected_s)
@@ -113,21 +88,35 @@ class CaseSession:
     def look_aside(self) -> None:
         """More calls, untimed, for what timing would disturb: the device's peak memory, and FLOPs."""
         if self.running and self.left is None:
-            message = self._ask({"do": "aside"})
-            if message["event"] == "aside":
-                self.aside = message["found"]
+            reply = self._ask(LookAside())
+            if isinstance(reply, Aside):
+                self.aside = reply
             else:
-                self.take(message)
+                self.take(reply)
 
-    def visited(self) -> Visited:
-        """What came of the visit; the test must have ended."""
+    def visit(
+        self, case: str, launch: int, pass_number: int, side: str = "", elapsed_s: float = 0.0
+    ) -> Visit:
+        """The visit as its run's journal keeps it; the test must have ended."""
         assert self.ended is not None
-        return Visited(self.ended, tuple(self.blocks), self.setup_s, self.aside)
+        return Visit(
+            case,
+            launch,
+            pass_number,
+            side,
+            self.setup_s,
+            self.ended.outcome,
+            self.ended.message,
+            {**self.aside.facts, **self.ended.extra_info},
+            self.ended.group,
+            elapsed_s,
+            tuple(self.blocks),
+        )
 
-    def _ask(self, message: Message) -> Message:
-        """The worker's answer in its turn. A worker that is lost ends the visit; raises WorkerError."""
+    def _ask(self, command: Command) -> Any:
+        """The worker's reply in its turn. A worker that is lost ends the visit; raises WorkerError."""
         with self.watched(), self.turn():
-            return self.worker.ask(message, self.timeout_s)
+            return self.worker.ask(command, self.timeout_s)
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -135,31 +124,25 @@ class CaseSession:
         try:
             yield
         except WorkerError as lost:
-            self.ended = {"outcome": lost.outcome, "message": str(lost), "extra_info": {}, "group": None}
+            self.ended = Visited(lost.outcome, str(lost))
             raise
 
-    def take(self, message: Message) -> None:
+    def take(self, reply: Announced | Visited) -> None:
         """Takes in what the test came to: `benchmark(...)`, or its end."""
-        if message["event"] == "announced":
-            self.left, self.setup_s = message["limit"], message["setup_s"]
+        if isinstance(reply, Announced):
+            self.left, self.setup_s = reply.limit, reply.setup_s
         else:
-            self.ended = message
+            self.ended = reply
 
     def per_call_s(self, kinds: Sequence[Kind]) -> list[float]:
         return [block.wall_s / block.calls for block in self.blocks if block.kind in kinds]
-
-
-def as_block(message: Message) -> Block:
-    """A block as a worker sent it."""
-    fields: dict[str, Any] = {name: value for name, value in message.items() if name != "event"}
-    return Block(**{**fields, "notes": tuple(fields["notes"])})
 
 
 def set_up(sessions: Sequence[CaseSession], case: str) -> None:
     """Sets the test up in every session, side by side, out of turn; it may end before `benchmark`."""
     for session in sessions:
         with session.watched():
-            session.worker.tell({"do": "visit", "case": session.name or case})
+            session.worker.tell(VisitCase(session.name or case))
     for session in sessions:
         with session.watched():
             session.take(session.worker.hear(session.timeout_s))
@@ -170,7 +153,7 @@ def tear_down(sessions: Sequence[CaseSession]) -> None:
     while running := [session for session in sessions if session.running]:
         for session in running:
             with session.watched():
-                session.worker.tell({"do": "done"})
+                session.worker.tell(Done())
         for session in running:
             with session.watched():
                 session.take(session.worker.hear(session.timeout_s))

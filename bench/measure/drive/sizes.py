@@ -1,12 +1,10 @@
 """Sizes that a run wants near crossovers: for its workers' environment, and to tell its cases apart."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
+from bench.events import Sizes
 from bench.records import Case
-
-Sizes = Mapping[str, Mapping[str, Sequence[float]]]
-"""Sizes by test ("path::test") and axis."""
 
 
 def environment(added: Iterable[Sizes]) -> dict[str, str]:

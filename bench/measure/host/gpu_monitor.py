@@ -14,6 +14,8 @@ from typing import Any, Self
 
 import psutil
 
+from bench.events import GpuSample
+
 PERIOD_S = 0.1
 
 # nvml.h: nvmlClocksThrottleReason*, which newer drivers also call nvmlClocksEventReason*.
@@ -29,8 +31,6 @@ THROTTLE_REASONS = {
 }
 """Bit 1, idle, is left out: it says that nothing runs."""
 
-Sample = dict[str, Any]
-
 
 class GpuMonitor:
     """A context in which the GPUs of `devices` (name by UUID) are sampled in a thread.
@@ -42,7 +42,7 @@ class GpuMonitor:
         self.note: str | None = None
         self._devices = devices
         self._period_s = period_s
-        self._samples: deque[Sample] = deque()
+        self._samples: deque[GpuSample] = deque()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._sample_until_stopped, name="gpu-monitor", daemon=True)
         self._nvml: Any = None
@@ -74,8 +74,8 @@ class GpuMonitor:
         if self._nvml is not None:
             self._nvml.nvmlShutdown()
 
-    def samples(self) -> list[Sample]:
-        """The samples taken since the last call, in the journal's form."""
+    def samples(self) -> list[GpuSample]:
+        """The samples taken since the last call."""
         return [self._samples.popleft() for _ in range(len(self._samples))]
 
     def _sample_until_stopped(self) -> None:
@@ -83,23 +83,21 @@ class GpuMonitor:
             for uuid, handle in self._handles.items():
                 self._samples.append(self._sample(uuid, handle))
 
-    def _sample(self, uuid: str, handle: Any) -> Sample:
+    def _sample(self, uuid: str, handle: Any) -> GpuSample:
         """One reading; what this GPU does not tell is None."""
         nvml = self._nvml
         reasons = _reading(nvml, nvml.nvmlDeviceGetCurrentClocksThrottleReasons, handle)
-        return {
-            "device": self._devices[uuid],
-            "uuid": uuid,
-            "start_s": time.monotonic(),
-            "sm_hz": _scaled(_reading(nvml, nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_SM), 1e6),
-            "memory_hz": _scaled(
-                _reading(nvml, nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_MEM), 1e6
-            ),
-            "power_w": _scaled(_reading(nvml, nvml.nvmlDeviceGetPowerUsage, handle), 1e-3),
-            "temperature_c": _reading(nvml, nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU),
-            "throttle": [name for bit, name in THROTTLE_REASONS.items() if (reasons or 0) & bit],
-            "foreign_processes": len(self._foreign(uuid, handle)),
-        }
+        return GpuSample(
+            device=self._devices[uuid],
+            uuid=uuid,
+            start_s=time.monotonic(),
+            sm_hz=_scaled(_reading(nvml, nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_SM), 1e6),
+            memory_hz=_scaled(_reading(nvml, nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_MEM), 1e6),
+            power_w=_scaled(_reading(nvml, nvml.nvmlDeviceGetPowerUsage, handle), 1e-3),
+            temperature_c=_reading(nvml, nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU),
+            throttle=tuple(name for bit, name in THROTTLE_REASONS.items() if (reasons or 0) & bit),
+            foreign_processes=len(self._foreign(uuid, handle)),
+        )
 
     def _processes(self, handle: Any) -> set[int]:
         listed = _reading(self._nvml, self._nvml.nvmlDeviceGetComputeRunningProcesses, handle)

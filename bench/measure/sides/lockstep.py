@@ -11,32 +11,38 @@ import os
 import random
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import asdict
 from functools import partial
-from typing import Any
 
+from bench.events import Event, Launch, Outcome, Visit
 from bench.measure.drive import device_tasks
 from bench.measure.drive.ledger import Spent
 from bench.measure.drive.plan import Progress, file_as_case
 from bench.measure.drive.policy import Known, calls_per_block
 from bench.measure.drive.process import Worker, WorkerError
-from bench.measure.drive.session import CaseSession, Visited
+from bench.measure.drive.session import CaseSession
 from bench.measure.drive.visits import visit
 from bench.measure.host.interference import processors
 from bench.measure.sides.matching import Matching
 from bench.measure.sides.pair import CAN_PIN, Pair, Placement
 from bench.measure.sides.side import Side, SideError
-from bench.measure.sides.stopping import BLOCK_S, Launch, pairs_in_visit
+from bench.measure.sides.stopping import BLOCK_S, LaunchProgress, pairs_in_visit
 from bench.measure.worker import controls, injection
-from bench.measure.worker.protocol import Message
+from bench.measure.worker.code import Texts
+from bench.measure.worker.protocol import (
+    Collected,
+    Problem,
+    Task,
+    TellModules,
+    TellTexts,
+    UseDevice,
+    Visited,
+)
 from bench.records import TEAM, Block, Case
-
-Event = dict[str, Any]
 
 MAX_INJECTED_S = 1.0
 """The longest block into which a slowdown is injected: it holds as many calls as one slowed call takes."""
 
-PARTNER_LOST: Message = {"outcome": "passed", "message": "", "extra_info": {}, "group": None}
+PARTNER_LOST = Visited("passed")
 """How a visit ends whose partner died: it was cut, through no fault of its own."""
 
 
@@ -63,7 +69,7 @@ class Lockstep:
         self._known: dict[str, Known] = {}
         self._names: dict[str, tuple[str, str]] = {}
         self._started_s = time.monotonic()
-        self._waiting: tuple[Pair, list[Message]] | None = None
+        self._waiting: tuple[Pair, list[Collected]] | None = None
         self._pairs = 0
         self._slowdown = 0.0
 
@@ -73,32 +79,32 @@ class Lockstep:
 
     # Before anything is measured: what there is on both sides.
 
-    def collect(self) -> list[Message]:
-        """Starts the first pair, which then waits; what each side collected, with the texts of its tests.
+    def collect(self) -> tuple[list[Collected], list[Texts]]:
+        """Starts the first pair, which then waits; what each side collected, and the texts of its tests.
 
         Raises SideError where a side cannot be collected, or loads another side's code.
         """
         self.progress.move(case="collecting")
         pair, collected = self._start()
         self._waiting = pair, collected
-        texts = pair.ask({"do": "texts"})
-        return [{**message, "texts": text} for message, text in zip(collected, texts, strict=True)]
+        return collected, pair.ask(TellTexts())
 
-    def meet(self, matching: Matching, collected: Sequence[Message], record: Callable[[Event], None]) -> None:
+    def meet(
+        self, matching: Matching, collected: Sequence[Collected], record: Callable[[Event], None]
+    ) -> None:
         """Takes in the cases on both sides, and what records an event before it returns."""
         self.record = record
-        described = {fields["id"]: dict(fields) for fields in collected[1]["cases"]}
-        skips = [{fields["id"]: fields["skip"] for fields in each["cases"]} for each in collected]
+        cases = {case.id: case for case in collected[1].cases}
+        base, head = (each.skips for each in collected)
         for name, old in matching.names.items():
-            fields = {key: value for key, value in described[name].items() if key != "skip"}
-            self._meet(Case(**fields), (old, name))
-            reasons = skips[0][old], skips[1][name]
+            self._meet(cases[name], (old, name))
+            reasons = base.get(old), head.get(name)
             for side, reason in zip(self.sides, reasons, strict=True):
                 if reason is not None:
                     self._known[name].closed = "skipped"
                     self._record_unvisited(name, side, "skipped", reason)
-        for side, message in zip(self.sides, collected, strict=True):
-            for problem in message["problems"]:
+        for side, each in zip(self.sides, collected, strict=True):
+            for problem in each.problems:
                 self._record_problem(side, problem)
         for control in controls.cases() if self._with_controls else ():
             self._meet(control, (control.id, control.id))
@@ -106,17 +112,15 @@ class Lockstep:
     def _meet(self, case: Case, names: tuple[str, str]) -> None:
         self._known[case.id] = Known(case, BLOCK_S)
         self._names[case.id] = names
-        self.record({"event": "case", **asdict(case)})
+        self.record(case)
 
-    def _record_problem(self, side: Side, problem: Message) -> None:
+    def _record_problem(self, side: Side, problem: Problem) -> None:
         """A file that could not be collected, or skips itself, is a case of its own."""
-        case = file_as_case(problem["id"])
-        self.record({"event": "case", **asdict(case)})
-        self._record_unvisited(case.id, side, problem["outcome"], problem["message"])
+        self.record(file_as_case(problem.id))
+        self._record_unvisited(problem.id, side, problem.outcome, problem.message)
 
-    def _record_unvisited(self, case: str, side: Side, outcome: str, message: str) -> None:
-        ended: Event = {"outcome": outcome, "message": message, "extra_info": {}, "group": None}
-        self.record(Visited(ended).event(case, side.name, -1, 0))
+    def _record_unvisited(self, case: str, side: Side, outcome: Outcome, message: str) -> None:
+        self.record(Visit(case, -1, side=side.name, outcome=outcome, message=message))
 
     def close(self) -> None:
         """Ends a pair that waits."""
@@ -163,7 +167,7 @@ class Lockstep:
         self._waiting = None
         self._record_launch(number, kind, collected)
         guards = [each for each in self._known.values() if each.case.suite == controls.SUITE]
-        todo = Launch(number, [*cases, *guards])
+        todo = LaunchProgress(number, [*cases, *guards])
         try:
             with pair:
                 self._introduce(pair.workers[0], kind)
@@ -182,18 +186,18 @@ class Lockstep:
         if isolate or device in self._introduced:
             return
         self._introduced.add(device)
-        tasks = ["initialize", "check"] if device != "cpu" else []
+        tasks: list[Task] = ["initialize", "check"] if device != "cpu" else []
         for task in [*tasks, "ceilings"] if self._ceilings else tasks:
             self.progress.move(case=f"{task} {device}")
             for event in device_tasks.run(worker, task, device):
                 self.record(event)
 
-    def _pass(self, pair: Pair, order: Iterable[Known], todo: Launch, number: int) -> None:
+    def _pass(self, pair: Pair, order: Iterable[Known], todo: LaunchProgress, number: int) -> None:
         for known in order:
             if not known.closed:
                 self._visit(pair, known, todo, number)
 
-    def _start(self) -> tuple[Pair, list[Message]]:
+    def _start(self) -> tuple[Pair, list[Collected]]:
         """A fresh pair that has collected. Both hash alike: the order of sets is part of the speed."""
         seed = os.environ.get("PYTHONHASHSEED") or str((self._seed + self._pairs) % 2**32)
         self._pairs += 1
@@ -213,30 +217,21 @@ class Lockstep:
         except BaseException:
             pair.kill()
             raise
-        self.spent.imports += max(message["collect_s"] for message in collected)
+        self.spent.imports += max(each.collect_s for each in collected)
         return pair, collected
 
     def _check(self, pair: Pair) -> None:
         """Raises SideError where a side has loaded code that is not its own."""
-        for side, modules in zip(self.sides, pair.ask({"do": "modules"}), strict=True):
+        for side, modules in zip(self.sides, pair.ask(TellModules()), strict=True):
             side.check(modules)
 
-    def _record_launch(self, number: int, kind: str, collected: Sequence[Message]) -> None:
-        for side, message in zip(self.sides, collected, strict=True):
-            self.record(
-                {
-                    "event": "launch",
-                    "launch": number,
-                    "worker": kind,
-                    "side": side.name,
-                    "collect_s": message["collect_s"],
-                    "elapsed_s": self.elapsed_s,
-                }
-            )
+    def _record_launch(self, number: int, kind: str, collected: Sequence[Collected]) -> None:
+        for side, each in zip(self.sides, collected, strict=True):
+            self.record(Launch(number, kind, side.name, 0, each.collect_s, self.elapsed_s))
 
     # Visits.
 
-    def _visit(self, pair: Pair, known: Known, todo: Launch, pass_number: int) -> None:
+    def _visit(self, pair: Pair, known: Known, todo: LaunchProgress, pass_number: int) -> None:
         """One visit on both sides, recorded whatever comes of it. Raises WorkerError where one is lost."""
         case = known.case.id
         self.progress.move(case=case, elapsed_s=self.elapsed_s)
@@ -260,20 +255,22 @@ class Lockstep:
                     once_timed=pair.resume,
                 )
             if known.case.device != "cpu":  # both sides share the device's memory
-                pair.ask({"do": "empty_cache", "device": known.case.device})
+                pair.ask(UseDevice("empty_cache", known.case.device))
         except WorkerError as lost:
             known.closed = lost.outcome
             raise
         finally:
+            visits = []
             for side, session in zip(self.sides, sessions, strict=True):
                 session.ended = session.ended or PARTNER_LOST
-                self.record(session.visited().event(case, side.name, todo.number, pass_number))
-            self.spent.add(*(session.visited() for session in sessions))
+                visits.append(session.visit(case, todo.number, pass_number, side.name, self.elapsed_s))
+                self.record(visits[-1])
+            self.spent.add(*visits)
         self._learn(known, sessions, todo)
 
-    def _learn(self, known: Known, sessions: Sequence[CaseSession], todo: Launch) -> None:
+    def _learn(self, known: Known, sessions: Sequence[CaseSession], todo: LaunchProgress) -> None:
         """Takes in how the visit ended, how parallel the case is, and how many clean pairs it has."""
-        outcomes = {session.ended["outcome"] for session in sessions if session.ended is not None}
+        outcomes = {session.ended.outcome for session in sessions if session.ended is not None}
         if outcomes != {"passed"}:
             if known.visits > 1:
                 known.fragile = True

@@ -18,7 +18,7 @@ from typing import Any, Literal, Self
 from bench.measure.drive.process import Worker, WorkerError
 from bench.measure.drive.session import CaseSession
 from bench.measure.sides.side import Side, SideError
-from bench.measure.worker.protocol import Message
+from bench.measure.worker.protocol import Collected, Command, Exit
 
 COLLECT_TIMEOUT_S = 300.0
 """Patience with the imports of a suite, twice at a time on a busy machine."""
@@ -59,7 +59,7 @@ class Pair:
             return
         for worker in self.workers:
             with contextlib.suppress(WorkerError):
-                worker.tell({"do": "exit"})
+                worker.tell(Exit())
         for worker in self.workers:
             worker.end()
 
@@ -68,7 +68,7 @@ class Pair:
         for worker in self.workers:
             worker.kill()
 
-    def collected(self) -> list[Message]:
+    def collected(self) -> list[Collected]:
         """What each collected. Raises SideError where one cannot."""
         messages = []
         for side, worker in zip(self.sides, self.workers, strict=True):
@@ -78,11 +78,11 @@ class Pair:
                 raise SideError(f"{side.name} could not be collected: {error}") from None
         return messages
 
-    def ask(self, message: Message) -> list[Any]:
+    def ask(self, command: Command) -> list[Any]:
         """What each answers, side by side; None for an error."""
         for worker in self.workers:
-            worker.tell(message)
-        return [worker.hear(TIMEOUT_S).get("answer") for worker in self.workers]
+            worker.tell(command)
+        return [worker.hear(TIMEOUT_S).answer for worker in self.workers]
 
     def sessions(self, names: Sequence[str], placement: Placement) -> list[CaseSession]:
         """A session for each worker, which knows the case by its own name."""

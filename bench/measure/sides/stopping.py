@@ -61,7 +61,7 @@ CASE_S = 3.0
 hold its threads up. Its first visit is not counted, in which libraries may be loaded for seconds."""
 
 
-class Launch:
+class LaunchProgress:
     """How far a pair of workers has come with its cases."""
 
     def __init__(self, number: int, cases: Iterable[Known]) -> None:

@@ -16,8 +16,11 @@ from typing import Any
 Modules = list[tuple[str, str]]
 """Names of modules, each with its file."""
 
+Texts = dict[str, str]
+"""The text of each test, by case."""
 
-def texts(items: Mapping[str, Any]) -> dict[str, str]:
+
+def texts(items: Mapping[str, Any]) -> Texts:
     """The text of every test function, by case; empty where it has none."""
     return {case: _text(getattr(item, "function", None)) for case, item in items.items()}
 

@@ -1,12 +1,9 @@
 """The worker: a pytest session that obeys the coordinator, one case and one block at a time.
 
 It collects like any pytest run and then, in place of pytest's loop over the tests, waits for commands.
-`visit` sets one test up through pytest's own protocol; when the test calls `benchmark(...)` the worker
-announces it and times the blocks it is asked for, until `done`; then pytest tears the test down.
-
-    to a worker    visit CASE, initialize, ceilings, check, empty_cache, texts, modules, exit;
-                   within a test: block, aside, done
-    from a worker  collected, announced, block, aside, visited, answer
+A visit sets one test up through pytest's own protocol; when the test calls `benchmark(...)` the worker
+announces it and times the blocks it is asked for, until it is told that this was all; then pytest tears the
+test down. `bench.measure.worker.protocol` has what is said.
 
 Run by `workers.Worker`, which passes the channel's file descriptor and pytest's arguments.
 """
@@ -26,14 +23,14 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture, FixtureAlreadyUsed
 
+from bench.events import Outcome
 from bench.measure import devices
 from bench.measure.devices import ceilings, self_check
 from bench.measure.host import environment, priority
 from bench.measure.host.interference import Readings
-from bench.measure.worker import code, controls, flops, hygiene, plugin, profiler
+from bench.measure.worker import code, controls, flops, hygiene, plugin, profiler, protocol
 from bench.measure.worker.calls import Calls, PedanticCalls, PlainCalls, leading
 from bench.measure.worker.injection import injected
-from bench.measure.worker.protocol import Channel, Message
 from bench.records import Block
 
 MESSAGE_LIMIT = 2000
@@ -77,11 +74,11 @@ class SteeredFixture(BenchmarkFixture):
 class Steering:
     """The pytest plugin that turns a session into a worker."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: protocol.Channel) -> None:
         self.channel = channel
         self.readings = Readings()
         self.items: dict[str, pytest.Item] = {}
-        self.problems: list[Message] = []
+        self.problems: list[protocol.Problem] = []
         self.left_out: list[str] = []
         self.reports: list[pytest.TestReport] = []
         self.item: pytest.Item | None = None
@@ -93,11 +90,9 @@ class Steering:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self.problems.append(
-                {"id": report.nodeid, "outcome": "failed", "message": _tail(report.longreprtext)}
-            )
+            self.problems.append(protocol.Problem(report.nodeid, "failed", _tail(report.longreprtext)))
         elif report.skipped:
-            self.problems.append({"id": report.nodeid, "outcome": "skipped", "message": _reason(report)})
+            self.problems.append(protocol.Problem(report.nodeid, "skipped", _reason(report)))
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         self.left_out += [item.nodeid for item in items if plugin.is_case(item)]
@@ -107,9 +102,23 @@ class Steering:
         gc.collect()
         gc.enable()
         self.items = {item.nodeid: item for item in session.items if plugin.is_case(item)}
-        cases = [
-            {**asdict(plugin.case_of(item)), "skip": plugin.skipped(item)} for item in self.items.values()
-        ]
+        self.channel.send(self._collected())
+        for command in iter(self.channel.receive, protocol.Exit()):
+            match command:
+                case protocol.VisitCase(case) if case in controls.FUNCTIONS:
+                    self._control(controls.FUNCTIONS[case])
+                case protocol.VisitCase(case):
+                    self._visit(self.items[case])
+                case protocol.TellTexts():
+                    self.channel.send(protocol.Answer(code.texts(self.items)))
+                case protocol.TellModules():
+                    self.channel.send(protocol.Answer(code.loaded()))
+                case protocol.UseDevice():
+                    self.channel.send(_answer(command))
+        return True
+
+    def _collected(self) -> protocol.Collected:
+        skips = {case: reason for case, item in self.items.items() if (reason := plugin.skipped(item))}
         facts: dict[str, Any] = {"nice": priority.nice()}
         if "torch" in sys.modules:
             facts |= {
@@ -117,21 +126,8 @@ class Steering:
                 "unusable": devices.unusable(),
                 "accelerators": [name for name in plugin.chosen_devices() if name != "cpu"],
             }
-        collected = {"cases": cases, "problems": self.problems, "left_out": self.left_out, "facts": facts}
-        self.channel.send({"event": "collected", **collected})
-        for command in iter(self.channel.receive, {"do": "exit"}):
-            match command["do"]:
-                case "visit" if command["case"] in controls.FUNCTIONS:
-                    self._control(controls.FUNCTIONS[command["case"]])
-                case "visit":
-                    self._visit(self.items[command["case"]])
-                case "texts":
-                    self.channel.send({"event": "answer", "answer": code.texts(self.items)})
-                case "modules":
-                    self.channel.send({"event": "answer", "answer": code.loaded()})
-                case _:
-                    self.channel.send({"event": "answer", **_answer(command)})
-        return True
+        cases = tuple(map(plugin.case_of, self.items.values()))
+        return protocol.Collected(cases, skips, tuple(self.problems), tuple(self.left_out), facts)
 
     # A visit runs a copy of the test through pytest's protocol, fixtures and all.
 
@@ -144,26 +140,22 @@ class Steering:
         self.device = plugin.device_of(item)
         self.started_s = devices.clock()
         visited.ihook.pytest_runtest_protocol(item=visited, nextitem=OnlySession(item.session))
-        self.channel.send({"event": "visited", **self._outcome()})
+        self.channel.send(self._outcome())
 
     def _control(self, function: Callable[[], object]) -> None:
         """A visit of a case that is ours: there is nothing to set up."""
         self.device, self.started_s = "cpu", devices.clock()
         self.time(PlainCalls(function, (), {}))
-        passed: Message = {"outcome": "passed", "message": "", "extra_info": {}, "group": None}
-        self.channel.send({"event": "visited", **passed})
+        self.channel.send(protocol.Visited("passed"))
 
-    def _outcome(self) -> Message:
+    def _outcome(self) -> protocol.Visited:
         fixture = self.fixture
         outcome, message = _verdict(self.reports)
         if outcome == "passed" and (fixture is None or fixture._mode is None):
             outcome, message = "skipped", "the test passed without calling benchmark(...)"
-        return {
-            "outcome": outcome,
-            "message": message,
-            "extra_info": _plain(fixture.extra_info) if fixture is not None else {},
-            "group": fixture.group if fixture is not None else None,
-        }
+        if fixture is None:
+            return protocol.Visited(outcome, message)
+        return protocol.Visited(outcome, message, _plain(fixture.extra_info), fixture.group)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
@@ -188,41 +180,42 @@ class Steering:
         target = devices.get(self.device)
         blocks: list[Block] = []
         setup_s = devices.clock() - self.started_s
-        self.channel.send({"event": "announced", "limit": calls.left, "setup_s": setup_s})
-        for command in iter(self.channel.receive, {"do": "done"}):
-            if command["do"] == "aside":
-                self.channel.send({"event": "aside", "found": self._aside(target, calls)})
-                continue
-            if command["do"] == "record":
-                self.channel.send(profiler.record(target, calls, command))
-                continue
-            block = self._block(target, calls, command)
-            blocks.append(block)
-            self.channel.send({"event": "block", **asdict(block)})
+        self.channel.send(protocol.Announced(setup_s, calls.left))
+        for command in iter(self.channel.receive, protocol.Done()):
+            match command:
+                case protocol.LookAside():
+                    self.channel.send(self._aside(target, calls))
+                case protocol.Record():
+                    self.channel.send(profiler.record(target, calls, command))
+                case protocol.TimeBlock():
+                    blocks.append(self._block(target, calls, command))
+                    self.channel.send(blocks[-1])
+                case protocol.Exit():  # in the middle of a case, as on Ctrl-C
+                    os._exit(0)
         return blocks
 
-    def _aside(self, target: devices.Device, calls: Calls) -> Message:
+    def _aside(self, target: devices.Device, calls: Calls) -> protocol.Aside:
         """What untimed calls tell: a device's peak memory, and FLOPs where the case declares them."""
         found = {"peak_memory_bytes": target.peak_memory_bytes(calls.run)}
         if self.fixture is not None and self.fixture.extra_info.get("flops"):
             found["counted_flops"] = flops.counted(calls.run)
-        return {name: value for name, value in found.items() if value is not None}
+        return protocol.Aside({name: value for name, value in found.items() if value is not None})
 
-    def _block(self, target: devices.Device, calls: Calls, command: Message) -> Block:
-        if command["kind"] == "wall" and not target.is_accelerator and calls.left is None:
-            calls.run(leading(command["calls"]))
+    def _block(self, target: devices.Device, calls: Calls, command: protocol.TimeBlock) -> Block:
+        if command.kind == "wall" and not target.is_accelerator and calls.left is None:
+            calls.run(leading(command.calls))
         allocations = target.allocator_counts()
         start_s = time.monotonic()
-        self.readings.before(command["expected_s"])
-        timed = calls.time(target, command["kind"], command["calls"])
+        self.readings.before(command.expected_s)
+        timed = calls.time(target, command.kind, command.calls)
         taken = self.readings.after()
         notes = [*timed.notes, *taken.notes]
         if allocations != target.allocator_counts():
             notes.append("allocated")
         return Block(
-            kind=command["kind"],
+            kind=command.kind,
             start_s=start_s,
-            calls=command["calls"],
+            calls=command.calls,
             wall_s=timed.wall_s,
             host_s=timed.host_s,
             device_s=timed.device_s,
@@ -240,29 +233,29 @@ class OnlySession:
         return [self._session]
 
 
-def _answer(command: Message) -> Message:
+def _answer(command: protocol.UseDevice) -> protocol.Answer:
     """What a device says of itself; an error is an answer too, since the cases can still be measured."""
     try:
-        target = devices.get(command["device"])
-        match command["do"]:
+        target = devices.get(command.device)
+        match command.task:
             case "initialize":
-                return {"answer": {"seconds": target.initialize()}}
+                return protocol.Answer(target.initialize())
             case "ceilings":
-                return {"answer": ceilings.measure(target, command.get("known"))}
+                return protocol.Answer(ceilings.measure(target, dict(command.known)))
             case "empty_cache":
                 target.empty_cache()
-                return {"answer": None}
-            case _:
-                return {"answer": [asdict(check) for check in self_check.run(target)]}
+                return protocol.Answer(None)
+            case "check":
+                return protocol.Answer([asdict(check) for check in self_check.run(target)])
     except Exception as error:  # a device's driver raises what it likes
-        return {"error": f"{type(error).__name__}: {_tail(str(error))}"}
+        return protocol.Answer(None, f"{type(error).__name__}: {_tail(str(error))}")
 
 
 def _forget(_stats: object) -> None:
     """Keeps nothing."""
 
 
-def _verdict(reports: list[pytest.TestReport]) -> tuple[str, str]:
+def _verdict(reports: list[pytest.TestReport]) -> tuple[Outcome, str]:
     for report in reports:
         if report.failed:
             return "failed", _tail(report.longreprtext)
@@ -306,7 +299,7 @@ def _hide_ourselves() -> None:
 def main(descriptor: int, arguments: list[str]) -> None:
     """Runs a worker over the channel at `descriptor`; returns when the coordinator says so or is gone."""
     _die_with_parent()
-    channel = Channel(Connection(descriptor))
+    channel = protocol.Channel(Connection(descriptor), protocol.REPLIES, protocol.COMMANDS)
     os.register_at_fork(after_in_child=channel.close)
     _hide_ourselves()
     gc.disable()  # until all is collected: importing torch takes a fifth less time
@@ -316,9 +309,9 @@ def main(descriptor: int, arguments: list[str]) -> None:
             devices.get(name)
         status = pytest.main(arguments, plugins=[plugin, hygiene, Steering(channel)])
     except (devices.DeviceError, priority.PriorityError) as error:
-        channel.send({"event": "refused", "message": str(error)})
+        channel.send(protocol.Refused(str(error)))
     except EOFError:
         os._exit(1)
     else:
-        channel.send({"event": "ended", "status": int(status)})
+        channel.send(protocol.Ended(int(status)))
         os._exit(0)  # pytest has torn all down; taking torch apart as well would cost seconds a launch

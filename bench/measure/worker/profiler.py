@@ -30,7 +30,7 @@ from bench.measure.host import environment
 from bench.measure.host.interference import descendants_run_s
 from bench.measure.worker import onnx_profile
 from bench.measure.worker.calls import Calls
-from bench.measure.worker.protocol import Message
+from bench.measure.worker.protocol import Record, Recorded
 from bench.records import Kind
 
 CALL = "call"
@@ -52,38 +52,33 @@ PY_SPY_START_S = 10.0
 """Patience with py-spy's first word and its last; it takes 0.03 s and, to write, about as long."""
 
 
-def record(target: Device, calls: Calls, command: Message) -> Message:
+def record(target: Device, calls: Calls, command: Record) -> Recorded:
     """Makes one recording of a case that is set up; says what came of it, with files in `folder`."""
-    recorder = {"watch": _watch, "operators": _operators, "stacks": _stacks}[command["what"]]
+    recorder = {"watch": _watch, "operators": _operators, "stacks": _stacks}[command.what]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the profiler's own; a suite may have made warnings errors
-        return {"event": "recorded", **recorder(target, calls, command)}
+        return recorder(target, calls, command)
 
 
 # Plain calls, watched.
 
 
-def _watch(target: Device, calls: Calls, command: Message) -> Message:
+def _watch(target: Device, calls: Calls, command: Record) -> Recorded:
     watch = Watch()
     steps = _Count()
     with watch, _each_optimizer_step(steps):
         allocations = target.allocator_counts()
-        timed = calls.time(target, "wall", command["calls"])
+        timed = calls.time(target, "wall", command.calls)
         allocated = target.allocator_counts()
     onnx_profile.watch_sessions()
-    return {
-        "wall_s": timed.wall_s,
-        "calls": command["calls"],
-        "steps": steps.value,
-        "facts": facts() | {"processes": watch.processes, "process_threads": watch.threads},
-        "allocator": dict(
-            zip(
-                ("device_allocations", "retries"),
-                (after - before for before, after in zip(allocations, allocated, strict=True)),
-                strict=False,
-            )
-        ),
-    }
+    names, counts = ("device_allocations", "retries"), zip(allocations, allocated, strict=True)
+    return Recorded(
+        timed.wall_s,
+        command.calls,
+        steps=steps.value,
+        facts=facts() | {"processes": watch.processes, "process_threads": watch.threads},
+        allocator=dict(zip(names, (after - before for before, after in counts), strict=False)),
+    )
 
 
 def facts() -> dict[str, Any]:
@@ -174,13 +169,13 @@ class Marking(Device):
         return super().time("wall" if kind != "wall" else kind, marked, calls)
 
 
-def _operators(target: Device, calls: Calls, command: Message) -> Message:
+def _operators(target: Device, calls: Calls, command: Record) -> Recorded:
     """Records calls under torch.profiler; of one call only `active` of its steps, where that is given."""
     from torch.profiler import profile, schedule
 
-    folder, active = Path(command["folder"]), command.get("active")
-    trace = _Trace(folder, command["most_events"])
-    window = schedule(wait=command["skip"], warmup=1, active=active, repeat=1) if active else None
+    folder, active = Path(command.folder), command.active
+    trace = _Trace(folder, command.max_events)
+    window = schedule(wait=command.skip, warmup=1, active=active, repeat=1) if active else None
     with _no_words_on_stderr():
         profiler = profile(
             activities=activities(target.name),
@@ -192,11 +187,11 @@ def _operators(target: Device, calls: Calls, command: Message) -> Message:
         )
         stepping = _each_optimizer_step(profiler.step) if active else nullcontext()
         with onnx_profile.read() as onnx_events, own_timeline(target) as queued, profiler, stepping:
-            timed = calls.time(Marking(target.name), "wall", command["calls"])
-    if trace.events <= command["most_events"]:
+            timed = calls.time(Marking(target.name), "wall", command.calls)
+    if trace.events <= command.max_events:
         extras = {"flops": trace.flops, "onnxruntime": onnx_events, "device": queued, "name": target.name}
         (folder / EXTRAS).write_text(json.dumps(extras), "utf-8")
-    return {"wall_s": timed.wall_s, "calls": command["calls"], "events": trace.events}
+    return Recorded(timed.wall_s, command.calls, events=trace.events)
 
 
 def activities(device: str) -> list[Any]:
@@ -230,7 +225,7 @@ class _Trace:
 
 
 @contextmanager
-def own_timeline(target: Device) -> Iterator[list[Message]]:
+def own_timeline(target: Device) -> Iterator[list[dict[str, Any]]]:
     """What a device says that it ran, for one that Kineto does not know.
 
     Its module may offer `observe_queue(observer)`: from then on `observer(name, start_s, end_s)` is called
@@ -238,7 +233,7 @@ def own_timeline(target: Device) -> Iterator[list[Message]]:
     it.
     """
     observe = getattr(target.module, "observe_queue", None)
-    queued: list[Message] = []
+    queued: list[dict[str, Any]] = []
     if observe is None:
         yield queued
         return
@@ -269,12 +264,12 @@ def _no_words_on_stderr() -> Iterator[None]:
 # Stacks.
 
 
-def _stacks(target: Device, calls: Calls, command: Message) -> Message:
+def _stacks(target: Device, calls: Calls, command: Record) -> Recorded:
     """Lets py-spy sample this process and its children during calls; `missing` says why it could not."""
-    file = Path(command["folder"]) / STACKS
+    file = Path(command.folder) / STACKS
     _let_be_read()
     spy = subprocess.Popen(
-        [command["py_spy"], "record", "--pid", str(os.getpid()), "--subprocesses", "--nonblocking",
+        [command.py_spy, "record", "--pid", str(os.getpid()), "--subprocesses", "--nonblocking",
          "--rate", str(SAMPLES_PER_S), "--format", "speedscope", "--output", str(file)],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
@@ -282,14 +277,14 @@ def _stacks(target: Device, calls: Calls, command: Message) -> Message:
         assert spy.stdout is not None
         first_words = spy.stdout.readline()
         if "Sampling" not in first_words:
-            return {"missing": _why_not(first_words + _rest_of(spy))}
-        _go_on(target, calls, command["calls"])
+            return Recorded(missing=_why_not(first_words + _rest_of(spy)))
+        _go_on(target, calls, command.calls)
         spy.send_signal(signal.SIGINT)  # it writes its file then
         last_words = _rest_of(spy)
     finally:
         spy.kill()
         spy.wait()
-    return {} if file.is_file() else {"missing": _why_not(last_words)}
+    return Recorded(missing="" if file.is_file() else _why_not(last_words))
 
 
 def _go_on(target: Device, calls: Calls, at_once: int) -> None:

@@ -1,25 +1,201 @@
-"""The private channel between a coordinator and a worker: JSON messages, nothing pickled."""
+"""What a coordinator and a worker tell each other over their private channel: one frozen record a message.
 
-import json
+A worker first says `Collected`. It then obeys one command at a time, and answers each. At `VisitCase` it sets
+the test up and says `Announced` when that calls `benchmark(...)`; from then on it takes the commands that are
+meant for a case, until `Done` or until the test ends by itself: either way it says `Visited`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Literal
 
-Message = dict[str, Any]
+from bench.codec import Codec
+from bench.events import Outcome
+from bench.records import Block, Case, Kind
+
+Task = Literal["initialize", "check", "ceilings", "empty_cache"]
+"""What a worker does with a device apart from its cases."""
+
+
+# To a worker.
+
+
+@dataclass(frozen=True)
+class VisitCase:
+    """Set the case up and run its test."""
+
+    case: str
+
+
+@dataclass(frozen=True)
+class TimeBlock:
+    """Time so many calls of the case that is set up; they are expected to take `expected_s`."""
+
+    kind: Kind
+    calls: int
+    expected_s: float
+
+
+@dataclass(frozen=True)
+class LookAside:
+    """Make untimed calls for what timing would disturb: peak memory, and FLOPs."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Make one recording of the case: `what` names a recorder of `bench.measure.worker.profiler`.
+
+    Files go to `folder`. A trace keeps at most `max_events`; of one call it holds `active` optimizer steps
+    after `skip` others, where that is given.
+    """
+
+    what: Literal["watch", "operators", "stacks"]
+    calls: int
+    folder: str = ""
+    max_events: int = 0
+    active: int | None = None
+    skip: int = 0
+    py_spy: str = ""
+
+
+@dataclass(frozen=True)
+class Done:
+    """Let the test go on after `benchmark(...)`, and tear it down."""
+
+
+@dataclass(frozen=True)
+class UseDevice:
+    """Do something with a device; of `known` ceilings only those that others disturbed are read again."""
+
+    task: Task
+    device: str
+    known: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TellTexts:
+    """Answer with the text of every test."""
+
+
+@dataclass(frozen=True)
+class TellModules:
+    """Answer with the files of all modules that were loaded."""
+
+
+@dataclass(frozen=True)
+class Exit:
+    """End."""
+
+
+# From a worker.
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file that could not be collected, or that skips itself."""
+
+    id: str
+    outcome: Outcome
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What there is to measure. `skips` are the reasons of cases that are skipped before they are set up.
+
+    `left_out` are ids of cases that -k or the preset leaves out, `facts` what the worker says of itself and
+    of torch. `collect_s`, from start to here, is added where the message arrives.
+    """
+
+    cases: tuple[Case, ...] = ()
+    skips: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    left_out: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    collect_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The worker cannot begin: a device or a priority that is not to be had."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Announced:
+    """The test called `benchmark(...)`: at most `limit` calls may be made, None for any number."""
+
+    setup_s: float
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Aside:
+    """What untimed calls showed, by the names under which `extra_info` would have them."""
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What came of a recording: `missing` says why there is none."""
+
+    wall_s: float = 0.0
+    calls: int = 0
+    steps: int = 0
+    events: int = 0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    allocator: Mapping[str, int] = field(default_factory=dict)
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class Visited:
+    """How the test ended; the last part of a long message, where the exception stands."""
+
+    outcome: Outcome
+    message: str = ""
+    extra_info: Mapping[str, Any] = field(default_factory=dict)
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to a command that concerns no case; `error` says why there is none."""
+
+    answer: Any
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """pytest ended, with this exit status: nothing more will come."""
+
+    status: int
+
+
+Command = VisitCase | TimeBlock | LookAside | Record | Done | UseDevice | TellTexts | TellModules | Exit
+Reply = Collected | Refused | Announced | Block | Aside | Recorded | Visited | Answer | Ended
+
+COMMANDS = Codec("do", {type_.__name__: type_ for type_ in Command.__args__})
+REPLIES = Codec("said", {type_.__name__: type_ for type_ in Reply.__args__})
 
 
 class Channel:
-    """One end of a duplex connection that carries JSON objects."""
+    """One end of a duplex connection; `ours` are the messages sent from here, `theirs` those that arrive."""
 
-    def __init__(self, connection: "Connection[Any, Any]") -> None:
+    def __init__(self, connection: "Connection[Any, Any]", ours: Codec, theirs: Codec) -> None:
         self._connection = connection
+        self._ours, self._theirs = ours, theirs
 
-    def send(self, message: Message) -> None:
-        self._connection.send_bytes(json.dumps(message).encode())
+    def send(self, message: Command | Reply) -> None:
+        self._connection.send_bytes(self._ours.encode(message))
 
-    def receive(self) -> Message:
+    def receive(self) -> Any:
         """The next message; raises EOFError when the other end is gone."""
-        message: Message = json.loads(self._connection.recv_bytes())
-        return message
+        return self._theirs.decode(self._connection.recv_bytes())
 
     def poll(self, timeout_s: float) -> bool:
         """True as soon as `receive` would not wait."""

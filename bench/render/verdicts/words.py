@@ -48,7 +48,7 @@ class Account:
 
 def account(run: Run, decision: Decision, calibrated: str = "") -> Account:
     """The account of a recorded gate run."""
-    entry, blocks = run.header["gate"], judged(run)
+    entry, blocks = run.header.gate, judged(run)
     wall = blocks[blocks["kind"] == "wall"]
     return Account(
         decision,
@@ -56,11 +56,11 @@ def account(run: Run, decision: Decision, calibrated: str = "") -> Account:
         run.machine,
         _side(entry.get("base"), "base"),
         _side(entry.get("head"), "head"),
-        sum(((run.end or {}).get("spent_s") or {}).values()),
+        sum(run.end.spent_s.values()) if run.end else 0.0,
         int(blocks["launch"].nunique()),
         float(wall["disturbed"].mean()) if len(wall) else 0.0,
         calibrated,
-        explained={each["case"]: each["lines"] for each in run.explained},
+        explained={each.case: each.lines for each in run.explained},
     )
 
 

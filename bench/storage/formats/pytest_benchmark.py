@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from pytest_benchmark.stats import Stats
 
+from bench.events import Header
 from bench.storage.tables import parameters
 
 ROUNDS_KEPT = 200
@@ -17,7 +18,10 @@ ROUNDS_IN_ALL = 200_000
 """Rounds written per run: with more, each case keeps fewer, and twenty at least."""
 
 
-def benchmark_json(header: Mapping[str, Any], cases: pd.DataFrame, blocks: pd.DataFrame) -> dict[str, Any]:
+UNVERSIONED = {"id": "unversioned", "time": None, "dirty": False, "branch": "(unknown)"}
+
+
+def benchmark_json(header: Header, cases: pd.DataFrame, blocks: pd.DataFrame) -> dict[str, Any]:
     """The document: one entry a case that has counted wall blocks, a block being one round of it."""
     counted = blocks[blocks["counted"] & (blocks["kind"] == "wall")]
     seconds = counted["wall_s"] / counted["calls"]
@@ -25,16 +29,15 @@ def benchmark_json(header: Mapping[str, Any], cases: pd.DataFrame, blocks: pd.Da
     calls = counted.groupby(["case", "side"], observed=True)["calls"].last()
     most = int(np.clip(ROUNDS_IN_ALL // max(len(cases), 1), 20, ROUNDS_KEPT))
     names = parameters(cases)
-    commit = header.get("commit") or {}
     return {
-        "machine_info": header.get("environment") or {},
-        "commit_info": {"id": "unversioned", "time": None, "dirty": False, "branch": "(unknown)", **commit},
+        "machine_info": header.environment,
+        "commit_info": {**UNVERSIONED, **header.commit},
         "benchmarks": [
             _entry(row, names, _thinned(rounds[key].to_numpy(), most), int(calls[key]))
             for row in cases.to_dict("records")
             if (key := (row["case"], row["side"])) in rounds
         ],
-        "datetime": header.get("created"),
+        "datetime": header.created,
         "version": "5.0.0",
     }
 

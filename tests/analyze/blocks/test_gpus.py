@@ -1,7 +1,7 @@
 """GPU samples are joined to the blocks that they speak for, and to no others."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -9,6 +9,8 @@ import recorded_runs
 
 from bench.analyze.blocks import clean, gpus
 from bench.analyze.estimates.estimate import estimates
+from bench.events import GpuSample, Visit
+from bench.records import Block, Case
 from bench.storage.journal import Journal
 from bench.storage.store import read_run
 from bench.storage.tables import Run
@@ -17,35 +19,31 @@ UUID = "GPU-00000000-1111-2222-3333-444444444444"
 ON_GPU = "suites/test_x.py::test_x[cuda]"
 ON_HOST = "suites/test_x.py::test_x[cpu]"
 
-QUIET: dict[str, Any] = {"throttle": [], "foreign_processes": 0}
-HOT = {"throttle": ["sw_thermal_slowdown", "power_cap"], "foreign_processes": 0}
-SHARED = {"throttle": [], "foreign_processes": 1}
-CAPPED = {"throttle": ["power_cap"], "foreign_processes": 0}
+QUIET = GpuSample("cuda:7", "", 0.0)  # torch's number of a device and NVML's need not agree: the UUID decides
+HOT = replace(QUIET, throttle=("sw_thermal_slowdown", "power_cap"))
+SHARED = replace(QUIET, foreign_processes=1)
+CAPPED = replace(QUIET, throttle=("power_cap",))
 
 
-def block(start_s: float, wall_s: float) -> dict[str, Any]:
-    return {"kind": "wall", "start_s": start_s, "calls": 1, "wall_s": wall_s, "delay_s": 0.0}
+def block(start_s: float, wall_s: float) -> Block:
+    return Block("wall", start_s, 1, wall_s, delay_s=0.0)
 
 
-def run_with(tmp_path: Path, seen: dict[str, Any], uuid: str = UUID) -> Run:
+def run_with(tmp_path: Path, seen: GpuSample, uuid: str = UUID) -> Run:
     """Both devices have a block of 10 ms in each of seconds 0 to 9; from 5 s on the GPU shows `seen`, and its
     blocks take twice as long."""
     header = recorded_runs.header()
-    header["environment"]["devices"] = [{"device": "cuda", "uuid": UUID, "name": "Example"}]
+    devices = [{"device": "cuda", "uuid": UUID, "name": "Example"}]
+    header = replace(header, environment={**header.environment, "devices": devices})
     with Journal.create(tmp_path / "run", header) as journal:
         for case, device in ((ON_GPU, "cuda"), (ON_HOST, "cpu")):
-            identity = {"id": case, "suite": "test_x", "operation": "x", "device": device}
-            journal.append({"event": "case", **identity})
+            journal.append(Case(case, "test_x", "x", device))
             slow = 2 if device == "cuda" else 1
             blocks = [block(s, 0.010 * (slow if s >= 5 else 1)) for s in range(10)]
-            visit = {"case": case, "launch": 0, "pass": 0, "blocks": blocks, "outcome": "passed"}
-            journal.append({"event": "visit", **visit})
+            journal.append(Visit(case, 0, blocks=tuple(blocks)))
         for tenth in range(100):
             sample = seen if tenth >= 48 else QUIET
-            # Torch's number of a device and NVML's need not agree: the UUID decides.
-            journal.append(
-                {"event": "gpu", "device": "cuda:7", "uuid": uuid, "start_s": tenth / 10, **sample}
-            )
+            journal.append(replace(sample, uuid=uuid, start_s=tenth / 10))
     return read_run(tmp_path / "run")
 
 
@@ -55,7 +53,7 @@ def counted(run: Run, case: str) -> list[bool]:
 
 
 @pytest.mark.parametrize(("seen", "note"), [(HOT, "throttled"), (SHARED, "foreign_device_use")])
-def test_blocks_beside_heat_or_company_do_not_count(tmp_path: Path, seen: dict[str, Any], note: str) -> None:
+def test_blocks_beside_heat_or_company_do_not_count(tmp_path: Path, seen: GpuSample, note: str) -> None:
     run = run_with(tmp_path, seen)
     assert counted(run, ON_GPU) == [True] * 5 + [False] * 5
     assert counted(run, ON_HOST) == [True] * 10

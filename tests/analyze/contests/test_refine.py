@@ -10,6 +10,7 @@ import pytest
 
 from bench.analyze.contests import refine
 from bench.analyze.contests.crossover import Duel, duel, find
+from bench.events import Launch, SizesAdded, Visit
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.plan import Plan, Progress
 from bench.measure.drive.policy import Preset
@@ -181,7 +182,7 @@ class Run:
 
     def record(self, event: dict[str, Any]) -> None:
         self.events.append(event)
-        if self.left and any(each["event"] == "sizes" for each in self.events):
+        if self.left and any(isinstance(each, SizesAdded) for each in self.events):
             self.left -= 1
             if not self.left:
                 raise KeyboardInterrupt
@@ -190,11 +191,11 @@ class Run:
         """The cases of each launch."""
         launches: list[set[str]] = []
         for event in self.events:
-            if event["event"] == "launch":
+            if isinstance(event, Launch):
                 launches.append(set())
-            if event["event"] == "visit":
-                assert event["outcome"] == "passed", event["message"]
-                launches[-1].add(event["case"].partition("::")[2])
+            if isinstance(event, Visit):
+                assert event.outcome == "passed", event.message
+                launches[-1].add(event.case.partition("::")[2])
         return launches
 
 
@@ -221,9 +222,9 @@ def test_nobody_who_does_not_ask_gets_sizes(tmp_path: Path) -> None:
 
 def test_a_run_that_is_resumed_goes_on_with_the_sizes_it_asked_for(tmp_path: Path) -> None:
     cut = Run(tmp_path, [ASKED, ASKED, {}], cut=12)
-    assert [event["event"] for event in cut.events].count("sizes") == 1
+    assert sum(isinstance(event, SizesAdded) for event in cut.events) == 1
     resumed = Run(tmp_path, [ASKED, {}], cut.events)
-    sizes = [event["sizes"] for event in resumed.events if event["event"] == "sizes"]
+    sizes = [event.sizes for event in resumed.events if isinstance(event, SizesAdded)]
     assert sizes == [ASKED, ASKED, {}]
     first, second, *rest = resumed.visited()
     assert first == LISTED
@@ -240,4 +241,4 @@ def test_time_that_is_spent_ends_it(tmp_path: Path) -> None:
         coordinator.measure(events.append, lambda: ASKED)
     finally:
         coordinator.close()
-    assert [event["event"] for event in events].count("launch") == 1
+    assert sum(isinstance(event, Launch) for event in events) == 1

@@ -18,6 +18,7 @@ from bench.analyze.contests import refine
 from bench.analyze.contests.contests import Contest
 from bench.analyze.contests.contests import contests as contests_of
 from bench.analyze.contests.transfers import disordered
+from bench.events import Header, Launch, SizesAdded
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.plan import Plan, Progress
 from bench.measure.drive.policy import Preset
@@ -136,7 +137,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     spec = Spec((str(folder),), directory=folder, rootdir=folder, environment=environment)
     coordinator = Coordinator(Plan(spec, PATIENT, LAUNCHES, ceilings=False), Progress(), [])
     written = folder / "run"
-    with Journal.create(written, {"version": 1, "run": "simulated", "environment": {}}) as journal:
+    with Journal.create(written, Header(run="simulated")) as journal:
         try:
             coordinator.measure(journal.append, lambda: refine.wanted(read_run(written), LAUNCHES))
         finally:
@@ -185,8 +186,8 @@ def test_calls_that_pay_for_moving_the_data(contests: Contests) -> None:
 
 
 def test_sizes_were_added_by_bisection(run: Path) -> None:
-    asked = [event for event in events(run) if event["event"] == "sizes"]
+    asked = [event for event in events(run) if isinstance(event, SizesAdded)]
     assert 1448 < 1472 in asked[0]["sizes"]["test_it.py::test_zero"]["n"]
     assert len(asked[-1]["sizes"]) <= 0.1 * len(asked[0]["sizes"])  # noise keeps a few open to the end
-    launches = [event for event in events(run) if event["event"] == "launch"]
-    assert max(event["round"] for event in launches) >= LAUNCHES
+    launches = [event for event in events(run) if isinstance(event, Launch)]
+    assert max(event.round for event in launches) >= LAUNCHES

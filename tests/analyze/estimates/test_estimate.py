@@ -11,7 +11,8 @@ from bench.analyze.estimates import doubts
 from bench.analyze.estimates.bounds import ideal_times
 from bench.analyze.estimates.estimate import estimates
 from bench.analyze.estimates.interval import half_width
-from bench.records import DELAY_LIMIT, FOREIGN_LIMIT, Block
+from bench.events import Checked, Visit
+from bench.records import DELAY_LIMIT, FOREIGN_LIMIT, Block, Case
 from bench.storage import store
 from tests import recorded_runs as recorded
 from tests.recorded_runs import Made
@@ -184,7 +185,7 @@ def test_drift_is_told(tmp_path):
 
 def test_a_failed_self_check_marks_the_device(tmp_path):
     run = store.read_run(recorded.write(tmp_path / "run", [made(device="cuda"), made("other")]))
-    check = {"device": "cuda", "name": "events_match_wall", "passed": False}
+    check = Checked("cuda", "events_match_wall", passed=False)
     frame = estimates(type(run)(**{**vars(run), "checks": (check,)})).set_index("operation")
     assert "untrusted: events_match_wall" in frame["warnings"]["work"]
     assert frame["warnings"]["other"] == ""
@@ -334,7 +335,7 @@ def test_pace_judges_neither_long_blocks_nor_pairs_nor_a_system_without_the_read
 def test_first_call_warm_up_and_steady_state_are_three_numbers(tmp_path):
     """A launch: 1 s at first, 0.3 s of warm-up, then 10 ms; later visits begin with one more call."""
     with store.Journal.create(tmp_path / "run", recorded.header()) as journal:
-        journal.append({"event": "case", "id": "c", "suite": "s", "operation": "c", "device": "cpu"})
+        journal.append(Case("c", "s", "c"))
         for launch in range(3):
             for number, kinds in enumerate(
                 [
@@ -342,10 +343,7 @@ def test_first_call_warm_up_and_steady_state_are_three_numbers(tmp_path):
                     [("warmup", 5.0), ("wall", 0.01)],
                 ]
             ):
-                blocks = [
-                    {"kind": kind, "start_s": 0, "calls": 1, "wall_s": s, "delay_s": 0} for kind, s in kinds
-                ]
-                visit = {"case": "c", "launch": launch, "pass": number, "blocks": blocks}
-                journal.append({"event": "visit", **visit})
+                blocks = tuple(Block(kind, 0.0, 1, seconds, delay_s=0.0) for kind, seconds in kinds)
+                journal.append(Visit("c", launch, number, blocks=blocks))
     row = estimates(store.read_run(tmp_path / "run")).iloc[0]
     assert (row["first_s"], row["warmup_s"], row["median_s"]) == (1.0, pytest.approx(0.3), 0.01)

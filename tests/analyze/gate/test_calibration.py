@@ -63,7 +63,7 @@ def test_live_gates_count_as_they_ended(found):
 
 
 def test_gates_that_came_to_no_verdict_do_not_count(runs):
-    cut = [run if run.header["calibration"]["slowdowns"] else replace(run, end=None) for run in runs]
+    cut = [run if run.header.calibration["slowdowns"] else replace(run, end=None) for run in runs]
     assert calibrate(cut, redraws=1).conditions[0].live == Rate(0, 0)
 
 

@@ -67,7 +67,7 @@ def test_caveat_names_what_else_differs(pair):
         "Runs taken one after the other tell less"
     )
     environment = {**head.environment, "machine": "cellar", "packages": {"torch": "2.13.0", "numpy": "2.2.0"}}
-    other = replace(head, header={**head.header, "environment": environment})
+    other = replace(head, header=replace(head.header, environment=environment))
     text = caveat(base, other, compare(base, other, Settings()))
     assert "The machine differs: attic and cellar. The torch differs: 2.12.0 and 2.13.0." in text
 

@@ -11,6 +11,7 @@ import pytest
 from bench.__main__ import main
 from bench.analyze.report import report
 from bench.analyze.runs.history import changes, history, noise, shifts
+from bench.events import Header
 from bench.render import history_page
 from bench.storage import archive, store
 from bench.storage.journal import StoreError
@@ -21,11 +22,11 @@ CASE = "suites/test_a.py::test_a[cpu-1]"
 
 def headers(count):
     return {
-        f"run{number:03d}": {
-            "created": f"2026-01-01T00:{number // 60:02d}:{number % 60:02d}+00:00",
-            "commit": {"id": f"{number:040x}"},
-            "environment": {"machine_id": "m", "cpu": {"model": "p"}, "torch": {"version": "2.12"}},
-        }
+        f"run{number:03d}": Header(
+            created=f"2026-01-01T00:{number // 60:02d}:{number % 60:02d}+00:00",
+            commit={"id": f"{number:040x}"},
+            environment={"machine_id": "m", "cpu": {"model": "p"}, "torch": {"version": "2.12"}},
+        )
         for number in range(count)
     }
 
@@ -109,9 +110,9 @@ def test_environments_that_differ_in_what_matters_are_apart():
     runs = headers(20)
     for number, header in enumerate(runs.values()):
         if number >= 10:
-            header["environment"]["torch"] = {"version": "2.13"}
-        header["environment"]["os"] = {"release": str(number)}  # this does not matter
-        header["environment"]["nvidia_driver"] = str(number)  # nor does this, on the processor
+            header.environment["torch"] = {"version": "2.13"}
+        header.environment["os"] = {"release": str(number)}  # this does not matter
+        header.environment["nvidia_driver"] = str(number)  # nor does this, on the processor
     cases = frame(np.repeat([1.0, 1.3], 10), runs)
     apart = history(cases, runs)
     assert sorted(len(each.runs) for each in apart) == [10, 10]

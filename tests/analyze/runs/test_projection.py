@@ -88,7 +88,7 @@ def test_what_is_no_column_says_what_is():
 def on_machine(folder, name, made, **options):
     run = store.read_run(recorded.write(folder / name, made, **options))
     environment = {**run.environment, "machine": name, "machine_id": name}
-    return dataclasses.replace(run, header={**run.header, "environment": environment})
+    return dataclasses.replace(run, header=dataclasses.replace(run.header, environment=environment))
 
 
 @pytest.fixture(scope="module")

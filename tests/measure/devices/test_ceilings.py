@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.events import Event
 from bench.measure import devices
 from bench.measure.devices import best, ceilings, links
 from bench.measure.drive.coordinator import Coordinator
@@ -19,6 +19,7 @@ from bench.measure.drive.ledger import restored
 from bench.measure.drive.plan import Plan, Progress
 from bench.measure.drive.process import Spec
 from bench.measure.host.interference import Interference
+from bench.measure.worker.protocol import Answer, UseDevice
 
 SIZES = [2.0**exponent for exponent in range(10, 28, 3)]
 
@@ -274,24 +275,24 @@ class Asked:
 
     def __init__(self, disturbed_times: int) -> None:
         self.left = disturbed_times
-        self.messages: list[dict[str, Any]] = []
+        self.messages: list[UseDevice] = []
 
-    def ask(self, message: dict[str, Any], _timeout_s: float) -> dict[str, Any]:
+    def ask(self, message: UseDevice, _timeout_s: float) -> Answer:
         self.messages.append(message)
         self.left -= 1
-        return {"answer": {"flops_per_s": {}, "disturbed": ["launch_s"] if self.left >= 0 else []}}
+        return Answer({"flops_per_s": {}, "disturbed": ["launch_s"] if self.left >= 0 else []})
 
 
 def test_ceilings_that_others_disturbed_are_tried_again_in_later_launches(tmp_path: Path) -> None:
-    events: list[dict[str, Any]] = []
+    events: list[Event] = []
     spec = Spec((str(tmp_path),), directory=tmp_path)
     coordinator = Coordinator(Plan(spec), Progress())
     coordinator.record = events.append
     worker = Asked(disturbed_times=2)
     for _ in range(5):
         coordinator._side_tasks(worker, "cpu")  # type: ignore[arg-type]  # a stand-in
-    assert [message["do"] for message in worker.messages] == ["ceilings"] * 3
-    assert worker.messages[0]["known"] == {}
-    assert worker.messages[1]["known"]["disturbed"] == ["launch_s"]
+    assert [message.task for message in worker.messages] == ["ceilings"] * 3
+    assert worker.messages[0].known == {}
+    assert worker.messages[1].known["disturbed"] == ["launch_s"]
     again = restored(events)
     assert again.ceilings["cpu"]["disturbed"] == []

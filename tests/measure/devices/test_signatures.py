@@ -16,6 +16,7 @@ from unittest import mock
 import psutil
 import pytest
 
+from bench.events import GpuSample
 from bench.measure import devices
 from bench.measure.devices import cuda_extras
 from bench.measure.host import gpu_monitor
@@ -258,7 +259,7 @@ def nvml(monkeypatch: pytest.MonkeyPatch) -> mock.NonCallableMagicMock:
     return module
 
 
-def one_sample(monitor: gpu_monitor.GpuMonitor) -> dict[str, Any]:
+def one_sample(monitor: gpu_monitor.GpuMonitor) -> GpuSample:
     (handle,) = monitor._handles.values()
     return monitor._sample(UUID, handle)
 
@@ -273,17 +274,16 @@ def idle_monitor(nvml: mock.NonCallableMagicMock) -> Iterator[gpu_monitor.GpuMon
 
 def test_a_sample_is_in_si_units(idle_monitor: gpu_monitor.GpuMonitor) -> None:
     sample = one_sample(idle_monitor)
-    assert math.isfinite(sample.pop("start_s"))
-    assert sample == {
-        "device": "cuda",
-        "uuid": UUID,
-        "sm_hz": 1.98e9,
-        "memory_hz": 3.201e9,
-        "power_w": 700.0,
-        "temperature_c": 81,
-        "throttle": [],
-        "foreign_processes": 0,
-    }
+    assert math.isfinite(sample.start_s)
+    assert sample == GpuSample(
+        device="cuda",
+        uuid=UUID,
+        start_s=sample.start_s,
+        sm_hz=1.98e9,
+        memory_hz=3.201e9,
+        power_w=700.0,
+        temperature_c=81,
+    )
 
 
 def test_throttle_bits_are_those_of_nvml(nvml: mock.NonCallableMagicMock) -> None:
@@ -309,7 +309,7 @@ def test_reasons_for_throttling_are_named(
     idle_monitor: gpu_monitor.GpuMonitor, nvml: mock.NonCallableMagicMock
 ) -> None:
     nvml.nvmlDeviceGetCurrentClocksThrottleReasons.return_value = 0x01 | 0x04 | 0x20
-    assert one_sample(idle_monitor)["throttle"] == ["power_cap", "sw_thermal_slowdown"]
+    assert one_sample(idle_monitor).throttle == ("power_cap", "sw_thermal_slowdown")
 
 
 def test_what_a_gpu_does_not_tell_is_none(
@@ -322,7 +322,7 @@ def test_what_a_gpu_does_not_tell_is_none(
     ):
         getattr(nvml, name).side_effect = nvml.NVMLError(3)  # not supported
     sample = one_sample(idle_monitor)
-    assert (sample["power_w"], sample["temperature_c"], sample["foreign_processes"]) == (None, None, 0)
+    assert (sample.power_w, sample.temperature_c, sample.foreign_processes) == (None, None, 0)
 
 
 def test_others_on_the_gpu_are_counted(nvml: mock.NonCallableMagicMock) -> None:
@@ -333,7 +333,7 @@ def test_others_on_the_gpu_are_counted(nvml: mock.NonCallableMagicMock) -> None:
         nvml.nvmlDeviceGetComputeRunningProcesses.return_value = [
             SimpleNamespace(pid=pid) for pid in (before, parent, unknown, psutil.Process().pid)
         ]
-        assert one_sample(monitor)["foreign_processes"] == 2
+        assert one_sample(monitor).foreign_processes == 2
 
 
 def test_a_gpu_of_another_number_is_not_sampled(nvml: mock.NonCallableMagicMock) -> None:
@@ -348,7 +348,7 @@ def test_samples_are_handed_out_once() -> None:
     with gpu_monitor.GpuMonitor({UUID: "cuda"}, period_s=0.001) as monitor:
         while not (samples := monitor.samples()):
             pass
-    assert samples[0]["uuid"] == UUID
+    assert samples[0].uuid == UUID
     monitor.samples()
     assert monitor.samples() == []
 

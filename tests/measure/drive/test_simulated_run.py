@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bench.events import CeilingsMeasured, Checked, Initialized, Visit
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.plan import Plan, Progress
 from bench.measure.drive.policy import Preset
@@ -71,21 +72,21 @@ def truth() -> ModuleType:
 
 def blocks(events: list[dict[str, Any]], name: str, kind: str) -> Iterator[dict[str, Any]]:
     for event in events:
-        if event["event"] == "visit" and event["case"].endswith(f"::{name}"):
-            assert event["outcome"] == "passed", event["message"]
-            yield from (block for block in event["blocks"] if block["kind"] == kind)
+        if isinstance(event, Visit) and event.case.endswith(f"::{name}"):
+            assert event.outcome == "passed", event.message
+            yield from (block for block in event.blocks if block.kind == kind)
 
 
 @pytest.mark.parametrize("n", [1000, 10_000, 100_000, 1_000_000])
 def test_times_on_both_devices_are_the_truth(events: list[dict[str, Any]], truth: ModuleType, n: int) -> None:
     p = truth.Parameters()
     device_s = p.fixed_s + 4 * n / p.bytes_per_s
-    latencies = [b["wall_s"] / b["calls"] for b in blocks(events, f"test_zero[sim-{n}]", "latency")]
+    latencies = [b.wall_s / b.calls for b in blocks(events, f"test_zero[sim-{n}]", "latency")]
     latency_s = p.launch_s + max(device_s, p.synchronize_s)  # the host synchronizes while the device works
     assert latencies == pytest.approx([latency_s] * len(latencies), rel=1e-6)
-    on_device = [b["device_s"] / b["calls"] for b in blocks(events, f"test_zero[sim-{n}]", "device")]
+    on_device = [b.device_s / b.calls for b in blocks(events, f"test_zero[sim-{n}]", "device")]
     assert on_device == pytest.approx([device_s] * len(on_device), rel=1e-6)
-    on_processor = [b["wall_s"] / b["calls"] for b in blocks(events, f"test_zero[cpu-{n}]", "wall")]
+    on_processor = [b.wall_s / b.calls for b in blocks(events, f"test_zero[cpu-{n}]", "wall")]
     assert on_processor == pytest.approx([n * PROCESSOR_S_PER_ELEMENT] * len(on_processor), rel=1e-6)
     assert latencies
     assert on_device
@@ -95,17 +96,17 @@ def test_times_on_both_devices_are_the_truth(events: list[dict[str, Any]], truth
 def test_a_case_that_waits_has_no_device_time(events: list[dict[str, Any]]) -> None:
     found = list(blocks(events, "test_reads[sim]", "device"))
     assert found
-    assert all(block.get("device_s") is None and "queue_ran_dry" in block["notes"] for block in found)
+    assert all(block.device_s is None and "queue_ran_dry" in block.notes for block in found)
 
 
 def test_the_run_checks_the_device_first(events: list[dict[str, Any]], truth: ModuleType) -> None:
     p = truth.Parameters()
-    checks = {event["name"]: event["passed"] for event in events if event["event"] == "check"}
+    checks = {event.name: event.passed for event in events if isinstance(event, Checked)}
     assert len(checks) == 5
     assert all(checks.values())
-    (initialized,) = [event for event in events if event["event"] == "initialize"]
-    assert initialized["device"] == "sim"
-    assert initialized["seconds"] == pytest.approx(p.first_use_s, rel=1e-3)
-    (ceilings,) = [e["ceilings"] for e in events if e["event"] == "ceilings" and e["device"] == "sim"]
+    (initialized,) = [event for event in events if isinstance(event, Initialized)]
+    assert initialized.device == "sim"
+    assert initialized.seconds == pytest.approx(p.first_use_s, rel=1e-3)
+    (ceilings,) = [e.ceilings for e in events if isinstance(e, CeilingsMeasured) and e.device == "sim"]
     assert ceilings["flops_per_s"]["float32"] == pytest.approx(p.flops_per_s, rel=0.01)
     assert ceilings["to_device"]["bytes_per_s"] == pytest.approx(p.copy_bytes_per_s, rel=0.01)

@@ -17,6 +17,7 @@ import pytest
 from bench.analyze.gate.decision import replay
 from bench.analyze.gate.pairs import launch_ratios
 from bench.analyze.gate.settings import Settings, recorded
+from bench.events import Header
 from bench.measure.drive import visits
 from bench.measure.drive.plan import Progress
 from bench.measure.drive.policy import Known, calls_per_block, settled
@@ -27,9 +28,10 @@ from bench.measure.sides.lockstep import Lockstep
 from bench.measure.sides.matching import match
 from bench.measure.sides.pair import CAN_PIN, Pair
 from bench.measure.sides.side import Side, environment_of, moved
-from bench.measure.sides.stopping import Launch, pairs_due, pairs_in_visit
+from bench.measure.sides.stopping import LaunchProgress, pairs_due, pairs_in_visit
 from bench.measure.worker import code, controls
 from bench.measure.worker.injection import VARIABLE, injected, period
+from bench.measure.worker.protocol import TellTexts, Visited
 from bench.records import Block, Case
 from bench.storage.journal import Journal
 from bench.storage.store import read_run
@@ -230,7 +232,7 @@ def test_a_launch_spreads_its_pairs_over_visits() -> None:
 
 def visits_made(known: Known, visit: Callable[[int], list[float]]) -> int:
     """How many visits a launch makes of a case whose n-th visit reads `visit(n)`."""
-    one, number = Launch(0, [known]), 0
+    one, number = LaunchProgress(0, [known]), 0
     while one.wants(known):
         one.take_in(known, visit(number))
         number += 1
@@ -271,7 +273,7 @@ def test_a_case_of_long_calls_gets_one_more_of_them() -> None:
 
 def test_cases_on_one_thread_come_first_in_a_pass() -> None:
     cases = [Known(Case(str(n), "s", "o"), parallel=n % 2 == 0) for n in range(10)]
-    order = Launch(0, cases).next_pass(random.Random(1))
+    order = LaunchProgress(0, cases).next_pass(random.Random(1))
     assert [known.parallel for known in order] == [False] * 5 + [True] * 5
     assert [known.case.id for known in order] != sorted(known.case.id for known in order)
 
@@ -287,13 +289,13 @@ def test_a_case_is_parallel_where_all_of_a_side_s_blocks_are(
     known = known_case()
     sessions = [
         SimpleNamespace(
-            ended={"outcome": "passed"},
+            ended=Visited("passed"),
             blocks=[Block("wall", 0.0, 1, 0.01, threads=number) for number in threads],
         )
         for threads in (base, head)
     ]
     lockstep = Lockstep([], Progress())
-    lockstep._learn(known, sessions, Launch(0, [known]))  # type: ignore[arg-type]  # as much of sessions as it needs
+    lockstep._learn(known, sessions, LaunchProgress(0, [known]))  # type: ignore[arg-type]  # as much of sessions as it needs
     assert known.parallel == parallel
 
 
@@ -313,8 +315,8 @@ def test_only_threads_that_can_be_given_places_are_a_team(
     known = known_case()
     known.processors = processors
     blocks = [Block("wall", 0.0, 1, 0.003, threads=threads, notes=notes, processors=1)] * 2
-    sessions = [SimpleNamespace(ended={"outcome": "passed"}, blocks=blocks)] * 2
-    Lockstep([], Progress())._learn(known, sessions, Launch(0, [known]))  # type: ignore[arg-type]
+    sessions = [SimpleNamespace(ended=Visited("passed"), blocks=blocks)] * 2
+    Lockstep([], Progress())._learn(known, sessions, LaunchProgress(0, [known]))  # type: ignore[arg-type]
     assert known.is_team == is_team
 
 
@@ -399,7 +401,7 @@ def test_partner_is_stopped_but_in_its_turn_and_both_run_on_afterwards(pair: Pai
                 assert state_of(runs) != "T"
             assert (state_of(runs), state_of(waits)) != ("T", "T"), "it goes on until its partner's turn"
     assert "T" not in (state_of(base), state_of(head))
-    assert pair.ask({"do": "texts"})[0] == {"test_it.py::test_it": SIDE.partition("Path\n")[2]}
+    assert pair.ask(TellTexts())[0] == {"test_it.py::test_it": SIDE.partition("Path\n")[2]}
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="tells processes' states by /proc")
@@ -479,9 +481,9 @@ def test_slowdown_on_a_device_shows_in_device_and_wall_time(tmp_path: Path) -> N
     lockstep = Lockstep(both, Progress(), with_controls=False)
     entry = {"settings": recorded(Settings())}
     try:
-        collected = lockstep.collect()
-        matching = match(*(each["texts"] for each in collected), {}, [])
-        with Journal.create(tmp_path / "run", {"run": "run", "gate": entry}) as journal:
+        collected, (base, head) = lockstep.collect()
+        matching = match(base, head, {}, [])
+        with Journal.create(tmp_path / "run", Header(run="run", gate=entry)) as journal:
             lockstep.meet(matching, collected, journal.append)
             lockstep.launch(0, lockstep.cases)
     finally:
@@ -497,8 +499,8 @@ def test_slowdown_on_a_device_shows_in_device_and_wall_time(tmp_path: Path) -> N
     device = run.blocks[run.blocks["kind"] == "device"]
     assert set(device["side"]) == {"base", "head"}
     assert not run.blocks["kind"].isin(["latency", "cold"]).any()
-    assert {check["passed"] for check in run.checks} == {True}
-    assert [each["device"] for each in run.initializations] == ["sim"]
+    assert {check.passed for check in run.checks} == {True}
+    assert [each.device for each in run.initializations] == ["sim"]
 
 
 class Nvml:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.events import Visit
 from bench.measure.worker import flops
 from tests.measure.worker.test_worker import FAST, measured, suite
 
@@ -57,10 +58,10 @@ def test_undeclared(benchmark):
     )
     counted: dict[str, list[object]] = {}
     for event in events:
-        if event["event"] == "visit":
-            assert event["outcome"] == "passed", event["message"]
-            name = event["case"].rpartition("::")[2]
-            counted.setdefault(name, []).append(event["extra_info"].get("counted_flops"))
+        if isinstance(event, Visit):
+            assert event.outcome == "passed", event.message
+            name = event.case.rpartition("::")[2]
+            counted.setdefault(name, []).append(event.extra_info.get("counted_flops"))
     assert counted["test_product"][0] == 2 * 8**3
     assert set(counted["test_product"][1:]) == {None}
     assert set(counted["test_undeclared"]) == {None}

@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from bench.events import Skip, Visit
 from bench.measure.drive import process
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.ledger import restored
 from bench.measure.drive.plan import Plan, Progress
 from bench.measure.drive.policy import Preset
 from bench.measure.drive.process import Spec, Worker, WorkerError
+from bench.records import Case
 from tests import ROOT
 
 FAST = Preset("quick", 2, math.inf, 100.0, 0.5, 5.0)
@@ -48,9 +50,7 @@ def measured(
 
 def outcomes(events: Events) -> dict[str, str]:
     """The last outcome of every case, by the test's name."""
-    return {
-        event["case"].rpartition("::")[2]: event["outcome"] for event in events if event["event"] == "visit"
-    }
+    return {event.case.rpartition("::")[2]: event.outcome for event in events if isinstance(event, Visit)}
 
 
 def suite(folder: Path, text: str, name: str = "test_it.py") -> Path:
@@ -64,7 +64,7 @@ def test_workers_are_as_nice_as_they_are_told(tmp_path: Path) -> None:
     for wanted, found in (("7", [7]), ("-20", [-20, os.getpriority(os.PRIO_PROCESS, 0)])):
         spec = Spec((str(tmp_path),), directory=tmp_path, environment={"BENCH_NICE": wanted})
         with Worker(spec) as worker:
-            assert worker.collected(60)["facts"]["nice"] in found
+            assert worker.collected(60).facts["nice"] in found
     spec = replace(spec, environment={"BENCH_NICE": "much"})
     with Worker(spec) as worker, pytest.raises(WorkerError, match=r"BENCH_NICE='much'; expected a whole"):
         worker.collected(60)
@@ -83,10 +83,8 @@ def test_it(benchmark):
     benchmark.extra_info.update(imported=IMPORTED, run=gc.isenabled())
 """,
     )
-    visits = [event for event in measured(tmp_path) if event["event"] == "visit"]
-    assert {(visit["extra_info"]["imported"], visit["extra_info"]["run"]) for visit in visits} == {
-        (False, True)
-    }
+    visits = [event for event in measured(tmp_path) if isinstance(event, Visit)]
+    assert {(visit.extra_info["imported"], visit.extra_info["run"]) for visit in visits} == {(False, True)}
 
 
 def test_workers_of_a_round_start_side_by_side(tmp_path: Path) -> None:
@@ -208,17 +206,17 @@ def test_decorator(benchmark):
     )
     assert set(outcomes(events).values()) == {"passed"}
     assert len(outcomes(events)) == 8
-    infos = [event["extra_info"] for event in events if event["event"] == "visit"]
+    infos = [event.extra_info for event in events if isinstance(event, Visit)]
     assert all(info["from"] == "an overriding fixture" for info in infos)
     walls = [
         block
         for event in events
-        if event["event"] == "visit" and "pedantic" not in event["case"]
-        for block in event["blocks"]
-        if block["kind"] == "wall"
+        if isinstance(event, Visit) and "pedantic" not in event.case
+        for block in event.blocks
+        if block.kind == "wall"
     ]
     assert walls
-    assert all(block["wall_s"] > 0 and block["calls"] >= 1 for block in walls)
+    assert all(block.wall_s > 0 and block.calls >= 1 for block in walls)
 
 
 def test_blocks_of_many_calls_are_led_in_by_a_twentieth_more(tmp_path: Path) -> None:
@@ -246,13 +244,13 @@ def test_pedantic(benchmark):
 """,
         )
     )
-    visits = [event for event in events if event["event"] == "visit"]
-    assert {visit["outcome"] for visit in visits} == {"passed"}
+    visits = [event for event in events if isinstance(event, Visit)]
+    assert {visit.outcome for visit in visits} == {"passed"}
     for visit in visits:
-        timed = sum(block["calls"] for block in visit["blocks"])
-        walls = [block["calls"] for block in visit["blocks"] if block["kind"] == "wall"]
-        led = sum(max(calls // 20, 1) for calls in walls) if "short" in visit["case"] else 0
-        assert visit["extra_info"]["made"] == timed + led
+        timed = sum(block.calls for block in visit.blocks)
+        walls = [block.calls for block in visit.blocks if block.kind == "wall"]
+        led = sum(max(calls // 20, 1) for calls in walls) if "short" in visit.case else 0
+        assert visit.extra_info["made"] == timed + led
 
 
 def test_crash_hang_and_failure_cost_one_case_each(tmp_path: Path) -> None:
@@ -286,7 +284,7 @@ def test_survives(benchmark):
         "test_raises": "failed",
         "test_survives": "passed",
     }
-    messages = {event["case"]: event["message"] for event in events if event["event"] == "visit"}
+    messages = {event.case: event.message for event in events if isinstance(event, Visit)}
     assert "status 3" in messages["test_it.py::test_exits"]
     assert "signal 9" in messages["test_it.py::test_is_killed"]
     assert "broken on purpose" in messages["test_it.py::test_raises"]
@@ -296,7 +294,7 @@ def test_fixture_of_the_same_name_is_told_from_pytest_benchmarks(tmp_path: Path)
     suite(tmp_path, "import pytest\n\n@pytest.fixture\ndef benchmark():\n    return print\n", "conftest.py")
     events = measured(suite(tmp_path, "def test_it(benchmark):\n    benchmark('hello')\n"))
     assert outcomes(events) == {"test_it": "failed"}
-    messages = {event["case"]: event["message"] for event in events if event["event"] == "visit"}
+    messages = {event.case: event.message for event in events if isinstance(event, Visit)}
     assert "expected pytest-benchmark's fixture" in messages["test_it.py::test_it"]
 
 
@@ -310,7 +308,7 @@ def pytest_runtest_makereport(item):
     tests = (f"def {name}(benchmark):\n    benchmark(sum, [1])\n" for name in ("test_breaks", "test_it"))
     events = measured(suite(tmp_path, "\n".join(tests)))
     assert outcomes(events) == {"test_breaks": "died", "test_it": "passed"}
-    messages = {event["case"]: event["message"] for event in events if event["event"] == "visit"}
+    messages = {event.case: event.message for event in events if isinstance(event, Visit)}
     assert "pytest ended with status 3" in messages["test_it.py::test_breaks"]
     assert "a plugin's own error" in messages["test_it.py::test_breaks"]
 
@@ -329,9 +327,9 @@ def test_once(benchmark):
         ),
         launches=3,
     )
-    visits = [event for event in events if event["event"] == "visit"]
-    assert [visit["outcome"] for visit in visits].count("passed") == 3
-    assert len({visit["launch"] for visit in visits}) == 3
+    visits = [event for event in events if isinstance(event, Visit)]
+    assert [visit.outcome for visit in visits].count("passed") == 3
+    assert len({visit.launch for visit in visits}) == 3
     assert len(visits) == 4  # the failure is met once, then one visit a launch
 
 
@@ -373,8 +371,8 @@ def test_import_error_is_a_row_and_others_go_on(tmp_path: Path) -> None:
     suite(tmp_path, "import pytest\npytest.importorskip('not_there_at_all')\n", "test_optional.py")
     events = measured(suite(tmp_path, "def test_it(benchmark):\n    benchmark(sum, [1])\n"))
     assert outcomes(events) == {"test_bad.py": "failed", "test_it": "passed"}
-    skips = [event for event in events if event["event"] == "skip"]
-    assert [skip["case"] for skip in skips] == ["test_optional.py"]
+    skips = [event for event in events if isinstance(event, Skip)]
+    assert [skip.case for skip in skips] == ["test_optional.py"]
 
 
 def test_resumed_run_has_the_same_cases_once_each(tmp_path: Path) -> None:
@@ -384,15 +382,15 @@ def test_resumed_run_has_the_same_cases_once_each(tmp_path: Path) -> None:
         "def test_it(benchmark, n):\n    benchmark(sum, [n])\n",
     )
     whole = measured(tmp_path)
-    visits = [number for number, event in enumerate(whole) if event["event"] == "visit"]
+    visits = [number for number, event in enumerate(whole) if isinstance(event, Visit)]
     cut = whole[: visits[3] + 1]
     rest = measured(tmp_path, past=cut)
-    cases = [event["id"] for event in cut + rest if event["event"] == "case"]
-    assert sorted(cases) == sorted({event["id"] for event in whole if event["event"] == "case"})
-    cut_launch = {event["launch"] for event in cut if event["event"] == "visit"}
-    assert not cut_launch & {event["launch"] for event in rest if event["event"] == "visit"}
+    cases = [event.id for event in cut + rest if isinstance(event, Case)]
+    assert sorted(cases) == sorted({event.id for event in whole if isinstance(event, Case)})
+    cut_launch = {event.launch for event in cut if isinstance(event, Visit)}
+    assert not cut_launch & {event.launch for event in rest if isinstance(event, Visit)}
     assert restored(cut + rest).done == {("cpu", 0), ("cpu", 1)}
-    complete = {event["case"] for event in rest if event["event"] == "visit"}
+    complete = {event.case for event in rest if isinstance(event, Visit)}
     assert complete == set(cases)
 
 
@@ -474,6 +472,6 @@ def test_a_deadline_cuts_even_the_first_pass(tmp_path: Path) -> None:
     folder = suite(tmp_path, "def test_one(benchmark): benchmark(sum, [1])\n")
     past = replace(FAST, deadline_s=0.0)
     events = measured(folder, preset=past)
-    assert [event["id"].rpartition("::")[2] for event in events if event["event"] == "case"] == ["test_one"]
+    assert [event.id.rpartition("::")[2] for event in events if isinstance(event, Case)] == ["test_one"]
     assert not outcomes(events)
     assert outcomes(measured(folder)) == {"test_one": "passed"}

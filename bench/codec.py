@@ -1,0 +1,137 @@
+"""Records as JSON objects, and back: what a journal keeps and what processes tell each other.
+
+A record is a frozen dataclass. It is written as its fields and a tag that names its type; a field with a
+default is left out where it is None or empty, and a trailing underscore, which Python's keywords need, is not
+written. Reading checks
+every field against its annotation, so that a damaged line or a foreign message is an error where it is read.
+The standard library alone is used: workers run where nothing of ours is installed.
+"""
+
+import json
+import math
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+Read = Callable[[Any], Any]
+"""Turns a JSON value into what an annotation asks for; raises SchemaError where it is something else."""
+
+
+class SchemaError(ValueError):
+    """What was read, and what was expected there."""
+
+
+class Codec:
+    """Types of records by tag, as one kind of file or channel knows them; `key` is the tag's own name."""
+
+    def __init__(self, key: str, types_: Mapping[str, type]) -> None:
+        self._key = key
+        self._types = types_
+        self._tags = {type_: tag for tag, type_ in types_.items()}
+
+    def encode(self, record: Any) -> bytes:
+        """A record as one line of JSON, without its end."""
+        tagged = {self._key: self._tags[type(record)], **written(record)}
+        return json.dumps(tagged, separators=(",", ":"), allow_nan=False, default=_plain).encode()
+
+    def decode(self, line: bytes) -> Any:
+        """The record on a line. Raises SchemaError where there is none, or one of an unknown type."""
+        try:
+            found = json.loads(line.decode())  # or json would guess the encoding of every line
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or self._key not in found:
+            raise SchemaError(f"seen {line[:40]!r}, expected one JSON object with {self._key!r}")
+        tag = found[self._key]
+        if tag not in self._types:
+            raise SchemaError(f"seen {self._key} {tag!r}, expected one of {', '.join(self._types)}")
+        return read(self._types[tag], found)
+
+
+def written(record: Any) -> dict[str, Any]:
+    """The fields of a record as JSON takes them."""
+    read_as = _fields(record.__class__)
+    values = {name: _written(getattr(record, name)) for name in read_as}
+    return {
+        key: values[name]
+        for name, (key, required, _) in read_as.items()
+        if required or not _is_nothing(values[name])
+    }
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, list | dict) and not value)
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None  # JSON has neither NaN nor infinity
+    if isinstance(value, Mapping):
+        return {str(key): _written(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_written(item) for item in value]
+    return written(value) if is_dataclass(value) else value
+
+
+def _plain(value: Any) -> Any:
+    """What a suite put into extra_info, as JSON: the number in a numpy or torch scalar, else its text."""
+    try:
+        return _written(value.item())
+    except (AttributeError, ValueError, RuntimeError):
+        return repr(value)
+
+
+def read(type_: type, found: Mapping[str, Any]) -> Any:
+    """A record of this type from a JSON object; fields that the type does not have are ignored."""
+    values = {}
+    for name, (key, required, convert) in _fields(type_).items():
+        if key in found:
+            try:
+                values[name] = convert(found[key])
+            except SchemaError as error:
+                raise SchemaError(f"{key}: {error}") from None
+        elif required:
+            raise SchemaError(f"{type_.__name__} without {key!r}")
+    return type_(**values)
+
+
+@cache
+def _fields(type_: Any) -> dict[str, tuple[str, bool, Read]]:
+    """For each field its name in JSON, whether it has no default, and how it is read."""
+    hints = get_type_hints(type_)
+    return {
+        each.name: (
+            each.name.rstrip("_"),
+            each.default is MISSING and each.default_factory is MISSING,
+            _reader(hints[each.name]),
+        )
+        for each in fields(type_)
+    }
+
+
+def _reader(hint: Any) -> Read:
+    """How a value of this annotation is read."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return lambda value: value
+    if origin is tuple:
+        item = _reader(arguments[0])
+        return lambda value: tuple(map(item, _checked(value, list)))
+    if origin is Literal:
+        return lambda value: _checked(value, str)  # a later version may have more of them
+    if origin in (Union, types.UnionType):
+        some = [each for each in arguments if each is not types.NoneType]
+        one = _reader(some[0]) if len(some) == 1 else lambda value: _checked(value, *some)
+        return lambda value: None if value is None and types.NoneType in arguments else one(value)
+    if is_dataclass(hint):
+        return lambda value: read(hint, _checked(value, dict))  # type: ignore[arg-type]  # it is a type
+    return lambda value: _checked(value, origin or hint)
+
+
+def _checked(value: Any, *types_: type) -> Any:
+    """The value, where it is of one of these types; a whole number is a float, too."""
+    if isinstance(value, types_) or (float in types_ and isinstance(value, int)):
+        return value
+    raise SchemaError(f"seen {value!r:.40}, expected {' or '.join(each.__name__ for each in types_)}")
