@@ -1,4 +1,4 @@
-"""Every command and every line of Python that the README shows is one that works."""
+"""Every command, link and line of Python that a document shows is one that works."""
 
 import os
 import re
@@ -12,24 +12,28 @@ import pytest
 from bench.__main__ import parser
 from tests import ROOT
 from tests import recorded_runs as recorded
+from tests.project import shown
 
-README = (ROOT / "README.md").read_text("utf-8")
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "reports/README.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+TEXT = "\n".join(document.read_text("utf-8") for document in DOCUMENTS)
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 
 
 def commands() -> list[list[str]]:
     """Commands of the shell blocks and of the running text, as words."""
     lines = [line for block in blocks("sh") for part in block.splitlines() for line in part.split("&&")]
-    lines += re.findall(r"`((?:python -m bench|bench|nox|\S+/nox) [^`]+)`", README)
+    lines += re.findall(r"`((?:python -m bench|bench|nox|\S+/nox) [^`]+)`", TEXT)
     return [shlex.split(line, comments=True) for line in lines if line.strip()]
 
 
 def of_bench() -> list[list[str]]:
-    found = [words[3:] if words[:3] == ["python", "-m", "bench"] else words[1:] for words in commands()
-             if words[:3] == ["python", "-m", "bench"] or words[0] == "bench"]  # fmt: skip
+    found = [arguments for words in commands() if (arguments := shown.of_bench(words)) is not None]
     return [list(words) for words in dict.fromkeys(map(tuple, found))]
 
 
@@ -46,10 +50,9 @@ def test_paths_in_commands_are_there(words: list[str]) -> None:
 
 
 def test_every_nox_session_is_there() -> None:
-    named = {words[words.index("-s") + 1] for words in commands() if "nox" in words[0] and "-s" in words}
-    defined = set(re.findall(r"^@nox\.session.*\ndef (\w+)", (ROOT / "noxfile.py").read_text(), re.MULTILINE))
+    named = {session for words in commands() if (session := shown.of_nox(words))}
     assert named >= {"bench", "tests"}
-    assert named <= defined
+    assert named <= shown.SESSIONS
 
 
 @pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.splitlines()[0])
@@ -70,6 +73,7 @@ def test_python_runs(code: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_links_and_pictures_are_there() -> None:
-    for target in re.findall(r"\]\(([^)#]+)", README):
-        assert target.startswith("http") or (ROOT / target).exists(), target
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_links_and_pictures_are_there(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", document.read_text("utf-8")):
+        assert target.startswith("http") or (document.parent / target).exists(), target
