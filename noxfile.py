@@ -136,6 +136,29 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def compatibility(session: nox.Session) -> None:
+    """Run the worker's tests with the oldest or the newest pytest and torch: ... -- oldest|newest"""
+    releases, *posargs = session.posargs or [""]
+    if releases not in ("oldest", "newest"):
+        session.error("expected nox -s compatibility -- oldest, or newest")
+    environment = PROJECT / f".venv-{releases}"
+    interpreter, constraints = str(environment / "bin" / "python"), environment / "constraints.txt"
+    session.run(new_enough_python(session), "-m", "venv", "--clear", str(environment), external=True)
+    constraints.write_text("\n".join(oldest()) if releases == "oldest" else "")
+    for arguments in installations():
+        session.run(interpreter, *arguments, "--constraint", str(constraints), external=True)
+    session.run(interpreter, "-m", "pytest", "tests/measure/worker", *posargs, external=True)
+
+
+def oldest() -> list[str]:
+    """The oldest releases allowed of libraries whose private names bench/measure/worker/compat.py uses."""
+    project = nox.project.load_toml(PROJECT / "pyproject.toml")["project"]
+    requirements = [*project["dependencies"], *project["optional-dependencies"]["suites"]]
+    named = ("pytest>=", "pytest-benchmark>=", "torch>=", "torchvision>=")
+    return [f"{each.replace('>=', '==')}.*" for each in requirements if each.startswith(named)]
+
+
+@nox.session
 def trust(session: nox.Session) -> None:
     """Prove on this machine that the numbers are true, in under half an hour: nox -s trust -- [SECTION]"""
     run(session, "trust", *session.posargs)

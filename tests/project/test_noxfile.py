@@ -14,6 +14,8 @@ from tests import ROOT
 NOXFILE = ROOT / "noxfile.py"
 
 PYPROJECT = """
+[project]
+dependencies = ["numpy>=1.26", "pytest>=8.2", "pytest-benchmark>=5.0"]
 [project.optional-dependencies]
 suites = ["torch>=2.10", "torchvision>=0.25", "onnxruntime>=1.23"]
 suites-cuda = ["torch>=2.10", "torchvision>=0.25", "onnxruntime-gpu>=1.23"]
@@ -118,6 +120,29 @@ def test_torch_comes_from_the_named_index_alone(noxfile: ModuleType, monkeypatch
     first, second = noxfile.installations()
     assert first[-4:] == ["--index-url", "https://example.org/cpu", "torch>=2.10", "torchvision>=0.25"]
     assert "--index-url" not in second
+
+
+@pytest.mark.parametrize(
+    ("releases", "pinned"),
+    [
+        ("oldest", {"pytest==8.2.*", "pytest-benchmark==5.0.*", "torch==2.10.*", "torchvision==0.25.*"}),
+        ("newest", set()),
+    ],
+)
+def test_compatibility_is_tested_in_an_environment_of_its_own(
+    noxfile: ModuleType, tmp_path: Path, releases: str, pinned: set[str]
+) -> None:
+    make, install, test = run(noxfile, "compatibility", releases, "-x")
+    environment = tmp_path / f".venv-{releases}"
+    assert make == [sys.executable, "-m", "venv", "--clear", str(environment)]
+    assert install[-2:] == ["--constraint", str(environment / "constraints.txt")]
+    assert set((environment / "constraints.txt").read_text().split()) == pinned
+    assert test == [str(environment / "bin/python"), "-m", "pytest", "tests/measure/worker", "-x"]
+
+
+def test_compatibility_asks_which_releases_are_meant(noxfile: ModuleType) -> None:
+    with pytest.raises(RuntimeError, match="oldest, or newest"):
+        run(noxfile, "compatibility")
 
 
 @pytest.mark.parametrize(

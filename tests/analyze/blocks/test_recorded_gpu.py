@@ -25,9 +25,15 @@ EXAMPLE = ROOT / "reports" / "example-gpu"
 GATE = RECORDED / "gate-h200.jsonl.gz"
 
 
+def unpacked(journal: Path, folder: Path) -> Run:
+    """The run of a compressed journal, unpacked into a folder of its own."""
+    (folder / "journal.jsonl").write_bytes(gzip.decompress(journal.read_bytes()))
+    return read_run(folder)
+
+
 @pytest.fixture(scope="module")
-def run() -> Run:
-    return read_run(EXAMPLE)
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return unpacked(EXAMPLE / "journal.jsonl.gz", tmp_path_factory.mktemp("example"))
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +87,7 @@ def test_calls_that_wait_have_no_device_time(cases: pd.DataFrame) -> None:
 
 
 def test_a_planted_layer_shows_in_wall_time_and_the_controls_stand_still(tmp_path: Path) -> None:
-    (tmp_path / "journal.jsonl").write_bytes(gzip.decompress(GATE.read_bytes()))
-    ratios = launch_ratios(judged(read_run(tmp_path))).median(axis="columns").unstack("kind")
+    ratios = launch_ratios(judged(unpacked(GATE, tmp_path))).median(axis="columns").unstack("kind")
     forward = ratios[ratios.index.str.contains("test_forward")]
     assert len(forward) == 4
     assert forward["wall"].between(np.log(1.07), np.log(1.15)).all()

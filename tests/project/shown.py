@@ -1,0 +1,20 @@
+"""Commands that documents and workflows show: the session of nox, or the arguments of bench, in each."""
+
+import re
+from collections.abc import Sequence
+
+from tests import ROOT
+
+SESSIONS = set(re.findall(r"^@nox\.session.*\ndef (\w+)", (ROOT / "noxfile.py").read_text(), re.MULTILINE))
+
+
+def of_bench(words: Sequence[str]) -> list[str] | None:
+    """The arguments of a command that starts bench; None of any other."""
+    if list(words[:3]) == ["python", "-m", "bench"]:
+        return list(words[3:])
+    return list(words[1:]) if words[0] == "bench" else None
+
+
+def of_nox(words: Sequence[str]) -> str | None:
+    """The session that a command of nox names; None of any other."""
+    return words[words.index("-s") + 1] if words[0].rpartition("/")[2] == "nox" and "-s" in words else None

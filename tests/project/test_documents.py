@@ -1,0 +1,79 @@
+"""Every command, link and line of Python that a document shows is one that works."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import parser
+from tests import ROOT
+from tests import recorded_runs as recorded
+from tests.project import shown
+
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "reports/README.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+TEXT = "\n".join(document.read_text("utf-8") for document in DOCUMENTS)
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    """Commands of the shell blocks and of the running text, as words."""
+    lines = [line for block in blocks("sh") for part in block.splitlines() for line in part.split("&&")]
+    lines += re.findall(r"`((?:python -m bench|bench|nox|\S+/nox) [^`]+)`", TEXT)
+    return [shlex.split(line, comments=True) for line in lines if line.strip()]
+
+
+def of_bench() -> list[list[str]]:
+    found = [arguments for words in commands() if (arguments := shown.of_bench(words)) is not None]
+    return [list(words) for words in dict.fromkeys(map(tuple, found))]
+
+
+@pytest.mark.parametrize("words", of_bench(), ids=" ".join)
+def test_bench_takes_the_command(words: list[str]) -> None:
+    parser().parse_args(words)
+
+
+@pytest.mark.parametrize("words", of_bench(), ids=" ".join)
+def test_paths_in_commands_are_there(words: list[str]) -> None:
+    for word in words:
+        if word.startswith(("suites/", "tests/")):
+            assert (ROOT / word.partition("::")[0]).exists()
+
+
+def test_every_nox_session_is_there() -> None:
+    named = {session for words in commands() if (session := shown.of_nox(words))}
+    assert named >= {"bench", "tests"}
+    assert named <= shown.SESSIONS
+
+
+@pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.splitlines()[0])
+def test_python_runs(code: str, tmp_path: Path) -> None:
+    """Suites shown are collected by pytest; everything else runs beside a folder of runs."""
+    if "import torch" in code:
+        pytest.importorskip("torch")
+    recorded.write(tmp_path / "reports" / "run", recorded.course())
+    (tmp_path / "test_shown.py").write_text(code)
+    started = ["-m", "pytest", "--collect-only", "-q"] if "def test_" in code else []
+    done = subprocess.run(
+        [sys.executable, *started, "test_shown.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_links_and_pictures_are_there(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", document.read_text("utf-8")):
+        assert target.startswith("http") or (document.parent / target).exists(), target
