@@ -5,7 +5,7 @@ import pytest
 from bench.analyze.gate.settings import Budget, Settings
 from bench.app.configuration import ConfigurationError, check_patterns, parse, parse_share, read
 from bench.patterns import matches
-from tests.render.test_report import golden
+from tests.golden import golden
 
 WHOLE = """
 [project]

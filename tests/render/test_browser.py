@@ -12,7 +12,7 @@ from bench.analyze.runs.history import history
 from bench.render import figures, history_page, page
 from bench.storage import store
 from tests import recorded_runs as recorded
-from tests.analyze.runs.test_history import frame, headers
+from tests.analyze.runs.past_runs import frame, headers
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

@@ -1,6 +1,5 @@
 """The report of recorded runs: its words against golden files, its page against what a name could break."""
 
-import difflib
 import json
 import os
 import re
@@ -14,20 +13,8 @@ from bench.analyze.report import report
 from bench.render import figures, page, summary, units
 from bench.storage import store
 from bench.storage.journal import Journal
-from tests import RECORDED
 from tests import recorded_runs as recorded
-
-
-def golden(name, text):
-    """Compares with a file; on a difference the text is left beside it as `.got-…`, to look at."""
-    file = RECORDED / name
-    expected = file.read_text("utf-8") if file.exists() else ""
-    if text == expected:
-        return
-    got = file.with_name(f".got-{name}")
-    got.write_text(text, "utf-8")
-    lines = difflib.unified_diff(expected.splitlines(), text.splitlines(), name, got.name, lineterm="")
-    pytest.fail("\n".join(lines))
+from tests.golden import golden
 
 
 def reported(folder, cases, **options):

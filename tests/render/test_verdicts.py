@@ -19,8 +19,8 @@ from bench.render.verdicts.words import headline
 from bench.storage import store
 from tests import recorded_gates as gates
 from tests import recorded_runs
+from tests.golden import golden
 from tests.recorded_gates import Compared
-from tests.render.test_report import golden
 
 SETTINGS = Settings(
     budgets=(

@@ -5,13 +5,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import recorded_runs
 
 from bench.analyze.blocks import clean, gpus
 from bench.analyze.estimates.estimate import estimates
 from bench.storage.journal import Journal
 from bench.storage.store import read_run
 from bench.storage.tables import Run
+from tests import recorded_runs
 
 UUID = "GPU-00000000-1111-2222-3333-444444444444"
 ON_GPU = "suites/test_x.py::test_x[cuda]"

@@ -5,7 +5,6 @@ import re
 import shutil
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from bench.__main__ import main
@@ -15,29 +14,7 @@ from bench.render import history_page
 from bench.storage import archive, store
 from bench.storage.journal import StoreError
 from tests import recorded_runs as recorded
-
-CASE = "suites/test_a.py::test_a[cpu-1]"
-
-
-def headers(count):
-    return {
-        f"run{number:03d}": {
-            "created": f"2026-01-01T00:{number // 60:02d}:{number % 60:02d}+00:00",
-            "commit": {"id": f"{number:040x}"},
-            "environment": {"machine_id": "m", "cpu": {"model": "p"}, "torch": {"version": "2.12"}},
-        }
-        for number in range(count)
-    }
-
-
-def frame(seconds, runs, device="cpu", case=CASE):
-    seconds = np.asarray(seconds)
-    return pd.DataFrame(
-        {
-            "case": case, "side": "", "device": device, "status": "ok", "median_s": seconds,
-            "low_s": seconds * 0.995, "high_s": seconds * 1.005, "run": list(runs),
-        }
-    )  # fmt: skip
+from tests.analyze.runs.past_runs import frame, headers
 
 
 def found(logs, threshold=0.05):

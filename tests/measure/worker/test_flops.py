@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.measure.worker import flops
-from tests.measure.worker.test_worker import FAST, measured, suite
+from tests.measure.builders import FAST, measured, suite
 
 torch = pytest.importorskip("torch")
 
