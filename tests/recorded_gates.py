@@ -117,7 +117,7 @@ def write(
 ) -> Path:
     """A gate run's journal in `folder`; `further` entries of its header, and those of its entry `gate`."""
     cases = list(cases)
-    with Journal.create(folder, header(folder.name, settings, **gate) | (further or {})) as journal:
+    with Journal.create(folder, header(folder.name, settings, **gate) | dict(further or {})) as journal:
         for event in (*map(_case, cases), *visits(cases, launches, seed)):
             journal.append(event)
         journal.append({"event": "end", "spent_s": {"timed": 60.0, "other": 20.0}, "complete": True})

@@ -1,6 +1,7 @@
 """The dataset: real files first, else generated ones of the same format."""
 
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,9 @@ pytest.importorskip("torchvision")
 from suites import fashion, test_06_epoch  # noqa: E402 - only where torch is
 
 
-def test_generated_files_are_what_torchvision_reads(data_folder, monkeypatch):
+def test_generated_files_are_what_torchvision_reads(
+    data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("BENCH_DATA", str(data_folder))
     training, test = fashion.load(train=True), fashion.load(train=False, one_hot_labels=True)
     assert (len(training), len(test), training.source) == (TRAIN, TEST, "generated")
@@ -24,13 +27,15 @@ def test_generated_files_are_what_torchvision_reads(data_folder, monkeypatch):
     assert test[0][1].tolist().count(1) == 1
 
 
-def test_generated_files_are_the_same_every_time(data_folder, tmp_path):
+def test_generated_files_are_the_same_every_time(data_folder: Path, tmp_path: Path) -> None:
     fashion.generate(tmp_path, TRAIN, TEST)
     for again in (tmp_path / fashion.RAW).iterdir():
         assert again.read_bytes() == (data_folder / fashion.GENERATED / fashion.RAW / again.name).read_bytes()
 
 
-def test_generated_classes_can_be_learned_but_not_at_once(data_folder, monkeypatch):
+def test_generated_classes_can_be_learned_but_not_at_once(
+    data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("BENCH_DATA", str(data_folder))
     torch.manual_seed(0)
     training = test_06_epoch.Training(fashion.load(train=True), 64, "cpu")
@@ -43,7 +48,7 @@ def test_generated_classes_can_be_learned_but_not_at_once(data_folder, monkeypat
     assert untrained < 0.3
 
 
-def test_real_files_come_first(tmp_path, monkeypatch):
+def test_real_files_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_DATA", str(tmp_path))
     monkeypatch.setattr(fashion, "download", lambda root: fashion.generate(root, 1, 1))
     assert fashion.prepare() == (tmp_path, "FashionMNIST")
@@ -51,8 +56,10 @@ def test_real_files_come_first(tmp_path, monkeypatch):
     assert fashion.prepare() == (tmp_path, "FashionMNIST")
 
 
-def test_a_download_that_breaks_off_leaves_nothing_and_is_replaced(tmp_path, monkeypatch):
-    def break_off(root):
+def test_a_download_that_breaks_off_leaves_nothing_and_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(root: Path) -> None:
         (root / fashion.RAW).mkdir(parents=True)
         (root / fashion.RAW / "train-images-idx3-ubyte").write_bytes(b"half")
         raise ConnectionResetError
@@ -64,8 +71,8 @@ def test_a_download_that_breaks_off_leaves_nothing_and_is_replaced(tmp_path, mon
     assert [path.name for path in tmp_path.iterdir()] == [fashion.GENERATED]
 
 
-def test_two_processes_may_prepare_the_files_at_once(tmp_path):
-    def fill_after_another(root):
+def test_two_processes_may_prepare_the_files_at_once(tmp_path: Path) -> None:
+    def fill_after_another(root: Path) -> None:
         fashion.generate(tmp_path, 1, 1)
         fashion.generate(root, 1, 1)
 
@@ -73,7 +80,7 @@ def test_two_processes_may_prepare_the_files_at_once(tmp_path):
     assert fashion.complete(tmp_path)
 
 
-def test_one_hot_labels_reach_workers_that_are_not_forked():
+def test_one_hot_labels_reach_workers_that_are_not_forked() -> None:
     from torchvision.transforms import Lambda
 
     label = pickle.loads(pickle.dumps(Lambda(fashion.one_hot)))(3)

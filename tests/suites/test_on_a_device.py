@@ -4,7 +4,9 @@ import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -23,7 +25,7 @@ from suites import (  # noqa: E402 - only where torch is
     test_07_onnxruntime,
 )
 
-OPERATIONS_ON_A_DEVICE = [
+OPERATIONS_ON_A_DEVICE: list[tuple[Callable[..., None], dict[str, Any]]] = [
     (test_02_host_device.test_copy_within, {"n": 8}),
     (test_02_host_device.test_to_device, {"memory": "pageable", "n": 8}),
     (test_02_host_device.test_to_host, {"destination": "fresh", "n": 8}),
@@ -63,7 +65,7 @@ in_own_process = pytest.mark.skipif(
 )
 
 
-def test_operands_in_a_process_of_their_own():
+def test_operands_in_a_process_of_their_own() -> None:
     """The simulated accelerator, once registered, takes the place of the fake one for good."""
     command = [
         sys.executable,
@@ -90,14 +92,16 @@ def test_operands_in_a_process_of_their_own():
     OPERATIONS_ON_A_DEVICE,
     ids=[f"{operation.__name__}-{'-'.join(map(str, p.values()))}" for operation, p in OPERATIONS_ON_A_DEVICE],
 )
-def test_operands_lie_on_the_device(monkeypatch, operation, parameters):
+def test_operands_lie_on_the_device(
+    monkeypatch: pytest.MonkeyPatch, operation: Callable[..., None], parameters: dict[str, Any]
+) -> None:
     """Without a GPU fake tensors carry a device, and no values: so the test ends where it looks at those."""
     from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
     results = []
 
     class Kept(Once):
-        def __call__(self, function, *args, **kwargs):
+        def __call__(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
             results.append(function(*args, **kwargs))
             return results[0]
 
@@ -111,7 +115,7 @@ def test_operands_lie_on_the_device(monkeypatch, operation, parameters):
     assert result.device.type == expected
 
 
-def build_on_cuda(name):
+def build_on_cuda(name: str) -> Any:
     """A network of fake weights, made where it is to be: fake ones cannot be moved with `.to(device)`."""
     from torchvision.models import resnet18
 
@@ -120,14 +124,14 @@ def build_on_cuda(name):
 
 
 @in_own_process
-def test_an_operand_on_the_wrong_device_is_found_out():
+def test_an_operand_on_the_wrong_device_is_found_out() -> None:
     from torch._subclasses.fake_tensor import FakeTensorMode
 
     with FakeTensorMode(), pytest.raises(RuntimeError, match="device"):
         torch.matmul(torch.rand(2, 2, device="cuda"), torch.rand(2, 2))
 
 
-def test_onnxruntime_gets_the_stream_that_torch_works_on(monkeypatch):
+def test_onnxruntime_gets_the_stream_that_torch_works_on(monkeypatch: pytest.MonkeyPatch) -> None:
     cuda = mock.create_autospec(torch.cuda)
     cuda.Stream.return_value.cuda_stream = 1234
     monkeypatch.setattr(torch, "cuda", cuda)
@@ -143,7 +147,7 @@ def test_onnxruntime_gets_the_stream_that_torch_works_on(monkeypatch):
     assert options["use_tf32"] == "0"
 
 
-def test_a_session_that_fell_back_to_the_cpu_is_refused(monkeypatch):
+def test_a_session_that_fell_back_to_the_cpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
     fallen_back = mock.create_autospec(onnxruntime.InferenceSession)
@@ -153,13 +157,13 @@ def test_a_session_that_fell_back_to_the_cpu_is_refused(monkeypatch):
         test_07_onnxruntime.start_session("network.onnx", "cuda", SimpleNamespace(cuda_stream=1))
 
 
-def test_a_device_unknown_to_onnxruntime_is_skipped_with_a_reason():
+def test_a_device_unknown_to_onnxruntime_is_skipped_with_a_reason() -> None:
     pytest.importorskip("onnxruntime")
     with pytest.raises(pytest.skip.Exception, match="nothing that computes on mps"):
         test_07_onnxruntime.provider("mps", None)
 
 
-def test_tf32_needs_a_gpu_that_has_it(monkeypatch):
+def test_tf32_needs_a_gpu_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     cuda = mock.create_autospec(torch.cuda)
     cuda.get_device_capability.return_value = (7, 5)
     monkeypatch.setattr(torch, "cuda", cuda)

@@ -4,7 +4,10 @@ import os
 import subprocess
 import sys
 import xml.etree.ElementTree
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +27,7 @@ from suites import (  # noqa: E402 - only where torch is
 from suites.sizes import half_octaves  # noqa: E402 - only where torch is
 
 
-def test_each_operation_runs_once_from_any_folder(data_folder, tmp_path):
+def test_each_operation_runs_once_from_any_folder(data_folder: Path, tmp_path: Path) -> None:
     junit = tmp_path / "junit.xml"
     command = [sys.executable, "-P", "-m", "pytest", str(ROOT / "suites"), "-p", "no:cacheprovider", "-q"]
     options = [
@@ -46,13 +49,13 @@ def test_each_operation_runs_once_from_any_folder(data_folder, tmp_path):
     assert all(any(what in reason for what in here) for reason in reasons), reasons
 
 
-def test_sizes_are_two_an_octave():
+def test_sizes_are_two_an_octave() -> None:
     assert half_octaves(16, 64) == [16, 24, 32, 48, 64]
     assert half_octaves(1, 6) == [1, 2, 3, 4, 6]
 
 
 @pytest.mark.parametrize("name", ["mlp", "resnet18"])
-def test_declared_operations_are_those_that_torch_counts(name):
+def test_declared_operations_are_those_that_torch_counts(name: str) -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
     with torch.device("meta"):
@@ -65,11 +68,11 @@ def test_declared_operations_are_those_that_torch_counts(name):
     assert counter.get_total_flops() == network.step_flops(name, 3)
 
 
-def test_course_network_has_its_weights():
+def test_course_network_has_its_weights() -> None:
     assert sum(weight.numel() for weight in network.NeuralNetwork().parameters()) == 669_706
 
 
-def test_shared_memory_is_told_from_a_copy():
+def test_shared_memory_is_told_from_a_copy() -> None:
     array = np.arange(1.0, 9.0)
     assert test_01_numpy_tensors.shares_memory(torch.from_numpy(array), array)
     assert not test_01_numpy_tensors.shares_memory(torch.tensor(array), array)
@@ -77,21 +80,21 @@ def test_shared_memory_is_told_from_a_copy():
 
 
 @pytest.mark.parametrize("way", [*test_01_numpy_tensors.SHARING_AN_ARRAY])
-def test_every_way_to_share_shares(way):
+def test_every_way_to_share_shares(way: str) -> None:
     array = np.random.default_rng(0).standard_normal(8, dtype=np.float32)
     shared = test_01_numpy_tensors.SHARING_AN_ARRAY[way](array)
     array[3] = 7
     assert shared[3] == 7
 
 
-def test_a_copy_that_claims_to_share_is_found_out(monkeypatch):
+def test_a_copy_that_claims_to_share_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(test_01_numpy_tensors.SHARING_AN_ARRAY, "from_numpy", torch.tensor)
     with pytest.raises(AssertionError):
         test_01_numpy_tensors.test_share_array(Once(), np.random.default_rng(0), "from_numpy", 8)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
-def test_a_wrong_product_is_found_out(dtype):
+def test_a_wrong_product_is_found_out(dtype: Any) -> None:
     torch.manual_seed(0)
     a, b = test_03_matmul_mul.matrices(128, dtype=dtype)
     test_03_matmul_mul.check_matmul(a @ b, a, b)
@@ -99,9 +102,9 @@ def test_a_wrong_product_is_found_out(dtype):
         test_03_matmul_mul.check_matmul(a @ b * 1.1, a, b)
 
 
-def test_products_in_place_keep_their_size():
+def test_products_in_place_keep_their_size() -> None:
     class Often(Once):
-        def __call__(self, function, *args):
+        def __call__(self, function: Callable[..., Any], *args: Any) -> Any:
             for _ in range(1000):
                 result = function(*args)
             return result
@@ -109,14 +112,14 @@ def test_products_in_place_keep_their_size():
     test_03_matmul_mul.test_ways_to_mul(Often(), "cpu", "in place")
 
 
-def test_waiting_for_data_is_what_the_loader_takes(monkeypatch):
+def test_waiting_for_data_is_what_the_loader_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
 
-    def advance(seconds):
+    def advance(seconds: float) -> None:
         nonlocal now
         now += seconds
 
-    def loader():
+    def loader() -> Iterator[int]:
         for batch in range(3):
             advance(2.0)
             yield batch

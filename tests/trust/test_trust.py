@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from bench.storage.store import read_run
+from bench.storage.tables import Run
 from tests import recorded_runs
 from tests.recorded_runs import Made
 from trust import beside as beside_us
@@ -62,7 +63,7 @@ def test_busy_fails_for_each_demand(frame: pd.DataFrame, fails: list[int]) -> No
     assert [number for number, passed in enumerate(judged(frame)) if not passed] == fails
 
 
-def runs(folder: Path, slower: float) -> dict[str, object]:
+def runs(folder: Path, slower: float) -> dict[str, Run]:
     made = [Made("suite", "work", {"i": i}, 1e-4, disturbed=0) for i in range(300)]
     slow = [Made("suite", "work", {"i": i}, slower * 1e-4, disturbed=0) for i in range(300)]
     recorded_runs.write(folder / "first", made, seed=1)
@@ -72,11 +73,11 @@ def runs(folder: Path, slower: float) -> dict[str, object]:
 
 def test_repeated_runs_of_one_truth_agree_and_of_two_do_not(tmp_path: Path) -> None:
     """1 % between launches, five launches a run: the intervals hold 1 for 95 % of 300 cases (± 3 errors)."""
-    same = repeat.ratios(runs(tmp_path / "same", 1.0))  # type: ignore[arg-type]  # Runs
+    same = repeat.ratios(runs(tmp_path / "same", 1.0))
     held = ((same["low"] <= 1) & (same["high"] >= 1)).mean()
     assert len(same) == 300
     assert 0.91 <= held <= 0.99
-    other = repeat.ratios(runs(tmp_path / "other", 1.05))  # type: ignore[arg-type]  # Runs
+    other = repeat.ratios(runs(tmp_path / "other", 1.05))
     assert other["ratio"].median() == pytest.approx(1.05, rel=0.005)
     assert repeat.claims(other)[0].passed is False
 
@@ -165,7 +166,7 @@ def test_company_computes_only_while_it_is_asked_to() -> None:
         def used_s() -> float:
             before = sum(process.cpu_times()[:2])
             time.sleep(0.3)
-            return sum(process.cpu_times()[:2]) - before
+            return float(sum(process.cpu_times()[:2]) - before)
 
         with company.busy():
             while not used_s():
@@ -179,11 +180,11 @@ def test_company_computes_only_while_it_is_asked_to() -> None:
 def test_runs_are_told_at_one_pace_as_well(tmp_path: Path) -> None:
     found = runs(tmp_path, 1.4)
     paced = {
-        name: replace(run, blocks=run.blocks.assign(pace_s=pace_s))  # type: ignore[type-var]  # a Run
+        name: replace(run, blocks=run.blocks.assign(pace_s=pace_s))
         for (name, run), pace_s in zip(found.items(), (2e-6, 2.8e-6), strict=True)
     }
-    assert repeat.claims(repeat.ratios(paced, paced=True))[0].passed  # type: ignore[arg-type]  # Runs
-    assert not repeat.claims(repeat.ratios(paced))[0].passed  # type: ignore[arg-type]  # likewise
+    assert repeat.claims(repeat.ratios(paced, paced=True))[0].passed
+    assert not repeat.claims(repeat.ratios(paced))[0].passed
 
 
 def test_the_page_shows_what_does_not_hold(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -51,7 +52,7 @@ def run_with(tmp_path: Path, seen: dict[str, Any], uuid: str = UUID) -> Run:
 
 def counted(run: Run, case: str) -> list[bool]:
     blocks = clean.judged(run)
-    return blocks.loc[blocks["case"] == case, "counted"].tolist()
+    return list(blocks.loc[blocks["case"] == case, "counted"])
 
 
 @pytest.mark.parametrize(("seen", "note"), [(HOT, "throttled"), (SHARED, "foreign_device_use")])
@@ -80,9 +81,9 @@ def test_another_device_is_another_device(tmp_path: Path) -> None:
 
 def test_a_sample_reaches_the_blocks_around_it() -> None:
     blocks = pd.DataFrame({"start_s": [0.0, 1.0, 1.3, 3.0], "wall_s": [0.01, 0.01, 0.01, 2.0]})
-    near = gpus._near(blocks, gpus.np.array([1.1, 4.0]))
+    near = gpus._near(blocks, np.array([1.1, 4.0]))
     assert near.tolist() == [False, True, False, True]
-    assert not gpus._near(blocks, gpus.np.array([])).any()
+    assert not gpus._near(blocks, np.array([])).any()
 
 
 def test_a_run_without_samples_is_left_as_it_is(tmp_path: Path) -> None:

@@ -1,26 +1,30 @@
 """The contests of a whole run: who meets whom, over which sizes, with the data moved or in place."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from bench.analyze.blocks.clean import marked
-from bench.analyze.contests.contests import contests
+from bench.analyze.contests.contests import Contest, contests
 from bench.analyze.contests.transfers import disordered, transfers
 from bench.storage import store
 from tests import recorded_runs as recorded
+from tests.recorded_runs import Made
 
-SIZES = 64.0 * 2 ** np.arange(0, 15)
+SIZES = [64.0 * 2**n for n in range(15)]
 A = 1e-9
 
 
-def met(tmp_path, cases, **options):
+def met(tmp_path: Path, cases: list[Made], **options: Any) -> list[Contest]:
     run = store.read_run(recorded.write(tmp_path / "run", cases, **options))
     return contests(run, marked(run.blocks))
 
 
-def test_contests_of_a_run(tmp_path):
+def test_contests_of_a_run(tmp_path: Path) -> None:
     cases = recorded.curve("work", {"a": lambda s: A * s, "b": lambda s: 2e-6 + 0.1 * A * s}, SIZES[::2])
     (contest,) = met(tmp_path, cases)
     crossing = contest.crossing
@@ -30,8 +34,12 @@ def test_contests_of_a_run(tmp_path):
     assert contest.ratio[-1] == pytest.approx(SIZES[14] * A / (2e-6 + 0.1 * A * SIZES[14]), rel=0.05)
 
 
-def test_the_first_collected_meets_each_other(tmp_path):
-    times = {str(workers): lambda s, w=workers: (w + 1) * A * s for workers in (2, 0, 1)}
+def time_by(workers: int) -> Callable[[float], float]:
+    return lambda s: (workers + 1) * A * s
+
+
+def test_the_first_collected_meets_each_other(tmp_path: Path) -> None:
+    times = {str(workers): time_by(workers) for workers in (2, 0, 1)}
     pairs = [
         (contest.crossing.incumbent, contest.crossing.challenger)
         for contest in met(tmp_path, recorded.curve("work", times, [64, 128], between="num_workers"))
@@ -39,7 +47,7 @@ def test_the_first_collected_meets_each_other(tmp_path):
     assert pairs == [("0", "1"), ("0", "2")]
 
 
-def test_transfers_move_device_crossings_in_order(tmp_path):
+def test_transfers_move_device_crossings_in_order(tmp_path: Path) -> None:
     found = met(tmp_path, [case for case in recorded.course() if case.operation == "mul"])
     latency = {
         contest.crossing.definition: contest for contest in found if "latency" in contest.crossing.definition
@@ -52,7 +60,7 @@ def test_transfers_move_device_crossings_in_order(tmp_path):
     assert 0 < reuses[-1] < 1
 
 
-def test_disordered_transfers_are_noticed(tmp_path):
+def test_disordered_transfers_are_noticed(tmp_path: Path) -> None:
     found = met(tmp_path, [case for case in recorded.course() if case.operation == "mul"])
     swapped = {"throughput": "throughput inputs", "throughput inputs": "throughput"}
     for contest in found:
@@ -63,7 +71,7 @@ def test_disordered_transfers_are_noticed(tmp_path):
     assert told.endswith("than its data in place")
 
 
-def test_a_contender_without_times_is_not_measured_and_says_why(tmp_path):
+def test_a_contender_without_times_is_not_measured_and_says_why(tmp_path: Path) -> None:
     (works,) = recorded.curve("work", {"b": lambda s: A * s}, [64])
     broken = replace(works, outcome="failed", message="no memory")
     cases = [*recorded.curve("work", {"a": lambda s: A * s}, [64, 128]), broken]
@@ -71,11 +79,11 @@ def test_a_contender_without_times_is_not_measured_and_says_why(tmp_path):
     assert (contest.crossing.state, contest.crossing.reason) == ("not_measured", "no memory")
 
 
-def test_a_single_contender_makes_no_contest(tmp_path):
+def test_a_single_contender_makes_no_contest(tmp_path: Path) -> None:
     assert met(tmp_path, recorded.curve("work", {"a": lambda s: A * s}, [64, 128])) == []
 
 
-def moved(n, trip, seconds):
+def moved(n: int, trip: str, seconds: float) -> Made:
     """A case of the operation `add` on `cuda`, moved in each call as the trip says; "" is in place."""
     params = {"n": n} | ({"trip": trip} if trip else {})
     extra = {"resident": "add"} if trip else {}
@@ -83,7 +91,7 @@ def moved(n, trip, seconds):
     return recorded.Made("test_add", name, params, seconds, "cuda", axis="n", between=between, extra=extra)
 
 
-def test_trips_that_were_timed_are_contests_of_the_operation_they_move(tmp_path):
+def test_trips_that_were_timed_are_contests_of_the_operation_they_move(tmp_path: Path) -> None:
     sizes = 2.0 ** np.arange(6, 20, 2)
     cases = [recorded.Made("test_add", "add", {"n": n}, A * n, axis="n", between="device") for n in sizes]
     fixed = {"": 1e-6, "inputs pinned": 4e-6, "inputs pageable": 9e-6, "round_trip pinned": 7e-6}
@@ -100,7 +108,7 @@ def test_trips_that_were_timed_are_contests_of_the_operation_they_move(tmp_path)
     assert disordered(found.values()) == []
 
 
-def test_trips_also_meet_each_other(tmp_path):
+def test_trips_also_meet_each_other(tmp_path: Path) -> None:
     cases = [
         moved(n, trip, b)
         for trip, b in (("inputs pageable", 2e-6), ("inputs pinned", 1e-6))
@@ -114,7 +122,7 @@ def test_trips_also_meet_each_other(tmp_path):
     )
 
 
-def test_a_trip_that_is_faster_than_none_is_noticed(tmp_path):
+def test_a_trip_that_is_faster_than_none_is_noticed(tmp_path: Path) -> None:
     sizes = [2**10, 2**14, 2**18]
     cases = [recorded.Made("test_add", "add", {"n": n}, A * n, axis="n", between="device") for n in sizes]
     fixed = {"": 4e-6, "inputs pinned": 1e-6, "round_trip pinned": 7e-6}
@@ -124,7 +132,7 @@ def test_a_trip_that_is_faster_than_none_is_noticed(tmp_path):
     assert told[0] == "add (throughput): faster with inputs pinned at n = 1024 than its data in place"
 
 
-def test_links_are_added_for_each_kind_of_memory():
+def test_links_are_added_for_each_kind_of_memory() -> None:
     links = {
         "to_device": {"latency_s": 1e-5, "bytes_per_s": 2e10},
         "to_host": {"latency_s": 2e-5, "bytes_per_s": 1e10},

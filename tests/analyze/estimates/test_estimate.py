@@ -1,5 +1,8 @@
 """Estimates against closed forms and seeded simulations."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,22 +16,22 @@ from tests import recorded_runs as recorded
 from tests.recorded_runs import Made
 
 
-def estimated(tmp_path, *cases, **options):
+def estimated(tmp_path: Path, *cases: Made, **options: Any) -> pd.DataFrame:
     frame = estimates(store.read_run(recorded.write(tmp_path / "run", cases, **options)))
     return frame.set_index("operation")
 
 
-def made(operation="work", seconds=1e-4, **others):
+def made(operation: str = "work", seconds: float = 1e-4, **others: Any) -> Made:
     return Made("suite", operation, {}, seconds, **others)
 
 
-def test_t_interval_is_the_textbooks():
+def test_t_interval_is_the_textbooks() -> None:
     """Five values of standard deviation 1: 2.776445 / sqrt(5)."""
     assert half_width(1.0, 5) == pytest.approx(1.241664, rel=1e-6)
     assert np.isnan(half_width(1.0, 1))
 
 
-def test_interval_covers_the_truth(tmp_path):
+def test_interval_covers_the_truth(tmp_path: Path) -> None:
     """400 cases of one true time, 1 % between launches: 95 % of the intervals hold it (± 3 errors)."""
     cases = [Made("suite", "work", {"i": i}, 1e-4, disturbed=0) for i in range(400)]
     frame = estimated(tmp_path, *cases, passes=1, per_visit=3)
@@ -36,7 +39,7 @@ def test_interval_covers_the_truth(tmp_path):
     assert 0.917 <= held <= 0.983
 
 
-def test_median_of_launch_medians(tmp_path):
+def test_median_of_launch_medians(tmp_path: Path) -> None:
     frame = estimated(tmp_path, made(disturbed=0))
     run = store.read_run(tmp_path / "run")
     wall = run.blocks[run.blocks["kind"] == "wall"]
@@ -47,7 +50,7 @@ def test_median_of_launch_medians(tmp_path):
     assert frame["high_s"].iat[0] == pytest.approx(np.exp(logs.mean() + half))
 
 
-def test_disturbed_blocks_do_not_move_the_estimate(tmp_path):
+def test_disturbed_blocks_do_not_move_the_estimate(tmp_path: Path) -> None:
     quiet = estimated(tmp_path / "quiet", made(disturbed=0))
     busy = estimated(tmp_path / "busy", made(disturbed=0.5))
     assert busy["disturbed_share"].iat[0] == pytest.approx(0.5, abs=0.2)
@@ -55,7 +58,7 @@ def test_disturbed_blocks_do_not_move_the_estimate(tmp_path):
     assert busy["status"].iat[0] == "ok"
 
 
-def test_statuses(tmp_path):
+def test_statuses(tmp_path: Path) -> None:
     frame = estimated(
         tmp_path,
         made("fine"),
@@ -79,14 +82,14 @@ def test_statuses(tmp_path):
     assert np.isnan(frame["low_s"]["noisy"])
 
 
-def test_one_launch_takes_its_interval_from_passes(tmp_path):
+def test_one_launch_takes_its_interval_from_passes(tmp_path: Path) -> None:
     frame = estimated(tmp_path, made(disturbed=0), launches=1)
     assert "one launch" in frame["warnings"].iat[0]
     assert frame["low_s"].iat[0] < frame["median_s"].iat[0] < frame["high_s"].iat[0]
     assert frame["status"].iat[0] == "ok"
 
 
-def test_launches_that_disagree_are_told(tmp_path):
+def test_launches_that_disagree_are_told(tmp_path: Path) -> None:
     """Two groups 20 % apart warn; launches that merely vary by as much as they are apart do not."""
     folder = recorded.write(tmp_path / "run", [made(disturbed=0)], launch_noise=0.002)
     run = store.read_run(folder)
@@ -99,7 +102,7 @@ def test_launches_that_disagree_are_told(tmp_path):
     assert "disagree" not in estimates(type(run)(**{**vars(run), "blocks": spread}))["warnings"].iat[0]
 
 
-def test_drift_is_told(tmp_path):
+def test_drift_is_told(tmp_path: Path) -> None:
     run = store.read_run(recorded.write(tmp_path / "run", [made(disturbed=0)], passes=6))
     assert "drifts" not in estimates(run)["warnings"].iat[0]
     rise = run.blocks.groupby("launch").cumcount() / 24
@@ -107,7 +110,7 @@ def test_drift_is_told(tmp_path):
     assert "drifts by +" in estimates(type(run)(**{**vars(run), "blocks": drifting}))["warnings"].iat[0]
 
 
-def test_a_failed_self_check_marks_the_device(tmp_path):
+def test_a_failed_self_check_marks_the_device(tmp_path: Path) -> None:
     run = store.read_run(recorded.write(tmp_path / "run", [made(device="cuda"), made("other")]))
     check = {"device": "cuda", "name": "events_match_wall", "passed": False}
     frame = estimates(type(run)(**{**vars(run), "checks": (check,)})).set_index("operation")
@@ -115,7 +118,7 @@ def test_a_failed_self_check_marks_the_device(tmp_path):
     assert frame["warnings"]["other"] == ""
 
 
-def test_columns_of_the_contract(tmp_path):
+def test_columns_of_the_contract(tmp_path: Path) -> None:
     frame = estimated(tmp_path, *recorded.course()).reset_index()
     expected = (
         "median_s low_s high_s latency_s device_s host_s cold_s first_s blocks clean_blocks launches "
@@ -129,14 +132,14 @@ def test_columns_of_the_contract(tmp_path):
     assert set(frame["status"]) <= {"ok", "noisy", "skipped", "failed", "timeout"}
 
 
-def test_parameters_of_mixed_types_become_text_and_clashes_are_renamed(tmp_path):
+def test_parameters_of_mixed_types_become_text_and_clashes_are_renamed(tmp_path: Path) -> None:
     cases = [Made("s", "w", {"bytes": 1, "mixed": 1}, 1e-4), Made("s", "w", {"bytes": 2, "mixed": "a"}, 1e-4)]
     frame = estimated(tmp_path, *cases)
     assert frame["param_bytes"].tolist() == [1, 2]
     assert frame["mixed"].tolist() == ["1", "a"]
 
 
-def test_rates_shares_and_bounds(tmp_path):
+def test_rates_shares_and_bounds(tmp_path: Path) -> None:
     flops = {"flops": 7e10 * 1e-3 / 2, "bytes": 100}
     moved = {"flops": 10, "bytes": 2.5e10 * 1e-3}
     link = {"bytes": 2.5e7, "link": "to_device"}
@@ -158,13 +161,13 @@ def test_rates_shares_and_bounds(tmp_path):
     assert frame["flops_per_s"]["computes"] == pytest.approx(3.5e10, rel=0.01)
 
 
-def test_memory_is_that_which_holds_what_a_call_moves():
+def test_memory_is_that_which_holds_what_a_call_moves() -> None:
     ceilings = {
         "copy_bytes_per_s": {"L1": 5e10, "L2": 9e10, "memory": 2e10},
         "level_bytes": {"L1": 2**16, "L2": 2**20},
     }
 
-    def bandwidth(size):
+    def bandwidth(size: int) -> float:
         return size / ideal_times(0, size, {}, ceilings)["memory"]
 
     assert bandwidth(2**16) == pytest.approx(9e10), "the nearest memory is never slower than one behind it"
@@ -174,7 +177,7 @@ def test_memory_is_that_which_holds_what_a_call_moves():
     assert bandwidth(10) == pytest.approx(2e10), "of an older run no sizes are known"
 
 
-def test_no_rate_is_above_its_ceiling_without_a_warning(tmp_path):
+def test_no_rate_is_above_its_ceiling_without_a_warning(tmp_path: Path) -> None:
     frame = estimated(
         tmp_path,
         made("possible", 1e-3, extra={"flops": 7e10 * 1e-3}, disturbed=0),
@@ -186,7 +189,7 @@ def test_no_rate_is_above_its_ceiling_without_a_warning(tmp_path):
     assert "ceiling" not in frame["warnings"]["possible"]
 
 
-def test_what_is_faster_than_a_launch_launches_nothing(tmp_path):
+def test_what_is_faster_than_a_launch_launches_nothing(tmp_path: Path) -> None:
     """Launching takes 0.5 µs here; sharing an array's memory took 0.1 µs."""
     frame = estimated(tmp_path, made("shares", 1e-7, disturbed=0), launch_noise=0)
     assert frame["bound"]["shares"] == ""
@@ -194,26 +197,28 @@ def test_what_is_faster_than_a_launch_launches_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(("declared", "warned"), [(1000, False), (1040, False), (1100, True), (500, True)])
-def test_declared_flops_are_held_against_those_that_torch_counts(tmp_path, declared, warned):
+def test_declared_flops_are_held_against_those_that_torch_counts(
+    tmp_path: Path, declared: int, warned: bool
+) -> None:
     frame = estimated(tmp_path, made(extra={"flops": declared, "counted_flops": 1000}))
     assert ("where torch counts 1e+03" in frame["warnings"]["work"]) is warned
 
 
-def warming(first, launches=5):
+def warming(first: float, launches: int = 5) -> pd.DataFrame:
     """Launches of six blocks of 1 ms, the first of each `first` times as long in so many of them."""
     launch, block = (each.ravel() for each in np.meshgrid(np.arange(5), np.arange(6), indexing="ij"))
     seconds = np.where((block == 0) & (launch < launches), first * 1e-3, 1e-3)
     return doubts._warming(pd.DataFrame({"row": 0, "launch": launch, "wall_s": seconds, "calls": 1}))
 
 
-def test_a_warm_up_that_ended_too_early_shows():
+def test_a_warm_up_that_ended_too_early_shows() -> None:
     assert warming(1.2) == {0: pytest.approx(np.log(1.2))}
     assert warming(1.2, launches=3) == {0: pytest.approx(np.log(1.2))}
     assert warming(1.2, launches=2) == {}, "two of five first blocks may be slow by chance"
     assert warming(1.04) == {}
 
 
-def test_steady_series_with_noise_are_not_taken_for_warming_up():
+def test_steady_series_with_noise_are_not_taken_for_warming_up() -> None:
     """Blocks vary by 2 %: hardly ever are most first blocks 5 % above their launch's median."""
     random = np.random.default_rng(3)
     launch, _ = np.meshgrid(np.arange(5 * 300), np.arange(8), indexing="ij")
@@ -223,7 +228,7 @@ def test_steady_series_with_noise_are_not_taken_for_warming_up():
     assert len(doubts._warming(frame)) == 0
 
 
-def test_first_call_warm_up_and_steady_state_are_three_numbers(tmp_path):
+def test_first_call_warm_up_and_steady_state_are_three_numbers(tmp_path: Path) -> None:
     """A launch: 1 s at first, 0.3 s of warm-up, then 10 ms; later visits begin with one more call."""
     with store.Journal.create(tmp_path / "run", recorded.header()) as journal:
         journal.append({"event": "case", "id": "c", "suite": "s", "operation": "c", "device": "cpu"})

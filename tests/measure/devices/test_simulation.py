@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests import ROOT
 torch = pytest.importorskip("torch")
 
 
-def course_network() -> "torch.nn.Module":
+def course_network() -> Any:
     torch.manual_seed(1)
     linear, relu = torch.nn.Linear, torch.nn.ReLU
     return torch.nn.Sequential(
@@ -23,12 +24,12 @@ def course_network() -> "torch.nn.Module":
     )
 
 
-def resnet() -> "torch.nn.Module":
+def resnet() -> Any:
     torch.manual_seed(1)
     return pytest.importorskip("torchvision").models.resnet18(num_classes=10)
 
 
-def losses(device: str, network: "torch.nn.Module", shape: tuple[int, ...]) -> list[float]:
+def losses(device: str, network: Any, shape: tuple[int, ...]) -> list[float]:
     """Two training steps on fixed data."""
     network = network.to(device).train()
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
@@ -48,7 +49,7 @@ def losses(device: str, network: "torch.nn.Module", shape: tuple[int, ...]) -> l
 @pytest.mark.usefixtures("sim")
 @pytest.mark.parametrize(("make", "shape"), [(course_network, (1, 28, 28)), (resnet, (3, 32, 32))])
 def test_networks_train_on_the_simulation_as_on_the_processor(
-    make: Callable[[], "torch.nn.Module"], shape: tuple[int, ...]
+    make: Callable[[], Any], shape: tuple[int, ...]
 ) -> None:
     assert losses("sim", make(), shape) == pytest.approx(losses("cpu", make(), shape), rel=1e-4)
 

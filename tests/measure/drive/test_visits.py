@@ -50,10 +50,14 @@ def test_a_queue_is_filled_with_what_fits(takes: int, calls: int, made: list[int
 
 
 def test_every_turn_follows_one_of_the_partner_s() -> None:
-    sessions: Any = ["a", "b"]
-    assert "".join(session for session, _ in visits._order(sessions, 4, flip=False, length=1)) == "abababab"
-    assert "".join(session for session, _ in visits._order(sessions, 4, flip=True, length=1)) == "babababa"
-    order = list(visits._order(sessions, 5, flip=False, length=3))
+    sessions: Any = ["a", "b"]  # whatever they are
+
+    def turns(number: int, flip: bool, length: int) -> list[tuple[Any, int]]:
+        return list(visits._order(sessions, number, flip=flip, length=length))
+
+    assert "".join(session for session, _ in turns(4, False, 1)) == "abababab"
+    assert "".join(session for session, _ in turns(4, True, 1)) == "babababa"
+    order = turns(5, False, 3)
     assert "".join(session for session, _ in order) == "aaabbbaabb"
     assert [number for session, number in order if session == "b"] == [0, 1, 2, 3, 4]
 

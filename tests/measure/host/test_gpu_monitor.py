@@ -56,7 +56,7 @@ def test_gpu_that_admits_one_process_is_told(
 def nvml(monkeypatch: pytest.MonkeyPatch) -> mock.NonCallableMagicMock:
     """`pynvml` with its own signatures: one GPU, warm and capped, used by one process from before."""
     pynvml = pytest.importorskip("pynvml")
-    module = mock.create_autospec(pynvml, instance=True)
+    module: mock.NonCallableMagicMock = mock.create_autospec(pynvml, instance=True)
     module.NVMLError = pynvml.NVMLError
     for name, value in vars(pynvml).items():
         if isinstance(value, int):

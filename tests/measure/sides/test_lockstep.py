@@ -103,7 +103,8 @@ def test_slowdown_on_a_device_shows_in_device_and_wall_time(tmp_path: Path) -> N
     entry = {"settings": recorded(Settings())}
     try:
         collected = lockstep.collect()
-        matching = match(*(each["texts"] for each in collected), {}, [])
+        base, head = (each["texts"] for each in collected)
+        matching = match(base, head, {}, [])
         with Journal.create(tmp_path / "run", {"run": "run", "gate": entry}) as journal:
             lockstep.meet(matching, collected, journal.append)
             lockstep.launch(0, lockstep.cases)

@@ -71,7 +71,7 @@ def test_set_up_is_no_part_of_a_call(run: dict[str, profiles.Profile]) -> None:
 
 
 NUMBER = (int, float)
-REQUIRED = {
+REQUIRED: dict[Any, dict[str, Any]] = {
     "X": {"name": str, "ts": NUMBER, "dur": NUMBER},
     "i": {"name": str, "ts": NUMBER},
     "M": {"name": str, "args": dict},

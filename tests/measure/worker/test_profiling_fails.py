@@ -1,12 +1,13 @@
 """What is said where a case cannot be profiled, or not all of it."""
 
 import errno
+import json
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from bench.analyze.profiles.operators import nothing
 from bench.app.problems import UserError
 from bench.commands import profile
 from bench.measure.drive import profile_run
@@ -56,18 +57,11 @@ def test_a_full_disk_is_one_clear_message_and_leaves_no_half_profile(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(profiles.json, "dump", full)
-    empty = profile_frames()
+    monkeypatch.setattr(json, "dump", full)
     with pytest.raises(StoreError, match=r"No space left on device.*make room") as raised:
-        profiles.write(tmp_path / "case", {"case": "a case"}, {"traceEvents": []}, *empty, None)
+        profiles.write(tmp_path / "case", {"case": "a case"}, {"traceEvents": []}, *nothing(), None)
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "case").exists()
-
-
-def profile_frames() -> Any:
-    from bench.analyze.profiles.operators import nothing
-
-    return nothing()
 
 
 def spy(folder: Path, script: str) -> str:
