@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bench.analyze.contests.crossover import Array, Duel, Found, duel, find
@@ -160,6 +160,7 @@ def test_swapping_contenders_mirrors(y: Sequence[float]) -> None:
 
 
 @given(logs, st.floats(0.01, 1000))
+@example([0.0, -2.0, 0.0, 1.0], 1 / 3)  # points on one line, which rounding must not bend
 def test_rescaling_sizes_shifts(y: Sequence[float], factor: float) -> None:
     met = exact(y)
     one, other = find(met), find(replace(met, sizes=met.sizes * factor))
