@@ -2,9 +2,7 @@
 
 import importlib.util
 import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 
 import hypothesis
@@ -13,8 +11,6 @@ import pytest
 # A busy machine must not fail a test: its examples may take as long as they like.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
-
-sys.path.insert(0, str(Path(__file__).parent))  # the simulated accelerator is made of plain modules
 
 
 @pytest.fixture(scope="session", autouse=True)

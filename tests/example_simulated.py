@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # workers know the simulation by the name it has there
+sys.path.insert(0, str(Path(__file__).parent / "simulation"))  # workers know it by the name it has there
 
 from simulated_accelerator import Parameters, install
 

@@ -109,8 +109,10 @@ def write(
     """A gate run's journal in `folder`; `further` entries of its header, and those of its entry `gate`."""
     cases = list(cases)
     with Journal.create(folder, replace(header(folder.name, settings, **gate), **(further or {}))) as journal:
-        for event in (*map(_case, cases), *visits(cases, launches, seed)):
-            journal.append(event)
+        for case in cases:
+            journal.append(_case(case))
+        for visit in visits(cases, launches, seed):
+            journal.append(visit)
         journal.append(End({"timed": 60.0, "other": 20.0}))
     return folder
 

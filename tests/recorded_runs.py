@@ -16,6 +16,7 @@ from bench.events import (
     Initialized,
     Launch,
     Note,
+    Outcome,
     Skip,
     Visit,
 )
@@ -41,7 +42,7 @@ class Made:
     isolate: str = ""
     disturbed: float = 0.05
     children: int = 0
-    outcome: str = "passed"
+    outcome: Outcome = "passed"
     message: str = ""
     skip: str = ""
     doc: str = ""

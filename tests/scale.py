@@ -124,7 +124,7 @@ def keystroke(folder: Path) -> float:
             return taken;
         }""")
         browser.close()
-    return max(taken) / 1000
+    return float(max(taken)) / 1000
 
 
 def million(folder: Path) -> Path:

@@ -38,8 +38,8 @@ def prove(folder: Path) -> Proof:
 
 def simulation() -> Any:
     """The module of the simulated accelerator; importing it starts nothing."""
-    sys.path.insert(0, str(ROOT / "tests"))
-    import simulated_accelerator  # type: ignore[import-not-found]  # the tests are no package
+    sys.path.insert(0, str(ROOT / "tests" / "simulation"))
+    import simulated_accelerator
 
     return simulated_accelerator
 

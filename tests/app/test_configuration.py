@@ -1,11 +1,13 @@
 """pyproject.toml's settings: what is read, and the message for each thing that cannot be."""
 
+from pathlib import Path
+
 import pytest
 
 from bench.analyze.gate.settings import Budget, Settings
 from bench.app.configuration import ConfigurationError, check_patterns, parse, parse_share, read
 from bench.patterns import matches
-from tests.render.test_report import golden
+from tests.golden import golden
 
 WHOLE = """
 [project]
@@ -31,7 +33,7 @@ to = "test_infer*torch*"
 """
 
 
-def test_everything_is_read():
+def test_everything_is_read() -> None:
     found = parse(WHOLE)
     assert found == Settings(
         max_regression=0.075,
@@ -48,7 +50,7 @@ def test_everything_is_read():
     )
 
 
-def test_defaults_without_a_file_or_a_table(tmp_path):
+def test_defaults_without_a_file_or_a_table(tmp_path: Path) -> None:
     assert read(tmp_path / "pyproject.toml") == parse("[project]\n") == Settings()
 
 
@@ -56,7 +58,7 @@ def test_defaults_without_a_file_or_a_table(tmp_path):
     ("written", "seconds"),
     [("2 ms", 2e-3), ("1.5s", 1.5), ("300 µs", 3e-4), ("7us", 7e-6), ("12 ns", 1.2e-8), ("1 min", 60)],
 )
-def test_times(written, seconds):
+def test_times(written: str, seconds: float) -> None:
     (budget,) = parse(f'[tool.bench.budgets]\na = {{ max_time = "{written}" }}').budgets
     assert budget.max_time_s == pytest.approx(seconds)
 
@@ -85,7 +87,7 @@ BAD = [
 ]
 
 
-def test_errors_name_the_line_and_what_was_expected():
+def test_errors_name_the_line_and_what_was_expected() -> None:
     messages = []
     for text in BAD:
         with pytest.raises(ConfigurationError) as caught:
@@ -94,7 +96,7 @@ def test_errors_name_the_line_and_what_was_expected():
     golden("configuration-errors.txt", "".join(messages))
 
 
-def test_percentages_of_an_option():
+def test_percentages_of_an_option() -> None:
     assert parse_share(" 12.5 %") == 0.125
     with pytest.raises(ConfigurationError):
         parse_share("a fifth")
@@ -111,11 +113,11 @@ CASES = [
     "pattern",
     ["test_forward*", "*cpu*", "test_y", "s/b.py::TestX::test_?", "*accelerator*"],
 )
-def test_patterns_that_match(pattern):
+def test_patterns_that_match(pattern: str) -> None:
     check_patterns(Settings(budgets=(Budget(pattern),)), CASES)
 
 
-def test_pattern_for_an_accelerator_that_is_not_here():
+def test_pattern_for_an_accelerator_that_is_not_here() -> None:
     check_patterns(Settings(budgets=(Budget("test_forward[cuda-*]"),)), CASES)
     with pytest.raises(ConfigurationError):
         check_patterns(Settings(budgets=(Budget("test_forward[cuda-*]"),)), CASES[:1])
@@ -124,7 +126,7 @@ def test_pattern_for_an_accelerator_that_is_not_here():
 @pytest.mark.parametrize(
     "budget", [Budget("test_forwrad*", line=7), Budget("test_y", to="test_forwrad*", line=7)]
 )
-def test_pattern_that_matches_nothing(budget):
+def test_pattern_that_matches_nothing(budget: Budget) -> None:
     with pytest.raises(
         ConfigurationError,
         match=r"line 7: no benchmark matches .*'test_forwrad\*'; the nearest is test_forward",
@@ -132,7 +134,7 @@ def test_pattern_that_matches_nothing(budget):
         check_patterns(Settings(budgets=(budget,)), CASES)
 
 
-def test_only_stars_and_question_marks_are_special():
+def test_only_stars_and_question_marks_are_special() -> None:
     assert matches("test_a[1]", "x.py::test_a[1]")
     assert not matches("test_[ab]", "x.py::test_a")
     assert matches("test_a[*::*]", "x.py::test_a[b::c]") is False, (

@@ -2,7 +2,10 @@
 
 import io
 import shutil
+from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ from bench.analyze.runs.history import history
 from bench.render import figures, history_page, page
 from bench.storage import store
 from tests import recorded_runs as recorded
-from tests.analyze.runs.test_history import frame, headers
+from tests.analyze.runs.past_runs import frame, headers
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -31,7 +34,7 @@ WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory):
+def course(tmp_path_factory: pytest.TempPathFactory) -> "Shown":
     """The page of a run on two devices, with noisy, failed and skipped cases, and a name that is markup."""
     folder = tmp_path_factory.mktemp("page") / "run"
     made = report([store.read_run(recorded.write(folder, recorded.course()))])
@@ -41,7 +44,7 @@ def course(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def past_page(tmp_path_factory):
+def past_page(tmp_path_factory: pytest.TempPathFactory) -> "Shown":
     runs = headers(40)
     evil = f"t.py::test_a[{EVIL}]"
     changed = frame(np.repeat([1.0, 1.3], 20), runs, case=evil)
@@ -53,17 +56,17 @@ def past_page(tmp_path_factory):
 class Shown:
     """A page in a file, with what is expected of it."""
 
-    def __init__(self, folder, html, figures=0, made=None):
+    def __init__(self, folder: Path, html: str, figures: int = 0, made: Any = None) -> None:
         self.file, self.figures, self.made = folder / "page.html", figures, made
         self.file.write_text(html, "utf-8")
 
     @property
-    def url(self):
+    def url(self) -> str:
         return self.file.as_uri()
 
 
 @pytest.fixture(scope="module")
-def browser():
+def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
@@ -71,29 +74,34 @@ def browser():
 
 
 @pytest.fixture
-def tab(browser):
+def tab(browser: Any) -> Iterator[Any]:
     """A fresh tab; the test fails if anything was said on its console, asked by a dialog, or fetched."""
-    said = []
+    said: list[str] = []
+
+    def refuse(dialog: Any) -> None:
+        said.append(dialog.message)
+        dialog.dismiss()
+
     opened = browser.new_page(viewport=WIDE)
     opened.on("console", lambda message: said.append(message.text))
     opened.on("pageerror", lambda error: said.append(str(error)))
-    opened.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-    opened.on("request", lambda request: said.append(request.url) if request.url.startswith("http") else None)
+    opened.on("dialog", refuse)
+    opened.on("request", lambda request: said.extend([request.url] * request.url.startswith("http")))
     opened.set_default_timeout(10_000)
     yield opened
     opened.close()
     assert said == []
 
 
-def table(tab, section):
+def table(tab: Any, section: str) -> Any:
     return tab.locator(f"#{section} .table")
 
 
-def first_column(holder):
-    return holder.locator("tbody th").all_inner_texts()
+def first_column(holder: Any) -> list[str]:
+    return list(holder.locator("tbody th").all_inner_texts())
 
 
-def test_every_figure_is_drawn(tab, course):
+def test_every_figure_is_drawn(tab: Any, course: Shown) -> None:
     tab.goto(course.url)
     pictures = tab.locator("figure .picture svg")
     assert pictures.count() == course.figures > 5
@@ -104,7 +112,7 @@ def test_every_figure_is_drawn(tab, course):
     assert tab.locator("dialog svg circle").count() > 10
 
 
-def test_sorting(tab, course):
+def test_sorting(tab: Any, course: Shown) -> None:
     tab.goto(course.url)
     cases = table(tab, "test_03_matmul")
     button = cases.get_by_role("button", name="time", exact=True)
@@ -118,7 +126,7 @@ def test_sorting(tab, course):
     assert cases.locator("th[aria-sort=descending]").count() == 1
 
 
-def test_search_asks_for_every_word(tab, course):
+def test_search_asks_for_every_word(tab: Any, course: Shown) -> None:
     tab.goto(course.url)
     cases = table(tab, "all")
     cases.get_by_role("searchbox").fill("MATMUL cuda")
@@ -130,7 +138,7 @@ def test_search_asks_for_every_word(tab, course):
     assert first_column(cases) == []
 
 
-def test_filters_choose_by_column(tab, course):
+def test_filters_choose_by_column(tab: Any, course: Shown) -> None:
     tab.goto(course.url)
     cases = table(tab, "all")
     cases.get_by_label("Only rows whose device is").select_option("cuda")
@@ -141,7 +149,7 @@ def test_filters_choose_by_column(tab, course):
     assert set(crossings.locator("tbody td:nth-child(4)").all_inner_texts()) == {"one call"}
 
 
-def test_more_rows_on_demand(tab, course):
+def test_more_rows_on_demand(tab: Any, course: Shown) -> None:
     tab.goto(course.url)
     cases = table(tab, "all")
     assert len(first_column(cases)) == 25
@@ -149,7 +157,7 @@ def test_more_rows_on_demand(tab, course):
     assert len(first_column(cases)) == len(course.made.cases)
 
 
-def test_a_case_has_an_address(tab, course):
+def test_a_case_has_an_address(tab: Any, course: Shown) -> None:
     measured = course.made.cases[course.made.cases["blocks"] > 0]["case"].iat[0]
     tab.goto(course.url)
     tab.locator("#all tbody a").first.click()
@@ -165,7 +173,7 @@ def test_a_case_has_an_address(tab, course):
     playwright.expect(tab.locator("dialog")).to_be_hidden()
 
 
-def test_answers_lead_to_evidence_and_on_to_cases(tab, course):
+def test_answers_lead_to_evidence_and_on_to_cases(tab: Any, course: Shown) -> None:
     tab.goto(course.url)
     tab.locator("#answers a").first.click()
     assert tab.locator("dialog svg circle").count() >= 2
@@ -178,7 +186,7 @@ def test_answers_lead_to_evidence_and_on_to_cases(tab, course):
     assert tab.locator("dialog h3").first.inner_text().startswith("How many times as fast")
 
 
-def test_by_keyboard_alone(tab, course):
+def test_by_keyboard_alone(tab: Any, course: Shown) -> None:
     tab.goto(course.url)
     tab.keyboard.press("Tab")
     assert tab.locator(":focus").inner_text() == "Skip to the content"
@@ -195,7 +203,7 @@ def test_by_keyboard_alone(tab, course):
     assert tab.locator("#all th[aria-sort]").count() == 1
 
 
-def test_everything_has_a_name_for_screen_readers(tab, course):
+def test_everything_has_a_name_for_screen_readers(tab: Any, course: Shown) -> None:
     tab.goto(course.url)
     assert tab.evaluate(UNNAMED) == []
     tab.locator("#all tbody a").first.click()
@@ -207,7 +215,7 @@ def test_everything_has_a_name_for_screen_readers(tab, course):
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
-def test_names_that_are_markup_do_no_harm(tab, course, past_page):
+def test_names_that_are_markup_do_no_harm(tab: Any, course: Shown, past_page: Shown) -> None:
     tab.goto(course.url)
     table(tab, "all").get_by_role("searchbox").fill("alert(1)")
     tab.locator("#all tbody a", has_text=EVIL).click()
@@ -219,7 +227,7 @@ def test_names_that_are_markup_do_no_harm(tab, course, past_page):
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_it_is_seen_on_every_screen(browser, course, colours, size):
+def test_it_is_seen_on_every_screen(browser: Any, course: Shown, colours: str, size: dict[str, int]) -> None:
     """Not blank, of the ground asked for, and no wider than the screen."""
     image = pytest.importorskip("PIL.Image")
     opened = browser.new_page(viewport=size, color_scheme=colours)
@@ -235,7 +243,7 @@ def test_it_is_seen_on_every_screen(browser, course, colours, size):
     opened.close()
 
 
-def test_a_history_names_what_changed_and_draws_it(tab, past_page):
+def test_a_history_names_what_changed_and_draws_it(tab: Any, past_page: Shown) -> None:
     tab.goto(past_page.url)
     assert "Between run019" in tab.locator("#history .answers").inner_text()
     tab.locator("#history .answers a").first.click()
@@ -247,7 +255,7 @@ def test_a_history_names_what_changed_and_draws_it(tab, past_page):
     assert first_column(holder) == ["test_b[7]"]
 
 
-def test_simulated_pages_say_so_in_every_picture(tab, tmp_path):
+def test_simulated_pages_say_so_in_every_picture(tab: Any, tmp_path: Path) -> None:
     made = report([store.read_run(recorded.write(tmp_path / "run", recorded.course()[:60], simulated=True))])
     drawn = figures.draw(made)
     shown = Shown(tmp_path, page.render(made, drawn))

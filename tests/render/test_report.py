@@ -1,74 +1,65 @@
 """The report of recorded runs: its words against golden files, its page against what a name could break."""
 
-import difflib
 import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bench.analyze.report import report
+from bench.analyze.report import Report, report
 from bench.events import Checked
 from bench.records import Case
 from bench.render import figures, page, summary, units
 from bench.storage import store
 from bench.storage.journal import Journal
-from tests import RECORDED
 from tests import recorded_runs as recorded
+from tests.golden import golden
+from tests.recorded_runs import Made
 
 
-def golden(name, text):
-    """Compares with a file; on a difference the text is left beside it as `.got-…`, to look at."""
-    file = RECORDED / name
-    expected = file.read_text("utf-8") if file.exists() else ""
-    if text == expected:
-        return
-    got = file.with_name(f".got-{name}")
-    got.write_text(text, "utf-8")
-    lines = difflib.unified_diff(expected.splitlines(), text.splitlines(), name, got.name, lineterm="")
-    pytest.fail("\n".join(lines))
-
-
-def reported(folder, cases, **options):
+def reported(folder: Path, cases: Sequence[Made], **options: Any) -> Report:
     return report([store.read_run(recorded.write(folder, cases, **options))])
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory):
+def course(tmp_path_factory: pytest.TempPathFactory) -> Report:
     return reported(tmp_path_factory.mktemp("runs") / "course", recorded.course())
 
 
 @pytest.fixture(scope="module")
-def course_page(course):
+def course_page(course: Report) -> str:
     return page.render(course, {})
 
 
-def embedded(html):
+def embedded(html: str) -> Any:
     return json.loads(re.search(r'id="data">(.*?)</script>', html, re.DOTALL)[1])
 
 
-def test_answers(course):
+def test_answers(course: Report) -> None:
     golden("answers.txt", "".join(f"{each.question} {each.sentence}\n" for each in course.answers))
 
 
-def test_answers_without_an_accelerator(tmp_path):
+def test_answers_without_an_accelerator(tmp_path: Path) -> None:
     made = reported(tmp_path / "run", recorded.course(None))
     golden("answers-cpu.txt", "".join(f"{each.question} {each.sentence}\n" for each in made.answers))
     assert not any("cuda" in each.sentence or "device" in each.question for each in made.answers)
 
 
-def test_first_five_answers_differ_in_kind(course):
+def test_first_five_answers_differ_in_kind(course: Report) -> None:
     assert len({each.question for each in course.answers[:5]}) == 5
 
 
-def test_summary(course):
+def test_summary(course: Report) -> None:
     golden("summary.md", summary.render(course))
 
 
-def test_every_case_is_on_the_page_with_its_blocks(course, course_page):
+def test_every_case_is_on_the_page_with_its_blocks(course: Report, course_page: str) -> None:
     data = embedded(course_page)
     assert [row["key"] for row in data["tables"]["case"]["rows"]] == course.cases["case"].tolist()
     assert len(data["facts"]) == len(data["blocks"]) == len(course.cases)
@@ -78,7 +69,7 @@ def test_every_case_is_on_the_page_with_its_blocks(course, course_page):
     assert sum(code & 1 for code in drawn) == wall["disturbed"].sum()
 
 
-def test_block_codes_say_deviation_and_disturbance(course, course_page):
+def test_block_codes_say_deviation_and_disturbance(course: Report, course_page: str) -> None:
     position = course.cases.index[course.cases["operation"] == "forward"][0]
     case = course.cases.iloc[position]
     wall = course.blocks[(course.blocks["case"] == case["case"]) & (course.blocks["kind"] == "wall")]
@@ -88,7 +79,7 @@ def test_block_codes_say_deviation_and_disturbance(course, course_page):
     assert [bool(code & 1) for code in codes] == wall["disturbed"].tolist()
 
 
-def test_answers_lead_to_their_evidence(course, course_page):
+def test_answers_lead_to_their_evidence(course: Report, course_page: str) -> None:
     tables = embedded(course_page)["tables"]
     known = {row["key"] for row in tables["case"]["rows"]}
     contests = {row["key"]: row for row in tables["contest"]["rows"]}
@@ -102,18 +93,20 @@ def test_answers_lead_to_their_evidence(course, course_page):
 class Tags(HTMLParser):
     """Counts tags as a browser's parser would see them."""
 
-    def __init__(self, html):
+    def __init__(self, html: str) -> None:
         super().__init__()
-        self.scripts, self.open, self.ids, self.urls = 0, [], [], []
+        self.scripts = 0
+        self.ids: list[str | None] = []
+        self.urls: list[str | None] = []
         self.feed(html)
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.scripts += tag == "script"
         self.ids += [value for name, value in attrs if name == "id"]
         self.urls += [value for name, value in attrs if name in ("src", "href", "data")]
 
 
-def test_names_do_no_harm(tmp_path):
+def test_names_do_no_harm(tmp_path: Path) -> None:
     evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u2028"
     cases = recorded.curve(
         evil, {evil: lambda s: s * 1e-9, "b": lambda s: s * 1e-8}, [64, 128], between="engine"
@@ -129,23 +122,23 @@ def test_names_do_no_harm(tmp_path):
     assert "<img" not in summary.render(made)
 
 
-def test_the_page_needs_no_network(course):
+def test_the_page_needs_no_network(course: Report) -> None:
     html = page.render(course, {"test_03_matmul": next(iter(figures.draw(course).values()))})
     links = [url for url in Tags(html).urls if not url.startswith(("#", "data:"))]
     assert links == []
     assert "url(" not in html.replace("url(#", "")
 
 
-def test_identifiers_are_unique(course):
+def test_identifiers_are_unique(course: Report) -> None:
     ids = Tags(page.render(course, {})).ids
     assert len(ids) == len(set(ids))
 
 
-def test_a_default_run_is_a_small_page(course_page):
+def test_a_default_run_is_a_small_page(course_page: str) -> None:
     assert len(course_page) < 1_000_000
 
 
-def test_simulated_runs_say_so(tmp_path):
+def test_simulated_runs_say_so(tmp_path: Path) -> None:
     made = reported(tmp_path / "run", recorded.course()[:30], simulated=True)
     drawn = figures.draw(made)
     html = page.render(made, drawn)
@@ -155,7 +148,7 @@ def test_simulated_runs_say_so(tmp_path):
     assert "made up" in summary.render(made)
 
 
-def test_figures_are_pictures(course):
+def test_figures_are_pictures(course: Report) -> None:
     drawn = figures.draw(course)
     assert set(drawn) >= {"test_01_bridge", "test_03_matmul", "roofline-cpu", "roofline-cuda"}
     for picture in drawn.values():
@@ -164,11 +157,11 @@ def test_figures_are_pictures(course):
         assert b"currentColor" in picture["svg"]
 
 
-def test_the_same_run_gives_the_same_page(course, course_page):
+def test_the_same_run_gives_the_same_page(course: Report, course_page: str) -> None:
     assert page.render(course, {}) == course_page
 
 
-def test_a_run_without_results_has_a_page(tmp_path):
+def test_a_run_without_results_has_a_page(tmp_path: Path) -> None:
     with Journal.create(tmp_path / "run", recorded.header()) as journal:
         journal.append(Case("t.py::test_a", "t", "a"))
     made = report([store.read_run(tmp_path / "run")])
@@ -177,14 +170,14 @@ def test_a_run_without_results_has_a_page(tmp_path):
     assert "No contest" in summary.render(made)
 
 
-def test_failed_self_checks_lead_the_report(tmp_path):
+def test_failed_self_checks_lead_the_report(tmp_path: Path) -> None:
     run = store.read_run(recorded.write(tmp_path / "run", recorded.course()[:30]))
     check = Checked("cuda", "transfer_order", passed=False, detail="0.9")
     html = page.render(report([type(run)(**{**vars(run), "checks": (check,)})]), {})
     assert html.index("self-check failed on cuda: transfer_order") < html.index('id="answers"')
 
 
-def test_several_runs_are_side_by_side(tmp_path):
+def test_several_runs_are_side_by_side(tmp_path: Path) -> None:
     runs = [store.read_run(recorded.write(tmp_path / name, recorded.course()[:40])) for name in ("1", "2")]
     made = report(runs)
     assert len(made.cases) == 80
@@ -197,7 +190,7 @@ def test_several_runs_are_side_by_side(tmp_path):
         assert {key.rpartition(" · ")[2] for key in contest["evidence"]} in ({"run 1"}, {"run 2"})
 
 
-def test_reports_need_no_torch(tmp_path):
+def test_reports_need_no_torch(tmp_path: Path) -> None:
     """With torch's import blocked, as on a laptop that has none."""
     folder = recorded.write(tmp_path / "run", recorded.course(None)[:8])
     code = f"""
@@ -229,7 +222,7 @@ page.render(report([store.read_run({str(folder)!r})]))
         (999.6, "B", 3, "1.00 kB"),
     ],
 )  # fmt: skip
-def test_quantity(value, unit, digits, text):
+def test_quantity(value: float | None, unit: str, digits: int, text: str) -> None:
     assert units.quantity(value, unit, digits).replace(units.THIN, " ") == text
 
 
@@ -240,5 +233,5 @@ def test_quantity(value, unit, digits, text):
         (50e-6, 300e-6, "200 µs"),
     ],
 )  # fmt: skip
-def test_an_estimate_has_the_digits_that_its_interval_supports(low, high, text):
+def test_an_estimate_has_the_digits_that_its_interval_supports(low: float, high: float, text: str) -> None:
     assert units.estimate(1.624e-4, low, high).replace(units.THIN, " ") == text

@@ -3,7 +3,10 @@
 import io
 import json
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -19,8 +22,8 @@ from bench.render.verdicts.words import headline
 from bench.storage import store
 from tests import recorded_gates as gates
 from tests import recorded_runs
+from tests.golden import golden
 from tests.recorded_gates import Compared
-from tests.render.test_report import golden
 
 SETTINGS = Settings(
     budgets=(
@@ -32,7 +35,7 @@ SETTINGS = Settings(
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory) -> Account:
+def told(tmp_path_factory: pytest.TempPathFactory) -> Account:
     cases = gates.twenty(
         test_c=Compared("test_c", 1.052),
         test_d=Compared("test_d", 0.9),
@@ -54,37 +57,37 @@ def told(tmp_path_factory) -> Account:
     return replace(told, explained={"suites/test_made.py::test_c": ["came: aten::item (1 × a step)"]})
 
 
-def printed(told):
-    console = Console(file=io.StringIO(), width=110)
-    terminal.show(told, console)
-    return console.file.getvalue()
+def printed(told: Account) -> str:
+    file = io.StringIO()
+    terminal.show(told, Console(file=file, width=110))
+    return file.getvalue()
 
 
-def test_terminal(told):
+def test_terminal(told: Account) -> None:
     golden("gate.txt", "\n".join(line.rstrip() for line in printed(told).splitlines()) + "\n")
 
 
-def test_markdown(told):
+def test_markdown(told: Account) -> None:
     golden("gate.md", FORMS["markdown"](told))
 
 
-def test_junit(told):
+def test_junit(told: Account) -> None:
     golden("gate.xml", FORMS["junit"](told))
 
 
-def test_json(told):
-    def four_digits(text):
+def test_json(told: Account) -> None:
+    def four_digits(text: str) -> float:
         return float(f"{float(text):.4g}")
 
     document = json.loads(FORMS["json"](told), parse_float=four_digits)
     golden("gate.json", json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
-def test_annotations(told):
+def test_annotations(told: Account) -> None:
     golden("gate-annotations.txt", "".join(f"{line}\n" for line in github.annotations(told)))
 
 
-def test_report_page_has_the_verdict(tmp_path):
+def test_report_page_has_the_verdict(tmp_path: Path) -> None:
     folder = gates.write(tmp_path / "run", [Compared("test_<b>", 1.1), Compared("test_b")])
     html = page.render(report([store.read_run(folder)]), {})
     section = html.partition('<section id="verdict"')[2].partition("</section>")[0]
@@ -96,19 +99,21 @@ def test_report_page_has_the_verdict(tmp_path):
     assert "<h3>Noise</h3>" in section
 
 
-def test_report_of_an_ordinary_run_has_none(tmp_path):
+def test_report_of_an_ordinary_run_has_none(tmp_path: Path) -> None:
     made = report([store.read_run(recorded_runs.write(tmp_path / "run", recorded_runs.course(None)[:4]))])
     assert "verdict-title" not in page.render(made, {})
 
 
-def test_junit_counts_what_it_lists(told):
+def test_junit_counts_what_it_lists(told: Account) -> None:
     (suite,) = ElementTree.fromstring(FORMS["junit"](told))
     for kind, counter in {"failure": "failures", "error": "errors", "skipped": "skipped"}.items():
         assert len(suite.findall(f"testcase/{kind}")) == int(suite.get(counter))
     assert len(suite) == int(suite.get("tests"))
 
 
-def outcome(folder, cases, launches=range(25), **options):
+def outcome(
+    folder: Path, cases: Sequence[Compared], launches: Iterable[int] = range(25), **options: Any
+) -> Account:
     run = store.read_run(gates.write(folder / "run", cases, launches, **options))
     return account(run, replay(run))
 
@@ -130,12 +135,12 @@ STRICT = recorded(Settings(undecided="fail"))
          "Contaminated: identical code was not equally fast on both sides; 1 undecided"),
     ],
 )  # fmt: skip
-def test_headline(tmp_path, cases, options, expected):
+def test_headline(tmp_path: Path, cases: Sequence[Compared], options: dict[str, Any], expected: str) -> None:
     assert headline(outcome(tmp_path, cases, **options)) == expected
 
 
 @pytest.mark.parametrize("form", ["terminal", "markdown"])
-def test_many_undecided_come_first(tmp_path, form):
+def test_many_undecided_come_first(tmp_path: Path, form: str) -> None:
     cases = [Compared(f"test_{n}", disturbed=n < 3) for n in range(10)]
     told = outcome(tmp_path, cases)
     text = printed(told) if form == "terminal" else FORMS[form](told)
@@ -144,7 +149,7 @@ def test_many_undecided_come_first(tmp_path, form):
     assert "are undecided" not in (printed(few) if form == "terminal" else FORMS[form](few))
 
 
-def test_names_do_no_harm(tmp_path):
+def test_names_do_no_harm(tmp_path: Path) -> None:
     evil = "test_x[</a>|\x00\x1b[31m&\n::error::`_*]"
     told = outcome(tmp_path, [Compared(evil, 1.2)])
     assert json.loads(FORMS["json"](told))["verdicts"][0]["case"].endswith(evil)
@@ -157,7 +162,9 @@ def test_names_do_no_harm(tmp_path):
     assert line.startswith("::error file=suites/test_made.py,title=test_x[</a>|")
 
 
-def test_replay_writes_every_form(tmp_path, capsys, monkeypatch):
+def test_replay_writes_every_form(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     folder = gates.write(tmp_path / "run", [Compared("test_a", 1.1)])

@@ -23,12 +23,12 @@ HEADER = recorded.header("a run")
 
 
 @pytest.fixture(scope="module")
-def run_folder(tmp_path_factory):
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return recorded.write(tmp_path_factory.mktemp("runs") / "first", recorded.course())
 
 
 @pytest.fixture
-def small(tmp_path):
+def small(tmp_path: Path) -> Path:
     """A run of two cases, whole, with tables."""
     folder = recorded.write(tmp_path / "small", recorded.course(None)[:2])
     run = store.read_run(folder)
@@ -37,22 +37,22 @@ def small(tmp_path):
     return folder
 
 
-def test_journal_keeps_what_was_appended(tmp_path):
+def test_journal_keeps_what_was_appended(tmp_path: Path) -> None:
     with Journal.create(tmp_path / "run", HEADER) as journal:
         journal.append(Note("warning", "ü\n"))
     assert list(events(tmp_path / "run")) == [HEADER, Note("warning", "ü\n")]
 
 
-def test_numbers_of_suites_become_json(tmp_path):
+def test_numbers_of_suites_become_json(tmp_path: Path) -> None:
     numpy = pytest.importorskip("numpy")
     extra = {"a": numpy.float64(0.5), "b": numpy.int64(3), "c": float("nan"), "d": {1: (2,)}, "e": object}
     with Journal.create(tmp_path / "run", HEADER) as journal:
         journal.append(Visit("a", 0, extra_info=extra))
-    written = list(events(tmp_path / "run"))[1].extra_info
-    assert written == {"a": 0.5, "b": 3, "c": None, "d": {"1": [2]}, "e": "<class 'object'>"}
+    (written,) = [event for event in events(tmp_path / "run") if isinstance(event, Visit)]
+    assert written.extra_info == {"a": 0.5, "b": 3, "c": None, "d": {"1": [2]}, "e": "<class 'object'>"}
 
 
-def test_two_runs_into_one_folder(tmp_path):
+def test_two_runs_into_one_folder(tmp_path: Path) -> None:
     with Journal.create(tmp_path / "run", HEADER):
         with pytest.raises(StoreError, match="already holds a run"):
             Journal.create(tmp_path / "run", HEADER)
@@ -62,7 +62,7 @@ def test_two_runs_into_one_folder(tmp_path):
 
 
 @pytest.mark.parametrize("torn", [b'{"event":"vis', b'{"event":"note"}'])
-def test_resume_cuts_a_torn_line(tmp_path, torn):
+def test_resume_cuts_a_torn_line(tmp_path: Path, torn: bytes) -> None:
     Journal.create(tmp_path / "run", HEADER).close()
     with (tmp_path / "run" / JOURNAL).open("ab") as stream:
         stream.write(torn)
@@ -74,15 +74,15 @@ def test_resume_cuts_a_torn_line(tmp_path, torn):
     assert list(events(tmp_path / "run")) == [HEADER, Note("info", "after")]
 
 
-def test_full_disk_keeps_earlier_lines(tmp_path, monkeypatch):
+def test_full_disk_keeps_earlier_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = Journal.create(tmp_path / "run", HEADER)
     write = os.write
 
-    def half_then_full(file, data):
+    def half_then_full(file: int, data: bytes) -> int:
         monkeypatch.setattr(os, "write", full)
         return write(file, bytes(data)[: len(data) // 2])
 
-    def full(*_):
+    def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "write", half_then_full)
@@ -104,13 +104,13 @@ def test_full_disk_keeps_earlier_lines(tmp_path, monkeypatch):
         (b"[1]\n", "line 1"),
     ],
 )
-def test_damaged_journals_say_so(tmp_path, content, message):
+def test_damaged_journals_say_so(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / JOURNAL).write_bytes(content)
     with pytest.raises(StoreError, match=message):
         store.read_run(tmp_path)
 
 
-def test_no_run_says_what_to_name(tmp_path):
+def test_no_run_says_what_to_name(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="does not exist"):
         find_runs(tmp_path / "missing")
     with pytest.raises(StoreError, match="holds no run"):
@@ -119,7 +119,7 @@ def test_no_run_says_what_to_name(tmp_path):
         store.read_run(tmp_path)
 
 
-def test_unwritable_folder(tmp_path):
+def test_unwritable_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="choose another --out"):
         Journal.create(tmp_path / "file" / "run", HEADER)
@@ -127,13 +127,13 @@ def test_unwritable_folder(tmp_path):
         new_run_folder(tmp_path / "file", "host", "abc")
 
 
-def test_run_folders_sort_by_time_and_never_collide(tmp_path):
+def test_run_folders_sort_by_time_and_never_collide(tmp_path: Path) -> None:
     folders = [new_run_folder(tmp_path, "my host/1", "0123456789abcdef") for _ in range(3)]
     assert len(set(folders)) == 3
     assert all("my_host_1-0123456789" in folder.name for folder in folders)
 
 
-def test_newest_unfinished(tmp_path):
+def test_newest_unfinished(tmp_path: Path) -> None:
     assert unfinished(tmp_path) is None
     for name in ("1", "2", "3"):
         with Journal.create(tmp_path / name, HEADER) as journal:
@@ -142,7 +142,7 @@ def test_newest_unfinished(tmp_path):
     assert unfinished(tmp_path) == tmp_path / "2"
 
 
-def test_a_run_cut_short_reads(run_folder, tmp_path):
+def test_a_run_cut_short_reads(run_folder: Path, tmp_path: Path) -> None:
     whole = (run_folder / JOURNAL).read_bytes()
     (tmp_path / JOURNAL).write_bytes(whole[: len(whole) // 3])
     run = store.read_run(tmp_path)
@@ -151,7 +151,7 @@ def test_a_run_cut_short_reads(run_folder, tmp_path):
     assert set(estimates(run)["status"]) >= {"ok"}
 
 
-def test_a_run_without_a_block_reads(tmp_path):
+def test_a_run_without_a_block_reads(tmp_path: Path) -> None:
     with Journal.create(tmp_path / "run", HEADER) as journal:
         journal.append(Case("t.py::test_a", "t", "a"))
     frame = estimates(store.read_run(tmp_path / "run"))
@@ -159,7 +159,7 @@ def test_a_run_without_a_block_reads(tmp_path):
     assert frame["reason"].str.contains("ended before").all()
 
 
-def test_blocks_arrive_whole(run_folder):
+def test_blocks_arrive_whole(run_folder: Path) -> None:
     run = store.read_run(run_folder)
     visits = [event for event in events(run_folder) if isinstance(event, Visit)]
     written = [(visit.case, visit.launch, visit.pass_, b) for visit in visits for b in visit.blocks]
@@ -173,7 +173,7 @@ def test_blocks_arrive_whole(run_folder):
         assert pd.isna(row["device_s"]) == (block.device_s is None)
 
 
-def test_tables_and_journal_hold_the_same_run(small):
+def test_tables_and_journal_hold_the_same_run(small: Path) -> None:
     from_tables = store.read_run(small)
     (small / "blocks.parquet").unlink()
     from_journal = store.read_run(small)
@@ -183,7 +183,7 @@ def test_tables_and_journal_hold_the_same_run(small):
     assert from_tables.end == from_journal.end
 
 
-def test_tables_older_than_the_journal_are_not_read(small):
+def test_tables_older_than_the_journal_are_not_read(small: Path) -> None:
     blocks = len(store.read_run(small).blocks)
     journal, past = Journal.resume(small)
     with journal:
@@ -191,7 +191,7 @@ def test_tables_older_than_the_journal_are_not_read(small):
     assert len(store.read_run(small).blocks) > blocks
 
 
-def test_load_reads_tables_journals_and_folders(small):
+def test_load_reads_tables_journals_and_folders(small: Path) -> None:
     frame = bench.load(small)
     (small / "cases.parquet").unlink()
     pd.testing.assert_frame_equal(bench.load(small), frame)
@@ -199,7 +199,7 @@ def test_load_reads_tables_journals_and_folders(small):
     assert len(bench.load([small, str(small)])) == 2 * len(frame)
 
 
-def test_load_joins_runs_of_other_parameters(small, tmp_path):
+def test_load_joins_runs_of_other_parameters(small: Path, tmp_path: Path) -> None:
     other = recorded.write(tmp_path / "small" / ".." / "other", recorded.course(None)[-1:])
     frame = bench.load([small, other])
     names = list(frame.columns)
@@ -208,7 +208,7 @@ def test_load_joins_runs_of_other_parameters(small, tmp_path):
     assert frame["run"].nunique() == 2
 
 
-def test_pytest_benchmark_reads_our_json(small):
+def test_pytest_benchmark_reads_our_json(small: Path) -> None:
     """The real command, on a real file: only it knows what it expects."""
     result = subprocess.run(
         [Path(sys.executable).with_name("pytest-benchmark"), "compare", small / "benchmark.json"],
@@ -218,7 +218,7 @@ def test_pytest_benchmark_reads_our_json(small):
     assert "test_bridge[cpu-from_numpy-64]" in result.stdout
 
 
-def test_benchmark_json_agrees_with_the_frame(small):
+def test_benchmark_json_agrees_with_the_frame(small: Path) -> None:
     document = json.loads((small / "benchmark.json").read_text())
     frame = bench.load(small).set_index("case")
     for entry in document["benchmarks"]:
@@ -228,6 +228,6 @@ def test_benchmark_json_agrees_with_the_frame(small):
         assert entry["params"]["n"] == row["n"]
 
 
-def test_importing_bench_is_light():
+def test_importing_bench_is_light() -> None:
     code = "import sys, bench.storage.journal; sys.exit('pandas' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -19,6 +19,7 @@ import pytest
 from bench.events import Visit
 from bench.records import Block
 from bench.storage.store import read_run
+from bench.storage.tables import Run
 from tests import recorded_runs
 from tests.recorded_runs import Made
 from trust import beside as beside_us
@@ -64,7 +65,7 @@ def test_busy_fails_for_each_demand(frame: pd.DataFrame, fails: list[int]) -> No
     assert [number for number, passed in enumerate(judged(frame)) if not passed] == fails
 
 
-def runs(folder: Path, slower: float) -> dict[str, object]:
+def runs(folder: Path, slower: float) -> dict[str, Run]:
     made = [Made("suite", "work", {"i": i}, 1e-4, disturbed=0) for i in range(300)]
     slow = [Made("suite", "work", {"i": i}, slower * 1e-4, disturbed=0) for i in range(300)]
     recorded_runs.write(folder / "first", made, seed=1)
@@ -74,11 +75,11 @@ def runs(folder: Path, slower: float) -> dict[str, object]:
 
 def test_repeated_runs_of_one_truth_agree_and_of_two_do_not(tmp_path: Path) -> None:
     """1 % between launches, five launches a run: the intervals hold 1 for 95 % of 300 cases (± 3 errors)."""
-    same = repeat.ratios(runs(tmp_path / "same", 1.0))  # type: ignore[arg-type]  # Runs
+    same = repeat.ratios(runs(tmp_path / "same", 1.0))
     held = ((same["low"] <= 1) & (same["high"] >= 1)).mean()
     assert len(same) == 300
     assert 0.91 <= held <= 0.99
-    other = repeat.ratios(runs(tmp_path / "other", 1.05))  # type: ignore[arg-type]  # Runs
+    other = repeat.ratios(runs(tmp_path / "other", 1.05))
     assert other["ratio"].median() == pytest.approx(1.05, rel=0.005)
     assert repeat.claims(other)[0].passed is False
 
@@ -114,28 +115,38 @@ def test_a_peer_is_met_before_and_behind_each_block() -> None:
 def test_a_peer_that_does_not_end_is_stopped_and_leaves_the_fixture_as_new(
     benchmark: Any, monkeypatch: pytest.MonkeyPatch, stopped: bool
 ) -> None:
-    monkeypatch.setattr(beside_us, "TURN_S", 0.2 if stopped else 60.0)
-    monkeypatch.setattr(benchmark, "_max_time", 0.01)
+    """The alarm is raised at a certain call: by the clock, a busy machine would have it at another."""
+    monkeypatch.setattr(benchmark, "disabled", False)  # as it is where xdist runs tests side by side
+    monkeypatch.setattr(benchmark, "_add_stats", lambda _: None)  # this session's table is not about them
+    monkeypatch.setattr(benchmark, "_max_time", 0.0)
+    monkeypatch.setattr(beside_us, "TURN_S", 600.0)
+    monkeypatch.setattr(beside_us, "relative_width", lambda _: 0.0)
     calls = itertools.count()
 
-    def slow_later() -> None:
-        time.sleep(0.1 if stopped and next(calls) > 5 else 1e-5)
+    def call() -> None:
+        if stopped and next(calls) == 3:
+            signal.raise_signal(signal.SIGALRM)
 
     def blocked_autorange(callback: Callable[[int, float], None]) -> Any:
         callback(1, 1.0)
-        time.sleep(1.0 if stopped else 0.0)
+        if stopped:
+            signal.raise_signal(signal.SIGALRM)
         return SimpleNamespace(median=1.0)
 
     timer = SimpleNamespace(blocked_autorange=blocked_autorange)
-    monkeypatch.setattr(beside_us, "relative_width", lambda _: 0.0)
     for read in (
         beside_us._blocked_autorange(timer),
-        beside_us._pytest_benchmark(benchmark, slow_later, (), {}),
+        beside_us._pytest_benchmark(benchmark, call, (), {}),
     ):
         assert math.isinf(read["took_s"]) == math.isnan(read["seconds"]) == stopped
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
     assert (benchmark.stats, benchmark.has_error) == (None, False)
     assert benchmark(int, "1") == 1
+
+
+def test_a_turn_is_over_when_its_time_is() -> None:
+    with pytest.raises(beside_us._StoppedError), beside_us._no_longer_than(0.01):
+        all(True for _ in itertools.count())  # for ever
 
 
 def test_our_moments_leave_out_the_turns_of_a_peer() -> None:
@@ -167,7 +178,7 @@ def test_company_computes_only_while_it_is_asked_to() -> None:
         def used_s() -> float:
             before = sum(process.cpu_times()[:2])
             time.sleep(0.3)
-            return sum(process.cpu_times()[:2]) - before
+            return float(sum(process.cpu_times()[:2]) - before)
 
         with company.busy():
             while not used_s():
@@ -181,11 +192,11 @@ def test_company_computes_only_while_it_is_asked_to() -> None:
 def test_runs_are_told_at_one_pace_as_well(tmp_path: Path) -> None:
     found = runs(tmp_path, 1.4)
     paced = {
-        name: replace(run, blocks=run.blocks.assign(pace_s=pace_s))  # type: ignore[type-var]  # a Run
+        name: replace(run, blocks=run.blocks.assign(pace_s=pace_s))
         for (name, run), pace_s in zip(found.items(), (2e-6, 2.8e-6), strict=True)
     }
-    assert repeat.claims(repeat.ratios(paced, paced=True))[0].passed  # type: ignore[arg-type]  # Runs
-    assert not repeat.claims(repeat.ratios(paced))[0].passed  # type: ignore[arg-type]  # likewise
+    assert repeat.claims(repeat.ratios(paced, paced=True))[0].passed
+    assert not repeat.claims(repeat.ratios(paced))[0].passed
 
 
 def test_the_page_shows_what_does_not_hold(tmp_path: Path) -> None:

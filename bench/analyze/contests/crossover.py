@@ -38,7 +38,7 @@ SETTLED = 5
 """Launches from which Student's t on so few is trusted with the difference of two contenders."""
 
 ROUNDING = 1e-12
-"""Below it a curve's height is rounding: a stretch of exact ties must be one however sizes are scaled."""
+"""Below it a difference in height is rounding: ties, and points on one line, must not depend on the scale."""
 
 STEPS = 64
 """Points at which the curve is followed between two sizes."""
@@ -254,11 +254,8 @@ def _between(x: Array, y: Array, grid: Array) -> tuple[Array, Array]:
     if len(slopes) == 1:
         before = behind = np.zeros_like(grid)
     from_left, from_right = y[i] + (grid - x[i]) * before, y[i + 1] - (x[i + 1] - grid) * behind
-    lower, upper = (
-        np.fmin(from_left, from_right),
-        np.fmax(from_left, from_right),
-    )  # an end has one
-    above, below = lower >= straight, upper <= straight
+    lower, upper = np.fmin(from_left, from_right), np.fmax(from_left, from_right)  # an end has one
+    above, below = lower >= straight - ROUNDING, upper <= straight + ROUNDING
     low = np.where(above, straight, np.where(below, upper, lower))
     high = np.where(below, straight, np.where(above, lower, upper))
     return low, high

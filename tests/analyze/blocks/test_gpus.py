@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
-import recorded_runs
 
 from bench.analyze.blocks import clean, gpus
 from bench.analyze.estimates.estimate import estimates
@@ -14,6 +14,7 @@ from bench.records import Block, Case
 from bench.storage.journal import Journal
 from bench.storage.store import read_run
 from bench.storage.tables import Run
+from tests import recorded_runs
 
 UUID = "GPU-00000000-1111-2222-3333-444444444444"
 ON_GPU = "suites/test_x.py::test_x[cuda]"
@@ -49,7 +50,7 @@ def run_with(tmp_path: Path, seen: GpuSample, uuid: str = UUID) -> Run:
 
 def counted(run: Run, case: str) -> list[bool]:
     blocks = clean.judged(run)
-    return blocks.loc[blocks["case"] == case, "counted"].tolist()
+    return list(blocks.loc[blocks["case"] == case, "counted"])
 
 
 @pytest.mark.parametrize(("seen", "note"), [(HOT, "throttled"), (SHARED, "foreign_device_use")])
@@ -78,9 +79,9 @@ def test_another_device_is_another_device(tmp_path: Path) -> None:
 
 def test_a_sample_reaches_the_blocks_around_it() -> None:
     blocks = pd.DataFrame({"start_s": [0.0, 1.0, 1.3, 3.0], "wall_s": [0.01, 0.01, 0.01, 2.0]})
-    near = gpus._near(blocks, gpus.np.array([1.1, 4.0]))
+    near = gpus._near(blocks, np.array([1.1, 4.0]))
     assert near.tolist() == [False, True, False, True]
-    assert not gpus._near(blocks, gpus.np.array([])).any()
+    assert not gpus._near(blocks, np.array([])).any()
 
 
 def test_a_run_without_samples_is_left_as_it_is(tmp_path: Path) -> None:

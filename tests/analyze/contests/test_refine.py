@@ -1,47 +1,51 @@
 """Sizes added near crossovers: which they are, that they end in narrow and true intervals, and real runs."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from bench.analyze.contests import refine
-from bench.analyze.contests.crossover import Duel, duel, find
-from bench.events import Launch, SizesAdded, Visit
+from bench.analyze.contests.crossover import Duel, Found, duel, find
+from bench.events import Event, Launch, Sizes, SizesAdded, Visit
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.plan import Plan, Progress
 from bench.measure.drive.policy import Preset
 from bench.measure.drive.process import Spec
-from bench.measure.drive.sizes import Sizes
 from bench.measure.worker.plugin import evenly
 
+Contenders = tuple[Callable[[float], float], Callable[[float], float]]
+"""The seconds of two contenders by size."""
+
+Logs = dict[float, list[list[float]]]
+"""The ln(seconds) of both contenders in each launch, by size."""
+
 LAUNCHES = 5
-COARSE = [64, 1024, 16384, 262144, 4194304]
+COARSE = [64.0, 1024.0, 16384.0, 262144.0, 4194304.0]
 A = 1e-9
 
 
-def overtakes(truth, share):
+def overtakes(truth: float, share: float) -> Contenders:
     """A contender with a fixed cost that grows at a share of the other's rate."""
     return lambda s: A * s, lambda s: truth * A * (1 - share) + share * A * s
 
 
-def exchanged(truth, _):
+def exchanged(truth: float, _: float) -> Contenders:
     """A contender that takes another way from some size on: faster there by a half, slower below."""
     return lambda s: A * s, lambda s: A * s * (1.5 if s < truth else 0.67)
 
 
-def between_overheads(truth, share):
+def between_overheads(truth: float, share: float) -> Contenders:
     """Both have fixed costs; one grows with the cube. The curve of their ratio is steepest in the middle."""
     fixed = 10 * share * truth**3
     return lambda s: fixed / 8 + s**3, lambda _: fixed / 8 + truth**3
 
 
-def refined(random, contenders, noise=0.01):
+def refined(random: np.random.Generator, contenders: Contenders, noise: float = 0.01) -> tuple[Found, Logs]:
     """What a run finds that adds sizes after each launch, and looks at them alone after the fifth."""
-    logs: dict[int, list[list[float]]] = {size: [[], []] for size in COARSE}
+    logs: Logs = {size: [[], []] for size in COARSE}
     near = set(COARSE)
     for number in range(2 * LAUNCHES):
         for size in logs if number < LAUNCHES else near:
@@ -55,7 +59,7 @@ def refined(random, contenders, noise=0.01):
     return found, logs
 
 
-def of_logs(logs):
+def of_logs(logs: Logs) -> Duel:
     known = sorted(size for size, sides in logs.items() if sides[0])
     sides = np.full((2, len(known), 4 * LAUNCHES), np.nan)
     for row, size in enumerate(known):
@@ -68,7 +72,9 @@ def of_logs(logs):
     ("contenders", "share"),
     [(overtakes, 0.05), (overtakes, 0.3), (exchanged, 0), (between_overheads, 0.2)],
 )
-def test_adaptive_sizes_end_in_narrow_and_true_intervals(contenders, share):
+def test_adaptive_sizes_end_in_narrow_and_true_intervals(
+    contenders: Callable[[float, float], Contenders], share: float
+) -> None:
     """200 trials over sizes a factor 16 apart, whose curves alone would tell the crossing to a factor 2."""
     random = np.random.default_rng(11)
     held, widths, sizes = 0, [], []
@@ -84,29 +90,29 @@ def test_adaptive_sizes_end_in_narrow_and_true_intervals(contenders, share):
     assert np.max(sizes) <= 12
 
 
-def exact(y, half, launches=LAUNCHES):
-    sizes = 64.0 * 4.0 ** np.arange(len(y))
+def exact(y: Sequence[float], half: float, launches: int = LAUNCHES) -> Duel:
+    sizes = 64.0 * 4.0 ** np.arange(float(len(y)))
     return Duel(sizes, np.array(y), np.full(len(y), half), np.full(len(y), launches))
 
 
-def test_a_size_is_added_where_the_curve_is_open_and_launches_where_the_times_are():
+def test_a_size_is_added_where_the_curve_is_open_and_launches_where_the_times_are() -> None:
     bent, straight = [-1.2, -0.4, 0.1, 0.2], [-1.5, -0.5, 0.5, 1.5]
     assert refine.around(exact(bent, 0.01), find(exact(bent, 0.01)).places, LAUNCHES) == {256, 512, 1024}
     assert refine.around(exact(straight, 0.01), find(exact(straight, 0.01)).places, LAUNCHES) == set()
     assert refine.around(exact(straight, 0.1), find(exact(straight, 0.1)).places, LAUNCHES) == {256, 1024}
 
 
-def test_a_narrow_interval_from_few_launches_is_not_known_well_enough():
+def test_a_narrow_interval_from_few_launches_is_not_known_well_enough() -> None:
     met = exact([-1.5, -0.5, 0.5, 1.5], 0.01, launches=LAUNCHES - 1)
     assert refine.around(met, find(met).places, LAUNCHES) == {256, 1024}
 
 
-def test_nothing_is_added_to_ties_and_to_one_sided_contests():
+def test_nothing_is_added_to_ties_and_to_one_sided_contests() -> None:
     for y in ([1, 2, 3], [-1, -2, -3], [0.01, -0.01, 0.02, -0.03]):
         assert refine.around(exact(y, 0.5), (), LAUNCHES) == set()
 
 
-def test_sizes_that_one_launch_measured_are_enough_to_ask():
+def test_sizes_that_one_launch_measured_are_enough_to_ask() -> None:
     met = exact([-1.2, -0.4, 0.1, 0.2], np.nan, launches=1)
     assert refine.around(met, (), LAUNCHES) == {256, 512, 1024}
 
@@ -115,7 +121,7 @@ def test_sizes_that_one_launch_measured_are_enough_to_ask():
     ("below", "above", "expected"),
     [(64, 256, [128]), (1024, 2048, [1472]), (184, 192, []), (3, 4, []), (3, 5, [4]), (1, 1.5, [1.5**0.5])],
 )
-def test_middle(below, above, expected):
+def test_middle(below: float, above: float, expected: list[float]) -> None:
     assert refine.middle(below, above) == expected
 
 
@@ -163,9 +169,7 @@ class Run:
     With `cut` it is interrupted so many events after it first asked.
     """
 
-    def __init__(
-        self, folder: Path, asked: list[Sizes], past: Sequence[dict[str, Any]] = (), cut: int = 0
-    ) -> None:
+    def __init__(self, folder: Path, asked: list[Sizes], past: Sequence[Event] = (), cut: int = 0) -> None:
         (folder / "test_it.py").write_text(SUITE)
         self.events = list(past)
         self.left = cut
@@ -180,7 +184,7 @@ class Run:
         finally:
             coordinator.close()
 
-    def record(self, event: dict[str, Any]) -> None:
+    def record(self, event: Event) -> None:
         self.events.append(event)
         if self.left and any(isinstance(each, SizesAdded) for each in self.events):
             self.left -= 1
@@ -236,7 +240,7 @@ def test_time_that_is_spent_ends_it(tmp_path: Path) -> None:
     spec = Spec((str(tmp_path),), directory=tmp_path, rootdir=tmp_path)
     spent = Preset("default", 2, 0.0, 100.0, 0.5, 5.0, refining_s=1.0)
     coordinator = Coordinator(Plan(spec, spent, 2, ceilings=False), Progress(), [])
-    events: list[dict[str, Any]] = []
+    events: list[Event] = []
     try:
         coordinator.measure(events.append, lambda: ASKED)
     finally:

@@ -1,46 +1,39 @@
-"""Estimates against closed forms and seeded simulations; the clean-block rule against its statement."""
+"""Estimates against closed forms and seeded simulations."""
 
-from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analyze.blocks.clean import marked
 from bench.analyze.estimates import doubts
 from bench.analyze.estimates.bounds import ideal_times
 from bench.analyze.estimates.estimate import estimates
 from bench.analyze.estimates.interval import half_width
 from bench.events import Checked, Visit
-from bench.records import DELAY_LIMIT, FOREIGN_LIMIT, Block, Case
+from bench.records import Block, Case, Kind
 from bench.storage import store
 from tests import recorded_runs as recorded
 from tests.recorded_runs import Made
 
 
-def estimated(tmp_path, *cases, **options):
+def estimated(tmp_path: Path, *cases: Made, **options: Any) -> pd.DataFrame:
     frame = estimates(store.read_run(recorded.write(tmp_path / "run", cases, **options)))
     return frame.set_index("operation")
 
 
-def made(operation="work", seconds=1e-4, **others):
+def made(operation: str = "work", seconds: float = 1e-4, **others: Any) -> Made:
     return Made("suite", operation, {}, seconds, **others)
 
 
-def frame_of(*blocks, case="case"):
-    rows = [{"case": case, "side": "", "launch": 0, "pass": 0, **asdict(block)} for block in blocks]
-    frame = pd.DataFrame(rows)
-    readings = ["host_s", "device_s", "delay_s", "foreign_s", "throttled_s", "pace_s"]
-    return frame.assign(notes=frame["notes"].map(",".join), **frame[readings].astype(float))
-
-
-def test_t_interval_is_the_textbooks():
+def test_t_interval_is_the_textbooks() -> None:
     """Five values of standard deviation 1: 2.776445 / sqrt(5)."""
     assert half_width(1.0, 5) == pytest.approx(1.241664, rel=1e-6)
     assert np.isnan(half_width(1.0, 1))
 
 
-def test_interval_covers_the_truth(tmp_path):
+def test_interval_covers_the_truth(tmp_path: Path) -> None:
     """400 cases of one true time, 1 % between launches: 95 % of the intervals hold it (± 3 errors)."""
     cases = [Made("suite", "work", {"i": i}, 1e-4, disturbed=0) for i in range(400)]
     frame = estimated(tmp_path, *cases, passes=1, per_visit=3)
@@ -48,7 +41,7 @@ def test_interval_covers_the_truth(tmp_path):
     assert 0.917 <= held <= 0.983
 
 
-def test_median_of_launch_medians(tmp_path):
+def test_median_of_launch_medians(tmp_path: Path) -> None:
     frame = estimated(tmp_path, made(disturbed=0))
     run = store.read_run(tmp_path / "run")
     wall = run.blocks[run.blocks["kind"] == "wall"]
@@ -59,7 +52,7 @@ def test_median_of_launch_medians(tmp_path):
     assert frame["high_s"].iat[0] == pytest.approx(np.exp(logs.mean() + half))
 
 
-def test_disturbed_blocks_do_not_move_the_estimate(tmp_path):
+def test_disturbed_blocks_do_not_move_the_estimate(tmp_path: Path) -> None:
     quiet = estimated(tmp_path / "quiet", made(disturbed=0))
     busy = estimated(tmp_path / "busy", made(disturbed=0.5))
     assert busy["disturbed_share"].iat[0] == pytest.approx(0.5, abs=0.2)
@@ -67,71 +60,7 @@ def test_disturbed_blocks_do_not_move_the_estimate(tmp_path):
     assert busy["status"].iat[0] == "ok"
 
 
-@pytest.mark.parametrize(
-    ("disturbed", "block"),
-    [
-        (False, Block("wall", 0, 1, 1.0, delay_s=DELAY_LIMIT * 0.99)),
-        (True, Block("wall", 0, 1, 1.0, delay_s=DELAY_LIMIT * 1.01)),
-        (True, Block("wall", 0, 1, 1.0, delay_s=0, throttled_s=DELAY_LIMIT * 1.01)),
-        (False, Block("wall", 0, 1, 1.0)),
-        (False, Block("wall", 0, 1, 1.0, delay_s=0.5, children=1, processors=2, foreign_s=0)),
-        (False, Block("wall", 0, 1, 1.0, delay_s=0.5, threads=3, processors=2, foreign_s=0)),
-        (False, Block("wall", 0, 1, 1.0, children=1, processors=2, foreign_s=2 * FOREIGN_LIMIT * 0.99)),
-        (True, Block("wall", 0, 1, 1.0, children=1, processors=2, foreign_s=2 * FOREIGN_LIMIT * 1.01)),
-        (False, Block("device", 0, 1, 1.0, device_s=0.9, delay_s=0.5)),
-        (True, Block("device", 0, 1, 1.0, delay_s=0.5)),
-        (True, Block("device", 0, 1, 1.0, device_s=0.9, notes=("allocated",))),
-        (False, Block("wall", 0, 1, 1.0, notes=("queue_ran_dry",))),
-    ],
-)
-def test_clean_block_rule(disturbed, block):
-    frame = marked(frame_of(block))
-    assert frame["disturbed"].tolist() == [disturbed]
-    assert frame["counted"].tolist() == [not disturbed]
-
-
-def test_a_case_that_once_had_children_is_judged_by_foreign_time_throughout():
-    with_child = Block("wall", 0, 1, 1.0, children=1, processors=2, foreign_s=0)
-    without = Block("wall", 0, 1, 1.0, delay_s=0.5, processors=2, foreign_s=0)
-    assert marked(frame_of(with_child, without))["disturbed"].tolist() == [False, False]
-    assert marked(frame_of(without))["disturbed"].tolist() == [True]
-
-
-def test_a_self_disturbing_case_whose_foreign_time_was_not_read_is_judged_by_its_delay():
-    child = {"children": 1, "processors": 2}
-    blocks = Block("wall", 0, 1, 0.1, delay_s=0.05, **child), Block("wall", 0, 1, 0.1, delay_s=0, **child)
-    assert marked(frame_of(*blocks))["disturbed"].tolist() == [True, False]
-    assert [block.disturbed(True) for block in blocks] == [True, False]
-
-
-def test_threads_of_a_set_up_do_not_make_a_case_disturb_itself():
-    warmup = Block("warmup", 0, 1, 0.1, threads=3, processors=2)
-    wall = Block("wall", 0, 1, 0.6, threads=2, processors=2, delay_s=0.1, foreign_s=0)
-    assert marked(frame_of(warmup, wall))["disturbed"].tolist()[1]
-
-
-def test_blocks_of_far_fewer_calls_do_not_count_beside_enough_of_the_case_s_own_length():
-    """Their calls were chosen while others held the first ones up."""
-    short = [Block("wall", 0, 1, 2e-4, delay_s=0)] * 5
-    whole = [Block("wall", 0, 100, 1e-2, delay_s=0)] * 3
-    nearly = Block("wall", 0, 26, 2.6e-3, delay_s=0)
-    assert marked(frame_of(*short, *whole, nearly))["counted"].tolist() == [False] * 5 + [True] * 4
-    assert marked(frame_of(*short, *whole[:2]))["counted"].all()
-    assert not marked(frame_of(*short, *whole))["disturbed"].any()
-
-
-@pytest.mark.parametrize("factor", [1e-3, 1, 1e3])
-def test_the_rule_never_looks_at_durations(factor):
-    blocks = [Block("wall", 0, 1, factor, delay_s=share * factor) for share in (0, 0.005, 0.02, 0.5)]
-    assert marked(frame_of(*blocks))["disturbed"].tolist() == [False, False, True, True]
-
-
-@pytest.mark.parametrize("kind", ["first", "warmup"])
-def test_first_and_warmup_are_never_counted(kind):
-    assert not marked(frame_of(Block(kind, 0, 1, 1.0)))["counted"].any()
-
-
-def test_statuses(tmp_path):
+def test_statuses(tmp_path: Path) -> None:
     frame = estimated(
         tmp_path,
         made("fine"),
@@ -155,14 +84,14 @@ def test_statuses(tmp_path):
     assert np.isnan(frame["low_s"]["noisy"])
 
 
-def test_one_launch_takes_its_interval_from_passes(tmp_path):
+def test_one_launch_takes_its_interval_from_passes(tmp_path: Path) -> None:
     frame = estimated(tmp_path, made(disturbed=0), launches=1)
     assert "one launch" in frame["warnings"].iat[0]
     assert frame["low_s"].iat[0] < frame["median_s"].iat[0] < frame["high_s"].iat[0]
     assert frame["status"].iat[0] == "ok"
 
 
-def test_launches_that_disagree_are_told(tmp_path):
+def test_launches_that_disagree_are_told(tmp_path: Path) -> None:
     """Two groups 20 % apart warn; launches that merely vary by as much as they are apart do not."""
     folder = recorded.write(tmp_path / "run", [made(disturbed=0)], launch_noise=0.002)
     run = store.read_run(folder)
@@ -175,7 +104,7 @@ def test_launches_that_disagree_are_told(tmp_path):
     assert "disagree" not in estimates(type(run)(**{**vars(run), "blocks": spread}))["warnings"].iat[0]
 
 
-def test_drift_is_told(tmp_path):
+def test_drift_is_told(tmp_path: Path) -> None:
     run = store.read_run(recorded.write(tmp_path / "run", [made(disturbed=0)], passes=6))
     assert "drifts" not in estimates(run)["warnings"].iat[0]
     rise = run.blocks.groupby("launch").cumcount() / 24
@@ -183,7 +112,7 @@ def test_drift_is_told(tmp_path):
     assert "drifts by +" in estimates(type(run)(**{**vars(run), "blocks": drifting}))["warnings"].iat[0]
 
 
-def test_a_failed_self_check_marks_the_device(tmp_path):
+def test_a_failed_self_check_marks_the_device(tmp_path: Path) -> None:
     run = store.read_run(recorded.write(tmp_path / "run", [made(device="cuda"), made("other")]))
     check = Checked("cuda", "events_match_wall", passed=False)
     frame = estimates(type(run)(**{**vars(run), "checks": (check,)})).set_index("operation")
@@ -191,7 +120,7 @@ def test_a_failed_self_check_marks_the_device(tmp_path):
     assert frame["warnings"]["other"] == ""
 
 
-def test_columns_of_the_contract(tmp_path):
+def test_columns_of_the_contract(tmp_path: Path) -> None:
     frame = estimated(tmp_path, *recorded.course()).reset_index()
     expected = (
         "median_s low_s high_s latency_s device_s host_s cold_s first_s blocks clean_blocks launches "
@@ -205,14 +134,14 @@ def test_columns_of_the_contract(tmp_path):
     assert set(frame["status"]) <= {"ok", "noisy", "skipped", "failed", "timeout"}
 
 
-def test_parameters_of_mixed_types_become_text_and_clashes_are_renamed(tmp_path):
+def test_parameters_of_mixed_types_become_text_and_clashes_are_renamed(tmp_path: Path) -> None:
     cases = [Made("s", "w", {"bytes": 1, "mixed": 1}, 1e-4), Made("s", "w", {"bytes": 2, "mixed": "a"}, 1e-4)]
     frame = estimated(tmp_path, *cases)
     assert frame["param_bytes"].tolist() == [1, 2]
     assert frame["mixed"].tolist() == ["1", "a"]
 
 
-def test_rates_shares_and_bounds(tmp_path):
+def test_rates_shares_and_bounds(tmp_path: Path) -> None:
     flops = {"flops": 7e10 * 1e-3 / 2, "bytes": 100}
     moved = {"flops": 10, "bytes": 2.5e10 * 1e-3}
     link = {"bytes": 2.5e7, "link": "to_device"}
@@ -234,13 +163,13 @@ def test_rates_shares_and_bounds(tmp_path):
     assert frame["flops_per_s"]["computes"] == pytest.approx(3.5e10, rel=0.01)
 
 
-def test_memory_is_that_which_holds_what_a_call_moves():
+def test_memory_is_that_which_holds_what_a_call_moves() -> None:
     ceilings = {
         "copy_bytes_per_s": {"L1": 5e10, "L2": 9e10, "memory": 2e10},
         "level_bytes": {"L1": 2**16, "L2": 2**20},
     }
 
-    def bandwidth(size):
+    def bandwidth(size: int) -> float:
         return size / ideal_times(0, size, {}, ceilings)["memory"]
 
     assert bandwidth(2**16) == pytest.approx(9e10), "the nearest memory is never slower than one behind it"
@@ -250,7 +179,7 @@ def test_memory_is_that_which_holds_what_a_call_moves():
     assert bandwidth(10) == pytest.approx(2e10), "of an older run no sizes are known"
 
 
-def test_no_rate_is_above_its_ceiling_without_a_warning(tmp_path):
+def test_no_rate_is_above_its_ceiling_without_a_warning(tmp_path: Path) -> None:
     frame = estimated(
         tmp_path,
         made("possible", 1e-3, extra={"flops": 7e10 * 1e-3}, disturbed=0),
@@ -262,7 +191,7 @@ def test_no_rate_is_above_its_ceiling_without_a_warning(tmp_path):
     assert "ceiling" not in frame["warnings"]["possible"]
 
 
-def test_what_is_faster_than_a_launch_launches_nothing(tmp_path):
+def test_what_is_faster_than_a_launch_launches_nothing(tmp_path: Path) -> None:
     """Launching takes 0.5 µs here; sharing an array's memory took 0.1 µs."""
     frame = estimated(tmp_path, made("shares", 1e-7, disturbed=0), launch_noise=0)
     assert frame["bound"]["shares"] == ""
@@ -270,26 +199,28 @@ def test_what_is_faster_than_a_launch_launches_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(("declared", "warned"), [(1000, False), (1040, False), (1100, True), (500, True)])
-def test_declared_flops_are_held_against_those_that_torch_counts(tmp_path, declared, warned):
+def test_declared_flops_are_held_against_those_that_torch_counts(
+    tmp_path: Path, declared: int, warned: bool
+) -> None:
     frame = estimated(tmp_path, made(extra={"flops": declared, "counted_flops": 1000}))
     assert ("where torch counts 1e+03" in frame["warnings"]["work"]) is warned
 
 
-def warming(first, launches=5):
+def warming(first: float, launches: int = 5) -> pd.DataFrame:
     """Launches of six blocks of 1 ms, the first of each `first` times as long in so many of them."""
     launch, block = (each.ravel() for each in np.meshgrid(np.arange(5), np.arange(6), indexing="ij"))
     seconds = np.where((block == 0) & (launch < launches), first * 1e-3, 1e-3)
     return doubts._warming(pd.DataFrame({"row": 0, "launch": launch, "wall_s": seconds, "calls": 1}))
 
 
-def test_a_warm_up_that_ended_too_early_shows():
+def test_a_warm_up_that_ended_too_early_shows() -> None:
     assert warming(1.2) == {0: pytest.approx(np.log(1.2))}
     assert warming(1.2, launches=3) == {0: pytest.approx(np.log(1.2))}
     assert warming(1.2, launches=2) == {}, "two of five first blocks may be slow by chance"
     assert warming(1.04) == {}
 
 
-def test_steady_series_with_noise_are_not_taken_for_warming_up():
+def test_steady_series_with_noise_are_not_taken_for_warming_up() -> None:
     """Blocks vary by 2 %: hardly ever are most first blocks 5 % above their launch's median."""
     random = np.random.default_rng(3)
     launch, _ = np.meshgrid(np.arange(5 * 300), np.arange(8), indexing="ij")
@@ -299,50 +230,16 @@ def test_steady_series_with_noise_are_not_taken_for_warming_up():
     assert len(doubts._warming(frame)) == 0
 
 
-def paced(*paces, side="", wall_s=0.01):
-    frame = frame_of(*(Block("wall", 0, 1, wall_s, delay_s=0, pace_s=pace) for pace in paces))
-    return marked(frame.assign(side=side))
-
-
-def test_blocks_at_another_pace_than_the_runs_do_not_count():
-    assert paced(2.0, 2.1, 3.9, 2.2, 3.8)["counted"].tolist() == [True, True, False, True, False]
-    assert paced(3.9, 3.8, 3.7, 2.0)["counted"].tolist() == [True, True, True, False]
-
-
-def test_a_case_that_was_never_measured_at_the_runs_pace_keeps_its_blocks_and_says_so():
-    few = paced(2.0, 2.1, 3.9)
-    assert few["counted"].all()
-    others = frame_of(*(Block("wall", 0, 1, 0.01, delay_s=0, pace_s=2.0) for _ in range(9)), case="other")
-    slow = frame_of(*(Block("wall", 0, 1, 0.01, delay_s=0, pace_s=4.0) for _ in range(3)))
-    both = marked(pd.concat([others, slow], ignore_index=True))
-    assert both["counted"].all()
-    counted = both.assign(row=(both["case"] == "case").astype(int))
-    assert doubts.other_paces(counted, counted) == {1: pytest.approx(4.0 / (2.0 * 2.4) ** 0.5)}
-
-
-def test_where_no_pace_prevails_none_is_odd():
-    """Fewer than half of the blocks lie within any window of 20 %."""
-    assert paced(2.0, 2.1, 2.2, 3.0, 3.9, 5.0, 6.5)["counted"].all()
-    assert paced(2.0, 2.1, 2.2, 2.3, 3.9, 5.0, 6.5)["counted"].tolist() == [True] * 4 + [False] * 3
-
-
-def test_pace_judges_neither_long_blocks_nor_pairs_nor_a_system_without_the_reading():
-    assert paced(2.0, 2.0, 2.0, 3.9, wall_s=0.6)["counted"].all()
-    assert paced(2.0, 2.0, 2.0, 3.9, side="base")["counted"].all()
-    assert paced(None, None, None, None)["counted"].all()
-
-
-def test_first_call_warm_up_and_steady_state_are_three_numbers(tmp_path):
+def test_first_call_warm_up_and_steady_state_are_three_numbers(tmp_path: Path) -> None:
     """A launch: 1 s at first, 0.3 s of warm-up, then 10 ms; later visits begin with one more call."""
+    passes: list[list[tuple[Kind, float]]] = [
+        [("first", 1.0), ("warmup", 0.2), ("warmup", 0.1), ("wall", 0.01)],
+        [("warmup", 5.0), ("wall", 0.01)],
+    ]
     with store.Journal.create(tmp_path / "run", recorded.header()) as journal:
         journal.append(Case("c", "s", "c"))
         for launch in range(3):
-            for number, kinds in enumerate(
-                [
-                    [("first", 1.0), ("warmup", 0.2), ("warmup", 0.1), ("wall", 0.01)],
-                    [("warmup", 5.0), ("wall", 0.01)],
-                ]
-            ):
+            for number, kinds in enumerate(passes):
                 blocks = tuple(Block(kind, 0.0, 1, seconds, delay_s=0.0) for kind, seconds in kinds)
                 journal.append(Visit("c", launch, number, blocks=blocks))
     row = estimates(store.read_run(tmp_path / "run")).iloc[0]

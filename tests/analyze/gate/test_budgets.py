@@ -2,15 +2,18 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.__main__ import main
 from bench.analyze.blocks.clean import marked
-from bench.analyze.gate.budgets import check
+from bench.analyze.gate.budgets import BudgetCheck, check
 from bench.analyze.gate.decision import replay
 from bench.analyze.gate.settings import Budget, Settings, recorded
 from bench.storage import store
+from bench.storage.tables import Run
 from tests import recorded_gates as gates
 from tests import recorded_runs as runs
 from tests.recorded_gates import Compared
@@ -20,7 +23,7 @@ CASE = runs.Made("test_net", "infer", {"engine": "torch", "batch": 1}, 1e-3, ext
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     other = replace(CASE, params={"engine": "onnxruntime", "batch": 1}, seconds=1.5e-3)
     larger = replace(CASE, params={"engine": "torch", "batch": 8}, seconds=2e-3)
     absent = replace(CASE, device="accelerator", skip="no accelerator on this machine")
@@ -36,7 +39,7 @@ def run(tmp_path_factory):
     return store.read_run(runs.write(tmp_path_factory.mktemp("runs") / "run", cases))
 
 
-def held(run, **fields):
+def held(run: Run, **fields: Any) -> tuple[BudgetCheck, ...]:
     budget = Budget(**{"pattern": "test_infer[cpu-torch-1]", **fields})
     return check(run, marked(run.blocks), (budget,))
 
@@ -60,23 +63,23 @@ def held(run, **fields):
         ({"pattern": "test_other*", "max_time_s": 1e-9}, "not selected"),
     ],
 )
-def test_standing(run, fields, standing):
+def test_standing(run: Run, fields: dict[str, Any], standing: str) -> None:
     (found,) = held(run, **fields)
     assert found.standing == standing
 
 
-def test_device_narrows_a_budget(run):
+def test_device_narrows_a_budget(run: Run) -> None:
     found = check(run, marked(run.blocks), (Budget("test_infer*", device="cuda", max_time_s=1e-9),))
     assert [each.standing for each in found] == ["skipped"]
 
 
-def test_interval_that_holds_the_budget_is_unclear(run):
+def test_interval_that_holds_the_budget_is_unclear(run: Run) -> None:
     (loose,) = held(run, max_time_s=1)
     (found,) = held(run, max_time_s=(loose.low * loose.high) ** 0.5)
     assert (found.standing, found.reason) == ("unclear", "the interval holds the budget")
 
 
-def test_numbers_are_those_of_the_run(run):
+def test_numbers_are_those_of_the_run(run: Run) -> None:
     (time,) = held(run, max_time_s=1)
     assert time.value == pytest.approx(1e-3, rel=0.02)
     (ratio,) = held(run, pattern="test_infer[cpu-onnxruntime-1]", max_ratio=9, to="test_infer*torch*")
@@ -84,7 +87,7 @@ def test_numbers_are_those_of_the_run(run):
     assert ratio.reason == "to suites/test_net.py::test_infer[cpu-torch-1]"
 
 
-def test_win_suggests_a_tighter_budget(run):
+def test_win_suggests_a_tighter_budget(run: Run) -> None:
     (found,) = held(run, max_time_s=1)
     assert found.tighter == pytest.approx(1.2 * found.high)
     assert held(run, max_time_s=1.3e-3)[0].tighter is None
@@ -101,13 +104,13 @@ def test_win_suggests_a_tighter_budget(run):
         (Budget("test_skipped", max_time_s=1), 3),
     ],
 )
-def test_exit_status_of_a_gate(tmp_path, budget, status):
+def test_exit_status_of_a_gate(tmp_path: Path, budget: Budget, status: int) -> None:
     cases = [Compared("test_a"), Compared("test_skipped", skip={"base": "no data", "head": "no data"})]
     folder = gates.write(tmp_path / "run", cases, settings=recorded(Settings(budgets=(budget,))))
     assert replay(store.read_run(folder)).exit_status == status
 
 
-def test_gate_holds_head_to_a_budget_and_not_base(tmp_path):
+def test_gate_holds_head_to_a_budget_and_not_base(tmp_path: Path) -> None:
     settings = recorded(Settings(budgets=(Budget("test_a", max_time_s=1.1e-4),)))
     folder = gates.write(tmp_path / "run", [Compared("test_a", ratio=0.8, seconds=1.3e-4)], settings=settings)
     (found,) = replay(store.read_run(folder)).budgets
@@ -125,7 +128,9 @@ x = 1
 """
 
 
-def test_set_updates_and_adds(run, tmp_path, capsys, monkeypatch):
+def test_set_updates_and_adds(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "pyproject.toml"
     file.write_text(CONFIGURATION)
     monkeypatch.chdir(tmp_path)
@@ -145,7 +150,7 @@ def test_set_updates_and_adds(run, tmp_path, capsys, monkeypatch):
     assert "nothing to change" in capsys.readouterr().out
 
 
-def test_what_was_set_is_met(run, tmp_path):
+def test_what_was_set_is_met(run: Run, tmp_path: Path) -> None:
     from bench.app.configuration import read
 
     file = tmp_path / "pyproject.toml"
@@ -167,7 +172,14 @@ def test_what_was_set_is_met(run, tmp_path):
         (["RUN", "--file", "none.toml"], "none.toml cannot be read"),
     ],
 )
-def test_set_says_what_is_wrong(run, tmp_path, monkeypatch, capsys, arguments, message):
+def test_set_says_what_is_wrong(
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pyproject.toml").write_text("")
     arguments = [str(run.path) if each == "RUN" else each for each in arguments]

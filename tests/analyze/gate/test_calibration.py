@@ -3,15 +3,17 @@
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import beta
 
-from bench.analyze.gate.calibration import Rate, calibrate
+from bench.analyze.gate.calibration import Calibration, Rate, calibrate
 from bench.analyze.gate.peers import RULES
 from bench.render import calibration as rendered
 from bench.storage import store
+from bench.storage.tables import Run
 from tests import recorded_gates as gates
 from tests.recorded_gates import Compared
 
@@ -24,7 +26,7 @@ LEVELS = [0.0, 0.02, 0.1]
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
     folder = tmp_path_factory.mktemp("calibration")
     busy = [replace(case, disturbed=0.5) for case in CASES]
     written = [
@@ -43,11 +45,11 @@ def runs(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def found(runs):
+def found(runs: list[Run]) -> Calibration:
     return calibrate(runs, redraws=60)
 
 
-def test_bounds_are_clopper_and_pearsons():
+def test_bounds_are_clopper_and_pearsons() -> None:
     assert Rate(0, 59).high == pytest.approx(1 - 0.05 ** (1 / 59))
     assert Rate(0, 299).high < 0.01
     assert Rate(59, 59).low == pytest.approx(0.05 ** (1 / 59))
@@ -56,18 +58,18 @@ def test_bounds_are_clopper_and_pearsons():
     assert (Rate(0, 0).low, Rate(0, 0).high, math.isnan(Rate(0, 0).share)) == (0, 1, True)
 
 
-def test_live_gates_count_as_they_ended(found):
+def test_live_gates_count_as_they_ended(found: Calibration) -> None:
     idle = found.conditions[0]
     assert (idle.name, idle.live, idle.contaminated) == ("idle", Rate(1, 3), Rate(0, 3))
     assert idle.spent_s == 80.0
 
 
-def test_gates_that_came_to_no_verdict_do_not_count(runs):
+def test_gates_that_came_to_no_verdict_do_not_count(runs: list[Run]) -> None:
     cut = [run if run.header.calibration["slowdowns"] else replace(run, end=None) for run in runs]
     assert calibrate(cut, redraws=1).conditions[0].live == Rate(0, 0)
 
 
-def test_each_recorded_launch_is_dealt_once(found):
+def test_each_recorded_launch_is_dealt_once(found: Calibration) -> None:
     idle, busy = found.conditions
     assert idle.launches == 90
     assert idle.dealt == Rate(0, 1), "30 unchanged launches make one gate of 25"
@@ -76,7 +78,7 @@ def test_each_recorded_launch_is_dealt_once(found):
     assert [power.dealt.trials for power in busy.powers] == [0, 0]
 
 
-def test_power_grows_with_the_slowdown(found):
+def test_power_grows_with_the_slowdown(found: Calibration) -> None:
     two, ten = found.conditions[0].powers
     assert (two.slowdown, ten.slowdown) == (0.02, 0.1)
     assert two.measured == pytest.approx(0.02, abs=0.005)
@@ -85,25 +87,25 @@ def test_power_grows_with_the_slowdown(found):
     assert ten.worst <= ten.redrawn
 
 
-def test_smallest_slowdown_follows_the_scatter(found):
+def test_smallest_slowdown_follows_the_scatter(found: Calibration) -> None:
     smallest = {case.rpartition("_")[2]: size for case, size in found.conditions[0].smallest.items()}
     assert list(smallest) == ["a", "b", "c", "d", "wild"]
     assert max(smallest[name] for name in "abcd") <= 0.04
     assert smallest["wild"] is None or smallest["wild"] > 0.05
 
 
-def test_redrawn_gates_without_a_change_raise_no_alarm(found):
+def test_redrawn_gates_without_a_change_raise_no_alarm(found: Calibration) -> None:
     assert all(condition.redrawn == Rate(0, 60) for condition in found.conditions)
     idle, busy = found.conditions
     assert idle.same == pytest.approx(2 / 3), "of the live gates, where there are any"
     assert busy.same > 0.8
 
 
-def test_same_runs_give_the_same_calibration(runs, found):
+def test_same_runs_give_the_same_calibration(runs: list[Run], found: Calibration) -> None:
     assert rendered.document(calibrate(runs, redraws=60)) == rendered.document(found)
 
 
-def test_hidden_bias_is_no_false_security(tmp_path):
+def test_hidden_bias_is_no_false_security(tmp_path: Path) -> None:
     """A side that is always slower, though nothing was changed, shows as false alarms."""
     biased = [Compared("test_a", ratio=1.06), Compared("test_b")]
     run = store.read_run(gates.write_calibration(tmp_path / "run", biased, [0.0] * 30))
@@ -112,7 +114,7 @@ def test_hidden_bias_is_no_false_security(tmp_path):
     assert 15 <= condition.redrawn.count <= 20, "half of the redrawn gates have the sides exchanged"
 
 
-def test_sentence_and_document(found):
+def test_sentence_and_document(found: Calibration) -> None:
     assert rendered.sentence(found).startswith(
         "On this machine: 1 false alarm in 3 gates without a change, at most 8"
     )
@@ -122,14 +124,14 @@ def test_sentence_and_document(found):
     assert rendered.sentence(calibrate([])) == ""
 
 
-def test_table_has_a_column_for_each_condition(found):
+def test_table_has_a_column_for_each_condition(found: Calibration) -> None:
     lines = rendered.markdown(found).partition("\n\n")[0].splitlines()
     assert lines[0] == "| on attic | idle | busy |"
     assert {line.count("|") for line in lines} == {4}
     assert np.all(["nan" not in line for line in lines])
 
 
-def test_other_rules_judge_the_same_launches(found):
+def test_other_rules_judge_the_same_launches(found: Calibration) -> None:
     """Five launches make a trial: of 30 with nothing changed, and of 3 gates with nothing changed."""
     idle, _ = found.conditions
     assert [peer.rule for peer in idle.peers] == list(RULES)
@@ -143,7 +145,7 @@ def test_other_rules_judge_the_same_launches(found):
     assert {row.count("|") for row in rows} == {8}
 
 
-def test_gate_tells_what_is_known_of_this_machine(found, tmp_path):
+def test_gate_tells_what_is_known_of_this_machine(found: Calibration, tmp_path: Path) -> None:
     from bench.commands.calibrate import known
 
     assert known(tmp_path, "attic") == ""

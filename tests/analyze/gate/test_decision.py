@@ -1,11 +1,15 @@
 """The gate's decision on whole recorded runs, odd ones among them."""
 
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
 from bench.analyze.blocks.clean import marked
 from bench.analyze.estimates.estimate import estimates_of
-from bench.analyze.gate.decision import replay
+from bench.analyze.gate.decision import Decision, replay
 from bench.analyze.gate.pairs import launch_ratios
 from bench.analyze.gate.settings import Budget, Settings, of_header, recorded
 from bench.storage import store
@@ -15,24 +19,26 @@ from tests.recorded_gates import Compared
 FIVE, THIRTEEN = range(5), range(13)
 
 
-def decided(folder, cases, launches=range(25), **options):
+def decided(
+    folder: Path, cases: Sequence[Compared], launches: Iterable[int] = range(25), **options: Any
+) -> Decision:
     return replay(store.read_run(gates.write(folder / "run", cases, launches, **options)))
 
 
-def states(decision):
+def states(decision: Decision) -> dict[str, str]:
     return {verdict.case.rpartition("::test_")[2]: verdict.state for verdict in decision.verdicts}
 
 
 # Pairs
 
 
-def test_launch_is_the_median_of_its_clean_pairs(tmp_path):
+def test_launch_is_the_median_of_its_clean_pairs(tmp_path: Path) -> None:
     exact = Compared("test_a", ratio=1.07, launch_sd=0, block_sd=0, disturbed=0.3)
     run = store.read_run(gates.write(tmp_path / "run", [exact], range(2)))
     assert launch_ratios(marked(run.blocks)).to_numpy() == pytest.approx(np.log(1.07))
 
 
-def test_drift_of_both_sides_cancels(tmp_path):
+def test_drift_of_both_sides_cancels(tmp_path: Path) -> None:
     run = store.read_run(
         gates.write(tmp_path / "run", [Compared("test_a", launch_sd=0, block_sd=0)], range(1))
     )
@@ -42,7 +48,7 @@ def test_drift_of_both_sides_cancels(tmp_path):
 
 
 @pytest.mark.parametrize("side", ["base", "head"])
-def test_launch_without_three_clean_pairs_does_not_tell(tmp_path, side):
+def test_launch_without_three_clean_pairs_does_not_tell(tmp_path: Path, side: str) -> None:
     run = store.read_run(gates.write(tmp_path / "run", [Compared("test_a", disturbed=0)], range(2)))
     blocks = marked(run.blocks)
     first = (blocks["launch"] == 0) & (blocks["side"] == side)
@@ -53,7 +59,7 @@ def test_launch_without_three_clean_pairs_does_not_tell(tmp_path, side):
 # Whole runs
 
 
-def test_wanted_leads_through_the_stages(tmp_path):
+def test_wanted_leads_through_the_stages(tmp_path: Path) -> None:
     cases = gates.twenty(test_c=Compared("test_c", 1.06), test_d=Compared("test_d", 0.9))
     wanted = {}
     for launches in (0, 2, 3, 4, 5, 7, 9, 11, 13):
@@ -75,14 +81,14 @@ def test_wanted_leads_through_the_stages(tmp_path):
     }
 
 
-def test_extension_is_wanted_where_confirmation_leaves_open(tmp_path):
+def test_extension_is_wanted_where_confirmation_leaves_open(tmp_path: Path) -> None:
     cases = [*gates.CONTROLS, Compared("test_wild", ratio=1.045, launch_sd=0.06)]
     found = decided(tmp_path, cases, THIRTEEN, seed=2)
     assert found.wanted["suites/test_made.py::test_wild"] == 2
     assert found.exit_status == 3
 
 
-def test_replay_gives_the_same_decision(tmp_path):
+def test_replay_gives_the_same_decision(tmp_path: Path) -> None:
     cases = gates.twenty(test_c=Compared("test_c", 1.05), test_e=Compared("test_e", launch_sd=0.04))
     budgets = (Budget("test_a", max_time_s=9e-5), Budget("test_c*", max_regression=0.1))
     folder = gates.write(tmp_path / "run", cases, settings=recorded(Settings(budgets=budgets)))
@@ -94,14 +100,14 @@ def test_replay_gives_the_same_decision(tmp_path):
     assert first.settings.budgets == budgets
 
 
-def test_settings_survive_the_header():
+def test_settings_survive_the_header() -> None:
     before = Settings(
         0.1, 0.95, "fail", ("pip install .",), {"a": "b"}, ("c*",), (Budget("x", max_ratio=1.2, to="y"),)
     )
     assert of_header(recorded(before)) == before
 
 
-def test_moved_control_makes_everything_undecided(tmp_path):
+def test_moved_control_makes_everything_undecided(tmp_path: Path) -> None:
     cases = gates.twenty(test_c=Compared("test_c", 1.25))
     cases[0] = Compared("control::interpreter", ratio=1.08, launch_sd=0.01)
     found = decided(tmp_path, cases)
@@ -111,14 +117,14 @@ def test_moved_control_makes_everything_undecided(tmp_path):
     assert "interpreter" in found.verdicts[0].reason
 
 
-def test_hog_in_heads_turns_makes_nothing_slower(tmp_path):
+def test_hog_in_heads_turns_makes_nothing_slower(tmp_path: Path) -> None:
     found = decided(tmp_path, [*gates.CONTROLS, Compared("test_a", disturbed=1)])
     assert (states(found), found.exit_status) == ({"a": "undecided"}, 0)
     strict = recorded(Settings(undecided="fail"))
     assert decided(tmp_path / "strict", [Compared("test_a", disturbed=1)], settings=strict).exit_status == 4
 
 
-def test_failure_on_one_side_is_an_incomplete_gate(tmp_path):
+def test_failure_on_one_side_is_an_incomplete_gate(tmp_path: Path) -> None:
     found = decided(
         tmp_path, [Compared("test_a", 1.2), Compared("test_b", fails={"head": "boom\nKeyError: 'x'"})]
     )
@@ -127,38 +133,38 @@ def test_failure_on_one_side_is_an_incomplete_gate(tmp_path):
     assert "suites/test_made.py::test_b" not in found.wanted
 
 
-def test_case_that_was_never_measured_on_head_is_missing(tmp_path):
+def test_case_that_was_never_measured_on_head_is_missing(tmp_path: Path) -> None:
     found = decided(tmp_path, [Compared("test_a"), Compared("test_b", skip={"head": "not here"})])
     assert [(each.side, each.reason) for each in found.troubles] == [("head", "not here")]
     assert found.exit_status == 3
 
 
-def test_case_skipped_on_both_sides_passes(tmp_path):
+def test_case_skipped_on_both_sides_passes(tmp_path: Path) -> None:
     found = decided(
         tmp_path, [Compared("test_a"), Compared("test_b", skip={"base": "no GPU", "head": "no GPU"})]
     )
     assert (found.exit_status, found.skipped[0].reason) == (0, "no GPU")
 
 
-def test_missing_case_is_no_silent_pass(tmp_path):
+def test_missing_case_is_no_silent_pass(tmp_path: Path) -> None:
     found = decided(tmp_path, [Compared("test_a")], missing=["suites/test_made.py::test_gone"])
     assert found.exit_status == 3
     assert "`removed`" in found.troubles[0].reason
     assert decided(tmp_path / "listed", [Compared("test_a")], removed=["test_gone"]).exit_status == 0
 
 
-def test_interrupted_gate_does_not_pass(tmp_path):
+def test_interrupted_gate_does_not_pass(tmp_path: Path) -> None:
     assert decided(tmp_path, [Compared("test_a")], range(2)).exit_status == 3
 
 
-def test_budget_of_a_case_replaces_the_gates(tmp_path):
+def test_budget_of_a_case_replaces_the_gates(tmp_path: Path) -> None:
     cases = [Compared("test_a", 1.06), Compared("test_b", 1.06)]
     budgets = (Budget("test_a", max_regression=0.2), Budget("test_b", device="cuda", max_regression=0.2))
     found = decided(tmp_path, cases, settings=recorded(Settings(budgets=budgets)))
     assert states(found) == {"a": "same", "b": "slower"}
 
 
-def test_device_time_counts_where_wall_time_hides_it(tmp_path):
+def test_device_time_counts_where_wall_time_hides_it(tmp_path: Path) -> None:
     hidden = Compared("test_kernel", device="cuda", device_ratio=1.2)
     found = decided(tmp_path, [hidden])
     assert states(found) == {"kernel": "slower"}

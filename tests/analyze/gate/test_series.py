@@ -1,6 +1,7 @@
 """The judgement on one case's series of launches: closed forms, properties, and seeded simulations."""
 
 import math
+import random
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from bench.analyze.contests.crossover import Array
 from bench.analyze.estimates.trimmed import centre, difference
 from bench.analyze.gate.series import CHECKPOINTS, STAGES, judge, moved, typical_scatter
 
@@ -17,15 +19,15 @@ ERROR = 0.01 / 20
 """Of a table of twenty cases at 99 %."""
 
 
-def series(shift=0.0, sd=0.008, seed=1):
-    return np.log1p(shift) + np.random.default_rng(seed).normal(0, sd, 25)
+def series(shift: float = 0.0, sd: float = 0.008, seed: int = 1) -> Array:
+    return np.asarray(np.log1p(shift) + np.random.default_rng(seed).normal(0, sd, 25))
 
 
 # Closed forms
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 8, 20])
-def test_trimmed_t_is_scipys(count):
+def test_trimmed_t_is_scipys(count: int) -> None:
     values = np.random.default_rng(count).normal(0.02, 0.03, count)
     zeros = np.zeros(count)
     expected = stats.ttest_ind(values, zeros, equal_var=False, trim=0.2, alternative="greater")
@@ -37,7 +39,7 @@ def test_trimmed_t_is_scipys(count):
     assert found.bounds(0.95)[0] == pytest.approx(expected.confidence_interval(0.95).low)
 
 
-def test_difference_of_trimmed_means_is_scipys():
+def test_difference_of_trimmed_means_is_scipys() -> None:
     random = np.random.default_rng(3)
     one, other = random.normal(0.1, 0.05, 7), random.normal(0, 0.01, 12)
     expected = stats.ttest_ind(one, other, equal_var=False, trim=0.2, alternative="greater")
@@ -46,13 +48,13 @@ def test_difference_of_trimmed_means_is_scipys():
     assert found.freedom == pytest.approx(expected.df)
 
 
-def test_centre_of_equal_values_is_certain():
+def test_centre_of_equal_values_is_certain() -> None:
     found = centre(np.full(6, 0.03))
     assert (found.mean, found.error, found.above(0.01), found.above(0.04)) == (0.03, 0, 0, 1)
     assert centre(np.array([0.03, math.nan])) is None
 
 
-def test_steadied_error_is_the_moderated_t_of_empirical_bayes():
+def test_steadied_error_is_the_moderated_t_of_empirical_bayes() -> None:
     """Variances pooled by their degrees of freedom, as in limma's squeezeVar."""
     values = np.array([0.01, 0.03, 0.02])
     found = centre(values).steadied(0.02, 5)
@@ -65,7 +67,7 @@ def test_steadied_error_is_the_moderated_t_of_empirical_bayes():
 # One case's series
 
 
-def test_typical_scatter_is_that_of_the_middle_series():
+def test_typical_scatter_is_that_of_the_middle_series() -> None:
     random = np.random.default_rng(5)
     table = [random.normal(0, 0.02, 25) for _ in range(4000)]
     assert typical_scatter(table) == pytest.approx(0.02, rel=0.03)
@@ -74,7 +76,7 @@ def test_typical_scatter_is_that_of_the_middle_series():
     assert typical_scatter([*table[:4], np.full(25, math.nan)]) is None
 
 
-def test_a_table_that_is_steady_lets_a_case_go_earlier():
+def test_a_table_that_is_steady_lets_a_case_go_earlier() -> None:
     logs = np.tile([-0.014, 0.0, 0.022], 9)
     assert judge(logs, 3, BUDGET, ERROR).open
     found = judge(logs, 3, BUDGET, ERROR, typical=0.01)
@@ -83,7 +85,7 @@ def test_a_table_that_is_steady_lets_a_case_go_earlier():
     assert judge(logs + 0.05, 3, BUDGET, ERROR, typical=0.01).open, "it is suspect"
 
 
-def test_the_screens_scatter_counts_when_fresh_launches_let_a_case_go():
+def test_the_screens_scatter_counts_when_fresh_launches_let_a_case_go() -> None:
     logs = np.full(25, 0.001)
     logs[:5] = [-0.09, 0.02, 0.1, -0.04, 0.03]
     assert judge(logs, 9, BUDGET, ERROR).open, "four launches that agree by chance"
@@ -91,12 +93,12 @@ def test_the_screens_scatter_counts_when_fresh_launches_let_a_case_go():
     assert judge(logs, 9, BUDGET, ERROR).state == "same"
 
 
-def test_screen_alone_settles_what_is_still():
+def test_screen_alone_settles_what_is_still() -> None:
     found = judge(series(), 5, BUDGET, ERROR)
     assert (found.state, found.stage, found.open) == ("same", "screen", False)
 
 
-def test_what_surely_stands_still_is_let_go_early():
+def test_what_surely_stands_still_is_let_go_early() -> None:
     assert judge(series(), 2, BUDGET, ERROR).open
     found = judge(series(), 3, BUDGET, ERROR)
     assert (found.state, found.stage, found.centre.count) == ("same", "screen", 3)
@@ -120,7 +122,7 @@ def test_what_surely_stands_still_is_let_go_early():
     assert not judge(chance, 11, BUDGET, ERROR).open
 
 
-def test_what_is_open_is_looked_at_again_after_one_launch_or_two():
+def test_what_is_open_is_looked_at_again_after_one_launch_or_two() -> None:
     assert (3, 4, *range(5, 26, 2)) == CHECKPOINTS
     late = np.array([*np.full(5, 0.04), *np.tile([0.07, -0.08], 4), *np.zeros(12)])
     assert judge(late, 13, BUDGET, ERROR).open
@@ -129,19 +131,19 @@ def test_what_is_open_is_looked_at_again_after_one_launch_or_two():
     assert judge(late, 25, BUDGET, ERROR) == judge(late, settled, BUDGET, ERROR)
 
 
-def test_what_was_let_go_early_stays_so():
+def test_what_was_let_go_early_stays_so() -> None:
     logs = series()
     early = judge(logs, 3, BUDGET, ERROR)
     logs[3:] += 0.3
     assert judge(logs, 25, BUDGET, ERROR) == early
 
 
-def test_suspect_is_open_until_fresh_launches_are_made():
+def test_suspect_is_open_until_fresh_launches_are_made() -> None:
     found = judge(series(0.05), 5, BUDGET, ERROR)
     assert (found.state, found.open) == ("undecided", True)
 
 
-def test_slowdown_is_confirmed_on_fresh_launches_alone():
+def test_slowdown_is_confirmed_on_fresh_launches_alone() -> None:
     logs = series(0.05)
     assert judge(logs, 13, BUDGET, ERROR).state == "slower"
     chance = logs.copy()
@@ -149,11 +151,11 @@ def test_slowdown_is_confirmed_on_fresh_launches_alone():
     assert judge(chance, 13, BUDGET, ERROR).state == "same"
 
 
-def test_speedup_is_the_mirror():
+def test_speedup_is_the_mirror() -> None:
     assert judge(-series(0.05), 13, BUDGET, ERROR).state == "faster"
 
 
-def test_gain_that_is_not_sure_costs_no_further_launches():
+def test_gain_that_is_not_sure_costs_no_further_launches() -> None:
     logs = series()
     logs[:5] = [-0.05, 0.01, -0.03, 0.02, -0.04]
     found = judge(logs, 5, BUDGET, ERROR)
@@ -166,7 +168,7 @@ def test_gain_that_is_not_sure_costs_no_further_launches():
     assert "did not show it" in found.reason
 
 
-def test_what_only_fresh_launches_show_is_undecided():
+def test_what_only_fresh_launches_show_is_undecided() -> None:
     logs = series(0.06)
     logs[:5] = [-0.05, 0.0, 0.09, -0.02, 0.03]
     found = judge(logs, 25, BUDGET, ERROR)
@@ -174,7 +176,7 @@ def test_what_only_fresh_launches_show_is_undecided():
     assert "did not show it" in found.reason
 
 
-def test_one_launch_far_off_drowns_nothing():
+def test_one_launch_far_off_drowns_nothing() -> None:
     logs = series(0.25, sd=0.01)
     logs[[2, 7]] = -1.0, 3.0
     assert judge(logs, 13, BUDGET, ERROR).state == "slower"
@@ -183,13 +185,13 @@ def test_one_launch_far_off_drowns_nothing():
     assert judge(logs, 25, BUDGET, ERROR).state == "same"
 
 
-def test_slowdown_within_what_is_ignored_never_counts():
+def test_slowdown_within_what_is_ignored_never_counts() -> None:
     exact = np.full(25, np.log1p(0.009))
     assert judge(exact, 25, 0.01, ERROR).state == "slower"
     assert judge(exact, 25, BUDGET, ERROR).state == "same"
 
 
-def test_too_few_clean_launches_are_undecided():
+def test_too_few_clean_launches_are_undecided() -> None:
     logs = series(0.25)
     logs[9:] = math.nan
     found = judge(logs, 25, BUDGET, ERROR)
@@ -204,7 +206,7 @@ finite = st.lists(
 
 @given(finite, st.floats(0, 0.5))
 @settings(max_examples=60, deadline=None)
-def test_more_time_is_never_a_better_answer(logs, added):
+def test_more_time_is_never_a_better_answer(logs: Array, added: float) -> None:
     before, after = (judge(each, 25, BUDGET, ERROR).state for each in (logs, logs + added))
     if before == "slower":
         assert after == "slower"
@@ -214,7 +216,7 @@ def test_more_time_is_never_a_better_answer(logs, added):
 
 @given(finite, st.randoms(use_true_random=False))
 @settings(max_examples=60, deadline=None)
-def test_order_of_launches_between_checkpoints_does_not_matter(logs, random):
+def test_order_of_launches_between_checkpoints_does_not_matter(logs: Array, random: random.Random) -> None:
     parts = [range(*ends) for ends in pairwise((0, *CHECKPOINTS))]
     order = [launch for part in parts for launch in random.sample(list(part), len(part))]
     before, after = (judge(each, 25, BUDGET, ERROR) for each in (logs, logs[order]))
@@ -223,7 +225,7 @@ def test_order_of_launches_between_checkpoints_does_not_matter(logs, random):
 
 @given(finite, st.integers(0, 25))
 @settings(max_examples=60, deadline=None)
-def test_every_series_has_an_answer(logs, made):
+def test_every_series_has_an_answer(logs: Array, made: int) -> None:
     found = judge(logs, made, BUDGET, ERROR)
     assert found.open == (found.state == "undecided" and made < 25)
     assert found.reason
@@ -233,14 +235,14 @@ def test_every_series_has_an_answer(logs, made):
 
 
 @pytest.mark.parametrize(("sd", "trials"), [(0.006, 1000), (0.013, 1000), (0.03, 2000), (0.05, 2000)])
-def test_no_false_alarm_where_nothing_changed(sd, trials):
+def test_no_false_alarm_where_nothing_changed(sd: float, trials: int) -> None:
     random = np.random.default_rng(7)
     found = [judge(random.normal(0, sd, 25), 25, BUDGET, ERROR).state for _ in range(trials)]
     assert found.count("slower") <= 2 * ERROR * trials
     assert found.count("undecided") <= 0.03 * trials
 
 
-def test_no_false_alarm_from_launches_far_off():
+def test_no_false_alarm_from_launches_far_off() -> None:
     random = np.random.default_rng(8)
     far = (random.random((1500, 25)) < 0.1) * random.standard_cauchy((1500, 25)) * 0.1
     logs = random.normal(0, 0.01, (1500, 25)) + far
@@ -251,18 +253,18 @@ def test_no_false_alarm_from_launches_far_off():
     ("slowdown", "sd", "least"),
     [(0.05, 0.013, 0.99), (0.05, 0.03, 0.9), (0.1, 0.03, 0.99), (0.25, 0.06, 0.99)],
 )
-def test_slowdowns_are_found(slowdown, sd, least):
+def test_slowdowns_are_found(slowdown: float, sd: float, least: float) -> None:
     random = np.random.default_rng(9)
     logs = random.normal(np.log1p(slowdown), sd, (400, 25))
     assert np.mean([judge(each, 25, BUDGET, ERROR).state == "slower" for each in logs]) >= least
 
 
-def test_two_percent_are_seldom_called_slower():
+def test_two_percent_are_seldom_called_slower() -> None:
     logs = np.random.default_rng(10).normal(np.log1p(0.02), 0.013, (500, 25))
     assert np.mean([judge(each, 25, BUDGET, ERROR).state == "slower" for each in logs]) < 0.1
 
 
-def test_bounds_hold():
+def test_bounds_hold() -> None:
     random = np.random.default_rng(11)
     bounds = [centre(random.normal(0.05, 0.02, 8)).bounds(0.95) for _ in range(2000)]
     low, high = (
@@ -277,19 +279,19 @@ def test_bounds_hold():
 
 
 @pytest.mark.parametrize("sd", [0.01, 0.05])
-def test_controls_that_stand_still_are_not_accused(sd):
+def test_controls_that_stand_still_are_not_accused(sd: float) -> None:
     random = np.random.default_rng(12)
     found = [moved(random.normal(0, sd, 25), 25, BUDGET).state for _ in range(2000)]
     assert sum(state in ("slower", "faster") for state in found) <= 16  # 0.4 % of them, and three deviations
 
 
-def test_controls_that_move_are_seen():
+def test_controls_that_move_are_seen() -> None:
     random = np.random.default_rng(13)
     found = [moved(random.normal(0.06, 0.02, 25), 13, BUDGET).state for _ in range(500)]
     assert np.mean([state == "slower" for state in found]) >= 0.95
 
 
-def test_more_cases_need_more_evidence():
+def test_more_cases_need_more_evidence() -> None:
     logs = series(0.034, sd=0.014, seed=5)
     assert judge(logs, 13, BUDGET, 0.01 / 2).state == "slower"
     assert judge(logs, 13, BUDGET, 0.01 / 2000).state == "undecided"

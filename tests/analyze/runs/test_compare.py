@@ -1,6 +1,7 @@
 """Two stored runs compared."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from bench.__main__ import main
 from bench.analyze.gate.settings import Settings
 from bench.analyze.runs.compare import caveat, compare
 from bench.storage import store
+from bench.storage.tables import Run
 from tests import recorded_gates as gates
 from tests import recorded_runs as runs
 
@@ -18,22 +20,22 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory):
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
     folder = tmp_path_factory.mktemp("runs")
     changed = {"slower": 1.2e-4, "faster": 0.8e-4}
     after = [
         replace(case, seconds=changed.get(case.operation, 1e-4)) for case in CASES if case.operation != "gone"
     ]
     after[-1] = replace(after[-1], outcome="failed", message="E")
-    return [
+    made = {"a": CASES, "b": [*after, replace(CASES[0], operation="new")]}
+    base, head = (
         store.read_run(runs.write(folder / name, cases, seed=seed, launches=8))
-        for seed, (name, cases) in enumerate(
-            {"a": CASES, "b": [*after, replace(CASES[0], operation="new")]}.items()
-        )
-    ]
+        for seed, (name, cases) in enumerate(made.items())
+    )
+    return base, head
 
 
-def test_every_case_has_an_answer(pair):
+def test_every_case_has_an_answer(pair: tuple[Run, Run]) -> None:
     found = compare(*pair, Settings())
     states = {each.case.rpartition("test_")[2][:-5]: each.state for each in found.verdicts}
     changed = {"slower": "slower", "faster": "faster"}
@@ -46,22 +48,25 @@ def test_every_case_has_an_answer(pair):
     assert change.low < change.ratio < change.high
 
 
-def test_swapped_runs_give_swapped_answers(pair):
-    there, back = compare(*pair, Settings()), compare(*reversed(pair), Settings())
+def test_swapped_runs_give_swapped_answers(pair: tuple[Run, Run]) -> None:
+    base, head = pair
+    there, back = compare(base, head, Settings()), compare(head, base, Settings())
     ratios = {each.case: each.change.ratio for each in there.verdicts}
     assert {each.case: 1 / each.change.ratio for each in back.verdicts} == pytest.approx(ratios)
 
 
-def test_few_launches_prove_nothing(tmp_path):
-    folders = [
-        runs.write(tmp_path / name, [replace(CASES[0], seconds=seconds)], launches=2, launch_noise=0.03)
+def test_few_launches_prove_nothing(tmp_path: Path) -> None:
+    base, head = (
+        store.read_run(
+            runs.write(tmp_path / name, [replace(CASES[0], seconds=seconds)], launches=2, launch_noise=0.03)
+        )
         for name, seconds in (("a", 1e-4), ("b", 1.06e-4))
-    ]
-    (found,) = compare(*map(store.read_run, folders), Settings()).verdicts
+    )
+    (found,) = compare(base, head, Settings()).verdicts
     assert found.state == "undecided"
 
 
-def test_caveat_names_what_else_differs(pair):
+def test_caveat_names_what_else_differs(pair: tuple[Run, Run]) -> None:
     base, head = pair
     assert caveat(base, head, compare(base, head, Settings())).startswith(
         "Runs taken one after the other tell less"
@@ -72,25 +77,26 @@ def test_caveat_names_what_else_differs(pair):
     assert "The machine differs: attic and cellar. The torch differs: 2.12.0 and 2.13.0." in text
 
 
-def test_common_shift_is_named_as_the_machines(tmp_path):
-    folders = [
-        runs.write(tmp_path / name, [replace(case, seconds=seconds) for case in CASES])
+def test_common_shift_is_named_as_the_machines(tmp_path: Path) -> None:
+    base, head = (
+        store.read_run(runs.write(tmp_path / name, [replace(case, seconds=seconds) for case in CASES]))
         for name, seconds in (("a", 1e-4), ("b", 1.1e-4))
-    ]
-    read = list(map(store.read_run, folders))
-    text = caveat(*read, compare(*read, Settings()))
+    )
+    text = caveat(base, head, compare(base, head, Settings()))
     assert "The middle case changed by +10" in text
     assert text.endswith("likelier the machine's than the code's.")
 
 
-def test_head_of_a_gate_is_what_is_compared(tmp_path):
+def test_head_of_a_gate_is_what_is_compared(tmp_path: Path) -> None:
     gate = store.read_run(gates.write(tmp_path / "gate", [gates.Compared("test_a", 1.3)], range(13)))
     later = store.read_run(gates.write(tmp_path / "later", [gates.Compared("test_a")], range(13)))
     (found,) = compare(gate, later, Settings()).verdicts
     assert found.change.ratio == pytest.approx(1 / 1.3, rel=0.02)
 
 
-def test_command(pair, tmp_path, monkeypatch, capsys):
+def test_command(
+    pair: tuple[Run, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     base, head = (str(run.path) for run in pair)
     assert main(["compare", base, head]) == 0

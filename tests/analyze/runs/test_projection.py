@@ -1,22 +1,26 @@
 """Runs side by side: what a cell holds, against closed forms, and what must be said of it."""
 
 import dataclasses
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from bench.__main__ import main
-from bench.analyze.report import report
+from bench.analyze.report import Report, report
 from bench.analyze.runs.projection import UnknownColumnError, project
 from bench.render import page, summary
 from bench.storage import store
+from bench.storage.tables import Run
 from tests import recorded_runs as recorded
+from tests.recorded_runs import Made
 
 FACTS = ("machine", "torch", "run", "processor")
 
 
-def cases(*rows):
+def cases(*rows: tuple[Any, ...]) -> pd.DataFrame:
     """Cases of (operation, n, device, machine, torch, seconds), each known to 10 %."""
     made = pd.DataFrame(rows, columns=["operation", "n", "device", "machine", "torch", "median_s"])
     made["low_s"], made["high_s"] = made["median_s"] / 1.1, made["median_s"] * 1.1
@@ -35,7 +39,7 @@ TWO_MACHINES = cases(
 )
 
 
-def test_a_row_for_each_case_and_a_column_for_each_machine():
+def test_a_row_for_each_case_and_a_column_for_each_machine() -> None:
     made = project(TWO_MACHINES, FACTS, ["case"], ["machine"])
     assert made.column_names == ("attic", "cloud")
     assert made.row_names == ("mul[cpu-1]", "mul[cpu-4]")
@@ -48,7 +52,7 @@ def test_a_row_for_each_case_and_a_column_for_each_machine():
     assert made.warnings == ()
 
 
-def test_merged_cases_are_a_geometric_mean_and_said():
+def test_merged_cases_are_a_geometric_mean_and_said() -> None:
     made = project(TWO_MACHINES, FACTS, ["operation"], ["machine"])
     assert made.cells[0][0].median_s == pytest.approx(4.0)
     assert made.cells[0][0].cases == 2
@@ -56,13 +60,13 @@ def test_merged_cases_are_a_geometric_mean_and_said():
     assert made.warnings == ("cells merge cases that differ in n: geometric means",)
 
 
-def test_cases_that_a_column_lacks_do_not_shift_its_mean():
+def test_cases_that_a_column_lacks_do_not_shift_its_mean() -> None:
     made = project(TWO_MACHINES.iloc[:3], FACTS, ["operation"], ["machine"])
     assert [cell.median_s for cell in made.cells[0]] == pytest.approx([2.0, 1.0])
     assert any("1 cases are not in every column" in warning for warning in made.warnings)
 
 
-def test_merged_runs_are_said():
+def test_merged_runs_are_said() -> None:
     two = pd.concat([TWO_MACHINES, TWO_MACHINES.assign(torch="2.13", run="other")], ignore_index=True)
     warnings = project(two, FACTS, ["case"], ["machine"]).warnings
     assert "cells merge runs that differ in torch (2.12, 2.13)" in warnings
@@ -71,7 +75,7 @@ def test_merged_runs_are_said():
     assert project(two, FACTS, ["case"], ["machine"], [("torch", "2.12")]).warnings == ()
 
 
-def test_devices_of_two_machines_are_marked():
+def test_devices_of_two_machines_are_marked() -> None:
     mixed = cases(("mul", 1, "cpu", "attic", "2.12", 2.0), ("mul", 1, "cuda", "cloud", "2.12", 0.5))
     made = project(mixed, FACTS, ["operation", "n"], ["device"])
     assert made.row_names == ("mul 1",)
@@ -79,20 +83,20 @@ def test_devices_of_two_machines_are_marked():
     assert made.warnings == ("columns differ in machine as well (cpu: attic; cuda: cloud)",)
 
 
-def test_what_is_no_column_says_what_is():
+def test_what_is_no_column_says_what_is() -> None:
     with pytest.raises(UnknownColumnError, match="'weather' is no column; expected one of suite, operation"):
         project(TWO_MACHINES, FACTS, ["weather"], ["machine"])
     assert project(TWO_MACHINES, FACTS, ["case"], ["machine"], [("n", "7")]).cells == ()
 
 
-def on_machine(folder, name, made, **options):
+def on_machine(folder: Path, name: str, made: list[Made], **options: Any) -> Run:
     run = store.read_run(recorded.write(folder / name, made, **options))
     environment = {**run.environment, "machine": name, "machine_id": name}
     return dataclasses.replace(run, header=dataclasses.replace(run.header, environment=environment))
 
 
 @pytest.fixture(scope="module")
-def two_machines(tmp_path_factory):
+def two_machines(tmp_path_factory: pytest.TempPathFactory) -> Report:
     """A laptop without an accelerator and a server with one."""
     folder = tmp_path_factory.mktemp("machines")
     laptop = [each for each in recorded.course(None) if each.suite == "test_03_matmul"]
@@ -100,7 +104,7 @@ def two_machines(tmp_path_factory):
     return report([on_machine(folder, "laptop", laptop), on_machine(folder, "server", server, seed=2)])
 
 
-def test_a_processor_against_another_machines_accelerator(two_machines):
+def test_a_processor_against_another_machines_accelerator(two_machines: Report) -> None:
     """The laptop's and the server's processors have the same true times, so both cross at the same size."""
     within = {c.crossing.operation: c.crossing for c in two_machines.runs[1].contests if c.between == "device"
               and c.crossing.definition == "throughput"}  # fmt: skip
@@ -115,14 +119,14 @@ def test_a_processor_against_another_machines_accelerator(two_machines):
     assert any("cpu on laptop, cuda on server" in sentence for sentence in told)
 
 
-def test_answers_of_several_runs_name_theirs(two_machines):
+def test_answers_of_several_runs_name_theirs(two_machines: Report) -> None:
     threads = [answer.sentence for answer in two_machines.answers if answer.question == "One thread or all?"]
     assert len(threads) == 2
     assert "on laptop" in threads[0]
     assert "on server" in threads[1]
 
 
-def test_the_page_has_them_side_by_side(two_machines):
+def test_the_page_has_them_side_by_side(two_machines: Report) -> None:
     html = page.render(two_machines, {})
     assert "Side by side" in html
     told = summary.render(two_machines)
@@ -130,7 +134,7 @@ def test_the_page_has_them_side_by_side(two_machines):
     assert two_machines.projection.columns == ("machine",)
 
 
-def test_the_command(tmp_path, capsys):
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = recorded.curve("op", {"a": lambda s: s * 1e-6, "b": lambda s: 2e-6 * s}, [64, 128])
     folder = recorded.write(tmp_path / "run", made)
     arguments = ["report", str(folder), "--rows", "n", "--columns", "engine", "--filter", "device=cpu"]

@@ -1,36 +1,22 @@
-"""Devices, the blocks timed on them and the self-check, on a simulated accelerator with a virtual clock.
+"""Devices and the blocks timed on them, on a simulated accelerator with a virtual clock.
 
 What a block reads is compared with the parameters of the simulation; nothing depends on real time.
 """
 
 import gc
-import itertools
-import os
-import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from bench.measure import devices
-from bench.measure.devices import cuda_extras, self_check
-from tests import ROOT
+from bench.measure.devices import cuda_extras
 
 torch = pytest.importorskip("torch")
 
 N = 256
 PRODUCT_FLOPS = 2 * N**3
-
-
-@pytest.fixture
-def sim(simulated: ModuleType) -> devices.Device:
-    """The simulated device, used once, so that no test pays for its start."""
-    assert simulated.timeline.parameters.virtual
-    device = devices.get("sim")
-    device.initialize()
-    return device
 
 
 @pytest.fixture
@@ -232,165 +218,3 @@ def test_new_device_memory_is_seen(sim: devices.Device) -> None:
     del kept
     torch.empty(2**20, device="sim")  # the cache has room for it
     assert sim.allocator_counts() == after
-
-
-def outcomes(device: devices.Device) -> dict[str, bool]:
-    return {check.name: check.passed for check in self_check.run(device)}
-
-
-def test_the_self_check_passes_on_a_true_device(sim: devices.Device) -> None:
-    assert outcomes(sim) == {
-        "synchronization_counts": True,
-        "events_agree_with_wall": True,
-        "device_within_wall": True,
-        "holds_are_linear": True,
-        "trips_are_ordered": True,
-    }
-
-
-def test_the_processor_has_nothing_to_check() -> None:
-    assert self_check.run(devices.get("cpu")) == []
-
-
-def test_a_missing_synchronization_is_noticed(sim: devices.Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert sim.has_events
-    assert sim.hold_cycles_per_s
-    monkeypatch.setattr(devices.Device, "synchronize", lambda _: None)
-    monkeypatch.setattr(sim.module.Event, "elapsed_time", lambda *_: 15.0)
-    failed = {name for name, passed in outcomes(sim).items() if not passed}
-    assert {"synchronization_counts", "events_agree_with_wall"} <= failed
-
-
-def test_launches_that_wait_are_noticed(
-    sim: devices.Device, simulated: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As with CUDA_LAUNCH_BLOCKING=1."""
-    queue = simulated.timeline.queue
-    monkeypatch.setattr(
-        simulated.timeline, "queue", lambda *work: simulated.timeline.wait_until(queue(*work)) or 0.0
-    )
-    assert not outcomes(sim)["synchronization_counts"]
-
-
-def test_events_in_another_unit_are_noticed(sim: devices.Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    elapsed_time = sim.module.Event.elapsed_time
-    monkeypatch.setattr(sim.module.Event, "elapsed_time", lambda self, end: 1.02 * elapsed_time(self, end))
-    found = outcomes(sim)
-    assert not found["events_agree_with_wall"]
-    assert not found["device_within_wall"]
-
-
-def test_a_hold_that_does_not_scale_is_noticed(
-    sim: devices.Device, simulated: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert sim.hold_cycles_per_s
-    monkeypatch.setattr(simulated.BackendModule, "_sleep", lambda _: simulated.timeline.queue(0.02))
-    assert not outcomes(sim)["holds_are_linear"]
-
-
-def test_a_round_trip_faster_than_one_way_is_noticed(
-    sim: devices.Device, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seconds = itertools.cycle([1e-6, 3e-6, 2e-6])
-    monkeypatch.setattr(devices.Device, "time", lambda *_: devices.Timed(next(seconds)))
-    assert not self_check.trips_are_ordered(sim).passed
-
-
-def test_a_disturbed_trip_does_not_put_trips_out_of_order(
-    sim: devices.Device, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    disturbed = [1e-6, 3e-6, 2e-6] * (self_check.MAX_TRIPS - 1)
-    seconds = iter([*disturbed, 1e-6, 1.5e-6, 2e-6])
-    monkeypatch.setattr(devices.Device, "time", lambda *_: devices.Timed(next(seconds)))
-    assert self_check.trips_are_ordered(sim).passed
-
-
-def course_network() -> "torch.nn.Module":
-    torch.manual_seed(1)
-    linear, relu = torch.nn.Linear, torch.nn.ReLU
-    return torch.nn.Sequential(
-        torch.nn.Flatten(), linear(784, 512), relu(), linear(512, 512), relu(), linear(512, 10)
-    )
-
-
-def resnet() -> "torch.nn.Module":
-    torch.manual_seed(1)
-    return pytest.importorskip("torchvision").models.resnet18(num_classes=10)
-
-
-def losses(device: str, network: "torch.nn.Module", shape: tuple[int, ...]) -> list[float]:
-    """Two training steps on fixed data."""
-    network = network.to(device).train()
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
-    generator = torch.Generator().manual_seed(1)
-    x = torch.randn(4, *shape, generator=generator).to(device)
-    y = torch.tensor([1, 2, 3, 4]).to(device)
-    seen = []
-    for _ in range(2):
-        loss = torch.nn.functional.cross_entropy(network(x), y)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        seen.append(loss)
-    return [loss.item() for loss in seen]
-
-
-@pytest.mark.usefixtures("sim")
-@pytest.mark.parametrize(("make", "shape"), [(course_network, (1, 28, 28)), (resnet, (3, 32, 32))])
-def test_networks_train_on_the_simulation_as_on_the_processor(
-    make: Callable[[], "torch.nn.Module"], shape: tuple[int, ...]
-) -> None:
-    assert losses("sim", make(), shape) == pytest.approx(losses("cpu", make(), shape), rel=1e-4)
-
-
-@pytest.mark.usefixtures("sim")
-def test_simulated_values_follow_writes_through_views() -> None:
-    a = torch.arange(6.0, device="sim").reshape(2, 3)
-    row, copied = a[1], a.clone()
-    a.mul_(2)
-    row.add_(1)
-    torch.add(a, 1, out=copied)
-    assert a.tolist() == [[0, 2, 4], [7, 9, 11]]
-    assert copied.tolist() == [[1, 3, 5], [8, 10, 12]]
-
-
-@pytest.mark.usefixtures("sim")
-def test_simulated_copies_take_what_the_host_had_at_the_time() -> None:
-    here = torch.ones(4)
-    there = here.to("sim", non_blocking=True)
-    here.zero_()
-    assert there.tolist() == [1, 1, 1, 1]
-
-
-def test_simulated_events_raise_as_cuda_events_do(sim: devices.Device) -> None:
-    start, end = sim.event(), sim.event()
-    with pytest.raises(ValueError, match="recorded"):
-        start.elapsed_time(end)
-    start.record()
-    sim.module._sleep(1_000_000)
-    end.record()
-    with pytest.raises(RuntimeError, match="not ready"):
-        start.elapsed_time(end)
-    with pytest.raises(ValueError, match="enable_timing"):
-        sim.module.Event().elapsed_time(end)
-
-
-def test_torch_loads_the_simulation_by_its_entry_point(simulated: ModuleType, tmp_path: Path) -> None:
-    """A fresh process sees the device, on its virtual clock, through `bench.measure.devices` alone."""
-    code = """if True:
-        from bench.measure import devices
-        names = devices.present()
-        device = devices.get(names[1])
-        device.initialize()
-        import torch
-        a = torch.randn(256, 256, device=names[1])
-        print(names[1], device.time("device", lambda k: [a @ a for _ in range(k)], 100).device_s)
-    """
-    environment = os.environ | simulated.install(tmp_path, simulated.Parameters(virtual=True))
-    environment["PYTHONPATH"] += os.pathsep + str(ROOT)
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    name, device_s = done.stdout.split()
-    assert name == "sim"
-    assert float(device_s) == pytest.approx(100 * simulated.compute_s(PRODUCT_FLOPS), rel=1e-9)

@@ -1,11 +1,12 @@
-"""Every call that only a CUDA device or NVML answers, against the real modules' signatures.
+"""Every call that only a CUDA device answers, against the real module's signatures.
 
 `create_autospec` refuses calls that the real function would refuse; it knows nothing of constructors
 written in C, so that those are bound to the signatures that the modules declare.
 """
 
 import inspect
-import math
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +14,10 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-import psutil
 import pytest
 
-from bench.events import GpuSample
 from bench.measure import devices
 from bench.measure.devices import cuda_extras
-from bench.measure.host import gpu_monitor
-from bench.records import DISTURBING
 
 torch = pytest.importorskip("torch")
 
@@ -229,147 +226,7 @@ def test_nvidia_smi_is_asked_where_there_is_no_device_file(
     returncode: int, output: str, there: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Path, "glob", lambda *_: iter(()))
-    monkeypatch.setattr(cuda_extras.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     answer = SimpleNamespace(returncode=returncode, stdout=output)
-    monkeypatch.setattr(cuda_extras.subprocess, "run", lambda *_, **__: answer)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
     assert cuda_extras._nvidia_gpu_is_there() is there
-
-
-# NVML
-
-
-@pytest.fixture
-def nvml(monkeypatch: pytest.MonkeyPatch) -> mock.NonCallableMagicMock:
-    """`pynvml` with its own signatures: one GPU, warm and capped, used by one process from before."""
-    pynvml = pytest.importorskip("pynvml")
-    module = mock.create_autospec(pynvml, instance=True)
-    module.NVMLError = pynvml.NVMLError
-    for name, value in vars(pynvml).items():
-        if isinstance(value, int):
-            setattr(module, name, value)
-    module.nvmlDeviceGetCount.return_value = 1
-    module.nvmlDeviceGetUUID.return_value = UUID
-    clocks = {pynvml.NVML_CLOCK_SM: 1980, pynvml.NVML_CLOCK_MEM: 3201}
-    module.nvmlDeviceGetClockInfo.side_effect = lambda _, kind: clocks[kind]
-    module.nvmlDeviceGetPowerUsage.return_value = 700_000
-    module.nvmlDeviceGetTemperature.return_value = 81
-    module.nvmlDeviceGetCurrentClocksThrottleReasons.return_value = 0
-    module.nvmlDeviceGetComputeRunningProcesses.return_value = []
-    monkeypatch.setitem(sys.modules, "pynvml", module)
-    return module
-
-
-def one_sample(monitor: gpu_monitor.GpuMonitor) -> GpuSample:
-    (handle,) = monitor._handles.values()
-    return monitor._sample(UUID, handle)
-
-
-@pytest.fixture
-def idle_monitor(nvml: mock.NonCallableMagicMock) -> Iterator[gpu_monitor.GpuMonitor]:
-    """A monitor whose thread does not get to sample by itself."""
-    del nvml
-    with gpu_monitor.GpuMonitor({UUID: "cuda"}, period_s=3600) as monitor:
-        yield monitor
-
-
-def test_a_sample_is_in_si_units(idle_monitor: gpu_monitor.GpuMonitor) -> None:
-    sample = one_sample(idle_monitor)
-    assert math.isfinite(sample.start_s)
-    assert sample == GpuSample(
-        device="cuda",
-        uuid=UUID,
-        start_s=sample.start_s,
-        sm_hz=1.98e9,
-        memory_hz=3.201e9,
-        power_w=700.0,
-        temperature_c=81,
-    )
-
-
-def test_throttle_bits_are_those_of_nvml(nvml: mock.NonCallableMagicMock) -> None:
-    pynvml = pytest.importorskip("pynvml")
-    del nvml
-    spelled = {
-        "ApplicationsClocksSetting": "applications_clocks",
-        "SwPowerCap": "power_cap",
-        "HwSlowdown": "hw_slowdown",
-        "SyncBoost": "sync_boost",
-        "SwThermalSlowdown": "sw_thermal_slowdown",
-        "HwThermalSlowdown": "hw_thermal_slowdown",
-        "HwPowerBrakeSlowdown": "hw_power_brake",
-        "DisplayClockSetting": "display_clocks",
-    }
-    bits = {getattr(pynvml, f"nvmlClocksThrottleReason{name}"): ours for name, ours in spelled.items()}
-    assert bits == gpu_monitor.THROTTLE_REASONS
-    assert set(spelled.values()) > DISTURBING
-    assert "power_cap" not in DISTURBING
-
-
-def test_reasons_for_throttling_are_named(
-    idle_monitor: gpu_monitor.GpuMonitor, nvml: mock.NonCallableMagicMock
-) -> None:
-    nvml.nvmlDeviceGetCurrentClocksThrottleReasons.return_value = 0x01 | 0x04 | 0x20
-    assert one_sample(idle_monitor).throttle == ("power_cap", "sw_thermal_slowdown")
-
-
-def test_what_a_gpu_does_not_tell_is_none(
-    idle_monitor: gpu_monitor.GpuMonitor, nvml: mock.NonCallableMagicMock
-) -> None:
-    for name in (
-        "nvmlDeviceGetPowerUsage",
-        "nvmlDeviceGetTemperature",
-        "nvmlDeviceGetComputeRunningProcesses",
-    ):
-        getattr(nvml, name).side_effect = nvml.NVMLError(3)  # not supported
-    sample = one_sample(idle_monitor)
-    assert (sample.power_w, sample.temperature_c, sample.foreign_processes) == (None, None, 0)
-
-
-def test_others_on_the_gpu_are_counted(nvml: mock.NonCallableMagicMock) -> None:
-    """There before, or visible and outside our tree; neither our own nor a number that means nothing here."""
-    parent, unknown, before = psutil.Process().ppid(), 2**30, 2**30 + 1
-    nvml.nvmlDeviceGetComputeRunningProcesses.return_value = [SimpleNamespace(pid=before)]
-    with gpu_monitor.GpuMonitor({UUID: "cuda"}, period_s=3600) as monitor:
-        nvml.nvmlDeviceGetComputeRunningProcesses.return_value = [
-            SimpleNamespace(pid=pid) for pid in (before, parent, unknown, psutil.Process().pid)
-        ]
-        assert one_sample(monitor).foreign_processes == 2
-
-
-def test_a_gpu_of_another_number_is_not_sampled(nvml: mock.NonCallableMagicMock) -> None:
-    with gpu_monitor.GpuMonitor({"GPU-other": "cuda"}) as monitor:
-        assert monitor.samples() == []
-    assert monitor.note == "clocks and power were not read: NVML does not list GPU-other"
-    nvml.nvmlShutdown.assert_called_once_with()
-
-
-@pytest.mark.usefixtures("nvml")
-def test_samples_are_handed_out_once() -> None:
-    with gpu_monitor.GpuMonitor({UUID: "cuda"}, period_s=0.001) as monitor:
-        while not (samples := monitor.samples()):
-            pass
-    assert samples[0].uuid == UUID
-    monitor.samples()
-    assert monitor.samples() == []
-
-
-def test_without_nvml_nothing_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pynvml", None)
-    with gpu_monitor.GpuMonitor({UUID: "cuda"}) as monitor:
-        assert monitor.samples() == []
-    assert monitor.note is not None
-    assert "nvidia-ml-py" in monitor.note
-
-
-def test_without_a_driver_nothing_is_sampled(nvml: mock.NonCallableMagicMock) -> None:
-    nvml.nvmlInit.side_effect = nvml.NVMLError(9)  # driver not loaded
-    with gpu_monitor.GpuMonitor({UUID: "cuda"}) as monitor:
-        pass
-    assert monitor.note is not None
-    assert "NVML" in monitor.note
-
-
-def test_without_gpus_there_is_nothing_to_say() -> None:
-    with gpu_monitor.GpuMonitor({}) as monitor:
-        pass
-    assert (monitor.note, monitor.samples()) == (None, [])

@@ -6,15 +6,15 @@ Host, device and the processor's contender share one virtual clock, so that ever
 import math
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
 
 import pytest
 
-from bench.events import CeilingsMeasured, Checked, Initialized, Visit
+from bench.events import CeilingsMeasured, Checked, Event, Initialized, Visit
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.plan import Plan, Progress
 from bench.measure.drive.policy import Preset
 from bench.measure.drive.process import Spec
+from bench.records import Block
 
 pytest.importorskip("torch")
 
@@ -43,7 +43,7 @@ FAST = Preset("quick", 1, math.inf, 100.0, 0.5, 5.0)
 
 
 @pytest.fixture(scope="module")
-def events(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def events(tmp_path_factory: pytest.TempPathFactory) -> list[Event]:
     """A run over the suite on `cpu` and `sim`; its workers load the device by its entry point."""
     import simulated_accelerator as simulation
 
@@ -53,7 +53,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         tmp_path_factory.mktemp("installed"), simulation.Parameters(virtual=True)
     )
     spec = Spec((str(folder),), directory=folder, rootdir=folder, environment=environment)
-    found: list[dict[str, Any]] = []
+    found: list[Event] = []
     coordinator = Coordinator(Plan(spec, FAST, 1), Progress(), [])
     try:
         coordinator.collect()
@@ -70,7 +70,7 @@ def truth() -> ModuleType:
     return simulated_accelerator
 
 
-def blocks(events: list[dict[str, Any]], name: str, kind: str) -> Iterator[dict[str, Any]]:
+def blocks(events: list[Event], name: str, kind: str) -> Iterator[Block]:
     for event in events:
         if isinstance(event, Visit) and event.case.endswith(f"::{name}"):
             assert event.outcome == "passed", event.message
@@ -78,7 +78,7 @@ def blocks(events: list[dict[str, Any]], name: str, kind: str) -> Iterator[dict[
 
 
 @pytest.mark.parametrize("n", [1000, 10_000, 100_000, 1_000_000])
-def test_times_on_both_devices_are_the_truth(events: list[dict[str, Any]], truth: ModuleType, n: int) -> None:
+def test_times_on_both_devices_are_the_truth(events: list[Event], truth: ModuleType, n: int) -> None:
     p = truth.Parameters()
     device_s = p.fixed_s + 4 * n / p.bytes_per_s
     latencies = [b.wall_s / b.calls for b in blocks(events, f"test_zero[sim-{n}]", "latency")]
@@ -93,13 +93,13 @@ def test_times_on_both_devices_are_the_truth(events: list[dict[str, Any]], truth
     assert on_processor
 
 
-def test_a_case_that_waits_has_no_device_time(events: list[dict[str, Any]]) -> None:
+def test_a_case_that_waits_has_no_device_time(events: list[Event]) -> None:
     found = list(blocks(events, "test_reads[sim]", "device"))
     assert found
     assert all(block.device_s is None and "queue_ran_dry" in block.notes for block in found)
 
 
-def test_the_run_checks_the_device_first(events: list[dict[str, Any]], truth: ModuleType) -> None:
+def test_the_run_checks_the_device_first(events: list[Event], truth: ModuleType) -> None:
     p = truth.Parameters()
     checks = {event.name: event.passed for event in events if isinstance(event, Checked)}
     assert len(checks) == 5

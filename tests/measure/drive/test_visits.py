@@ -50,10 +50,14 @@ def test_a_queue_is_filled_with_what_fits(takes: int, calls: int, made: list[int
 
 
 def test_every_turn_follows_one_of_the_partner_s() -> None:
-    sessions: Any = ["a", "b"]
-    assert "".join(session for session, _ in visits._order(sessions, 4, flip=False, length=1)) == "abababab"
-    assert "".join(session for session, _ in visits._order(sessions, 4, flip=True, length=1)) == "babababa"
-    order = list(visits._order(sessions, 5, flip=False, length=3))
+    sessions: Any = ["a", "b"]  # whatever they are
+
+    def turns(number: int, flip: bool, length: int) -> list[tuple[Any, int]]:
+        return list(visits._order(sessions, number, flip=flip, length=length))
+
+    assert "".join(session for session, _ in turns(4, False, 1)) == "abababab"
+    assert "".join(session for session, _ in turns(4, True, 1)) == "babababa"
+    order = turns(5, False, 3)
     assert "".join(session for session, _ in order) == "aaabbbaabb"
     assert [number for session, number in order if session == "b"] == [0, 1, 2, 3, 4]
 
@@ -80,3 +84,41 @@ def test_a_cold_block_leaves_room_for_its_flushes_and_events() -> None:
     session, known = Queue(1000), Known(Case("c", "s", "o", device="cuda"), calls=489)
     visits._block_of_each_kind(session, known, True, accelerator=True)  # type: ignore[arg-type]  # as much of one as it needs
     assert session.asked == [("wall", 489), ("device", 489), ("latency", 489), ("cold", MAX_LAUNCHES // 4)]
+
+
+class FakeLane:
+    """A session whose calls take 0.1 ms each."""
+
+    left = None
+
+    def __init__(self) -> None:
+        self.blocks = [Block("warmup", 0.0, 1, 1e-4)]
+
+    def block(self, kind: Any, calls: int) -> Block:
+        self.blocks.append(Block(kind, 0.0, calls, calls * 1e-4))
+        return self.blocks[-1]
+
+
+@pytest.mark.parametrize(
+    ("calls", "chosen"), [(0, 100), (1, 100), (25, 100), (26, 26), (100, 100), (399, 399), (400, 100)]
+)
+def test_calls_that_were_misjudged_are_chosen_anew(calls: int, chosen: int) -> None:
+    known = Known(Case("c", "s", "o"), visits=1, calls=calls, call_s=1e-4, fastest_s=1e-4)
+    visits._calibrate(FakeLane(), known)  # type: ignore[arg-type]  # as much of one as it needs
+    assert known.calls == chosen
+
+
+def test_a_first_call_says_nothing_of_the_speed() -> None:
+    """On a GPU the first call of a process waits for the libraries: 0.1 s, of which 0.1 ms are the call's."""
+    session, known = FakeLane(), Known(Case("c", "s", "o"))
+    session.blocks = [Block("first", 0.0, 1, 0.1)]
+    visits._calibrate(session, known)  # type: ignore[arg-type]  # as much of one as it needs
+    assert (known.calls, known.fastest_s) == (100, pytest.approx(1e-4))
+
+
+@pytest.mark.parametrize(("calls", "chosen"), [(3, 6), (6, 6), (9, 9)])
+def test_blocks_of_a_case_that_disturbs_itself_grow_with_its_speed(calls: int, chosen: int) -> None:
+    """Else they would be too short to read what others took from them."""
+    known = Known(Case("c", "s", "o"), visits=1, calls=calls, call_s=0.1, fastest_s=0.1, self_disturbing=True)
+    visits._calibrate(FakeLane(), known)  # type: ignore[arg-type]  # as much of one as it needs
+    assert known.calls == chosen

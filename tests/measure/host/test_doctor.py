@@ -11,6 +11,7 @@ import pytest
 
 from bench.measure.host import doctor
 from bench.measure.host.doctor import Finding, Gpu, findings, machine
+from bench.measure.host.processor import cpu
 
 HEALTHY = {
     "proc/cpuinfo": "model name\t: M\nflags\t\t: fpu\n",
@@ -36,9 +37,8 @@ GPU = Gpu("A100", persistent=True)
 @pytest.fixture(autouse=True)
 def _four_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     """The number of processors is asked of the system, not of files."""
-    read = doctor.cpu
     monkeypatch.setattr(
-        doctor, "cpu", lambda root: {**read(root), "usable": PROCESSORS, "logical": PROCESSORS, "physical": 2}
+        doctor, "cpu", lambda root: {**cpu(root), "usable": PROCESSORS, "logical": PROCESSORS, "physical": 2}
     )
 
 

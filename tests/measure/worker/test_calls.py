@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
+from bench.measure.drive.policy import Known, calls_per_block
 from bench.measure.worker.calls import PlainCalls, leading
+from bench.measure.worker.injection import VARIABLE, injected, period
+from bench.records import Case
 
 
 @pytest.mark.parametrize("args", [(), (1,), (1, 2), tuple(range(7))])
@@ -27,3 +30,15 @@ def test_calls_hand_over_their_arguments(args: tuple[int, ...], kwargs: dict[str
 
 def test_long_blocks_are_led_in_by_a_twentieth_and_short_ones_by_one_call_or_none() -> None:
     assert [leading(calls) for calls in (1, 2, 4, 20, 59, 1000)] == [0, 1, 1, 1, 2, 50]
+
+
+def test_injected_slowdown_makes_every_twentieth_call_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    assert injected(calls.append) == calls.append
+    monkeypatch.setenv(VARIABLE, str(period(0.05)))
+    slowed = injected(calls.append)
+    for number in range(100):
+        slowed(number)
+    assert len(calls) == 105
+    known = Known(Case("c", "s", "o"), multiple=period(0.05), fastest_s=1e-3)
+    assert calls_per_block(known) == 20

@@ -8,7 +8,7 @@ import pytest
 
 from bench.events import Visit
 from bench.measure.worker import flops
-from tests.measure.worker.test_worker import FAST, measured, suite
+from tests.measure.builders import FAST, measured, suite
 
 torch = pytest.importorskip("torch")
 

@@ -1,86 +1,17 @@
 """Profiling with real workers on tiny suites: what is recorded, and what is said where it cannot be."""
 
-import errno
 import gzip
 import json
 import shutil
-import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.app.problems import UserError
 from bench.commands import profile
 from bench.measure.drive import profile_run
-from bench.measure.drive.process import Spec
 from bench.storage import profiles
-from bench.storage.journal import StoreError
-from tests import ROOT
-
-SUITE = f"""
-import sys, pytest, torch
-sys.path.append({str(ROOT)!r})
-from suites.test_06_epoch import Training
-
-IMAGES = 640
-
-class Pictures(torch.utils.data.Dataset):
-    def __len__(self):
-        return IMAGES
-
-    def __getitem__(self, index):
-        return torch.rand(1, 28, 28), index % 10
-
-def test_epoch(benchmark):
-    benchmark(Training(Pictures(), 32, "cpu").first_epoch)
-
-def test_step(benchmark):
-    weight = torch.ones(8, 8, requires_grad=True)
-    optimizer = torch.optim.SGD([weight], lr=0.1)
-
-    def step():
-        optimizer.zero_grad()
-        (weight @ weight).sum().backward()
-        optimizer.step()
-
-    benchmark(step)
-
-def test_only_twice(benchmark):
-    calls = []
-    benchmark.pedantic(lambda: calls.append(torch.ones(3) + 1), rounds=2)
-    assert len(calls) <= 2
-
-def test_set_up(benchmark):
-    benchmark.pedantic(torch.relu, setup=lambda: ((torch.ones(100).exp(),), {{}}), rounds=3)
-
-def test_fails_when_profiled(benchmark):
-    def call():
-        if torch.autograd.profiler._is_profiler_enabled:
-            raise ValueError("not while I am watched")
-    benchmark(call)
-
-@pytest.mark.skip(reason="no such hardware")
-def test_skipped(benchmark):
-    benchmark(len, [])
-"""
-
-
-def spec(folder: Path, text: str = SUITE) -> Spec:
-    (folder / "test_it.py").write_text(text)
-    return Spec((str(folder),), directory=folder, rootdir=folder)
-
-
-def profiled(folder: Path, *tests: str, text: str = SUITE) -> list[profiles.Profile]:
-    """The profiles of some tests of a suite."""
-    suite = spec(folder, text)
-    profile.tell(profile.write(folder, suite, profile.chosen(suite, tests)))
-    return [
-        profiles.read(found)
-        for test in tests
-        for found in [profiles.of_case(folder, f"test_it.py::{test}")]
-        if found
-    ]
+from tests.measure.worker.profiled_suite import PLAIN, profiled
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +71,7 @@ def test_set_up_is_no_part_of_a_call(run: dict[str, profiles.Profile]) -> None:
 
 
 NUMBER = (int, float)
-REQUIRED = {
+REQUIRED: dict[Any, dict[str, Any]] = {
     "X": {"name": str, "ts": NUMBER, "dur": NUMBER},
     "i": {"name": str, "ts": NUMBER},
     "M": {"name": str, "args": dict},
@@ -209,119 +140,11 @@ def test_stacks_show_what_python_does(run: dict[str, profiles.Profile]) -> None:
     assert [name for name in names if "pytest" in name] == []
 
 
-# Where something cannot be recorded.
-
-
-@pytest.fixture
-def no_stacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They would only take their time."""
-    monkeypatch.setattr(profile_run, "py_spy", lambda: None)
-
-
-@pytest.mark.usefixtures("no_stacks")
-def test_a_trace_too_large_is_cut_down_to_some_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("torch")
-    monkeypatch.setattr(profile_run, "MAX_EVENTS", 4_000)
-    (found,) = profiled(tmp_path, "test_epoch")
-    (note,) = [note for note in found.about["notes"] if note.startswith("operators")]
-    assert "4,000 are kept at most" in note
-    assert f"only {found.pieces} of its 20 optimizer steps" in note
-    assert found.phases["share"].sum() == pytest.approx(1, abs=0.01)
-    assert found.phases.set_index("phase")["share"]["other"] < 0.2  # as of the whole epoch
-
-
-def test_a_trace_too_large_without_steps_is_one_clear_message(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pytest.importorskip("torch")
-    monkeypatch.setattr(profile_run, "MAX_EVENTS", 2)
-    assert profiled(tmp_path, "test_set_up") == []
-    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("bench:")]
-    assert "trace events, and 2 are kept at most" in line
-    assert "smaller size" in line
-
-
-@pytest.mark.usefixtures("no_stacks")
-def test_a_case_that_fails_under_the_profiler_is_one_clear_message(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pytest.importorskip("torch")
-    assert len(profiled(tmp_path, "test_fails_when_profiled", "test_set_up")) == 1
-    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("bench:")]
-    assert "failed under torch.profiler" in line
-    assert "not while I am watched" in line
-
-
-def test_a_full_disk_is_one_clear_message_and_leaves_no_half_profile(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(profiles.json, "dump", full)
-    empty = profile_frames()
-    with pytest.raises(StoreError, match=r"No space left on device.*make room") as raised:
-        profiles.write(tmp_path / "case", {"case": "a case"}, {"traceEvents": []}, *empty, None)
-    assert "\n" not in str(raised.value)
-    assert not (tmp_path / "case").exists()
-
-
-def profile_frames() -> Any:
-    from bench.analyze.profiles.operators import nothing
-
-    return nothing()
-
-
-PLAIN = """
-def test_sum(benchmark):
-    benchmark(sum, range(100_000))
-"""
-
-
-def spy(folder: Path, script: str) -> str:
-    path = folder / "py-spy"
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(path.stat().st_mode | stat.S_IEXEC)
-    return str(path)
-
-
-@pytest.mark.parametrize(
-    ("script", "words"),
-    [
-        (None, "py-spy is not installed"),
-        ("echo 'Error: Permission Denied: Try running again with elevated permissions'", "Permission Denied"),
-    ],
-)
-def test_without_py_spy_the_rest_is_recorded_and_a_line_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None, words: str
-) -> None:
-    monkeypatch.setattr(profile_run, "py_spy", lambda: script and spy(tmp_path, script))
-    (found,) = profiled(tmp_path, "test_sum", text=PLAIN)
-    assert found.stacks is None
-    (note,) = [note for note in found.about["notes"] if note.startswith("stacks")]
-    assert words in note
-
-
 def test_a_case_without_torch_has_stacks_and_no_operators(tmp_path: Path) -> None:
     (found,) = profiled(tmp_path, "test_sum", text=PLAIN)
     assert found.operators.empty
     assert any("does not use torch" in note for note in found.about["notes"])
     assert found.about["plain_s"] > 0
-
-
-@pytest.mark.parametrize(
-    ("wanted", "words"),
-    [
-        ("test_it.py::test_stepp", "did you mean test_it.py::test_step or"),
-        ("test_it.py::nothing_like_it", "no case 'test_it.py::nothing_like_it'"),
-        ("test_skipped", "no such hardware"),
-    ],
-)
-def test_a_case_that_is_not_there_is_one_clear_message(tmp_path: Path, wanted: str, words: str) -> None:
-    text = SUITE.replace(f"sys.path.append({str(ROOT)!r})\nfrom suites.test_06_epoch import Training", "")
-    pytest.importorskip("torch")
-    with pytest.raises(UserError, match=words.replace("?", r"\?").replace(".", r"\.")):
-        profile.chosen(spec(tmp_path, text), [wanted])
 
 
 def test_cases_are_chosen_by_id_test_or_pattern() -> None:

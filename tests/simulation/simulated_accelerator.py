@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import ClassVar
 
 import torch
-from simulated_tensors import NAME, copy_from, empty, empty_strided, random_state
+from simulated_tensors import copy_from, empty, empty_strided
 from simulated_timeline import Event, Parameters, allocator, compute_s, copy_s, memory_s, timeline
+from simulated_values import NAME, random_state
 from torch.utils import backend_registration
 
 __all__ = ["NAME", "Parameters", "allocator", "compute_s", "copy_s", "memory_s", "timeline"]

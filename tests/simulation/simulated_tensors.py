@@ -2,148 +2,30 @@
 
 import ctypes
 import weakref
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from simulated_timeline import allocator, compute_s, copy_s, memory_s, timeline
-
-NAME = "sim"
+from simulated_timeline import compute_s, copy_s, memory_s, timeline
+from simulated_values import (
+    NAME,
+    Geometry,
+    Memory,
+    Operand,
+    Operation,
+    Version,
+    bytes_of,
+    compute,
+    device_replaced,
+    geometry_of,
+    leaves,
+    mapped,
+    on_storage,
+)
 
 HOST = torch.device("cpu")
 
 aten = torch.ops.aten
-
-
-# Values: a device memory has a version for each write; a version is computed when it is read.
-
-Geometry = tuple[tuple[int, ...], tuple[int, ...], int, torch.dtype]
-"""Size, stride, offset and type of a tensor on its memory."""
-
-
-class Version:
-    """What a memory holds between two writes: bytes, or the operation that will make them."""
-
-    __slots__ = ("__weakref__", "operation", "storage")
-
-    def __init__(self, storage: torch.UntypedStorage | None = None) -> None:
-        self.operation: Operation | None = None
-        self.storage = storage
-
-
-class Memory:
-    """One allocation on the device."""
-
-    __slots__ = ("size", "version")
-
-    def __init__(self, size: int, version: Version) -> None:
-        timeline.first_use()
-        self.size = 0
-        allocator.take(size)
-        self.size, self.version = size, version
-
-    def __del__(self) -> None:
-        allocator.give(self.size)
-
-
-class Operand:
-    """A tensor as an operation found it; `result` is the version that it makes by writing to it."""
-
-    __slots__ = ("geometry", "result", "size", "version")
-
-    def __init__(self, tensor: "SimulatedTensor", result: Version | None, overwritten: bool) -> None:
-        self.geometry, self.size = tensor.geometry, tensor.memory.size
-        whole = tensor.numel() * tensor.itemsize == self.size
-        self.version = None if overwritten and whole else tensor.memory.version
-        self.result = None if result is None else weakref.ref(result)
-
-    def on_host(self) -> torch.Tensor:
-        """The operand on the processor; a written one on a copy, which is the new version."""
-        storage = None if self.version is None else self.version.storage
-        if storage is None:
-            storage = torch.UntypedStorage(self.size)
-        elif self.result is not None:
-            storage = storage.clone()
-        if self.result is not None and (result := self.result()) is not None:
-            result.storage, result.operation = storage, None
-        return _on_storage(storage, self.geometry)
-
-
-class Operation:
-    """A call to be made on the processor when one of its results is read."""
-
-    def __init__(self, function: Any, args: Any, kwargs: Any) -> None:
-        self.function, self.args, self.kwargs = function, args, kwargs
-        self.seed = next_seed() if torch.Tag.nondeterministic_seeded in function.tags else None
-        self.fresh: list[tuple[weakref.ref[Version], Geometry] | None] = []
-
-    def inputs(self) -> Iterator[Version]:
-        for operand in _leaves((self.args, self.kwargs), Operand):
-            if operand.version is not None:
-                yield operand.version
-
-    def compute(self) -> None:
-        made: dict[int, torch.Tensor] = {}
-
-        def on_host(leaf: Any) -> Any:
-            if not isinstance(leaf, Operand):
-                return _device_replaced(leaf, "cpu")
-            if id(leaf) not in made:
-                made[id(leaf)] = leaf.on_host()
-            return made[id(leaf)]
-
-        args, kwargs = _mapped((self.args, self.kwargs), on_host)
-        results = _with_seed(self.seed, lambda: self.function(*args, **kwargs))
-        for target, result in zip(self.fresh, _leaves([results], torch.Tensor), strict=True):
-            if target is not None and (version := target[0]()) is not None:
-                version.storage, version.operation = _storage_like(result, target[1]), None
-
-
-def compute(version: Version) -> torch.UntypedStorage | None:
-    """The bytes of a version; computes all that it rests on, without recursion."""
-    waiting = [version]
-    with torch.inference_mode(False), torch.no_grad():
-        while waiting:
-            operation = waiting[-1].operation
-            if operation is None:
-                waiting.pop()
-            elif missing := [source for source in operation.inputs() if source.operation is not None]:
-                waiting.extend(missing)
-            else:
-                operation.compute()
-    return version.storage
-
-
-def _geometry(tensor: torch.Tensor) -> Geometry:
-    return tuple(tensor.shape), tensor.stride(), tensor.storage_offset(), tensor.dtype
-
-
-def _on_storage(storage: torch.UntypedStorage, geometry: Geometry) -> torch.Tensor:
-    size, stride, offset, dtype = geometry
-    return torch.empty(0, dtype=dtype, device=storage.device).set_(storage, offset, size, stride)
-
-
-def _storage_like(result: torch.Tensor, geometry: Geometry) -> torch.UntypedStorage:
-    """The result's bytes, laid out as the geometry says."""
-    size, stride, _, dtype = geometry
-    if result.stride() == stride and result.untyped_storage().nbytes() == _bytes(geometry):
-        return result.untyped_storage()
-    laid_out = torch.empty_strided(size, stride, dtype=dtype)
-    if result.shape == size:  # statistics that batch norm saves are empty when it evaluates
-        laid_out.copy_(result)
-    return laid_out.untyped_storage()
-
-
-def _with_seed(seed: int | None, call: Callable[[], Any]) -> Any:
-    if seed is None:
-        return call()
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        return call()
-
-
-# Dispatch: shapes and device time from a plan, values for later.
 
 
 class SimulatedTensor(torch.Tensor):
@@ -234,7 +116,7 @@ _plans: dict[Any, Plan] = {}
 
 def _queue(function: Any, args: Any, kwargs: Any) -> Any:
     """Queues an operation; returns tensors whose values are yet to come."""
-    operands = list(_leaves((args, kwargs), SimulatedTensor))
+    operands = list(leaves((args, kwargs), SimulatedTensor))
     key = (function, _signature(args), _signature(kwargs), timeline.parameters)
     plan = _plans.get(key)
     if plan is None:
@@ -256,7 +138,7 @@ def _queue(function: Any, args: Any, kwargs: Any) -> Any:
         source = operands[output.source]
         return source if output.geometry is None else SimulatedTensor(source.memory, output.geometry)
 
-    results = _mapped(plan.outputs, make)
+    results = mapped(plan.outputs, make)
     if plan.device_s is not None:
         _remember(function, args, kwargs, [operands[i] for i in plan.written], plan.overwrites, fresh)
     return results
@@ -286,7 +168,7 @@ def _plan(function: Any, args: Any, kwargs: Any, operands: list[SimulatedTensor]
             storage = storages.setdefault(
                 id(leaf.memory), torch.UntypedStorage(leaf.memory.size, device="meta")
             )
-            metas.append(_on_storage(storage, leaf.geometry))
+            metas.append(on_storage(storage, leaf.geometry))
             return metas[-1]
         if isinstance(leaf, torch.Tensor):
             if leaf.dim() > 0 and name not in MIXES_DEVICES:
@@ -294,12 +176,12 @@ def _plan(function: Any, args: Any, kwargs: Any, operands: list[SimulatedTensor]
                     f"Expected all tensors to be on the same device: {name} got cpu and {NAME}"
                 )
             return leaf.to("meta")
-        return None if isinstance(leaf, torch.Generator) else _device_replaced(leaf, "meta")
+        return None if isinstance(leaf, torch.Generator) else device_replaced(leaf, "meta")
 
-    meta_args, meta_kwargs = _mapped((args, kwargs), as_meta)
+    meta_args, meta_kwargs = mapped((args, kwargs), as_meta)
     results = function(*meta_args, **meta_kwargs)
     asked = [operand.geometry for operand in operands]
-    resized = tuple((i, _geometry(meta)) for i, meta in enumerate(metas) if _geometry(meta) != asked[i])
+    resized = tuple((i, geometry_of(meta)) for i, meta in enumerate(metas) if geometry_of(meta) != asked[i])
 
     def output(meta: Any) -> Any:
         if not isinstance(meta, torch.Tensor):
@@ -308,13 +190,13 @@ def _plan(function: Any, args: Any, kwargs: Any, operands: list[SimulatedTensor]
             if operand is meta:
                 return Output(i, None)
             if operand.untyped_storage()._cdata == meta.untyped_storage()._cdata:
-                return Output(i, _geometry(meta))
-        return Output(None, _geometry(meta))
+                return Output(i, geometry_of(meta))
+        return Output(None, geometry_of(meta))
 
-    outputs = _mapped(results, output)
+    outputs = mapped(results, output)
     targets = {id(tensor) for tensor in _written(function, name, args, kwargs)}
     written = tuple(i for i, operand in enumerate(operands) if id(operand) in targets)
-    fresh = [one.geometry for one in _leaves([outputs], Output) if one.source is None]
+    fresh = [one.geometry for one in leaves([outputs], Output) if one.source is None]
     overwrites = name in OVERWRITES or "out" in kwargs
     if name in QUEUES_NOTHING or not (written or fresh):
         return Plan(outputs, resized, (), False, None)
@@ -322,8 +204,8 @@ def _plan(function: Any, args: Any, kwargs: Any, operands: list[SimulatedTensor]
     if flops is not None:
         return Plan(outputs, resized, written, overwrites, compute_s(flops))
     read = [tensor.geometry for i, tensor in enumerate(operands) if not (overwrites and i in written)]
-    touched = [*read, *(_geometry(metas[i]) for i in written), *fresh]
-    return Plan(outputs, resized, written, overwrites, memory_s(sum(map(_bytes, touched))))
+    touched = [*read, *(geometry_of(metas[i]) for i in written), *fresh]
+    return Plan(outputs, resized, written, overwrites, memory_s(sum(map(bytes_of, touched))))
 
 
 def _written(function: Any, name: str, args: Any, kwargs: Any) -> list[SimulatedTensor]:
@@ -335,7 +217,7 @@ def _written(function: Any, name: str, args: Any, kwargs: Any) -> list[Simulated
         for i, argument in enumerate(function._schema.arguments)
         if argument.alias_info is not None and argument.alias_info.is_write
     ]
-    return list(_leaves(values, SimulatedTensor))
+    return list(leaves(values, SimulatedTensor))
 
 
 def _flops(function: Any, args: Any, kwargs: Any, results: Any) -> int | None:
@@ -361,15 +243,14 @@ def _remember(
     def as_operand(leaf: Any) -> Any:
         if isinstance(leaf, SimulatedTensor):
             if id(leaf) not in operands:
-                operands[id(leaf)] = Operand(
-                    leaf, versions.get(id(leaf)), overwrites and id(leaf) in versions
-                )
+                overwritten = overwrites and id(leaf) in versions
+                operands[id(leaf)] = Operand(leaf.memory, leaf.geometry, versions.get(id(leaf)), overwritten)
             return operands[id(leaf)]
         if isinstance(leaf, torch.Tensor):
             return _copied(torch.empty_like(leaf), leaf)  # the host may go on to change it
         return None if isinstance(leaf, torch.Generator) else leaf
 
-    operation = Operation(function, *_mapped((args, kwargs), as_operand))
+    operation = Operation(function, *mapped((args, kwargs), as_operand))
     for tensor in written:
         tensor.memory.version = versions[id(tensor)]
         tensor.memory.version.operation = operation
@@ -418,66 +299,26 @@ def host_value(tensor: Any) -> torch.Tensor:
     storage = compute(tensor.memory.version)
     if storage is None:
         storage = tensor.memory.version.storage = torch.UntypedStorage(tensor.memory.size)
-    return _on_storage(storage, tensor.geometry)
+    return on_storage(storage, tensor.geometry)
 
 
 def _read(function: Any, args: Any, kwargs: Any) -> Any:
     """Runs an operation at once, and waits for it and for all that is queued."""
     done_s = timeline.queue(copy_s(8), function._schema.name)
-    host = _mapped(args, lambda leaf: host_value(leaf) if isinstance(leaf, SimulatedTensor) else leaf)
+    host = mapped(args, lambda leaf: host_value(leaf) if isinstance(leaf, SimulatedTensor) else leaf)
     results = function(*host, **kwargs)
     timeline.wait_until(done_s)
-    return _mapped(results, lambda leaf: _to_device(leaf) if isinstance(leaf, torch.Tensor) else leaf)
+    return mapped(results, lambda leaf: _to_device(leaf) if isinstance(leaf, torch.Tensor) else leaf)
 
 
 def _to_device(value: torch.Tensor) -> SimulatedTensor:
     value = value.contiguous()
     storage = value.untyped_storage()
-    return SimulatedTensor(Memory(storage.nbytes(), Version(storage)), _geometry(value))
+    return SimulatedTensor(Memory(storage.nbytes(), Version(storage)), geometry_of(value))
 
 
 def _allocate(geometry: Any) -> SimulatedTensor:
-    return SimulatedTensor(Memory(_bytes(geometry), Version()), geometry)
-
-
-def _bytes(geometry: Any) -> int:
-    """What a tensor spans on its memory."""
-    size, stride, _, dtype = geometry
-    if 0 in size:
-        return 0
-    last = sum((length - 1) * step for length, step in zip(size, stride, strict=True))
-    return int((last + 1) * dtype.itemsize)
-
-
-def _mapped(tree: Any, change: Callable[[Any], Any]) -> Any:
-    if isinstance(tree, list | tuple):
-        return type(tree)([_mapped(branch, change) for branch in tree])
-    if isinstance(tree, dict):
-        return {name: _mapped(branch, change) for name, branch in tree.items()}
-    return change(tree)
-
-
-def _leaves(tree: Any, kind: type) -> Iterator[Any]:
-    if isinstance(tree, list | tuple):
-        for branch in tree:
-            yield from _leaves(branch, kind)
-    elif isinstance(tree, dict):
-        yield from _leaves(list(tree.values()), kind)
-    elif isinstance(tree, kind):
-        yield tree
-
-
-def _device_replaced(leaf: Any, device: str) -> Any:
-    return torch.device(device) if isinstance(leaf, torch.device) and leaf.type == NAME else leaf
-
-
-random_state: dict[str, int] = {"seed": 0, "drawn": 0}
-
-
-def next_seed() -> int:
-    """A seed for each random operation, so that values do not depend on when they are read."""
-    random_state["drawn"] += 1
-    return (random_state["seed"] * 1_000_003 + random_state["drawn"]) % 2**63
+    return SimulatedTensor(Memory(bytes_of(geometry), Version()), geometry)
 
 
 def empty(size: Any, dtype: Any = None, memory_format: Any = None, **_options: Any) -> SimulatedTensor:

@@ -1,0 +1,170 @@
+"""A project in a git repository of its own, and the gate run in it; only its workers' clock is virtual.
+
+Its suite's conftest gives the worker a clock that moves when the code under test says so, and readings that
+find nobody else on the machine: then every verdict is exact, however busy the machine is.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests import ROOT
+
+VIRTUAL = """
+import sys
+
+ours = {
+    name.rpartition(".")[2]: sys.modules[f"_bench.measure.{name}"]
+    for name in ("devices", "worker.controls", "host.interference")
+}
+now = [0.0]
+
+def clock():
+    now[0] += 1e-9
+    return now[0]
+
+def quiet(_readings):
+    return ours["interference"].Interference(0.0, None, 0.0, 1e-6, 1, 0, 2)
+
+def work(seconds):
+    now[0] += seconds
+
+ours["devices"].clock = clock
+ours["interference"].Readings.before = lambda _readings, expected_s: None  # the worker has opened its own
+ours["interference"].Readings.after = quiet
+for name in ours["controls"].FUNCTIONS:
+    ours["controls"].FUNCTIONS[name] = lambda: work(1e-5)
+sys.modules["virtual"] = sys.modules[__name__]
+"""
+
+CODE = """
+from virtual import work
+
+def parse(n):
+    work(n * 1e-4)
+
+def render(n):
+    work(2e-3)
+"""
+
+SUITE = """
+import pytest
+from project import parse, render
+
+@pytest.mark.parametrize("n", [1, 10])
+def test_parse(benchmark, n):
+    benchmark(parse, n)
+
+def test_render(benchmark):
+    benchmark(render, 1)
+"""
+
+FEWER_LAUNCHES = """
+from bench.analyze.gate import series
+series.STAGES = (range(2), range(2, 7), range(7, 8))
+series.EARLY = tuple((stage,) for stage in series.STAGES)
+series.EXTENSION, series.FRESH, series.CHECKPOINTS = series.STAGES[-1], range(2, 8), (2, 7, 8)
+from bench.__main__ import main
+raise SystemExit(main())
+"""
+"""The command line with fewer launches than a machine with noise needs."""
+
+
+class Repository:
+    """A project of its own in a git repository, and the gate run in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.out = folder.parent / "out"
+        self.temporary = folder.parent / "tmp"
+        self.temporary.mkdir(parents=True)
+        folder.mkdir()
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.git("config", "user.email", "someone@example.org")
+        self.git("config", "user.name", "Someone")
+        self.git("config", "commit.gpgsign", "false")
+        self.write(
+            {
+                "suites/conftest.py": VIRTUAL,
+                "src/project/__init__.py": CODE,
+                "suites/test_it.py": SUITE,
+                ".gitignore": "ignored*\n__pycache__/\n",
+                "pyproject.toml": "",
+            }
+        )
+        self.commit()
+
+    def write(self, files: dict[str, str | None]) -> None:
+        """Writes files; None deletes one."""
+        for name, text in files.items():
+            path = self.folder / name
+            if text is None:
+                path.unlink()
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+    def git(self, *arguments: str) -> str:
+        done = subprocess.run(["git", "-C", str(self.folder), *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def commit(self) -> None:
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "as it stands")
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-P",
+                "-c",
+                FEWER_LAUNCHES,
+                "gate",
+                *map(str, arguments),
+                "--out",
+                str(self.out),
+            ],
+            cwd=self.folder,
+            env={**environment, "PYTHONPATH": str(ROOT), "TMPDIR": str(self.temporary)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def gate(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        going = self.start(*arguments)
+        stdout, stderr = going.communicate(timeout=300)
+        return subprocess.CompletedProcess(going.args, going.returncode, stdout, stderr)
+
+    def verdict(self) -> dict[str, Any]:
+        """What --json wrote."""
+        found: dict[str, Any] = json.loads((self.folder.parent / "verdict.json").read_text())
+        return found
+
+    def assert_nothing_left(self) -> None:
+        assert list(self.temporary.glob("bench-gate-*")) == []
+        assert len(self.git("worktree", "list").splitlines()) == 1
+        assert processes(self.temporary) == []
+
+
+def processes(folder: Path) -> list[int]:
+    """The living processes that a gate has started with checkouts in `folder`."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("BENCH_GATE", "").startswith(str(folder)):
+                found.append(process.pid)
+        except psutil.Error:
+            pass
+    return found
+
+
+def states(verdict: dict[str, Any]) -> dict[str, str]:
+    return {each["case"].partition("::")[2]: each["state"] for each in verdict["verdicts"]}

@@ -1,0 +1,126 @@
+"""How a gate ends: on bad input, interrupted, killed; it leaves nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests import ROOT
+from tests.app.gated_project import SUITE, Repository, processes
+
+
+@pytest.mark.parametrize(
+    ("files", "arguments", "status", "said"),
+    [
+        ({}, ["--base", "nowhere"], 2, "revision 'nowhere' is unknown"),
+        ({}, ["--base", "main", "--head", "nowhere"], 2, "revision 'nowhere' is unknown"),
+        ({}, [], 2, "expected --base REV"),
+        ({}, ["--base", "main", "not_there"], 2, "not_there is on neither side"),
+        ({"new/test_it.py": SUITE}, ["--base", "main", "new"], 2, "new is not on base"),
+        (
+            {"suites/test_it.py": None, "suites/conftest.py": None},
+            ["--base", "main"],
+            3,
+            "on base but not on head",
+        ),
+        ({}, ["--base", "main", "-k", "nothing"], 2, "no benchmarks that match -k 'nothing'"),
+        (
+            {"suites/test_it.py": SUITE.replace("def test_", "def test_an")},
+            ["--base", "main"],
+            3,
+            "no case is on both",
+        ),
+        ({"suites/test_it.py": "import not_there\n"}, ["--base", "main"], 3, "head could not be collected"),
+        ({"src/project/__init__.py": "1 / 0\n"}, ["--base", "main"], 3, "head could not be collected"),
+        (
+            {"pyproject.toml": "[tool.bench.gate]\nbudget = 1\n"},
+            ["--base", "main"],
+            2,
+            "unknown key 'budget'",
+        ),
+        (
+            {"pyproject.toml": "[tool.bench.budgets]\nnope = { max_time = '1 s' }\n"},
+            ["--base", "main"],
+            2,
+            "no benchmark matches 'nope'",
+        ),
+        ({}, ["--replay", "suites"], 2, "journal.jsonl"),
+        ({}, ["--replay", "suites", "--explain"], 2, "bench explain RUN RUN CASE"),
+        ({}, ["--base", "main", "--base-python", "not/there"], 3, "not/there cannot be run"),
+    ],
+)
+def test_bad_input_gets_one_clear_message(
+    repository: Repository, files: dict[str, str | None], arguments: list[str], status: int, said: str
+) -> None:
+    repository.write(files)
+    done = repository.gate(*arguments)
+    assert (done.returncode, said in done.stderr) == (status, True), done.stderr
+    assert "Traceback" not in done.stderr
+    assert not repository.out.exists()
+    repository.assert_nothing_left()
+
+
+def test_outside_a_repository_the_message_says_so(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "bench", "gate", "--base", "main"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)},
+    )
+    assert done.returncode == 2
+    assert "is not in a git repository" in done.stderr
+
+
+SLOW = "import time\ndef test_slow(benchmark):\n    benchmark(time.sleep, 0.02)\n"
+
+
+def wait_for_visits(repository: Repository) -> Path:
+    for _ in range(600):
+        for journal in repository.out.glob("*/journal.jsonl"):
+            if journal.read_text().count('"event":"visit"') >= 4:
+                return journal
+        time.sleep(0.05)
+    raise AssertionError("the gate never began to measure")
+
+
+def test_interrupt_leaves_the_run_and_nothing_else(repository: Repository) -> None:
+    repository.write({"suites/test_it.py": SLOW, "suites/conftest.py": None})
+    repository.commit()
+    going = repository.start("--base", "main")
+    journal = wait_for_visits(repository)
+    assert processes(repository.temporary)
+    going.send_signal(signal.SIGINT)
+    _, stderr = going.communicate(timeout=60)
+    assert going.returncode == 130
+    assert "what was measured is kept" in stderr
+    assert "Traceback" not in stderr
+    assert '"event":"end"' not in journal.read_text()
+    repository.assert_nothing_left()
+    cut = repository.gate("--replay", journal.parent)
+    assert cut.returncode == 3
+
+
+def test_leftovers_of_a_killed_gate_are_removed_by_the_next(repository: Repository) -> None:
+    fork = (
+        "import os, time\nif not os.fork():\n    while True: time.sleep(1)\n"
+        "def test_slow(benchmark):\n    benchmark(time.sleep, 0.02)\n"
+    )
+    repository.write({"suites/test_it.py": fork, "suites/conftest.py": None})
+    repository.commit()
+    going = repository.start("--base", "main")
+    wait_for_visits(repository)
+    going.send_signal(signal.SIGKILL)
+    going.communicate(timeout=60)
+    orphans = processes(repository.temporary)
+    assert orphans
+    for orphan in orphans:
+        os.kill(orphan, signal.SIGSTOP)
+    assert list(repository.temporary.glob("bench-gate-*"))
+    done = repository.gate("--base", "main", "not_there")
+    assert "left behind by a gate that was killed" in done.stderr
+    repository.assert_nothing_left()

@@ -1,0 +1,68 @@
+"""What tests of the measuring half are made of: tiny suites, runs of them, and cases."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from bench.events import Event, Visit
+from bench.measure.drive.coordinator import Coordinator
+from bench.measure.drive.plan import Plan, Progress
+from bench.measure.drive.policy import Known, Preset
+from bench.measure.drive.process import Spec
+from bench.measure.sides.side import Side
+from bench.records import Case
+
+FAST = Preset("quick", 2, math.inf, 100.0, 0.5, 5.0)
+"""Two launches, satisfied with anything."""
+
+Events = list[Event]
+
+
+def measured(
+    folder: Path,
+    *,
+    launches: int = 2,
+    keyword: str = "",
+    past: Events | None = None,
+    preset: Preset = FAST,
+) -> Events:
+    """The events of a run over the suite in `folder`."""
+    events: Events = []
+    spec = Spec((str(folder),), keyword, directory=folder, rootdir=folder)
+    coordinator = Coordinator(Plan(spec, preset, launches, ceilings=False), Progress(), past or [])
+    try:
+        coordinator.collect()
+        coordinator.measure(events.append)
+    finally:
+        coordinator.close()
+    return events
+
+
+def outcomes(events: Events) -> dict[str, str]:
+    """The last outcome of every case, by the test's name."""
+    return {event.case.rpartition("::")[2]: event.outcome for event in events if isinstance(event, Visit)}
+
+
+def suite(folder: Path, text: str, name: str = "test_it.py") -> Path:
+    (folder / name).write_text(text)
+    return folder
+
+
+def known_case(**fields: Any) -> Known:
+    """A case of 1 ms a call that was visited once."""
+    return Known(Case("c", "s", "o"), **{"visits": 1, "call_s": 1e-3, "calls": 10, **fields})
+
+
+SIDE = "import os\nfrom pathlib import Path\ndef test_it(benchmark):\n    benchmark(int)\n"
+
+
+def sides(folder: Path, base: str, head: str, environment: dict[str, str] | None = None) -> list[Side]:
+    """Two sides with a suite each."""
+    made = []
+    for name, text in (("base", base), ("head", head)):
+        tree = folder / name / "project"
+        tree.mkdir(parents=True)
+        (tree / "test_it.py").write_text(text)
+        spec = Spec((str(tree),), directory=tree, rootdir=tree, environment=environment or {})
+        made.append(Side(name, tree, spec))
+    return made

@@ -1,0 +1,66 @@
+"""A side's own code: where it is found, and how code from elsewhere is recognized."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bench.measure.drive.process import Spec
+from bench.measure.sides.side import environment_of, moved
+from bench.measure.worker import code
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> dict[str, Path]:
+    """A repository with an environment in it, and one side's tree of it."""
+    made = {"repository": tmp_path / "project", "home": tmp_path / "gate" / "base"}
+    made["tree"] = made["home"] / "project"
+    for root in (made["repository"], made["tree"]):
+        for name in ("src/pkg/__init__.py", "lib/other/core.py", "conftest.py", "json.py"):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).touch()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "stray"),
+    [
+        ("pkg", "{tree}/src/pkg/__init__.py", False),
+        ("pkg", "{repository}/src/pkg/__init__.py", True),
+        ("other.core", "{repository}/lib/other/core.py", True),
+        ("numpy", "{repository}/.venv/lib/python3.12/site-packages/numpy/__init__.py", False),
+        ("pkg", "/usr/lib/python3/site-packages/pkg/__init__.py", True),
+        ("pkg", "{home}/environment/lib/site-packages/pkg/__init__.py", False),
+        ("json", "/usr/lib/python3.12/json/__init__.py", False),
+        ("test_it", "{repository}/shared/test_it.py", False),
+    ],
+)
+def test_module_of_the_project_from_elsewhere_is_a_stray(
+    trees: dict[str, Path], name: str, file: str, stray: bool
+) -> None:
+    path = file.format(**trees)
+    shared = [trees["repository"] / "shared"]
+    found = code.strays([(name, path)], trees["home"], trees["tree"], [trees["repository"]], shared)
+    assert found == ([(name, path)] if stray else [])
+
+
+def test_side_finds_its_own_places_on_the_path(
+    trees: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([f"{trees['repository']}/lib", "/somewhere/else"]))
+    tree = trees["tree"]
+    own = environment_of(tree.parent, trees["repository"], tree, on_path=True)["PYTHONPATH"]
+    assert own.split(os.pathsep) == [str(tree), f"{tree}/src", f"{tree}/lib", "/somewhere/else"]
+    installed = environment_of(tree.parent, trees["repository"], tree, on_path=False)["PYTHONPATH"]
+    assert installed.split(os.pathsep) == [f"{tree}/lib", "/somewhere/else"]
+
+
+def test_spec_moves_with_its_tree_but_shared_paths_stay(tmp_path: Path) -> None:
+    head, base = tmp_path / "head" / "p", tmp_path / "base" / "p"
+    (base / "sub").mkdir(parents=True)
+    spec = Spec((f"{head}/suites/test_it.py::test_x[{head}]", "/other"), "k", directory=head / "sub")
+    there = moved(spec, head, base)
+    assert there.paths == (f"{base}/suites/test_it.py::test_x[{head}]", "/other")
+    assert there.directory == base / "sub"
+    (base / "sub").rmdir()
+    assert moved(spec, head, base).directory == base  # the folder is new on head
