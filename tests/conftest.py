@@ -2,15 +2,35 @@
 
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from types import ModuleType
 
 import hypothesis
 import pytest
 
+from tests.machine import Use, excuse, excused, use
+
 # A busy machine must not fail a test: its examples may take as long as they like.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+BEFORE = pytest.StashKey[Use]()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("machine"):
+        item.stash[BEFORE] = use()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test marked `machine` that fails on a busy machine says so instead."""
+    report = yield
+    before = item.stash.get(BEFORE, None)
+    return excused(report, excuse(before, use())) if before and report.failed else report
 
 
 @pytest.fixture(scope="session", autouse=True)

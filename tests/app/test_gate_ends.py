@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests import ROOT
 from tests.app.gated_project import SUITE, Repository, processes
+from tests.waiting import visited
 
 
 @pytest.mark.parametrize(
@@ -79,23 +79,14 @@ def test_outside_a_repository_the_message_says_so(tmp_path: Path) -> None:
 SLOW = "import time\ndef test_slow(benchmark):\n    benchmark(time.sleep, 0.02)\n"
 
 
-def wait_for_visits(repository: Repository) -> Path:
-    for _ in range(600):
-        for journal in repository.out.glob("*/journal.jsonl"):
-            if journal.read_text().count('"event":"visit"') >= 4:
-                return journal
-        time.sleep(0.05)
-    raise AssertionError("the gate never began to measure")
-
-
 def test_interrupt_leaves_the_run_and_nothing_else(repository: Repository) -> None:
     repository.write({"suites/test_it.py": SLOW, "suites/conftest.py": None})
     repository.commit()
     going = repository.start("--base", "main")
-    journal = wait_for_visits(repository)
+    journal = visited(repository.out, 4)
     assert processes(repository.temporary)
     going.send_signal(signal.SIGINT)
-    _, stderr = going.communicate(timeout=60)
+    _, stderr = going.communicate(timeout=300)
     assert going.returncode == 130
     assert "what was measured is kept" in stderr
     assert "Traceback" not in stderr
@@ -113,9 +104,9 @@ def test_leftovers_of_a_killed_gate_are_removed_by_the_next(repository: Reposito
     repository.write({"suites/test_it.py": fork, "suites/conftest.py": None})
     repository.commit()
     going = repository.start("--base", "main")
-    wait_for_visits(repository)
+    visited(repository.out, 4)
     going.send_signal(signal.SIGKILL)
-    going.communicate(timeout=60)
+    going.communicate(timeout=300)
     orphans = processes(repository.temporary)
     assert orphans
     for orphan in orphans:

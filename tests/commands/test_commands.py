@@ -2,10 +2,10 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +14,7 @@ import pytest
 import bench
 from bench.storage import store
 from tests import ROOT
+from tests.waiting import visited
 
 SUITE = """
 import pytest
@@ -34,7 +35,7 @@ def command(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedPro
         text=True,
         cwd=cwd,
         env=environment,
-        timeout=120,
+        timeout=300,
     )
 
 
@@ -44,12 +45,20 @@ def suite(tmp_path: Path) -> Path:
     return tmp_path / "test_it.py"
 
 
-@pytest.fixture
-def run(suite: Path) -> Path:
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of one launch."""
-    done = command("run", suite, "--launches", "1", "--preset", "quick", "--out", suite.parent / "out")
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "test_it.py").write_text(SUITE)
+    done = command("run", folder, "--launches", "1", "--preset", "quick", "--out", folder / "out")
     assert done.returncode == 0, done.stderr
     return Path(done.stdout.splitlines()[-1]).parent
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> Path:
+    """A copy of it, in a folder of runs."""
+    return shutil.copytree(finished, tmp_path / "out" / finished.name)
 
 
 def test_run_leaves_everything_a_reader_needs(run: Path) -> None:
@@ -99,7 +108,7 @@ def test_killed_run_is_resumed_with_the_same_cases_once_each(suite: Path) -> Non
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    journal = _journal_with_visits(out, 4)
+    journal = visited(out, 4)
     going.send_signal(signal.SIGKILL)
     going.wait()
     with journal.open("a") as torn:
@@ -117,15 +126,6 @@ def test_killed_run_is_resumed_with_the_same_cases_once_each(suite: Path) -> Non
     assert command(*arguments, "--resume").returncode == 2
 
 
-def _journal_with_visits(out: Path, visits: int) -> Path:
-    for _ in range(600):
-        for journal in out.glob("*/journal.jsonl"):
-            if journal.read_text().count('"event":"visit"') >= visits:
-                return journal
-        time.sleep(0.05)
-    raise AssertionError("the run never began")
-
-
 def test_interrupt_keeps_what_was_measured(suite: Path) -> None:
     out = suite.parent / "out"
     going = subprocess.Popen(
@@ -135,9 +135,9 @@ def test_interrupt_keeps_what_was_measured(suite: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    _journal_with_visits(out, 3)
+    visited(out, 3)
     going.send_signal(signal.SIGINT)
-    stdout, stderr = going.communicate(timeout=60)
+    stdout, stderr = going.communicate(timeout=300)
     assert going.returncode == 130
     assert "interrupted" in stderr
     assert "Traceback" not in stderr

@@ -33,7 +33,7 @@ class Session:
         self._runner = SimpleNamespace(global_config=SimpleNamespace(no_install=no_install))
         self.commands: list[list[str]] = []
 
-    def run(self, *command: str, external: bool) -> None:
+    def run(self, *command: str, external: bool, **_options: Any) -> None:
         assert external, "nox would warn of a program outside its own environment"
         self.commands.append(list(command))
         if "venv" in command:
@@ -83,36 +83,48 @@ def test_the_environment_is_made_once_and_shared(noxfile: ModuleType, tmp_path: 
         "hypothesis>=6", "ruff>=0.8",
     ]  # fmt: skip
     assert measure == [own, "-m", "bench", "run", "--preset", "quick"]
-    assert run(noxfile, "tests", "-x") == [[own, "-m", "pytest", "-x"]]
+    assert run(noxfile, "report", "reports/a") == [[own, "-m", "bench", "report", "reports/a"]]
+
+
+def test_tests_that_rest_on_time_run_apart_and_in_order(noxfile: ModuleType) -> None:
+    together, apart = run(noxfile, "tests", "-x", no_install=True)
+    assert together[1:3] == apart[1:3] == ["-m", "pytest"]
+    assert together[together.index("-m", 2) + 1] == "not machine"
+    assert apart[3:] == ["-p", "no:randomly", "-m", "machine", "-x"]
+    assert "-n" in together
+
+
+def test_lint_holds_the_direction_of_imports(noxfile: ModuleType) -> None:
+    assert [str(Path(sys.executable).with_name("lint-imports"))] in run(noxfile, "lint", no_install=True)
 
 
 @pytest.mark.parametrize("change", ["project", "driver", "index"])
 def test_the_environment_is_brought_up_to_date_when_its_contents_change(
     noxfile: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    run(noxfile, "tests")
+    run(noxfile, "smoke")
     if change == "project":
         (tmp_path / "pyproject.toml").write_text(PYPROJECT.replace("2.10", "2.11"))
     elif change == "driver":
         monkeypatch.setattr(noxfile, "extra", lambda: "suites-cuda")
     else:
         monkeypatch.setenv("BENCH_TORCH_INDEX", "https://example.org/cpu")
-    commands = run(noxfile, "tests")
+    commands = run(noxfile, "smoke")
     assert any("pip" in command for command in commands)
     assert not any("venv" in command for command in commands)
-    assert len(run(noxfile, "tests")) == 1
+    assert len(run(noxfile, "smoke")) == 1
 
 
 def test_an_installation_that_was_cut_is_done_again(noxfile: ModuleType) -> None:
     class Cut(Session):
-        def run(self, *command: str, external: bool) -> None:
+        def run(self, *command: str, external: bool, **_options: Any) -> None:
             if "pip" in command:
                 raise KeyboardInterrupt
             super().run(*command, external=external)
 
     with pytest.raises(KeyboardInterrupt):
-        noxfile.tests.func(Cut())
-    assert any("pip" in command for command in run(noxfile, "tests"))
+        noxfile.smoke.func(Cut())
+    assert any("pip" in command for command in run(noxfile, "smoke"))
 
 
 def test_torch_comes_from_the_named_index_alone(noxfile: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,10 +185,10 @@ def test_the_python_that_is_there_when_nox_has_an_environment_of_its_own(
         own.touch()
     if there:
         expected = str(own) if there == "environment" else "/usr/bin/python3"
-        assert run(noxfile, "tests", no_install=True) == [[expected, "-m", "pytest"]]
+        assert run(noxfile, "bench", no_install=True) == [[expected, "-m", "bench", "run"]]
     else:
         with pytest.raises(RuntimeError, match="no Python to measure with"):
-            run(noxfile, "tests", no_install=True)
+            run(noxfile, "bench", no_install=True)
 
 
 def test_a_new_enough_python_makes_the_environment(

@@ -171,6 +171,7 @@ def test_time_is_demanded_at_two_per_cent_and_told_at_more(ours_s: float, passed
     assert [claim.passed for claim in _to_width(quiet)] == [passed, None, None]
 
 
+@pytest.mark.machine
 def test_company_computes_only_while_it_is_asked_to() -> None:
     with Company() as company:
         (process,) = (psutil.Process(each.pid) for each in company._processes[:1])

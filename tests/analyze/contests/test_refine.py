@@ -153,7 +153,7 @@ def test_other(benchmark):
     benchmark.pedantic(sum, args=([1],), rounds=1)
 """
 
-TWO = Preset("default", 2, math.inf, 100.0, 0.5, 5.0, refining_s=1.0)
+TWO = Preset("default", 2, math.inf, 100.0, 0.5, 60.0, refining_s=1.0)
 """Two launches, satisfied with anything."""
 
 ASKED: Sizes = {
@@ -238,7 +238,7 @@ def test_a_run_that_is_resumed_goes_on_with_the_sizes_it_asked_for(tmp_path: Pat
 def test_time_that_is_spent_ends_it(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(SUITE)
     spec = Spec((str(tmp_path),), directory=tmp_path, rootdir=tmp_path)
-    spent = Preset("default", 2, 0.0, 100.0, 0.5, 5.0, refining_s=1.0)
+    spent = Preset("default", 2, 0.0, 100.0, 0.5, 60.0, refining_s=1.0)
     coordinator = Coordinator(Plan(spec, spent, 2, ceilings=False), Progress(), [])
     events: list[Event] = []
     try:

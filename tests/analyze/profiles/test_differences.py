@@ -15,6 +15,7 @@ from bench.records import Case
 from bench.storage import profiles
 
 pytest.importorskip("torch")
+pytestmark = pytest.mark.machine  # which change comes first is a matter of real times
 
 SUITE = """
 import pytest, torch

@@ -28,7 +28,7 @@ def test_is_killed(benchmark):
     benchmark(os.kill, os.getpid(), signal.SIGKILL)
 
 def test_hangs(benchmark):
-    benchmark(time.sleep, 60)
+    benchmark(time.sleep, 600)
 
 def test_raises(benchmark):
     raise ValueError("broken on purpose")
@@ -36,7 +36,8 @@ def test_raises(benchmark):
 def test_survives(benchmark):
     benchmark(sum, [1])
 """,
-        )
+        ),
+        preset=replace(FAST, timeout_s=5.0),
     )
     assert outcomes(events) == {
         "test_exits": "died",

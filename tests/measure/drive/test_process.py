@@ -5,7 +5,6 @@ import os
 import py_compile
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from bench.measure.drive import process
 from bench.measure.drive.process import Spec, Worker, WorkerError
 from tests import ROOT
 from tests.measure.builders import FAST, measured, suite
+from tests.waiting import until
 
 
 def test_workers_are_as_nice_as_they_are_told(tmp_path: Path) -> None:
@@ -107,23 +107,15 @@ def test_nothing_outlives_a_killed_coordinator(tmp_path: Path) -> None:
     home = str(ROOT)
     coordinator = subprocess.Popen([sys.executable, "-c", script, home, str(tmp_path)], cwd=tmp_path)
     try:
-        worker = _wait_for(tmp_path / "pid")
+        worker = until(lambda: int(read(tmp_path / "pid") or 0), "the worker did not begin")
     finally:
         coordinator.kill()
         coordinator.wait()
-    for _ in range(100):
-        if not _alive(worker):
-            break
-        time.sleep(0.1)
-    assert not _alive(worker)
+    until(lambda: not _alive(worker), "the worker did not end")
 
 
-def _wait_for(file: Path) -> int:
-    for _ in range(300):
-        if file.exists() and file.read_text():
-            return int(file.read_text())
-        time.sleep(0.1)
-    raise AssertionError("the worker never began")
+def read(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
 
 
 def _alive(process: int) -> bool:

@@ -67,6 +67,7 @@ def end(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
+@pytest.mark.machine
 @needs_schedstat
 @pytest.mark.usefixtures("one_processor")
 def test_a_competitor_on_the_same_processor_shows_as_delay(readings: Readings) -> None:
@@ -83,6 +84,7 @@ def test_a_competitor_on_the_same_processor_shows_as_delay(readings: Readings) -
     assert taken.children == 1
 
 
+@pytest.mark.machine
 @needs_schedstat
 def test_a_working_child_counts_and_a_sleeping_one_does_not(readings: Readings) -> None:
     sleeper, worker = child("import time; time.sleep(99)"), child("while True: pass")
@@ -96,12 +98,14 @@ def test_a_working_child_counts_and_a_sleeping_one_does_not(readings: Readings) 
         end(worker)
 
 
+@pytest.mark.machine
 def test_a_child_that_came_and_went_counts(readings: Readings) -> None:
     readings.before(0)
     subprocess.run([sys.executable, "-S", "-c", "sum(range(10**6))"], check=True)
     assert readings.after().children == 1
 
 
+@pytest.mark.machine
 @needs_schedstat
 def test_threads_that_compute_count_and_those_that_wait_do_not(readings: Readings) -> None:
     begin, computed, leave = threading.Event(), threading.Barrier(3), threading.Event()
@@ -128,6 +132,7 @@ def test_threads_that_compute_count_and_those_that_wait_do_not(readings: Reading
     assert readings.after().threads == 1
 
 
+@pytest.mark.machine
 @needs_schedstat
 def test_threads_that_live_as_long_as_a_call_count(readings: Readings) -> None:
     def call() -> None:

@@ -2,20 +2,24 @@
 
 import os
 import signal
-import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bench.measure.sides.pair import CAN_PIN, Pair
 from bench.measure.worker.protocol import TellTexts
 from tests.measure.builders import SIDE, sides
+from tests.waiting import until
 
 
 def state_of(process: int) -> str:
     return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def is_stopped(process: int) -> bool:
+    return state_of(process) == "T"
 
 
 @pytest.fixture
@@ -37,7 +41,7 @@ def test_partner_is_stopped_but_in_its_turn_and_both_run_on_afterwards(pair: Pai
             (sessions[1], head, base),
         ):
             with session.turn():
-                wait_until(lambda waits=waits: state_of(waits) == "T")
+                until(partial(is_stopped, waits), "the partner was not stopped")
                 assert state_of(runs) != "T"
             assert (state_of(runs), state_of(waits)) != ("T", "T"), "it goes on until its partner's turn"
     assert "T" not in (state_of(base), state_of(head))
@@ -92,11 +96,3 @@ def test_the_calling_thread_is_held_on_a_processor_and_all_others_are_kept_off_i
             for worker in pair.workers
             for thread in os.listdir(f"/proc/{worker.process.pid}/task")
         } == {tuple(everywhere)}
-
-
-def wait_until(holds: Any) -> None:
-    for _ in range(200):
-        if holds():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never held")

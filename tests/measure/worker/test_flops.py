@@ -1,14 +1,13 @@
 """FLOPs are counted by torch, in a call of their own, where a case declares them."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench.events import Visit
 from bench.measure.worker import flops
-from tests.measure.builders import FAST, measured, suite
+from tests.measure.builders import measured, suite
 
 torch = pytest.importorskip("torch")
 
@@ -54,7 +53,6 @@ def test_undeclared(benchmark):
     benchmark(torch.matmul, a, a)
 """,
         ),
-        preset=replace(FAST, timeout_s=60.0),
     )
     counted: dict[str, list[object]] = {}
     for event in events:

@@ -13,6 +13,8 @@ from bench.measure.drive import profile_run
 from bench.storage import profiles
 from tests.measure.worker.profiled_suite import PLAIN, profiled
 
+pytestmark = pytest.mark.machine  # what is profiled takes real time, and stacks are samples of it
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, profiles.Profile]:

@@ -17,6 +17,7 @@ from tests import ROOT
 from tests.measure.worker.profiled_suite import PLAIN, SUITE, profiled, spec
 
 
+@pytest.mark.machine
 @pytest.mark.usefixtures("no_stacks")
 def test_a_trace_too_large_is_cut_down_to_some_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")

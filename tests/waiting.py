@@ -1,0 +1,31 @@
+"""Waiting for other processes, however long they take: a busy machine must not fail a test."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+PATIENCE_S = 120.0
+"""To start a process that imports torch takes a busy machine 20 s; only what hangs takes so long."""
+
+
+def until(condition: Callable[[], T], what: str) -> T:
+    """The first value of `condition` that is true. Raises AssertionError, with `what`, if none comes."""
+    end_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end_s:
+        if found := condition():
+            return found
+        time.sleep(0.01)
+    raise AssertionError(f"{what} in {PATIENCE_S:g} s")
+
+
+def visited(out: Path, visits: int) -> Path:
+    """Waits for so many visits in the journal of a run in `out`; the journal."""
+
+    def journal() -> Path | None:
+        journals = out.glob("*/journal.jsonl")
+        return next((each for each in journals if each.read_text().count('"event":"visit"') >= visits), None)
+
+    return until(journal, f"no {visits} visits were made")
