@@ -1,42 +1,69 @@
-"""Everything that a report says, computed: one frozen record that rendering only lays out."""
-
-from __future__ import annotations
+"""Everything that a report says, computed: records that rendering words and lays out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import cached_property
 
 import pandas as pd
 
-from bench.analyze.blocks.clean import judged
+from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.contests.across import Across, across
 from bench.analyze.contests.contests import Contest, contests
-from bench.analyze.contests.transfers import disordered
-from bench.analyze.estimates.doubts import failed_checks
-from bench.analyze.estimates.estimate import estimates_of
+from bench.analyze.contests.order import Disorder, disorders
 from bench.analyze.gate.decision import Decision, replay
+from bench.analyze.quality import Quality, quality
 from bench.analyze.runs.history import MIN_RUNS, CaseHistory, history
 from bench.analyze.runs.projection import Projection, project, usual_columns, with_facts
-from bench.render.answers import Answer, answers
-from bench.storage.tables import merge
-
-if TYPE_CHECKING:
-    from bench.storage.tables import Run
+from bench.storage.tables import Run, merge
 
 
 @dataclass(frozen=True)
 class RunReport:
-    """One run's part of a report: its estimates, its blocks with `disturbed` and `counted`, what crosses.
+    """One run's part of a report; each thing is computed when it is first asked for, and only once.
 
-    `gate` is the verdict where the run compared two sides.
+    Where there are several runs, `name` is what sets this one's contests apart.
     """
 
-    run: Run
-    cases: pd.DataFrame
-    blocks: pd.DataFrame
-    contests: tuple[Contest, ...]
-    doubts: tuple[str, ...]
-    gate: Decision | None = None
+    analyzed: AnalyzedRun
+    name: str = ""
+
+    @property
+    def run(self) -> Run:
+        return self.analyzed.run
+
+    @property
+    def cases(self) -> pd.DataFrame:
+        """The cases frame, one row a case and side."""
+        return self.analyzed.cases
+
+    @property
+    def blocks(self) -> pd.DataFrame:
+        """The blocks with `disturbed` and `counted`."""
+        return self.analyzed.blocks
+
+    @cached_property
+    def contests(self) -> tuple[Contest, ...]:
+        """Every contest of the run, with the run's name among its circumstances."""
+        on = {"on": self.name} if self.name else {}
+        return tuple(
+            replace(each, crossing=replace(each.crossing, fixed={**each.crossing.fixed, **on}))
+            for each in contests(self.run, self.blocks)
+        )
+
+    @cached_property
+    def disorders(self) -> tuple[Disorder, ...]:
+        """Contests that contradict each other."""
+        return tuple(disorders(self.contests))
+
+    @cached_property
+    def quality(self) -> Quality:
+        """How far the run can be trusted."""
+        return quality(self.analyzed)
+
+    @cached_property
+    def gate(self) -> Decision | None:
+        """The decision where the run compared two sides."""
+        return replay(self.analyzed) if "gate" in self.run.header else None
 
 
 @dataclass(frozen=True)
@@ -47,28 +74,28 @@ class Report:
     """
 
     runs: tuple[RunReport, ...]
-    answers: tuple[Answer, ...]
     simulated: tuple[str, ...]
     across: tuple[Across, ...] = ()
     projection: Projection | None = None
 
-    @property
+    @cached_property
     def cases(self) -> pd.DataFrame:
         """Every run's cases frame under each other."""
         return merge([each.cases for each in self.runs])
 
-    @property
+    @cached_property
     def blocks(self) -> pd.DataFrame:
         """Every run's blocks under each other, with `disturbed` and `counted`."""
         frames = [each.blocks for each in self.runs]
         return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
-    @property
+    @cached_property
     def contests(self) -> list[Contest]:
+        """Every run's contests, then those between runs."""
         within = [contest for each in self.runs for contest in each.contests]
         return within + [each.contest for each in self.across]
 
-    @property
+    @cached_property
     def history(self) -> list[CaseHistory]:
         """What changed from run to run, where there are runs enough to tell."""
         if len(self.runs) < MIN_RUNS:
@@ -82,21 +109,21 @@ def report(
     columns: Sequence[str] = (),
     filters: Sequence[tuple[str, str]] = (),
 ) -> Report:
-    """The report of runs as they were read. Pure: the same runs give the same report.
+    """The report of runs. Pure: the same runs give the same report.
 
     `rows`, `columns` and `filters` say how runs are set side by side: see `bench.analyze.runs.projection`.
     Raises UnknownColumnError where one of them names none.
     """
-    parts = tuple(_part(run, name) for run, name in zip(runs, _names(runs), strict=True))
-    between = tuple(across(parts))
-    found = [contest for part in parts for contest in part.contests] + [each.contest for each in between]
+    parts = tuple(RunReport(AnalyzedRun(run), name) for run, name in zip(runs, _names(runs), strict=True))
     simulated = {name for run in runs for name in simulated_devices(run)}
     projection = None
     if len(runs) > 1 or rows or columns or filters:
         cases, facts = with_facts([(part.run, part.cases) for part in parts])
         columns = columns or usual_columns(cases)
         projection = project(cases, facts, rows or ("case",), columns, filters)
-    return Report(parts, tuple(answers(found)), tuple(sorted(simulated)), between, projection)
+    return Report(
+        parts, tuple(sorted(simulated)), tuple(across([part.analyzed for part in parts])), projection
+    )
 
 
 def simulated_devices(run: Run) -> list[str]:
@@ -114,27 +141,3 @@ def _names(runs: Sequence[Run]) -> list[str]:
         return [""]
     machines = [run.machine for run in runs]
     return machines if len(set(machines)) == len(machines) else [run.name for run in runs]
-
-
-def _part(run: Run, name: str) -> RunReport:
-    """A run's part; its contests go by `name`, if it is not alone."""
-    blocks = judged(run)
-    found = contests(run, blocks)
-    if name:
-        crossings = (replace(each.crossing, fixed={**each.crossing.fixed, "on": name}) for each in found)
-        found = [replace(each, crossing=named) for each, named in zip(found, crossings, strict=True)]
-    cases, doubts = estimates_of(run, blocks), tuple(_doubts(run, found))
-    decision = replay(run) if "gate" in run.header else None
-    return RunReport(run, cases, blocks, tuple(found), doubts, decision)
-
-
-def _doubts(run: Run, found: list[Contest]) -> list[str]:
-    """What concerns the whole run: failed self-checks first, then notes, then what does not add up."""
-    doubts = [
-        f"self-check failed on {device}: {', '.join(names)}; its device columns are untrusted"
-        for device, names in failed_checks(run).items()
-    ]
-    doubts += [str(note.get("text", "")) for note in run.notes if note.get("level") != "info"]
-    if run.end is None or not run.end.get("complete"):
-        doubts.append("the run was cut short: go on with it by --resume")
-    return doubts + disordered(found)

@@ -47,7 +47,7 @@ def command(options: argparse.Namespace) -> int:
     """Writes the file and prints the difference; exit status 0, or 2 where nothing can be set."""
     import tomlkit
 
-    from bench.analyze.estimates.estimate import estimates
+    from bench.analyze.analyzed import AnalyzedRun
     from bench.analyze.gate.budgets import of_head
     from bench.app import configuration
     from bench.commands.compare import one_run
@@ -67,7 +67,7 @@ def command(options: argparse.Namespace) -> int:
         raise UserError(
             f"{options.file} cannot be read ({error.strerror}); name the file by --file"
         ) from None
-    cases = of_head(estimates(run))
+    cases = of_head(AnalyzedRun(run).cases)
     known = cases[(cases["status"] == "ok") & cases["high_s"].notna()]
     wanted = _selected(options.keyword, cases["case"])
     chosen = [case for case in known["case"] if case in wanted]

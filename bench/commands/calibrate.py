@@ -41,6 +41,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Records launches, then prints what is known of this machine; exit status 0, or 3 where a side fails."""
+    from bench.analyze.analyzed import AnalyzedRun
     from bench.analyze.gate.calibration import calibrate
     from bench.measure.sides.side import SideError
     from bench.render import calibration as rendered
@@ -55,7 +56,7 @@ def command(options: argparse.Namespace) -> int:
     runs = recorded(options.out)
     if not runs:
         raise UserError(f"{options.out} holds no launches to evaluate; record some by --launches N")
-    calibration = calibrate(runs)
+    calibration = calibrate(map(AnalyzedRun, runs))
     rendered.show(calibration)
     kept = options.out / FOLDER / rendered.FILE
     kept.parent.mkdir(parents=True, exist_ok=True)

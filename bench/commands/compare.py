@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bench.app.problems import UserError
 
 if TYPE_CHECKING:
-    from bench.render.verdicts.words import Account
+    from bench.render.verdicts.words import GateSummary
     from bench.storage.tables import Run
 
 
@@ -24,22 +24,21 @@ def command(options: argparse.Namespace) -> int:
     return 0
 
 
-def compared(before: Path, after: Path) -> "Account":
-    """The account of two stored runs. Raises UserError where they cannot be compared."""
-    from bench.analyze.runs.compare import caveat, compare
+def compared(before: Path, after: Path) -> "GateSummary":
+    """The summary of two stored runs. Raises UserError where they cannot be compared."""
+    from bench.analyze.analyzed import AnalyzedRun
+    from bench.analyze.runs.compare import compare
     from bench.app import configuration
-    from bench.render.verdicts.words import Account
+    from bench.render.verdicts.words import of_comparison
 
-    base, head = one_run(before), one_run(after)
+    base, head = AnalyzedRun(one_run(before)), AnalyzedRun(one_run(after))
     try:
-        decision = compare(base, head, configuration.read(Path("pyproject.toml")))
+        found = compare(base, head, configuration.read(Path("pyproject.toml")))
     except configuration.ConfigurationError as error:
         raise UserError(str(error)) from None
-    if not decision.verdicts and not decision.skipped:
+    if not found.decision.verdicts and not found.decision.skipped:
         raise UserError(f"{before} and {after} have no case in common; see their cases.csv")
-    return Account(
-        decision, head.name, head.machine, base.name, head.name, caveat=caveat(base, head, decision)
-    )
+    return of_comparison(found)
 
 
 def one_run(path: Path) -> "Run":

@@ -58,10 +58,11 @@ def lines(base: Path, head: Path) -> list[str]:
 
     The folders are those of a case, `profiles/CASE` in a run's folder, as `case_profile` makes them.
     """
-    from bench.analyze.profiles.differences import explain
+    from bench.analyze.profiles.differences import differences
+    from bench.render import explanation
     from bench.storage import profiles
 
-    return explain(profiles.read(base), profiles.read(head))
+    return explanation.lines(differences(profiles.read(base), profiles.read(head)))
 
 
 def case_profile(spec: "Spec", case: str, folder: Path) -> Path:
@@ -81,11 +82,12 @@ def slower(gate: Path, sides: "Sequence[Side]") -> Iterator[tuple[str, Sequence[
     `gate` is the folder that the gate was recorded in; the profiles are put there. A case that cannot be
     profiled says so.
     """
+    from bench.analyze.analyzed import AnalyzedRun
     from bench.analyze.gate.decision import replay
     from bench.render.verdicts.words import ordered
     from bench.storage.store import StoreError, read_run
 
-    decision = replay(read_run(gate))
+    decision = replay(AnalyzedRun(read_run(gate)))
     before = {new: old for old, new in decision.sides.renamed.items()}
     for verdict in ordered(decision, "slower")[:MAX_EXPLAINED]:
         names = before.get(verdict.case, verdict.case), verdict.case

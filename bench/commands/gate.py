@@ -15,7 +15,7 @@ from bench.storage.journal import JOURNAL
 if TYPE_CHECKING:
     from bench.measure.drive.plan import Progress
     from bench.measure.sides.lockstep import Lockstep
-    from bench.render.verdicts import Account
+    from bench.render.verdicts.words import GateSummary
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -57,21 +57,22 @@ def command(options: argparse.Namespace) -> int:
     return status
 
 
-def _judged(folder: Path) -> "Account":
-    """The account of the recorded gate in `folder`."""
-    from bench.analyze.gate.decision import replay
+def _judged(folder: Path) -> "GateSummary":
+    """The summary of the recorded gate in `folder`."""
+    from bench.analyze.analyzed import AnalyzedRun
+    from bench.analyze.report import RunReport
     from bench.commands.calibrate import known
-    from bench.render.verdicts import account
+    from bench.render.verdicts.words import summary
     from bench.storage.store import read_run
 
     run = read_run(folder)
     if "gate" not in run.header:
         raise UserError(f"{folder} is no gate's run; expected one that `bench gate` recorded")
-    return account(run, replay(run), known(folder.parent, run.machine))
+    return summary(RunReport(AnalyzedRun(run)), known(folder.parent, run.machine))
 
 
-def _stored(base: Path, head: str | None) -> "Account":
-    """The account of two stored runs, which tell less than a gate."""
+def _stored(base: Path, head: str | None) -> "GateSummary":
+    """The summary of two stored runs, which tell less than a gate."""
     from bench.commands.compare import compared
 
     if head is None or not (Path(head) / JOURNAL).is_file():
@@ -79,9 +80,9 @@ def _stored(base: Path, head: str | None) -> "Account":
     return compared(base, Path(head))
 
 
-def _tell(told: "Account", options: argparse.Namespace) -> int:
+def _tell(told: "GateSummary", options: argparse.Namespace) -> int:
     """Tells the verdict in every form that is asked for; the exit status."""
-    from bench.render.verdicts import FORMS, github, terminal
+    from bench.render.verdicts import FORMS, ci, terminal
 
     terminal.show(told)
     for form, render in FORMS.items():
@@ -90,7 +91,7 @@ def _tell(told: "Account", options: argparse.Namespace) -> int:
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         _write(Path(summary), FORMS["markdown"](told), append=True)
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        print(*github.annotations(told), sep="\n")
+        print(*ci.annotations(told), sep="\n")
     return told.decision.exit_status
 
 
@@ -140,6 +141,7 @@ def _measured(options: argparse.Namespace) -> Path:
 
 def _launches(lockstep: "Lockstep", folder: Path, progress: "Progress") -> None:
     """Launches until the decision on what was recorded wants no more."""
+    from bench.analyze.analyzed import AnalyzedRun
     from bench.analyze.gate.decision import CHECKPOINTS, replay
     from bench.storage.store import read_run
 
@@ -154,5 +156,7 @@ def _launches(lockstep: "Lockstep", folder: Path, progress: "Progress") -> None:
             number, latest_s = number + 1, lockstep.elapsed_s - begun_s
         open_cases = lockstep.cases
         wanted = {
-            case: lacking for case, lacking in replay(read_run(folder)).wanted.items() if case in open_cases
+            case: lacking
+            for case, lacking in replay(AnalyzedRun(read_run(folder))).wanted.items()
+            if case in open_cases
         }

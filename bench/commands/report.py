@@ -70,6 +70,7 @@ def write(
     """Writes tables (of a single run) and report; the page, its best sentences, whether a case failed."""
     from bench.analyze.report import report as analyzed
     from bench.render import figures, page, summary
+    from bench.render.answers import answers
     from bench.storage import store
 
     runs = [store.read_run(folder) for folder in folders]
@@ -81,4 +82,4 @@ def write(
     profiled = [profile.pages(folder, target) for folder in folders]
     path = store.write_report(target, page.render(made, drawn, profiled), summary.render(made), drawn)
     failed = bool(made.cases["status"].isin(["failed", "timeout"]).any())
-    return path, [answer.sentence for answer in made.answers[:5]], failed
+    return path, [answer.sentence for answer in answers(made.contests)[:5]], failed

@@ -124,10 +124,11 @@ def _wanted(plan: "Plan", folder: Path) -> "Callable[[], Sizes] | None":
     """What says, from what is recorded so far, which sizes to add; None where the preset adds none."""
     if not plan.preset.refining_s:
         return None
+    from bench.analyze.analyzed import AnalyzedRun
     from bench.analyze.contests import refine
     from bench.storage.store import read_run
 
-    return lambda: refine.wanted(read_run(folder), plan.launches)
+    return lambda: refine.wanted(AnalyzedRun(read_run(folder)), plan.launches)
 
 
 def _collect(coordinator: "Coordinator", options: argparse.Namespace) -> dict[str, Any]:

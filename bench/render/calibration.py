@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.analyze.gate.calibration import Calibration, Condition, Rate
+from bench.analyze.gate.calibration import Calibration, Condition
+from bench.analyze.gate.resampling import Rate
 from bench.patterns import name
 from bench.render.units import percent
 from bench.render.verdicts.terminal import PLAIN_WIDTH

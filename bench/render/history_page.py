@@ -9,7 +9,7 @@ import numpy as np
 from bench.analyze.runs.history import CaseHistory, Shift
 from bench.render.document import document
 from bench.render.sections import day
-from bench.render.units import percent, quantity
+from bench.render.units import percent, quantity, sortable
 
 COLUMNS = ("case", "device", "runs", "latest", "since the first", "changes", "last change", "where")
 
@@ -125,7 +125,7 @@ def _row(series: CaseHistory, runs: dict[str, int], budget: int) -> dict[str, An
         "setting": list(series.setting.items()),
         "bars": [[position[shift.before], position[shift.after]] for shift in series.shifts],
         "points": [
-            [runs[series.runs[each]], *(_number(values[each]) for values in
+            [runs[series.runs[each]], *(sortable(values[each]) for values in
              (series.median_s, series.low_s, series.high_s, series.levels_s))]
             for each in kept
         ],
@@ -143,10 +143,6 @@ def _kept(series: CaseHistory, budget: int) -> list[int]:
 
 def _signed(ratio: float) -> str:
     return f"{'+' if ratio >= 1 else '−'}{percent(abs(ratio - 1))}"
-
-
-def _number(value: float) -> float | None:
-    return float(f"{value:.4g}") if np.isfinite(value) else None
 
 
 def _longest(found: Sequence[CaseHistory]) -> int:

@@ -7,14 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analyze.blocks.clean import pace_of_run
 from bench.analyze.contests.contests import Contest
+from bench.analyze.estimates.doubts import failed_checks, gist
 from bench.analyze.report import Report, RunReport
 from bench.analyze.runs.projection import Cell, Projection
 from bench.records import Crossing
 from bench.render.answers import circumstances, words
 from bench.render.units import count, estimate, half_width, percent, quantity
-from bench.render.words import gist
 
 SPENT = {
     "timed": "timed blocks",
@@ -151,9 +150,9 @@ def run(part: RunReport) -> dict[str, Any]:
         "machine": part.run.machine,
         "commit": _commit(part.run.header.get("commit") or {}),
         "preset": (part.run.header.get("arguments") or {}).get("preset", ""),
-        "doubts": part.doubts,
-        "trust": trust(part),
-        "spent": spent(part),
+        "doubts": _doubts(part),
+        "trust": _trust(part),
+        "spent": _spent(part),
         "checks": part.run.checks,
         "environment": list(flat(part.run.environment)),
     }
@@ -170,32 +169,45 @@ def _commit(commit: Mapping[str, Any]) -> str:
     return str(commit["id"])[:10] + (" with changes not committed" if commit.get("dirty") else "")
 
 
-def trust(part: RunReport) -> list[tuple[str, str]]:
+def _doubts(part: RunReport) -> list[str]:
+    """What concerns the whole run: failed self-checks first, then notes, then what does not add up."""
+    sentences = [
+        f"self-check failed on {device}: {', '.join(names)}; its device columns are untrusted"
+        for device, names in failed_checks(part.run).items()
+    ]
+    sentences += [str(note.get("text", "")) for note in part.run.notes if note.get("level") != "info"]
+    if part.run.end is None or not part.run.end.get("complete"):
+        sentences.append("the run was cut short: go on with it by --resume")
+    return sentences + [
+        f"{each.operation} ({each.basis}): faster with {_moved(each.more)} at {each.axis} = {each.size:g} "
+        f"than {_moved(each.less)}"
+        for each in part.disorders
+    ]
+
+
+def _moved(form: str) -> str:
+    return words(form) if form else "its data in place"
+
+
+def _trust(part: RunReport) -> list[tuple[str, str]]:
     """How far the run can be trusted, in numbers."""
-    measured = part.cases[part.cases["blocks"] > 0]
-    half = float(((measured["high_s"] / measured["low_s"]) ** 0.5 - 1).median())
-    noisy, warned = (measured["status"] == "noisy").sum(), (measured["warnings"] != "").sum()
-    wall = part.blocks[part.blocks["kind"] == "wall"]
-    passed = [bool(check.get("passed")) for check in part.run.checks]
-    load = [
-        _load((part.run.end or {})[key])
-        for key in ("load_before", "load_after")
-        if key in (part.run.end or {})
-    ]
+    quality, run = part.quality, part.run
+    half, end = quality.half_width, run.end or {}
     facts = [
-        ("launches of each case", f"{measured['launches'].median():g}" if len(measured) else "none"),
-        ("blocks timed", f"{count(len(wall))}, {percent(wall['disturbed'].mean())} of them disturbed"),
-        ("blocks at another pace", _other_pace(wall)),
-        ("cases too noisy to know", f"{noisy} of {len(measured)}"),
-        ("cases with a warning", f"{warned} of {len(measured)}"),
+        ("launches of each case", f"{quality.launches_of_case:g}" if quality.cases else "none"),
+        ("blocks timed", f"{count(quality.blocks)}, {percent(quality.disturbed_share)} of them disturbed"),
+        ("blocks at another pace", _off_pace(quality.off_pace_share)),
+        ("cases too noisy to know", f"{quality.noisy} of {quality.cases}"),
+        ("cases with a warning", f"{quality.warned} of {quality.cases}"),
         ("interval of the median case", f"±{percent(half)}" if math.isfinite(half) else "–"),
-        ("load before and after", " and ".join(load)),
-        ("priority of what was timed", _priority(part.run.environment.get("worker_nice"))),
-        ("self-checks passed", f"{sum(passed)} of {len(passed)}"),
-    ]
+        ("load before and after",
+         " and ".join(_load(end[key]) for key in ("load_before", "load_after") if key in end)),
+        ("priority of what was timed", _priority(run.environment.get("worker_nice"))),
+        ("self-checks passed", f"{quality.passed_checks} of {quality.checks}"),
+    ]  # fmt: skip
     facts += [
         (str(note["name"]), str(note["text"]).removeprefix(f"{note['name']}: "))
-        for note in part.run.notes
+        for note in run.notes
         if note.get("name")
     ]
     return [(name, text) for name, text in facts if text and text != "0 of 0"]
@@ -213,16 +225,14 @@ def _priority(nice: int | None) -> str:
     return f"raised, nice {nice}: others wait" if nice < 0 else f"as other programs', nice {nice}"
 
 
-def _other_pace(wall: pd.DataFrame) -> str:
+def _off_pace(share: float | None) -> str:
     """How many blocks the processor made at another pace than most: a neighbour on its core, or its clock."""
-    low_s, high_s = pace_of_run(wall)
-    known = wall["pace_s"].dropna()
-    if not len(known):
+    if share is None:
         return ""
-    return percent((~known.between(low_s, high_s)).mean()) if high_s < math.inf else "no pace prevailed"
+    return percent(share) if math.isfinite(share) else "no pace prevailed"
 
 
-def spent(part: RunReport) -> list[tuple[str, str, float]]:
+def _spent(part: RunReport) -> list[tuple[str, str, float]]:
     """How the run's time was spent: what on, how long, and which share."""
     seconds: dict[str, float] = dict((part.run.end or {}).get("spent_s") or {})
     total = sum(seconds.values())

@@ -3,6 +3,8 @@
 import io
 import json
 import re
+import sys
+from collections import Counter
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -10,12 +12,15 @@ import pytest
 from rich.console import Console
 
 from bench.__main__ import main
-from bench.analyze.gate.decision import replay
+from bench.analyze.analyzed import AnalyzedRun
+from bench.analyze.blocks import clean
+from bench.analyze.estimates import estimate
+from bench.analyze.gate import decision
 from bench.analyze.gate.settings import Budget, Settings, recorded
-from bench.analyze.report import report
+from bench.analyze.report import RunReport, report
 from bench.render import page
-from bench.render.verdicts import FORMS, Account, account, github, terminal
-from bench.render.verdicts.words import headline
+from bench.render.verdicts import FORMS, ci, terminal
+from bench.render.verdicts.words import GateSummary, headline, summary
 from bench.storage import store
 from tests import recorded_gates as gates
 from tests import recorded_runs
@@ -32,7 +37,7 @@ SETTINGS = Settings(
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory) -> Account:
+def told(tmp_path_factory) -> GateSummary:
     cases = gates.twenty(
         test_c=Compared("test_c", 1.052),
         test_d=Compared("test_d", 0.9),
@@ -50,7 +55,7 @@ def told(tmp_path_factory) -> Account:
         edited=["suites/test_made.py::test_g"],
     )
     run = store.read_run(folder)
-    told = account(run, replay(run), "On this machine: 0 false alarms in 60 gates, at most 4.9 %.")
+    told = summary(RunReport(AnalyzedRun(run)), "On this machine: 0 false alarms in 60 gates, at most 4.9 %.")
     return replace(told, explained={"suites/test_made.py::test_c": ["came: aten::item (1 × a step)"]})
 
 
@@ -81,7 +86,7 @@ def test_json(told):
 
 
 def test_annotations(told):
-    golden("gate-annotations.txt", "".join(f"{line}\n" for line in github.annotations(told)))
+    golden("gate-annotations.txt", "".join(f"{line}\n" for line in ci.annotations(told)))
 
 
 def test_report_page_has_the_verdict(tmp_path):
@@ -94,6 +99,28 @@ def test_report_page_has_the_verdict(tmp_path):
         ("same", "test_b"),
     ]
     assert "<h3>Noise</h3>" in section
+
+
+def test_a_gates_page_marks_and_estimates_its_run_once(tmp_path, monkeypatch):
+    calls = Counter()
+    for function in (clean.marked, estimate.doubts.warnings, decision.decide):
+        counting(monkeypatch, function, calls)
+    settings = recorded(Settings(budgets=(Budget("test_a", max_time_s=1),)))
+    run = store.read_run(gates.write(tmp_path / "run", [Compared("test_a")], settings=settings))
+    made = report([run])
+    terminal.show(summary(made.runs[0]), Console(file=io.StringIO()))
+    page.render(made, {})
+    assert calls == {"marked": 1, "warnings": 1, "decide": 1}
+
+
+def counting(monkeypatch, function, calls):
+    """Counts the calls of a function in its module."""
+
+    def counted(*arguments):
+        calls[function.__name__] += 1
+        return function(*arguments)
+
+    monkeypatch.setattr(sys.modules[function.__module__], function.__name__, counted)
 
 
 def test_report_of_an_ordinary_run_has_none(tmp_path):
@@ -110,7 +137,7 @@ def test_junit_counts_what_it_lists(told):
 
 def outcome(folder, cases, launches=range(25), **options):
     run = store.read_run(gates.write(folder / "run", cases, launches, **options))
-    return account(run, replay(run))
+    return summary(RunReport(AnalyzedRun(run)))
 
 
 STRICT = recorded(Settings(undecided="fail"))
@@ -152,7 +179,7 @@ def test_names_do_no_harm(tmp_path):
     assert suite[0].get("name") == evil.replace("\x00", "?").replace("\x1b", "?")
     rows = [line for line in FORMS["markdown"](told).splitlines() if line.startswith("| slower")]
     assert all(row.count("|") - row.count("\\|") == 7 and "</a>" not in row for row in rows)
-    (line,) = github.annotations(told)
+    (line,) = ci.annotations(told)
     assert "\n" not in line
     assert line.startswith("::error file=suites/test_made.py,title=test_x[</a>|")
 
@@ -167,5 +194,5 @@ def test_replay_writes_every_form(tmp_path, capsys, monkeypatch):
     assert "Slower: 1 slower" in capsys.readouterr().out
     run = store.read_run(folder)
     assert {form: file.read_text("utf-8") for form, file in files.items()} == {
-        form: render(account(run, replay(run))) for form, render in FORMS.items()
+        form: render(summary(RunReport(AnalyzedRun(run)))) for form, render in FORMS.items()
     }

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 import bench
+from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.blocks.clean import marked
-from bench.analyze.estimates.estimate import estimates, estimates_of
+from bench.analyze.estimates.estimate import estimates
 from bench.storage import store
 from bench.storage.journal import JOURNAL, Journal, StoreError, events, find_runs, new_run_folder, unfinished
 from tests import recorded_runs as recorded
@@ -31,7 +32,7 @@ def small(tmp_path):
     folder = recorded.write(tmp_path / "small", recorded.course(None)[:2])
     run = store.read_run(folder)
     blocks = marked(run.blocks)
-    store.write_tables(folder, estimates_of(run, blocks), blocks)
+    store.write_tables(folder, estimates(run, blocks), blocks)
     return folder
 
 
@@ -147,13 +148,13 @@ def test_a_run_cut_short_reads(run_folder, tmp_path):
     run = store.read_run(tmp_path)
     assert run.end is None
     assert len(run.blocks) > 0
-    assert set(estimates(run)["status"]) >= {"ok"}
+    assert set(AnalyzedRun(run).cases["status"]) >= {"ok"}
 
 
 def test_a_run_without_a_block_reads(tmp_path):
     with Journal.create(tmp_path / "run", HEADER) as journal:
         journal.append({"event": "case", "id": "t.py::test_a", "suite": "t", "operation": "a"})
-    frame = estimates(store.read_run(tmp_path / "run"))
+    frame = AnalyzedRun(store.read_run(tmp_path / "run")).cases
     assert list(frame["status"]) == ["skipped"]
     assert frame["reason"].str.contains("ended before").all()
 

@@ -26,7 +26,7 @@ ENOUGH_BLOCKS = 3
 STEADY_KINDS = ("wall", "latency", "device", "cold")
 
 
-def judged(run: Run) -> pd.DataFrame:
+def marked_blocks(run: Run) -> pd.DataFrame:
     """A run's blocks, marked with all that is known of them: what GPUs did meanwhile, too.
 
     Those of a case that failed whenever it was visited are left out: what it timed may be anything.

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 from scipy.special import stdtrit
 
-from bench.analyze.estimates.interval import CONFIDENCE, half_width
+from bench.analyze.estimates.intervals import CONFIDENCE, half_width
 from bench.records import CrossingState
 
 Array = NDArray[np.float64]

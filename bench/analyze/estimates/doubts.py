@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from bench.analyze.blocks.clean import PACED_BELOW_S, pace_of_run, unread
-from bench.render.words import gist
 from bench.storage.tables import Run
 
 WIDE = 0.10
@@ -97,6 +96,13 @@ def _all(
     for device, names in failed_checks(run).items():
         text = f"device columns untrusted: {', '.join(names)}"
         yield from _where(measured & (frame["device"] == device), text)
+
+
+def gist(message: str) -> str:
+    """The line of a failure's text that says most: what pytest marks as raised (`E  `), else the last one."""
+    lines = message.strip().splitlines()
+    raised = [line[1:].strip() for line in lines if line.startswith("E  ")]
+    return raised[0] if raised else lines[-1].strip() if lines else ""
 
 
 def failed_checks(run: Run) -> dict[str, list[str]]:

@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analyze.blocks.clean import judged
 from bench.analyze.estimates import doubts
 from bench.analyze.estimates.bounds import bounds
-from bench.analyze.estimates.interval import half_width
+from bench.analyze.estimates.intervals import half_width
 from bench.storage.tables import FURTHER, IDENTITY, MEASURED, Run
 
 MIN_BLOCKS = 3
@@ -30,13 +29,8 @@ STATUS = {"failed": "failed", "died": "failed", "timeout": "timeout", "skipped":
 NEVER_REACHED = "not measured: the run ended before its turn"
 
 
-def estimates(run: Run) -> pd.DataFrame:
-    """The cases frame of a run, one row a case and side; its columns are `bench.storage.tables`' contract."""
-    return estimates_of(run, judged(run))
-
-
-def estimates_of(run: Run, blocks: pd.DataFrame) -> pd.DataFrame:
-    """The cases frame, from blocks already marked."""
+def estimates(run: Run, blocks: pd.DataFrame) -> pd.DataFrame:
+    """The cases frame, one row a case and side, from marked blocks; its columns: `bench.storage.tables`."""
     blocks = blocks.assign(row=row_of_block(run, blocks))
     cases = run.cases.reset_index(drop=True)
     frame = _times(blocks, len(cases)).join(_work(cases))

@@ -10,33 +10,28 @@ A gate run is a run whose visits carry a side, `base` or `head`, and whose heade
     {"base": {...}, "head": {...}, "settings": settings.recorded(...), "added": [...], "removed": [...],
      "missing": [...], "renamed": {OLD: NEW}, "edited": [...]}
 
-Whoever measures asks `replay(read_run(folder))`, makes as many launches of the cases in `wanted` as it says,
-asks again, and is done when there are none.
+Whoever measures asks `replay(AnalyzedRun(read_run(folder)))`, makes as many launches of the cases in `wanted`
+as it says, asks again, and is done when there are none.
 """
-
-from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analyze.blocks.clean import judged
+from bench.analyze.analyzed import AnalyzedRun
+from bench.analyze.estimates.doubts import gist
 from bench.analyze.gate import settings as settings_
-from bench.analyze.gate.budgets import BudgetCheck, check, selects
+from bench.analyze.gate.budgets import BudgetCheck, check_budgets, selects
 from bench.analyze.gate.pairs import KINDS, launch_ratios
 from bench.analyze.gate.series import CHECKPOINTS, EXTENSION, Judgement, judge, moved, typical_scatter
 from bench.analyze.gate.settings import Settings
 from bench.patterns import name
 from bench.records import Change, Kind, Verdict
-from bench.render.words import gist
-
-if TYPE_CHECKING:
-    from bench.storage.tables import Run
 
 __all__ = ["CHECKPOINTS", "Decision", "Settings", "Sides", "Trouble", "decide", "replay"]
 
@@ -110,26 +105,27 @@ class Decision:
 
         What a contaminated run shows is no evidence: it is undecided as a whole.
         """
-        missing = any(held.standing == "missing" for held in self.budgets)
+        missing = any(check.standing == "missing" for check in self.budgets)
         if self.troubles or self.wanted or missing or not (self.verdicts or self.skipped):
             return 3
         if self.contaminated:
             return 4
-        over = any(held.standing == "over" for held in self.budgets)
+        over = any(check.standing == "over" for check in self.budgets)
         if over or any(verdict.state == "slower" for verdict in self.verdicts):
             return 1
         return 4 if self.settings.undecided == "fail" and self.undecided_share > 0 else 0
 
 
-def replay(run: Run) -> Decision:
+def replay(analyzed: AnalyzedRun) -> Decision:
     """The decision on a recorded gate run: its header holds everything besides the blocks."""
-    entry = run.header["gate"]
+    entry = analyzed.run.header["gate"]
     names = ("added", "removed", "missing", "edited")
     sides = Sides(
         **{name: tuple(entry.get(name) or ()) for name in names}, renamed=dict(entry.get("renamed") or {})
     )
-    blocks, asked = judged(run), settings_.of_header(entry["settings"])
-    return replace(decide(blocks, run.cases, asked, sides), budgets=check(run, blocks, asked.budgets))
+    settings = settings_.of_header(entry["settings"])
+    decision = decide(analyzed.blocks, analyzed.run.cases, settings, sides)
+    return replace(decision, budgets=check_budgets(analyzed, settings.budgets))
 
 
 def decide(

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from bench.analyze.estimates.trimmed import Centre, centre
+from bench.analyze.estimates.intervals import Centre, centre
 from bench.records import VerdictState
 
 STAGES = (range(5), range(5, 13), range(13, 25))

@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from bench.analyze.estimates.interval import CONFIDENCE
+from bench.analyze.estimates.intervals import CONFIDENCE
 
 Array = NDArray[np.float64]
 

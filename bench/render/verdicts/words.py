@@ -1,22 +1,19 @@
 """What every output of a gate says, in words: headline, rows, troubles; the outputs only lay it out."""
 
-from __future__ import annotations
-
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bench.analyze.blocks.clean import judged
+from bench.analyze.gate.budgets import BudgetCheck
 from bench.analyze.gate.decision import Decision
 from bench.analyze.gate.series import percent
+from bench.analyze.report import RunReport
+from bench.analyze.runs.compare import Comparison
 from bench.patterns import name
+from bench.records import Change, Verdict, VerdictState
 from bench.render import units
-
-if TYPE_CHECKING:
-    from bench.analyze.gate.budgets import BudgetCheck
-    from bench.records import Change, Verdict, VerdictState
-    from bench.storage.tables import Run
 
 MANY_UNDECIDED = 0.2
 """Share of undecided cases from which that comes first: such a gate hardly guards anything."""
@@ -26,11 +23,11 @@ STATES: tuple[VerdictState, ...] = ("slower", "undecided", "faster", "same")
 
 
 @dataclass(frozen=True)
-class Account:
-    """A decision, and what its outputs tell besides: where, between what, and how noisy it was.
+class GateSummary:
+    """A decision, and what its outputs say besides: where, between what, and how noisy it was.
 
-    `calibrated` says what is known of this machine's false alarms, `caveat` what weakens the comparison,
-    `explained` for some slower cases what differs between the sides.
+    `calibrated` is a sentence on this machine's false alarms, `caveat` says what weakens the comparison,
+    `explained` has for some slower cases what differs between the sides.
     """
 
     decision: Decision
@@ -46,22 +43,44 @@ class Account:
     explained: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def account(run: Run, decision: Decision, calibrated: str = "") -> Account:
-    """The account of a recorded gate run."""
-    entry, blocks = run.header["gate"], judged(run)
-    wall = blocks[blocks["kind"] == "wall"]
-    return Account(
-        decision,
+def summary(part: RunReport, calibrated: str = "") -> GateSummary:
+    """The summary of a recorded gate."""
+    run, quality = part.run, part.quality
+    entry = run.header["gate"]
+    assert part.gate is not None
+    return GateSummary(
+        part.gate,
         run.name,
         run.machine,
         _side(entry.get("base"), "base"),
         _side(entry.get("head"), "head"),
-        sum(((run.end or {}).get("spent_s") or {}).values()),
-        int(blocks["launch"].nunique()),
-        float(wall["disturbed"].mean()) if len(wall) else 0.0,
+        quality.spent_s,
+        quality.launches,
+        quality.disturbed_share if quality.blocks else 0.0,
         calibrated,
         explained={each["case"]: each["lines"] for each in run.explained},
     )
+
+
+def of_comparison(found: Comparison) -> GateSummary:
+    """The summary of two stored runs compared."""
+    base, head = found.base, found.head
+    return GateSummary(found.decision, head.name, head.machine, base.name, head.name, caveat=_caveat(found))
+
+
+def _caveat(found: Comparison) -> str:
+    """What weakens the comparison, the worst last."""
+    sentences = [
+        "Runs taken one after the other tell less than sides taken in turns: what the machine did between "
+        "them counts as a change. `bench gate` takes turns."
+    ]
+    sentences += [f"The {what} differs: {base} and {head}." for what, base, head in found.differences]
+    if found.common_change is not None:
+        sentences.append(
+            f"The middle case changed by {percent(found.common_change)}: a change so common is likelier the "
+            "machine's than the code's."
+        )
+    return " ".join(sentences)
 
 
 def _side(entry: Mapping[str, Any] | None, otherwise: str) -> str:
@@ -71,17 +90,17 @@ def _side(entry: Mapping[str, Any] | None, otherwise: str) -> str:
     return f"{entry.get('revision') or otherwise}" + (f" ({commit})" if commit else "")
 
 
-def headline(told: Account) -> str:
+def headline(gate: GateSummary) -> str:
     """The outcome in one line."""
-    decision = told.decision
+    decision = gate.decision
     counts, over = Counter(verdict.state for verdict in decision.verdicts), _over(decision)
     tally = (
         ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state]) or "no case was compared"
     )
-    if told.caveat:
+    if gate.caveat:
         return f"Compared: {tally}"
     if decision.exit_status == 3:
-        missing = len(decision.troubles) + sum(held.standing == "missing" for held in decision.budgets)
+        missing = len(decision.troubles) + sum(check.standing == "missing" for check in decision.budgets)
         what = f"{missing} not measured" if missing else "cut short before it was settled"
         return f"Incomplete: {what}; {tally}"
     if decision.contaminated:
@@ -93,7 +112,7 @@ def headline(told: Account) -> str:
 
 
 def _over(decision: Decision) -> int:
-    return sum(held.standing == "over" for held in decision.budgets)
+    return sum(check.standing == "over" for check in decision.budgets)
 
 
 def warning(decision: Decision) -> str:
@@ -137,19 +156,19 @@ def bounds(change: Change) -> str:
     return f"{percent(change.low - 1)} to {percent(change.high - 1)}"
 
 
-def sections(told: Account) -> list[tuple[str, list[str]]]:
+def sections(gate: GateSummary) -> list[tuple[str, list[str]]]:
     """What is said below the verdicts, in this order: a heading, and its lines."""
-    decision = told.decision
+    decision = gate.decision
     undecided = [f"{name(each.case)}: {each.reason}" for each in ordered(decision, "undecided")]
     skipped = [f"{name(each.case)}: {each.reason}" for each in decision.skipped]
     found = {
         "Not measured": _troubles(decision),
-        **{f"Why {name(case)} is slower": list(lines) for case, lines in told.explained.items()},
+        **{f"Why {name(case)} is slower": list(lines) for case, lines in gate.explained.items()},
         "Budgets": [f"{standing}: {text}" for standing, text in budgets(decision)],
         "Benchmarks that differ": _benchmarks_changed(decision),
         "Noise": [
-            *([_noise(told)] if told.launches else []),
-            *([told.calibrated] if told.calibrated else []),
+            *([_noise(gate)] if gate.launches else []),
+            *([gate.calibrated] if gate.calibrated else []),
         ],
         "Controls": [_control(each) for each in decision.controls],
         "Undecided": undecided,
@@ -174,47 +193,47 @@ def _benchmarks_changed(decision: Decision) -> list[str]:
 
 def _troubles(decision: Decision) -> list[str]:
     """Each case that failed or is missing, with its side and the reason."""
-    told = [
+    lines = [
         f"{name(each.case)}: {each.reason}" + (f" ({each.side})" if each.side else "")
         for each in decision.troubles
     ]
-    told += [
+    lines += [
         f"{name(each.case)}: {budget_words(each)}" for each in decision.budgets if each.standing == "missing"
     ]
     cut = f"{len(decision.wanted)} cases lack launches: the run was cut short"
-    return told + ([cut] if decision.wanted else [])
+    return lines + ([cut] if decision.wanted else [])
 
 
 def budgets(decision: Decision) -> list[tuple[str, str]]:
     """Each standing that is worth a word: what it is, and the words."""
-    told = [
-        (held.standing, f"{name(held.case)}: {budget_words(held)}")
-        for held in decision.budgets
-        if held.standing not in ("met", "missing")
+    lines = [
+        (check.standing, f"{name(check.case)}: {budget_words(check)}")
+        for check in decision.budgets
+        if check.standing not in ("met", "missing")
     ]
-    return told + [
+    return lines + [
         (
             "could be tighter",
-            f"{name(held.case)}: {held.limit} = {_amount(held.limit, held.tighter)} would do",
+            f"{name(check.case)}: {check.limit} = {_amount(check.limit, check.tighter)} would do",
         )
-        for held in decision.budgets
-        if held.tighter is not None
+        for check in decision.budgets
+        if check.tighter is not None
     ]
 
 
-def budget_words(held: BudgetCheck) -> str:
-    reason = f"; {held.reason}" if held.reason else ""
-    if not held.limit:
-        return f"has a budget, {held.standing}{reason}"
+def budget_words(check: BudgetCheck) -> str:
+    reason = f"; {check.reason}" if check.reason else ""
+    if not check.limit:
+        return f"has a budget, {check.standing}{reason}"
     measured = (
         ""
-        if held.value != held.value
+        if math.isnan(check.value)
         else (
-            f", measured {_amount(held.limit, held.value)} "
-            f"({_amount(held.limit, held.low)} to {_amount(held.limit, held.high)})"
+            f", measured {_amount(check.limit, check.value)} "
+            f"({_amount(check.limit, check.low)} to {_amount(check.limit, check.high)})"
         )
     )
-    return f"{held.limit} {_amount(held.limit, held.allowed)}{measured}{reason}"
+    return f"{check.limit} {_amount(check.limit, check.allowed)}{measured}{reason}"
 
 
 def _amount(limit: str, value: float) -> str:
@@ -223,19 +242,19 @@ def _amount(limit: str, value: float) -> str:
     return units.percent(value) if limit == "min_ceiling_share" else f"{value:.3g} ×"
 
 
-def _noise(told: Account) -> str:
+def _noise(gate: GateSummary) -> str:
     """How noisy the run was, in a line."""
     halves = sorted(
-        (each.change.high / each.change.low) ** 0.5 - 1 for each in told.decision.verdicts if each.change
+        (each.change.high / each.change.low) ** 0.5 - 1 for each in gate.decision.verdicts if each.change
     )
     middle = (
         f"; half of the changes are known to ±{100 * halves[len(halves) // 2]:.1f} % or better"
         if halves
         else ""
     )
-    spent = f" in {told.spent_s:.0f} s" if told.spent_s else ""
-    disturbed = units.percent(told.disturbed_share)
-    return f"{told.launches} launches{spent}, {disturbed} of the blocks disturbed{middle}"
+    spent = f" in {gate.spent_s:.0f} s" if gate.spent_s else ""
+    disturbed = units.percent(gate.disturbed_share)
+    return f"{gate.launches} launches{spent}, {disturbed} of the blocks disturbed{middle}"
 
 
 def _control(control: Verdict) -> str:

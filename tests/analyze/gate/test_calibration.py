@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
-from bench.analyze.gate.calibration import Rate, calibrate
+from bench.analyze.analyzed import AnalyzedRun
+from bench.analyze.gate.calibration import calibrate
 from bench.analyze.gate.peers import RULES
+from bench.analyze.gate.resampling import Rate
 from bench.render import calibration as rendered
 from bench.storage import store
 from tests import recorded_gates as gates
@@ -44,7 +46,7 @@ def runs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(runs):
-    return calibrate(runs, redraws=60)
+    return calibrate(map(AnalyzedRun, runs), redraws=60)
 
 
 def test_bounds_are_clopper_and_pearsons():
@@ -64,7 +66,7 @@ def test_live_gates_count_as_they_ended(found):
 
 def test_gates_that_came_to_no_verdict_do_not_count(runs):
     cut = [run if run.header["calibration"]["slowdowns"] else replace(run, end=None) for run in runs]
-    assert calibrate(cut, redraws=1).conditions[0].live == Rate(0, 0)
+    assert calibrate(map(AnalyzedRun, cut), redraws=1).conditions[0].live == Rate(0, 0)
 
 
 def test_each_recorded_launch_is_dealt_once(found):
@@ -100,14 +102,14 @@ def test_redrawn_gates_without_a_change_raise_no_alarm(found):
 
 
 def test_same_runs_give_the_same_calibration(runs, found):
-    assert rendered.document(calibrate(runs, redraws=60)) == rendered.document(found)
+    assert rendered.document(calibrate(map(AnalyzedRun, runs), redraws=60)) == rendered.document(found)
 
 
 def test_hidden_bias_is_no_false_security(tmp_path):
     """A side that is always slower, though nothing was changed, shows as false alarms."""
     biased = [Compared("test_a", ratio=1.06), Compared("test_b")]
     run = store.read_run(gates.write_calibration(tmp_path / "run", biased, [0.0] * 30))
-    (condition,) = calibrate([run], redraws=40).conditions
+    (condition,) = calibrate([AnalyzedRun(run)], redraws=40).conditions
     assert condition.dealt == Rate(1, 1)
     assert 15 <= condition.redrawn.count <= 20, "half of the redrawn gates have the sides exchanged"
 

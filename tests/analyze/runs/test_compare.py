@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from bench.__main__ import main
+from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.gate.settings import Settings
-from bench.analyze.runs.compare import caveat, compare
+from bench.analyze.runs.compare import compare
+from bench.render.verdicts.words import of_comparison
 from bench.storage import store
 from tests import recorded_gates as gates
 from tests import recorded_runs as runs
@@ -33,8 +35,16 @@ def pair(tmp_path_factory):
     ]
 
 
+def compared(base, head):
+    return compare(AnalyzedRun(base), AnalyzedRun(head), Settings())
+
+
+def caveat(base, head):
+    return of_comparison(compared(base, head)).caveat
+
+
 def test_every_case_has_an_answer(pair):
-    found = compare(*pair, Settings())
+    found = compared(*pair).decision
     states = {each.case.rpartition("test_")[2][:-5]: each.state for each in found.verdicts}
     changed = {"slower": "slower", "faster": "faster"}
     assert states == {"still": "same", **changed, "e": "same", "f": "same", "g": "same", "h": "same"}
@@ -47,7 +57,7 @@ def test_every_case_has_an_answer(pair):
 
 
 def test_swapped_runs_give_swapped_answers(pair):
-    there, back = compare(*pair, Settings()), compare(*reversed(pair), Settings())
+    there, back = compared(*pair).decision, compared(*reversed(pair)).decision
     ratios = {each.case: each.change.ratio for each in there.verdicts}
     assert {each.case: 1 / each.change.ratio for each in back.verdicts} == pytest.approx(ratios)
 
@@ -57,18 +67,16 @@ def test_few_launches_prove_nothing(tmp_path):
         runs.write(tmp_path / name, [replace(CASES[0], seconds=seconds)], launches=2, launch_noise=0.03)
         for name, seconds in (("a", 1e-4), ("b", 1.06e-4))
     ]
-    (found,) = compare(*map(store.read_run, folders), Settings()).verdicts
+    (found,) = compared(*map(store.read_run, folders)).decision.verdicts
     assert found.state == "undecided"
 
 
 def test_caveat_names_what_else_differs(pair):
     base, head = pair
-    assert caveat(base, head, compare(base, head, Settings())).startswith(
-        "Runs taken one after the other tell less"
-    )
+    assert caveat(base, head).startswith("Runs taken one after the other tell less")
     environment = {**head.environment, "machine": "cellar", "packages": {"torch": "2.13.0", "numpy": "2.2.0"}}
     other = replace(head, header={**head.header, "environment": environment})
-    text = caveat(base, other, compare(base, other, Settings()))
+    text = caveat(base, other)
     assert "The machine differs: attic and cellar. The torch differs: 2.12.0 and 2.13.0." in text
 
 
@@ -78,7 +86,7 @@ def test_common_shift_is_named_as_the_machines(tmp_path):
         for name, seconds in (("a", 1e-4), ("b", 1.1e-4))
     ]
     read = list(map(store.read_run, folders))
-    text = caveat(*read, compare(*read, Settings()))
+    text = caveat(*read)
     assert "The middle case changed by +10" in text
     assert text.endswith("likelier the machine's than the code's.")
 
@@ -86,7 +94,7 @@ def test_common_shift_is_named_as_the_machines(tmp_path):
 def test_head_of_a_gate_is_what_is_compared(tmp_path):
     gate = store.read_run(gates.write(tmp_path / "gate", [gates.Compared("test_a", 1.3)], range(13)))
     later = store.read_run(gates.write(tmp_path / "later", [gates.Compared("test_a")], range(13)))
-    (found,) = compare(gate, later, Settings()).verdicts
+    (found,) = compared(gate, later).decision.verdicts
     assert found.change.ratio == pytest.approx(1 / 1.3, rel=0.02)
 
 

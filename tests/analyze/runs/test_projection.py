@@ -10,6 +10,7 @@ from bench.__main__ import main
 from bench.analyze.report import report
 from bench.analyze.runs.projection import UnknownColumnError, project
 from bench.render import page, summary
+from bench.render.answers import answers
 from bench.storage import store
 from tests import recorded_runs as recorded
 
@@ -111,12 +112,16 @@ def test_a_processor_against_another_machines_accelerator(two_machines):
         assert crossing.fixed["cpu on"] == "laptop"
         assert crossing.fixed["cuda on"] == "server"
         assert crossing.size == pytest.approx(within[crossing.operation].size, rel=0.05)
-    told = [answer.sentence for answer in two_machines.answers]
+    told = [answer.sentence for answer in answers(two_machines.contests)]
     assert any("cpu on laptop, cuda on server" in sentence for sentence in told)
 
 
 def test_answers_of_several_runs_name_theirs(two_machines):
-    threads = [answer.sentence for answer in two_machines.answers if answer.question == "One thread or all?"]
+    threads = [
+        answer.sentence
+        for answer in answers(two_machines.contests)
+        if answer.question == "One thread or all?"
+    ]
     assert len(threads) == 2
     assert "on laptop" in threads[0]
     assert "on server" in threads[1]
