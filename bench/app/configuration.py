@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from bench.analyze.gate.settings import Budget, Settings
+from bench.app import UserError
 from bench.patterns import aliases, matching
 
 SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}
 LIMITS = ("max_time", "max_regression", "min_ceiling_share", "max_ratio")
 
 
-class ConfigurationError(Exception):
-    """Where in the file, what was seen there, and what was expected. Exit status 2."""
+class ConfigurationError(UserError):
+    """Where in the file, what was seen there, and what was expected."""
 
 
 def read(file: Path) -> Settings:

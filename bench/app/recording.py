@@ -1,14 +1,23 @@
 """How a new run is recorded: its folder, its header, what the machine is like, and what GPUs do meanwhile."""
 
+import math
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from bench.storage.store import Journal
+from bench.measure.drive.plan import Progress
+from bench.measure.host import environment, gpu_monitor
+from bench.measure.host.doctor import findings
+from bench.storage.store import Journal, new_run_folder
 
 Facts = Mapping[str, Any]
+
+PLAIN_EVERY_S = 15.0
+"""Time between two lines of progress where these do not move, as in a job's log."""
 
 
 def begin(
@@ -18,18 +27,13 @@ def begin(
     accelerators: Sequence[dict[str, Any]],
     commit: Facts,
     **further: Facts,
-) -> "Journal":
+) -> Journal:
     """The journal of a new run in `out`, with its header and what was seen of the machine written.
 
     `facts` are what a worker said of itself and of torch, `accelerators` what they said of themselves;
     `further` entries of the header belong to what kind of run it is. Raises StoreError where the folder
     cannot be written.
     """
-    from datetime import UTC, datetime
-
-    from bench.measure.host import environment
-    from bench.storage.store import Journal, new_run_folder
-
     machine = environment.environment(accelerators) | {
         "torch": facts.get("torch", {}),
         "worker_nice": facts.get("nice", 0),
@@ -55,8 +59,6 @@ def remarks(facts: Facts) -> Iterator[dict[str, Any]]:
 
     A serious finding is a warning. `facts` are what a worker said of torch.
     """
-    from bench.measure.host.doctor import findings
-
     for finding in findings(torch=facts.get("torch")):
         level = "warning" if finding.serious else "info"
         yield {"event": "note", "level": level, "name": finding.name, "text": str(finding)}
@@ -64,16 +66,14 @@ def remarks(facts: Facts) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def watched(
-    journal: "Journal", accelerators: Sequence[Mapping[str, Any]]
+    journal: Journal, accelerators: Sequence[Mapping[str, Any]]
 ) -> Iterator[Callable[[Mapping[str, Any]], None]]:
     """What records an event, with the samples taken of the run's GPUs by then.
 
-    Where they cannot be sampled, a note says why.
+    Samples come at once: whether a block is clean depends on them. Where there are none, a note says why.
     """
-    from bench.measure.host.gpu_monitor import GpuMonitor
-
     uuids = {str(each["uuid"]): str(each["device"]) for each in accelerators if "uuid" in each}
-    with GpuMonitor(uuids) as gpus:
+    with gpu_monitor.GpuMonitor(uuids) as gpus:
         if gpus.note:
             journal.append({"event": "note", "level": "warning", "text": gpus.note})
 
@@ -85,3 +85,34 @@ def watched(
         yield record
     for sample in gpus.samples():
         journal.append({"event": "gpu", **sample})
+
+
+@contextmanager
+def progress(deadline_s: float = math.inf) -> Iterator[Progress]:
+    """A Progress that shows itself on stderr: a line that moves on a terminal, plain lines elsewhere."""
+    if not sys.stderr.isatty():
+        yield Progress(_plain_lines(deadline_s))
+        return
+    from rich.console import Console  # only a terminal needs it
+
+    with Console(stderr=True).status("starting") as status:
+        yield Progress(lambda progress: status.update(_line(progress, deadline_s)))
+
+
+def _plain_lines(deadline_s: float) -> Callable[[Progress], None]:
+    last_s = -math.inf
+
+    def say(progress: Progress) -> None:
+        nonlocal last_s
+        if time.monotonic() - last_s >= PLAIN_EVERY_S:
+            last_s = time.monotonic()
+            print(_line(progress, deadline_s), file=sys.stderr, flush=True)
+
+    return say
+
+
+def _line(progress: Progress, deadline_s: float) -> str:
+    left_s = min(deadline_s - progress.elapsed_s, progress.left_s)
+    limit = "at most" if math.isfinite(deadline_s) else "about"
+    left = "" if math.isinf(left_s) else f", {limit} {max(0.0, left_s):.0f} s left"
+    return f"launch {progress.round}/{progress.rounds}{left}: {progress.case}"

@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-from bench.app.problems import UserError
-
 
 def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -41,28 +39,8 @@ def _share(text: str) -> float:
 
 def command(options: argparse.Namespace) -> int:
     """Prints what changed and writes the page; exit status 0, or 2 where there is nothing to read."""
-    from bench.analyze.runs.history import FACTS, history
-    from bench.render.history_page import lines, page
-    from bench.storage import archive
-    from bench.storage.journal import StoreError
+    from bench.app.stored import write_history
 
-    if unknown := sorted(set(options.ignore) - set(FACTS)):
-        raise UserError(f"--ignore {unknown[0]}: no such fact; expected one of {', '.join(FACTS)}")
-    try:
-        cases, headers = archive.read(options.folder, options.case)
-    except StoreError as error:
-        raise UserError(str(error)) from None
-    if cases.empty:
-        what = f"no case matches {' or '.join(options.case)}" if options.case else "no run has tables"
-        raise UserError(f"{what} in {options.folder}; `bench report RUN` writes a run's tables")
-    found = history(cases, headers, options.threshold, options.ignore)
-    if untabled := len(headers) - cases["run"].nunique():
-        print(f"{untabled} of {len(headers)} runs hold none of these cases, or have no tables yet.")
-    print("\n".join(lines(found)))
-    file = options.out or options.folder / "history.html"
-    try:
-        file.write_text(page(found, str(options.folder)), "utf-8")
-    except OSError as error:
-        raise UserError(f"{file} cannot be written ({error.strerror}); choose another --out") from None
-    print(file)
+    lines, page = write_history(options.folder, options.case, options.threshold, options.ignore, options.out)
+    print(*lines, page, sep="\n")
     return 0

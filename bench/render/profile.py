@@ -25,6 +25,9 @@ COLUMNS = ("operator", "kind", "own time", "share", "with what it calls", "on th
 MAX_ROWS = 300
 """Operators on a page; operators.csv has all of them."""
 
+SUMMARIZED = 10
+"""Operators in a summary for a terminal."""
+
 NAMED = 3
 """Operators named in a report's line on a profile."""
 
@@ -53,6 +56,21 @@ def page(profile: Profile) -> str:
         charts=list(_memory(profile.memory)),
         flames=list(_flames(profile.stacks)) if profile.stacks else [],
     )
+
+
+def summary(profile: Profile) -> list[str]:
+    """A profile in a few lines for a terminal."""
+    whole_s = profile.about.get("wall_s", 0.0)
+    lines = [profile.case]
+    if len(profile.phases):
+        shares = (f"{row.phase} {percent(row.share)}" for row in profile.phases.itertuples())
+        lines.append("  " + ", ".join(shares))
+    for row in by_operator(profile).head(SUMMARIZED).itertuples():
+        lines.append(
+            f"  {percent(row.self_s / whole_s):>7} {quantity(row.self_s / profile.pieces, 's'):>8} "
+            f"{row.count / profile.pieces:6.4g} × {row.label} {row.shapes}"
+        )
+    return [*lines, *(f"  {note}" for note in profile.about["notes"])]
 
 
 def entry(profile: Profile, href: str) -> dict[str, Any]:

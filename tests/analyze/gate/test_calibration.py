@@ -146,10 +146,10 @@ def test_other_rules_judge_the_same_launches(found):
 
 
 def test_gate_tells_what_is_known_of_this_machine(found, tmp_path):
-    from bench.commands.calibrate import known
+    from bench.app.calibrate import known_false_alarms
 
-    assert known(tmp_path, "attic") == ""
+    assert known_false_alarms(tmp_path, "attic") == ""
     (tmp_path / "calibration").mkdir()
     (tmp_path / "calibration" / rendered.FILE).write_text(rendered.document(found))
-    assert known(tmp_path, "attic") == rendered.sentence(found)
-    assert known(tmp_path, "cellar") == "", "what holds on one machine does not on another"
+    assert known_false_alarms(tmp_path, "attic") == rendered.sentence(found)
+    assert known_false_alarms(tmp_path, "cellar") == "", "what holds on one machine does not on another"

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench.app.problems import UserError
-from bench.commands import profile
+from bench.app import UserError, profile
 from bench.measure.drive import profile_run
 from bench.measure.drive.process import Spec
 from bench.storage import profiles
@@ -74,7 +73,7 @@ def spec(folder: Path, text: str = SUITE) -> Spec:
 def profiled(folder: Path, *tests: str, text: str = SUITE) -> list[profiles.Profile]:
     """The profiles of some tests of a suite."""
     suite = spec(folder, text)
-    profile.tell(profile.write(folder, suite, profile.chosen(suite, tests)))
+    list(profile.write(folder, suite, profile.chosen(suite, tests)))
     return [
         profiles.read(found)
         for test in tests
