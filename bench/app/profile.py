@@ -9,6 +9,7 @@ from typing import Any
 
 from bench import patterns
 from bench.analyze.profiles import operators, trace
+from bench.analyze.profiles.merge import merged
 from bench.app import UserError, selection
 from bench.measure.drive.process import Spec
 from bench.measure.drive.profile_run import Recorded, profile
@@ -112,8 +113,8 @@ def _store(folder: Path, recorded: Recorded) -> None:
         return
     assert recorded.folder is not None
     raw = json.loads((recorded.folder / RAW_TRACE).read_text("utf-8"))
-    merged = trace.merged(raw, json.loads((recorded.folder / EXTRAS).read_text("utf-8")))
-    read = trace.read(merged)
+    whole = merged(raw, json.loads((recorded.folder / EXTRAS).read_text("utf-8")))
+    read = trace.read(whole)
     about |= {
         "pieces": read.calls if recorded.operators["steps"] else read.calls * max(watched["steps"], 1),
         "piece": "step" if watched["steps"] > 1 else "call",
@@ -121,5 +122,5 @@ def _store(folder: Path, recorded: Recorded) -> None:
         "device_use": operators.device_use(read),
     }
     profiles.write(
-        folder, about, merged, operators.operators(read), read.memory, operators.phases(read), recorded.stacks
+        folder, about, whole, operators.operators(read), read.memory, operators.phases(read), recorded.stacks
     )

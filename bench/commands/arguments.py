@@ -17,17 +17,12 @@ def declare_out(parser: argparse.ArgumentParser, what: str = "where runs are put
 
 def declare_selection(parser: argparse.ArgumentParser) -> None:
     """What selects cases."""
-    parser.add_argument(
-        "paths", nargs="*", metavar="PATH", help="files or folders of benchmarks (default: suites/)"
-    )
+    add = parser.add_argument
+    add("paths", nargs="*", metavar="PATH", help="files or folders of benchmarks (default: suites/)")
     declare_keyword(parser)
-    parser.add_argument(
-        "--device", action="append", default=[], metavar="D",
-        help="measure on this device only, as TYPE or TYPE:INDEX; may be given several times",
-    )  # fmt: skip
-    parser.add_argument(
-        "--preset", choices=list(PRESETS), default="default", help="how thorough (default: %(default)s)"
-    )
+    add("--device", action="append", default=[], metavar="D",
+        help="measure on this device only, as TYPE or TYPE:INDEX; may be given several times")  # fmt: skip
+    add("--preset", choices=list(PRESETS), default="default", help="how thorough (default: %(default)s)")
 
 
 def declare_keyword(parser: argparse.ArgumentParser) -> None:
@@ -42,11 +37,12 @@ def declare_seed(parser: argparse.ArgumentParser) -> None:
 
 def declare_sides(parser: argparse.ArgumentParser) -> None:
     """What selects cases that are measured on both sides, and how."""
+    add = parser.add_argument
     declare_selection(parser)
     parser.set_defaults(preset="quick")
-    parser.add_argument("--suites", metavar="PATH", help="measure these benchmarks on both sides")
-    parser.add_argument("--base-python", metavar="FILE", help="the Python that base is measured with")
-    parser.add_argument("--head-python", metavar="FILE", help="the Python that head is measured with")
+    add("--suites", metavar="PATH", help="measure these benchmarks on both sides")
+    add("--base-python", metavar="FILE", help="the Python that base is measured with")
+    add("--head-python", metavar="FILE", help="the Python that head is measured with")
     declare_seed(parser)
     declare_out(parser)
 

@@ -11,13 +11,13 @@ from bench.commands import arguments
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=["set"], help="set max_time")
-    parser.add_argument("run", type=Path, metavar="RUN", help="the run whose times are taken")
+    add = parser.add_argument
+    add("action", choices=["set"], help="set max_time")
+    add("run", type=Path, metavar="RUN", help="the run whose times are taken")
     arguments.declare_keyword(parser)
-    parser.add_argument("--margin", default="20%", metavar="P",
-                        help="what is added to each interval's upper end (default: 20%%)")  # fmt: skip
-    parser.add_argument("--file", type=Path, default=Path("pyproject.toml"), metavar="F",
-                        help="default: pyproject.toml here")  # fmt: skip
+    add("--margin", default="20%", metavar="P",
+        help="what is added to each interval's upper end (default: 20%%)")  # fmt: skip
+    add("--file", type=Path, default=Path("pyproject.toml"), metavar="F", help="default: pyproject.toml here")
 
 
 def command(options: argparse.Namespace) -> int:

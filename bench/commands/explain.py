@@ -11,10 +11,11 @@ from bench.commands import arguments
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("base", metavar="BASE", help="a revision, `.`, or the folder of a run")
-    parser.add_argument("head", metavar="HEAD", help="the same")
-    parser.add_argument("case", metavar="CASE", help="the case, as `bench list` names it")
-    parser.add_argument("--suites", metavar="PATH", help="profile these benchmarks on both sides")
+    add = parser.add_argument
+    add("base", metavar="BASE", help="a revision, `.`, or the folder of a run")
+    add("head", metavar="HEAD", help="the same")
+    add("case", metavar="CASE", help="the case, as `bench list` names it")
+    add("--suites", metavar="PATH", help="profile these benchmarks on both sides")
     arguments.declare_out(parser, "where new profiles are put (default: %(default)s)")
 
 

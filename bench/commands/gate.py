@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--base", metavar="REV|RUN", help="compare with where the branch left this revision")
-    parser.add_argument("--head", metavar="REV|RUN", help="the changed side (default: the working tree)")
-    parser.add_argument("--null", action="store_true", help="compare base with a copy of itself")
-    parser.add_argument("--replay", type=Path, metavar="RUN", help="judge a recorded gate again")
-    parser.add_argument("--explain", action="store_true",
-                        help="profile both sides of what got slower, and say what differs")  # fmt: skip
+    add = parser.add_argument
+    add("--base", metavar="REV|RUN", help="compare with where the branch left this revision")
+    add("--head", metavar="REV|RUN", help="the changed side (default: the working tree)")
+    add("--null", action="store_true", help="compare base with a copy of itself")
+    add("--replay", type=Path, metavar="RUN", help="judge a recorded gate again")
+    add("--explain", action="store_true", help="profile both sides of what got slower, and say what differs")
     arguments.declare_sides(parser)
     for form, what in (("markdown", "for a pull request"), ("junit", "JUnit XML"), ("json", "JSON")):
-        parser.add_argument(f"--{form}", type=Path, metavar="FILE", help=f"also write the verdict as {what}")
+        add(f"--{form}", type=Path, metavar="FILE", help=f"also write the verdict as {what}")
 
 
 def command(options: argparse.Namespace) -> int:

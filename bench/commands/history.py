@@ -5,25 +5,16 @@ from pathlib import Path
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "folder", nargs="?", type=Path, default=Path("reports"), metavar="DIR",
-        help="a folder of runs (default: reports)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--case", action="append", default=[], metavar="PATTERN",
-        help="only cases that match, * and ? being special; may be given several times",
-    )  # fmt: skip
-    parser.add_argument(
-        "--threshold", type=_share, default=0.05, metavar="PERCENT",
-        help="smallest change that matters, alone or added up (default: 5%%)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--ignore", action="append", default=[], metavar="FACT",
-        help="join runs that differ in this fact of the environment, such as torch or python",
-    )  # fmt: skip
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="the page to write (default: DIR/history.html)"
-    )
+    add = parser.add_argument
+    add("folder", nargs="?", type=Path, default=Path("reports"), metavar="DIR",
+        help="a folder of runs (default: reports)")  # fmt: skip
+    add("--case", action="append", default=[], metavar="PATTERN",
+        help="only cases that match, * and ? being special; may be given several times")  # fmt: skip
+    add("--threshold", type=_share, default=0.05, metavar="PERCENT",
+        help="smallest change that matters, alone or added up (default: 5%%)")  # fmt: skip
+    add("--ignore", action="append", default=[], metavar="FACT",
+        help="join runs that differ in this fact of the environment, such as torch or python")  # fmt: skip
+    add("--out", type=Path, metavar="FILE", help="the page to write (default: DIR/history.html)")
 
 
 def _share(text: str) -> float:

@@ -13,12 +13,13 @@ from bench.commands import arguments
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("cases", nargs="*", metavar="CASE", help="cases, tests, patterns, files or folders")
+    add = parser.add_argument
+    add("cases", nargs="*", metavar="CASE", help="cases, tests, patterns, files or folders")
     arguments.declare_keyword(parser)
-    parser.add_argument("--device", action="append", default=[], metavar="D",
-                        help="on this device only, as TYPE or TYPE:INDEX")  # fmt: skip
-    parser.add_argument("--run", type=Path, metavar="RUN",
-                        help="a run that the profiles are added to, with links from its report")  # fmt: skip
+    add("--device", action="append", default=[], metavar="D",
+        help="on this device only, as TYPE or TYPE:INDEX")  # fmt: skip
+    add("--run", type=Path, metavar="RUN",
+        help="a run that the profiles are added to, with links from its report")  # fmt: skip
     arguments.declare_out(parser, "where a new folder is made without --run (default: %(default)s)")
 
 

@@ -7,24 +7,18 @@ from bench.app import UserError
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "runs", nargs="+", type=Path, metavar="RUN", help="a run's folder, or a folder of runs"
-    )
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="where to put the report (default: in the run)"
-    )
-    parser.add_argument(
-        "--rows", type=_names, default=(), metavar="COLUMN,...",
-        help="side by side, what makes a row: columns of the cases, or facts of the runs (default: case)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--columns", type=_names, default=(), metavar="COLUMN,...",
-        help="side by side, what makes a column (default: machine, or what else the runs differ in)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--filter", type=_filter, action="append", default=[], metavar="COLUMN=PATTERN",
-        help="side by side, only what matches, * and ? being special; may be given several times",
-    )  # fmt: skip
+    add = parser.add_argument
+    add("runs", nargs="+", type=Path, metavar="RUN", help="a run's folder, or a folder of runs")
+    add("--out", type=Path, metavar="DIR", help="where to put the report (default: in the run)")
+    add("--rows", type=_names, default=(), metavar="COLUMN,...",
+        help="side by side, what makes a row: columns of the cases, or facts of the runs "
+             "(default: case)")  # fmt: skip
+    add("--columns", type=_names, default=(), metavar="COLUMN,...",
+        help="side by side, what makes a column (default: machine, or what else the "
+             "runs differ in)")  # fmt: skip
+    add("--filter", type=_filter, action="append", default=[], metavar="COLUMN=PATTERN",
+        help="side by side, only what matches, * and ? being special; may be given several "
+             "times")  # fmt: skip
 
 
 def _names(text: str) -> tuple[str, ...]:

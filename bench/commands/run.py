@@ -8,14 +8,13 @@ from bench.commands import arguments
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     arguments.declare_selection(parser)
-    parser.add_argument(
-        "--launches", type=_positive, metavar="N", help="fresh processes a case is measured in"
-    )
+    add("--launches", type=_positive, metavar="N", help="fresh processes a case is measured in")
     arguments.declare_seed(parser)
     arguments.declare_out(parser)
-    parser.add_argument("--resume", action="store_true", help="go on with the newest unfinished run in --out")
-    parser.add_argument("--profile", action="store_true", help="profile every case, after the measuring")
+    add("--resume", action="store_true", help="go on with the newest unfinished run in --out")
+    add("--profile", action="store_true", help="profile every case, after the measuring")
 
 
 def _positive(text: str) -> int:

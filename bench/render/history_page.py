@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bench.analyze.runs.history import CaseHistory, Shift
-from bench.render.document import document
+from bench.render.document import document, table
 from bench.render.sections import day
 from bench.render.units import percent, quantity, sortable
 
@@ -39,8 +39,8 @@ def lines(found: Sequence[CaseHistory]) -> list[str]:
 def page(found: Sequence[CaseHistory], folder: str) -> str:
     """The page of a folder's history."""
     runs = len({run for each in found for run in each.runs})
-    table, names = series_table(found)
-    data = {"tables": {"series": table}, "runs": names, "simulated": False}
+    series, names = series_table(found)
+    data = {"tables": {"series": series}, "runs": names, "simulated": False}
     return document("history.html", data, folder=folder, runs=runs, series=len(found), changes=places(found))
 
 
@@ -101,8 +101,7 @@ def series_table(found: Sequence[CaseHistory]) -> tuple[dict[str, Any], list[lis
                 runs[run] = len(named)
                 named.append([run, day(created).partition(",")[0], commit[:10]])
         rows.append({"key": key, **_row(series, runs, budget)})
-    table = {"name": "series", "columns": COLUMNS, "unknown": COLUMNS.index("last change"), "rows": rows}
-    return table, named
+    return table("series", COLUMNS, rows, "last change"), named
 
 
 def _row(series: CaseHistory, runs: dict[str, int], budget: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from bench.analyze.runs.history import CaseHistory
 from bench.records import CrossingState
 from bench.render import case_table, figures, history_page, sections
 from bench.render.answers import Answer, answers
-from bench.render.document import document
+from bench.render.document import document, table
 from bench.render.units import sortable
 from bench.render.verdicts import words
 
@@ -55,31 +55,21 @@ def render(
 
 def _data(report: Report, history: Sequence[CaseHistory]) -> dict[str, Any]:
     """What the script draws tables and details from. Numbers are there twice: as text, and to sort by."""
-    cases = report.cases
-    rows = cases.to_dict("records")
-    keys = case_keys(report)
+    rows, keys = report.cases.to_dict("records"), case_keys(report)
+    cases = [
+        {"key": key, "suite": row["suite"], "cells": case_table.cells(row, len(report.runs) > 1)}
+        for key, row in zip(keys, rows, strict=True)
+    ]
     budget = max(case_table.MAX_POINTS // max(len(cases), 1), 4)
     series, runs = history_page.series_table(history)
+    projection = {"projection": sections.projection_table(report.projection)} if report.projection else {}
     return {
         "runs": runs,
         "tables": {
             "series": series,
-            **({"projection": sections.projection_table(report.projection)} if report.projection else {}),
-            "case": {
-                "name": "cases",
-                "columns": case_table.COLUMNS,
-                "unknown": case_table.COLUMNS.index("time"),
-                "rows": [
-                    {"key": key, "suite": row["suite"], "cells": case_table.cells(row, len(report.runs) > 1)}
-                    for key, row in zip(keys, rows, strict=True)
-                ],
-            },
-            "contest": {
-                "name": "crossovers",
-                "columns": sections.CROSSING_COLUMNS,
-                "unknown": sections.CROSSING_COLUMNS.index("where"),
-                "rows": _contests(report, keys),
-            },
+            **projection,
+            "case": table("cases", case_table.COLUMNS, cases, "time"),
+            "contest": table("crossovers", sections.CROSSING_COLUMNS, _contests(report, keys), "where"),
         },
         "facts": case_table.facts(report, rows),
         "blocks": [each for part in report.runs for each in case_table.block_codes(part, budget)],
@@ -89,15 +79,11 @@ def _data(report: Report, history: Sequence[CaseHistory]) -> dict[str, Any]:
 
 def _profiles(report: Report, profiled: Sequence[Mapping[str, Mapping[str, Any]]]) -> list[str | None]:
     """For each row of the report's cases the address of its profile, or None."""
-    return (
-        [
-            of_run.get(case, {}).get("href")
-            for part, of_run in zip(report.runs, profiled, strict=True)
-            for case in part.cases["case"]
-        ]
-        if profiled
-        else []
-    )
+    return [
+        of_run.get(case, {}).get("href")
+        for part, of_run in zip(report.runs if profiled else (), profiled, strict=True)
+        for case in part.cases["case"]
+    ]
 
 
 def case_keys(report: Report) -> list[str]:
@@ -114,27 +100,22 @@ def _contests(report: Report, keys: Sequence[str]) -> list[dict[str, Any]]:
 
     The key of a row is its place in `report.contests`.
     """
-    of_cases = iter(keys)
-    known = [dict(zip(part.cases["case"], of_cases, strict=False)) for part in report.runs]
+    left = iter(keys)
+    key_of = [dict(zip(part.cases["case"], left, strict=False)) for part in report.runs]
     rows = [
-        _contest(contest, known[position])
-        for position, part in enumerate(report.runs)
+        _contest(contest, of_run)
+        for part, of_run in zip(report.runs, key_of, strict=True)
         for contest in part.contests
     ]
     for each in report.across:
+        cases = report.runs[each.processor].cases
         on_processor = {
-            case: key
-            for (case, key), device in zip(
-                known[each.processor].items(), report.runs[each.processor].cases["device"], strict=False
-            )
-            if device == "cpu"
+            case: key_of[each.processor][case] for case in cases["case"][cases["device"] == "cpu"]
         }
-        rows.append(_contest(each.contest, known[each.accelerator] | on_processor))
-    known_first = sorted(
-        enumerate(zip(rows, report.contests, strict=True)),
-        key=lambda each: UNKNOWN.get(each[1][1].crossing.state, 0),
-    )
-    return [{"key": str(position), **row} for position, (row, _) in known_first]
+        rows.append(_contest(each.contest, key_of[each.accelerator] | on_processor))
+    states = [contest.crossing.state for contest in report.contests]
+    known_first = sorted(range(len(rows)), key=lambda position: UNKNOWN.get(states[position], 0))
+    return [{"key": str(position), **rows[position]} for position in known_first]
 
 
 def _contest(contest: Contest, keys: Mapping[str, str]) -> dict[str, Any]:

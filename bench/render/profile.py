@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.analyze.profiles import stacks
 from bench.analyze.profiles.operators import SUMS
-from bench.render.document import document
+from bench.render.document import document, table
 from bench.render.units import percent, quantity
 from bench.storage.profiles import MEMORY, OPERATORS, STACKS, TRACE, Profile
 
@@ -152,7 +152,7 @@ def _operators(profile: Profile) -> dict[str, Any]:
         }
         for row in by_operator(profile).head(MAX_ROWS).itertuples()
     ]
-    return {"name": "operators", "columns": COLUMNS, "unknown": None, "rows": rows}
+    return table("operators", COLUMNS, rows)
 
 
 def _sorted(value: float, unit: str) -> list[Any]:

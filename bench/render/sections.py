@@ -13,6 +13,7 @@ from bench.analyze.report import Report, RunReport
 from bench.analyze.runs.projection import Cell, Projection
 from bench.records import Crossing
 from bench.render.answers import circumstances, words
+from bench.render.document import table
 from bench.render.units import count, estimate, half_width, percent, quantity
 
 SPENT = {
@@ -90,7 +91,7 @@ def projection_table(projection: Projection) -> dict[str, Any]:
         {"cells": [name, *projection_cells(row)]}
         for name, row in zip(projection.row_names, projection.cells, strict=True)
     ]
-    return {"name": "runs side by side", "columns": heads, "unknown": None, "rows": rows}
+    return table("runs side by side", heads, rows)
 
 
 def projection_cells(row: Sequence[Cell | None]) -> list[Any]:

@@ -6,13 +6,12 @@ over the launches' own differences where both were timed in the same processes (
 did to both cancels), by Welch's t where each had processes of its own. Below SETTLED launches the band is as
 wide as both contenders' own intervals together: a claim then needs bands that are clear of each other.
 
-Between sizes y runs along a monotone cubic (PCHIP) in ln s: for t = a·s against b + c·s on sizes a
-factor 4 apart, straight lines miss the crossing by up to 12 %, cubics by 1–3 %. How far it may run
-elsewhere is bounded by what is known: a curve that bends one way lies between the straight line through
-two points and the lines through the points beside them, extended; one that rises more steeply than
-beside may do so in one jump, anywhere between. The interval of a crossing is the set of sizes at which
-zero lies within these bounds and the band. Definitions follow GPU-BLOB (a *sustained* threshold, one-
-point dips ignored), which gives neither interval nor states.
+Between sizes y runs along a monotone cubic (PCHIP) in ln s: straight lines would miss the crossing by up to
+12 % (docs/measurements.md). How far it may run elsewhere is bounded by what is known: a curve that bends one
+way lies between the straight line through two points and the extended lines through the points beside them;
+one that rises more steeply than beside may do so in one jump, anywhere between. The interval of a crossing is
+the set of sizes at which zero lies within these bounds and the band. Definitions follow GPU-BLOB (a
+*sustained* threshold, one-point dips ignored), which gives neither interval nor states.
 """
 
 from __future__ import annotations
@@ -250,14 +249,11 @@ def _between(x: Array, y: Array, grid: Array) -> tuple[Array, Array]:
     slopes = np.diff(y) / np.diff(x)
     i = np.clip(np.searchsorted(x, grid, side="right") - 1, 0, len(slopes) - 1)
     straight = np.interp(grid, x, y)
-    before, behind = np.append(np.nan, slopes[:-1])[i], np.append(slopes[1:], np.nan)[i]
+    before, after = np.append(np.nan, slopes[:-1])[i], np.append(slopes[1:], np.nan)[i]
     if len(slopes) == 1:
-        before = behind = np.zeros_like(grid)
-    from_left, from_right = y[i] + (grid - x[i]) * before, y[i + 1] - (x[i + 1] - grid) * behind
-    lower, upper = (
-        np.fmin(from_left, from_right),
-        np.fmax(from_left, from_right),
-    )  # an end has one
+        before = after = np.zeros_like(grid)
+    from_left, from_right = y[i] + (grid - x[i]) * before, y[i + 1] - (x[i + 1] - grid) * after
+    lower, upper = np.fmin(from_left, from_right), np.fmax(from_left, from_right)  # at an end, the only one
     above, below = lower >= straight, upper <= straight
     low = np.where(above, straight, np.where(below, upper, lower))
     high = np.where(below, straight, np.where(above, lower, upper))

@@ -115,15 +115,8 @@ def _time(budget: Budget, row: Mapping[str, Any], machine: str) -> BudgetCheck:
 
 def _ceiling_share(least: float, row: Mapping[str, Any]) -> BudgetCheck:
     share, (median_s, low_s, high_s) = row["ceiling_share"], _interval(row)
-    check = BudgetCheck(
-        row["case"],
-        "min_ceiling_share",
-        "met",
-        least,
-        share,
-        share * median_s / high_s,
-        share * median_s / low_s,
-    )
+    interval = share, share * median_s / high_s, share * median_s / low_s
+    check = BudgetCheck(row["case"], "min_ceiling_share", "met", least, *interval)
     if math.isnan(share):
         reason = "no ceiling is known for it: its suite declares no flops or bytes, or none was measured"
         return replace(check, standing="missing", reason=reason)
@@ -136,9 +129,8 @@ def _ratio(budget: Budget, case: str, row: int, measured: _Measured) -> BudgetCh
     partners = _partners(budget.to, row, measured)
     if len(partners) != 1:
         how_many = "several cases" if partners else "no measured case"
-        return replace(
-            check, standing="missing", reason=f"{how_many} of {budget.to!r} differ from it in one thing alone"
-        )
+        reason = f"{how_many} of {budget.to!r} differ from it in one thing alone"
+        return replace(check, standing="missing", reason=reason)
     both = (measured.logs.get(row, pd.Series()) - measured.logs.get(partners[0], pd.Series())).dropna()
     if len(both) < 2:
         return replace(check, standing="unclear", reason="fewer than two launches have clean blocks of both")
@@ -150,18 +142,15 @@ def _ratio(budget: Budget, case: str, row: int, measured: _Measured) -> BudgetCh
 
 def _partners(pattern: str, row: int, measured: _Measured) -> list[int]:
     """Rows of cases that the pattern fits and that differ from this one in one thing alone."""
-    own = _facets(measured.cases.loc[row])
+    cases, own = measured.cases, _facets(measured.cases.loc[row])
+    on_side = [
+        each for each in measured.logs if each != row and cases["side"].at[each] == cases["side"].at[row]
+    ]
     found = []
-    for other in measured.logs:
-        candidate = measured.cases.loc[other]
-        if (
-            other != row
-            and candidate["side"] == measured.cases["side"].at[row]
-            and matches(pattern, candidate["case"])
-        ):
-            facets = _facets(candidate)
-            if sum(own[name] != facets[name] for name in own.keys() & facets.keys()) == 1:
-                found.append(other)
+    for other in on_side:
+        facets = _facets(cases.loc[other]) if matches(pattern, cases["case"].at[other]) else {}
+        if sum(own[name] != facets[name] for name in own.keys() & facets.keys()) == 1:
+            found.append(other)
     return found
 
 

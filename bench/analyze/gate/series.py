@@ -1,10 +1,7 @@
 """One case's series of launches judged: screen, confirmation on fresh launches, extension, undecided.
 
-With launches that scatter by 1.3 % it finds 999 of 1000 slowdowns of the budget's size, with 3 % 94 of 100,
-with 5 % half of them; unchanged, none of 4000, none and 2 are called slower (simulated, at 5 % and twenty
-cases). A case that surely stands still is let go within a stage. Unchanged, it costs 3.0 launches where they
-scatter by 1.3 %, and 4.7 where by 3 %, in a table whose cases scatter alike; 3.5 and 6.7 where nothing is
-known of others.
+A case that surely stands still is let go within a stage. How much this finds, and how often it is wrong:
+docs/measurements.md, "The gate's rule".
 """
 
 import math
@@ -31,9 +28,7 @@ EARLY = (
     (range(5, 7), range(5, 9), range(5, 11)),
     (range(5, 15), range(5, 17), range(5, 19), range(5, 21), range(5, 23)),
 )
-"""By stage, the launches after which a case that surely stands still is let go. A launch with one case left
-is mostly the start of its workers: with looks after 3, 9 and 17 alone, 25 gates of 21 cases with nothing
-changed took 85 s in the middle instead of 75 s."""
+"""By stage, the launches after which a case that surely stands still is let go: see docs/measurements.md."""
 
 CHECKPOINTS = tuple(sorted(launches.stop for launches in (*STAGES, *chain.from_iterable(EARLY))))
 """After how many launches some case may be settled."""
@@ -66,18 +61,14 @@ CONFIDENCE = 0.95
 """Of each bound of a change."""
 
 EARLY_CONFIDENCE = 0.99
-"""Of the bound that must be under the budget for a case to be let go early. With 95, 98.5, 99 and 99.5 %, of
-slowdowns of 5 % in cases that scatter by 3 % 88.0, 93.3, 93.9 and 94.1 % are found, and unchanged such cases
-take 3.9, 4.4, 4.7 and 5.2 launches; were none let go, 94.3 % and 6.2 (simulated)."""
+"""Of the bound that must be under the budget for a case to be let go early: see docs/measurements.md."""
 
 CONTROL_CONFIDENCE = 0.999
 """Of a control's bound that says that it moved: with two controls, two directions, and looks at the screen
 and at what is fresh, about one gate in a hundred is called contaminated by chance, however noisy."""
 
 TYPICAL_FREEDOM = 5.0
-"""How much a table's typical scatter counts, in degrees of freedom: ten cases scattered by 1.7 to 5.5 %, the
-logarithm of that by 0.35. The more it counts, the sooner a case is let go, and the likelier a noisy one is
-let go wrongly."""
+"""How much a table's typical scatter counts, in degrees of freedom: see docs/measurements.md."""
 
 MIN_TYPICAL = 5
 """Series that must tell before their scatter is typical of anything."""
@@ -145,11 +136,7 @@ def judge(
 
 
 def _steadied(seen: Centre, screen: Centre | None, typical: float | None) -> Centre:
-    """What was seen, its error resting also on the scatter in the screen, and on that of the table.
-
-    Few launches tell little of their own scatter: of three, a bound is 4.3 standard errors away, of seven
-    degrees of freedom 2.4.
-    """
+    """The centre with an error that rests on the scatter in the screen and that of the table as well."""
     if screen:
         seen = seen.steadied(screen.scatter, screen.freedom)
     return seen.steadied(typical, TYPICAL_FREEDOM) if typical else seen
@@ -205,10 +192,7 @@ def _at_end(logs: NDArray[np.float64], stage: int, budget: float, error: float) 
 
 
 def _by_chance(fresh: Centre, budget: float) -> float:
-    """How often an unchanged case of this scatter passes the screen: 1 in 400 with 1.3 %, 1 in 4 with 5 %.
-
-    One constant for all would let the noisy cases raise most of the false alarms.
-    """
+    """How often an unchanged case of this scatter passes the screen by chance."""
     scatter = fresh.error * fresh.count**0.5
     return float(ndtr(-SUSPECT * budget / (MEDIAN_OF_FIVE * scatter))) if scatter > 0 else 0.0
 

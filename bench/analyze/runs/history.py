@@ -7,8 +7,6 @@ than the levels do is no step but part of a creep; so are steps too small to mat
 they go the same way and together reach the threshold.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,9 +32,7 @@ MIN_RUNS = 2 * MIN_STAY
 """Runs below which a series cannot have changed."""
 
 PENALTY = 4.0
-"""Price of a change, in squares of the noise times ln(runs). With it and the rules below, of series of 6 to
-100 runs with nothing changed and heavy tails (t with 4 degrees of freedom) 1 in 300 shows a change where
-runs scatter by 1.4 %, 1 in 60 where by 4 %; tests/analyze/runs/test_history.py counts them."""
+"""Price of a change, in squares of the noise times ln(runs): docs/measurements.md has the false alarms."""
 
 SURE = 0.99
 """Confidence at which a change must exclude none. Its ends were chosen where they tell most: 95 % is less."""

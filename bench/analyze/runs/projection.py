@@ -5,21 +5,16 @@ agree. Where that is more than one, it is their geometric mean, over the cases t
 has, so that columns stay comparable; and a warning names what the merged cases or runs differ in.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bench.analyze.runs.history import setting
 from bench.patterns import matches
-from bench.storage.tables import parameters
-
-if TYPE_CHECKING:
-    from bench.storage.tables import Run
+from bench.storage.tables import Run, parameters
 
 IDENTITY = ("suite", "operation", "device")
 

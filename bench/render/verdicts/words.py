@@ -45,21 +45,12 @@ class GateSummary:
 
 def summary(part: RunReport, calibrated: str = "") -> GateSummary:
     """The summary of a recorded gate."""
-    run, quality = part.run, part.quality
-    entry = run.header["gate"]
+    run, quality, entry = part.run, part.quality, part.run.header["gate"]
     assert part.gate is not None
-    return GateSummary(
-        part.gate,
-        run.name,
-        run.machine,
-        _side(entry.get("base"), "base"),
-        _side(entry.get("head"), "head"),
-        quality.spent_s,
-        quality.launches,
-        quality.disturbed_share if quality.blocks else 0.0,
-        calibrated,
-        explained={each["case"]: each["lines"] for each in run.explained},
-    )
+    base, head = (_side(entry.get(side), side) for side in ("base", "head"))
+    noise = quality.spent_s, quality.launches, quality.disturbed_share if quality.blocks else 0.0
+    explained = {each["case"]: each["lines"] for each in run.explained}
+    return GateSummary(part.gate, run.name, run.machine, base, head, *noise, calibrated, explained=explained)
 
 
 def of_comparison(found: Comparison) -> GateSummary:
@@ -93,26 +84,22 @@ def _side(entry: Mapping[str, Any] | None, otherwise: str) -> str:
 def headline(gate: GateSummary) -> str:
     """The outcome in one line."""
     decision = gate.decision
-    counts, over = Counter(verdict.state for verdict in decision.verdicts), _over(decision)
-    tally = (
-        ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state]) or "no case was compared"
-    )
+    counts = Counter(verdict.state for verdict in decision.verdicts)
+    budgets = Counter(check.standing for check in decision.budgets)
+    tally = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    tally = tally or "no case was compared"
     if gate.caveat:
         return f"Compared: {tally}"
     if decision.exit_status == 3:
-        missing = len(decision.troubles) + sum(check.standing == "missing" for check in decision.budgets)
+        missing = len(decision.troubles) + budgets["missing"]
         what = f"{missing} not measured" if missing else "cut short before it was settled"
         return f"Incomplete: {what}; {tally}"
     if decision.contaminated:
         return f"Contaminated: identical code was not equally fast on both sides; {tally}"
     if decision.exit_status == 1:
-        budget = f", {over} over budget" if over else ""
+        budget = f", {budgets['over']} over budget" if budgets["over"] else ""
         return f"{'Slower' if counts['slower'] else 'Over budget'}: {tally}{budget}"
     return f"{'Undecided' if decision.exit_status else 'Pass'}: {tally}"
-
-
-def _over(decision: Decision) -> int:
-    return sum(check.standing == "over" for check in decision.budgets)
 
 
 def warning(decision: Decision) -> str:
@@ -128,10 +115,11 @@ def warning(decision: Decision) -> str:
 
 def ordered(decision: Decision, *states: str) -> list[Verdict]:
     """The verdicts of these states (of all, without), the worst first."""
-    kept = [verdict for verdict in decision.verdicts if not states or verdict.state in states]
-    return sorted(
-        kept, key=lambda each: (STATES.index(each.state), -each.change.ratio if each.change else 0.0)
-    )
+
+    def badness(verdict: Verdict) -> tuple[int, float]:
+        return STATES.index(verdict.state), -verdict.change.ratio if verdict.change else 0.0
+
+    return sorted((each for each in decision.verdicts if not states or each.state in states), key=badness)
 
 
 def cells(verdict: Verdict, decision: Decision) -> list[str]:
@@ -159,20 +147,16 @@ def bounds(change: Change) -> str:
 def sections(gate: GateSummary) -> list[tuple[str, list[str]]]:
     """What is said below the verdicts, in this order: a heading, and its lines."""
     decision = gate.decision
-    undecided = [f"{name(each.case)}: {each.reason}" for each in ordered(decision, "undecided")]
-    skipped = [f"{name(each.case)}: {each.reason}" for each in decision.skipped]
+    noise = [_noise(gate) if gate.launches else "", gate.calibrated]
     found = {
         "Not measured": _troubles(decision),
         **{f"Why {name(case)} is slower": list(lines) for case, lines in gate.explained.items()},
         "Budgets": [f"{standing}: {text}" for standing, text in budgets(decision)],
         "Benchmarks that differ": _benchmarks_changed(decision),
-        "Noise": [
-            *([_noise(gate)] if gate.launches else []),
-            *([gate.calibrated] if gate.calibrated else []),
-        ],
+        "Noise": list(filter(None, noise)),
         "Controls": [_control(each) for each in decision.controls],
-        "Undecided": undecided,
-        "Skipped": skipped,
+        "Undecided": [f"{name(each.case)}: {each.reason}" for each in ordered(decision, "undecided")],
+        "Skipped": [f"{name(each.case)}: {each.reason}" for each in decision.skipped],
     }
     return [(heading, lines) for heading, lines in found.items() if lines]
 
@@ -180,13 +164,12 @@ def sections(gate: GateSummary) -> list[tuple[str, list[str]]]:
 def _benchmarks_changed(decision: Decision) -> list[str]:
     """What differs between the sides' benchmarks."""
     sides = decision.sides
+    edited = "edited, so that the sides time different code (`--suites PATH` times one on both)"
     found = {
         "added, so there is nothing to compare with": map(name, sides.added),
         "taken out on purpose": map(name, sides.removed),
         "renamed": (f"{name(old)} → {name(new)}" for old, new in sides.renamed.items()),
-        "edited, so that the sides time different code (`--suites PATH` times one on both)": map(
-            name, sides.edited
-        ),
+        edited: map(name, sides.edited),
     }
     return [f"{heading}: {', '.join(cases)}" for heading, each in found.items() if (cases := list(each))]
 
@@ -197,43 +180,34 @@ def _troubles(decision: Decision) -> list[str]:
         f"{name(each.case)}: {each.reason}" + (f" ({each.side})" if each.side else "")
         for each in decision.troubles
     ]
-    lines += [
-        f"{name(each.case)}: {budget_words(each)}" for each in decision.budgets if each.standing == "missing"
-    ]
+    missing = (each for each in decision.budgets if each.standing == "missing")
+    lines += [f"{name(each.case)}: {budget_words(each)}" for each in missing]
     cut = f"{len(decision.wanted)} cases lack launches: the run was cut short"
     return lines + ([cut] if decision.wanted else [])
 
 
 def budgets(decision: Decision) -> list[tuple[str, str]]:
     """Each standing that is worth a word: what it is, and the words."""
-    lines = [
+    lines: list[tuple[str, str]] = [
         (check.standing, f"{name(check.case)}: {budget_words(check)}")
         for check in decision.budgets
         if check.standing not in ("met", "missing")
     ]
-    return lines + [
-        (
-            "could be tighter",
-            f"{name(check.case)}: {check.limit} = {_amount(check.limit, check.tighter)} would do",
-        )
-        for check in decision.budgets
-        if check.tighter is not None
-    ]
+    for check in decision.budgets:
+        if check.tighter is not None:
+            tighter = f"{check.limit} = {_amount(check.limit, check.tighter)} would do"
+            lines.append(("could be tighter", f"{name(check.case)}: {tighter}"))
+    return lines
 
 
 def budget_words(check: BudgetCheck) -> str:
     reason = f"; {check.reason}" if check.reason else ""
     if not check.limit:
         return f"has a budget, {check.standing}{reason}"
-    measured = (
-        ""
-        if math.isnan(check.value)
-        else (
-            f", measured {_amount(check.limit, check.value)} "
-            f"({_amount(check.limit, check.low)} to {_amount(check.limit, check.high)})"
-        )
-    )
-    return f"{check.limit} {_amount(check.limit, check.allowed)}{measured}{reason}"
+    numbers = (check.allowed, check.value, check.low, check.high)
+    allowed, value, low, high = (_amount(check.limit, number) for number in numbers)
+    measured = "" if math.isnan(check.value) else f", measured {value} ({low} to {high})"
+    return f"{check.limit} {allowed}{measured}{reason}"
 
 
 def _amount(limit: str, value: float) -> str:
@@ -244,17 +218,13 @@ def _amount(limit: str, value: float) -> str:
 
 def _noise(gate: GateSummary) -> str:
     """How noisy the run was, in a line."""
-    halves = sorted(
-        (each.change.high / each.change.low) ** 0.5 - 1 for each in gate.decision.verdicts if each.change
-    )
-    middle = (
-        f"; half of the changes are known to ±{100 * halves[len(halves) // 2]:.1f} % or better"
-        if halves
-        else ""
-    )
+    changes = (verdict.change for verdict in gate.decision.verdicts)
+    halves = sorted((change.high / change.low) ** 0.5 - 1 for change in changes if change)
     spent = f" in {gate.spent_s:.0f} s" if gate.spent_s else ""
-    disturbed = units.percent(gate.disturbed_share)
-    return f"{gate.launches} launches{spent}, {disturbed} of the blocks disturbed{middle}"
+    text = f"{gate.launches} launches{spent}, {units.percent(gate.disturbed_share)} of the blocks disturbed"
+    if halves:
+        text += f"; half of the changes are known to ±{100 * halves[len(halves) // 2]:.1f} % or better"
+    return text
 
 
 def _control(control: Verdict) -> str:

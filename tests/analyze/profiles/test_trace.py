@@ -9,6 +9,7 @@ import pytest
 
 from bench.analyze.profiles import operators, stacks, trace
 from bench.analyze.profiles.differences import differences
+from bench.analyze.profiles.merge import merged
 from bench.render.explanation import lines
 from bench.render.profile import entry, page
 from bench.storage import profiles
@@ -138,8 +139,8 @@ def test_flops_are_put_to_the_operator_that_they_were_counted_for() -> None:
     raw = {
         "traceEvents": [mark("call", 0, 9, 1), operator("aten::mm", 1, 2, 5), operator("aten::mm", 4, 2, 6)]
     }
-    merged = trace.merged(raw, {"flops": {"6": 77}})
-    assert [event["args"].get("flops") for event in merged["traceEvents"]] == [None, None, 77]
+    whole = merged(raw, {"flops": {"6": 77}})
+    assert [event["args"].get("flops") for event in whole["traceEvents"]] == [None, None, 77]
 
 
 # What the profiler is asked for.
