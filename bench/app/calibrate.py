@@ -94,8 +94,8 @@ def recorded(out: Path) -> list[Run]:
     headers: dict[Path, dict[str, Any]] = {}
     for folder in (out, out / FOLDER):
         with suppress(StoreError):  # there is none
-            found = {run: next(events(run)) for run in find_runs(folder)}
-            headers |= {run: header for run, header in found.items() if "calibration" in header}
+            of_folder = {run: next(events(run)) for run in find_runs(folder)}
+            headers |= {run: header for run, header in of_folder.items() if "calibration" in header}
     machines = {
         run: headers[run]["environment"].get("machine_id")
         for run in sorted(headers, key=lambda run: str(headers[run]["created"]))
@@ -106,7 +106,7 @@ def recorded(out: Path) -> list[Run]:
 def known_false_alarms(out: Path, machine: str) -> str:
     """The sentence on this machine's false alarms from the last evaluation; "" where there was none."""
     try:
-        found = json.loads((out / FOLDER / rendered.FILE).read_text("utf-8"))
+        document = json.loads((out / FOLDER / rendered.FILE).read_text("utf-8"))
     except (OSError, ValueError):
         return ""
-    return str(found["sentence"]) if found.get("machine") == machine else ""
+    return str(document["sentence"]) if document.get("machine") == machine else ""

@@ -30,11 +30,11 @@ def profiles_of(case: str, base: str, head: str, suites: str | None, out: Path) 
     """
     stored = [_stored(side, case) for side in (base, head)]
     folder = new_run_folder(out, "explain", "") if None in stored else out
-    found = [
+    folders = [
         there or _profiled(side, case, suites, folder / name)
         for there, side, name in zip(stored, (base, head), ("base", "head"), strict=True)
     ]
-    return found[0], found[1]
+    return folders[0], folders[1]
 
 
 def lines(base: Path, head: Path) -> list[str]:
@@ -56,29 +56,29 @@ def slower(gate: Path, decision: Decision, sides: Sequence[Side]) -> Iterator[tu
                 _profile(side.spec, name, gate / FOLDER / side.name)
                 for side, name in zip(sides, names, strict=True)
             )
-            found = [*lines(base, head), f"profiles: {base.relative_to(gate)} {head.relative_to(gate)}"]
+            text = [*lines(base, head), f"profiles: {base.relative_to(gate)} {head.relative_to(gate)}"]
         except (UserError, StoreError) as error:
-            found = [f"not explained: {error}"]
-        yield verdict.case, found
+            text = [f"not explained: {error}"]
+        yield verdict.case, text
 
 
 def _profile(spec: Spec, case: str, folder: Path) -> Path:
     """Profiles one case of what a worker collects into a run's folder; the folder of its profile."""
-    (found,) = profile.write(folder, spec, profile.chosen(spec, [case])[:1])
-    if found is None:
+    (written,) = profile.write(folder, spec, profile.chosen(spec, [case])[:1])
+    if written is None:
         raise UserError(f"{case} could not be profiled; see above")
-    return found
+    return written
 
 
 def _stored(side: str, case: str) -> Path | None:
     """The folder of a case's profile in a stored run; None where `side` is no folder, or the working tree."""
     if side == WORKING_TREE or not Path(side).is_dir():
         return None
-    if found := profiles.of_case(Path(side), case):
-        return found
-    held = ", ".join(profiles.read(each).case for each in profiles.found(Path(side))) or "none"
+    if folder := profiles.of_case(Path(side), case):
+        return folder
+    there = ", ".join(profiles.read(each).case for each in profiles.found(Path(side))) or "none"
     raise UserError(
-        f"{side} holds no profile of {case}; profiled there: {held}; make one with `bench profile --run`"
+        f"{side} holds no profile of {case}; profiled there: {there}; make one with `bench profile --run`"
     )
 
 

@@ -78,8 +78,8 @@ def _matched(collected: Sequence[Mapping[str, Any]], settings: Settings, request
     for side, each in zip(("base", "head"), collected, strict=True):
         for problem in each["problems"]:
             if problem["outcome"] == "failed":
-                said = problem["message"].strip().splitlines()[-1]
-                raise SideError(f"{side} could not be collected: {problem['id']}: {said}")
+                line = problem["message"].strip().splitlines()[-1]
+                raise SideError(f"{side} could not be collected: {problem['id']}: {line}")
     if matching.missing:
         raise SideError(
             f"no case is on both sides: {len(base)} on base only, such as {next(iter(base))}, and "

@@ -34,15 +34,15 @@ def chosen(spec: Spec, wanted: Sequence[str]) -> list[Case]:
     collected = selection.collected(spec)
     skipped = {fields["id"]: fields.pop("skip", None) for fields in collected["cases"]}
     cases = {fields["id"]: Case(**fields) for fields in collected["cases"]}
-    found: dict[str, Case] = {}
+    matched: dict[str, Case] = {}
     for each in wanted or [""]:
         matching = {name: case for name, case in cases.items() if matches(name, each)}
         if not matching:
             raise UserError(_unknown(each, cases, spec, collected["problems"]))
-        found |= matching
-    ready = [case for name, case in found.items() if not skipped[name]]
+        matched |= matching
+    ready = [case for name, case in matched.items() if not skipped[name]]
     if not ready:
-        raise UserError(f"nothing to profile: {next(iter(skipped[name] for name in found))}")
+        raise UserError(f"nothing to profile: {next(iter(skipped[name] for name in matched))}")
     return ready
 
 

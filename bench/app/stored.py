@@ -77,10 +77,10 @@ def _profile_pages(run: Path, target: Path) -> dict[str, Any]:
 def compared(before: Path, after: Path) -> Comparison:
     """The runs in two folders compared. Raises StoreError, and UserError where they cannot be."""
     base, head = (AnalyzedRun(one_run(path)) for path in (before, after))
-    found = compare(base, head, configuration.read(Path("pyproject.toml")))
-    if not found.decision.verdicts and not found.decision.skipped:
+    comparison = compare(base, head, configuration.read(Path("pyproject.toml")))
+    if not comparison.decision.verdicts and not comparison.decision.skipped:
         raise UserError(f"{before} and {after} have no case in common; see their cases.csv")
-    return found
+    return comparison
 
 
 def write_history(
@@ -96,12 +96,12 @@ def write_history(
     if cases.empty:
         what = f"no case matches {' or '.join(patterns)}" if patterns else "no run has tables"
         raise UserError(f"{what} in {folder}; `bench report RUN` writes a run's tables")
-    found, lines = history(cases, headers, threshold, ignored), []
+    histories, lines = history(cases, headers, threshold, ignored), []
     if untabled := len(headers) - cases["run"].nunique():
         lines.append(f"{untabled} of {len(headers)} runs hold none of these cases, or have no tables yet.")
     file = out or folder / "history.html"
     try:
-        file.write_text(history_page.page(found, str(folder)), "utf-8")
+        file.write_text(history_page.page(histories, str(folder)), "utf-8")
     except OSError as error:
         raise UserError(f"{file} cannot be written ({error.strerror}); choose another --out") from None
-    return lines + history_page.lines(found), file
+    return lines + history_page.lines(histories), file

@@ -32,18 +32,18 @@ ALLOCATOR = {
 }
 
 
-def lines(found: Differences) -> list[str]:
+def lines(changes: Differences) -> list[str]:
     """What differs, a line each, most telling first; a line that says so where nothing does."""
-    told = [*_settings_and_types(found), *(_place(each, found.piece) for each in found.places)]
-    told += [*_inputs_and_memory(found), *_times(found)]
-    return told or ["nothing differs in settings, operators, types, shapes, bytes or Python functions"]
+    sentences = [*_settings_and_types(changes), *(_place(each, changes.piece) for each in changes.places)]
+    sentences += [*_inputs_and_memory(changes), *_times(changes)]
+    return sentences or ["nothing differs in settings, operators, types, shapes, bytes or Python functions"]
 
 
-def _settings_and_types(found: Differences) -> Iterator[str]:
-    for name, base, head in found.settings:
+def _settings_and_types(changes: Differences) -> Iterator[str]:
+    for name, base, head in changes.settings:
         was, now = ("not set" if each is None else each for each in (base, head))
         yield SETTINGS.get(name, "{name}: {head} instead of {base}").format(name=name, base=was, head=now)
-    for each in found.types:
+    for each in changes.types:
         instead = f" instead of {_names(each.lost)}" if each.lost else " as well"
         yield f"{each.name}{instead} in {_names(each.operators)}"
 
@@ -80,37 +80,37 @@ def _operator(change: OperatorChange, piece: str) -> str:
     often = f"{change.head or change.base:.3g} × a {piece}"
     if change.base and change.head:
         often += f" instead of {change.base:.3g}"
-    told = [often]
+    facts = [often]
     if change.head > change.base:
-        told += [EFFECTS[change.effect]] if change.effect else []
-        told += [quantity(change.allocated_bytes, "B")] if change.allocated_bytes > 0 else []
-    return f"{change.name} ({'; '.join(told)})"
+        facts += [EFFECTS[change.effect]] if change.effect else []
+        facts += [quantity(change.allocated_bytes, "B")] if change.allocated_bytes > 0 else []
+    return f"{change.name} ({'; '.join(facts)})"
 
 
-def _inputs_and_memory(found: Differences) -> Iterator[str]:
-    if shapes := found.shapes:
+def _inputs_and_memory(changes: Differences) -> Iterator[str]:
+    if shapes := changes.shapes:
         rest = f" and {shapes.operators - 1} more" if shapes.operators > 1 else ""
         was = f" instead of {shapes.old}" if shapes.old else ""
         if shapes.new:
             yield f"other shapes: {shapes.costliest}{rest}, such as {shapes.new}{was}"
         else:
             yield f"fewer shapes: {shapes.costliest}{rest}, such as {shapes.old} no more"
-    if found.allocated_bytes:
-        base, head = (quantity(each, "B") for each in found.allocated_bytes)
-        yield f"allocates {head} a {found.piece} instead of {base}"
-    for name, base, head in found.allocator:
+    if changes.allocated_bytes:
+        base, head = (quantity(each, "B") for each in changes.allocated_bytes)
+        yield f"allocates {head} a {changes.piece} instead of {base}"
+    for name, base, head in changes.allocator:
         yield f"{ALLOCATOR[name]} {head} time(s) in a call instead of {base}"
-    if found.process_threads:
-        yield "the process has {1} threads instead of {0}".format(*found.process_threads)
+    if changes.process_threads:
+        yield "the process has {1} threads instead of {0}".format(*changes.process_threads)
 
 
-def _times(found: Differences) -> Iterator[str]:
-    for name, base_s, head_s in found.slower:
+def _times(changes: Differences) -> Iterator[str]:
+    for name, base_s, head_s in changes.slower:
         yield f"{name} takes {quantity(head_s, 's')} instead of {quantity(base_s, 's')}"
-    if found.pace:
+    if changes.pace:
         yield (
-            f"every operator takes about {found.pace:.2g} times as long: the machine's speed, or threads, "
+            f"every operator takes about {changes.pace:.2g} times as long: the machine's speed, or threads, "
             "rather than the code"
         )
-    for name, base, head in found.functions:
+    for name, base, head in changes.functions:
         yield f"Python: {name} has {head:.0%} of the samples instead of {base:.0%}"

@@ -18,7 +18,7 @@ from bench.render.units import sortable
 from bench.render.verdicts import words
 
 UNKNOWN: dict[CrossingState, int] = {"inconclusive": 1, "not_measured": 2}
-"""States of a crossing that come behind the others, in this order."""
+"""States of a crossing that come after the others, in this order."""
 
 
 def render(

@@ -117,13 +117,13 @@ def change(ratio: tuple[float, float, float]) -> str:
 
 def means(projection: Projection) -> str:
     """The geometric means of the columns' ratios to the first."""
-    told = [
+    ratios = [
         f"{name}: {mean:.3g} times"
         for name, mean in zip(projection.column_names, projection.means, strict=True)
         if mean is not None
     ]
     first = projection.column_names[0] if projection.column_names else ""
-    return f"Geometric mean of the times against {first}: {', '.join(told)}." if told else ""
+    return f"Geometric mean of the times against {first}: {', '.join(ratios)}." if ratios else ""
 
 
 def troubled(cases: pd.DataFrame) -> dict[str, list[tuple[str, list[str]]]]:
@@ -131,16 +131,16 @@ def troubled(cases: pd.DataFrame) -> dict[str, list[tuple[str, list[str]]]]:
 
     Reasons that differ in their numbers alone are one: the first stands for all.
     """
-    found: dict[str, list[tuple[str, list[str]]]] = {}
+    by_heading: dict[str, list[tuple[str, list[str]]]] = {}
     for heading, states in {"failed": ["failed", "timeout"], "skipped": ["skipped"]}.items():
         of_state = cases[cases["status"].isin(states)]
-        told = of_state.assign(reason=of_state["reason"].astype("str").map(gist))
-        alike = told["reason"].str.replace(r"\d[\d.]*", "#", regex=True)
-        found[heading] = [
+        with_reason = of_state.assign(reason=of_state["reason"].astype("str").map(gist))
+        alike = with_reason["reason"].str.replace(r"\d[\d.]*", "#", regex=True)
+        by_heading[heading] = [
             (str(group["reason"].iat[0]) or "no reason given", list(group["case"]))
-            for _, group in told.groupby(alike, sort=False)
+            for _, group in with_reason.groupby(alike, sort=False)
         ]
-    return found
+    return by_heading
 
 
 def run(part: RunReport) -> dict[str, Any]:

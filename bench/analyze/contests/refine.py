@@ -37,12 +37,12 @@ def wanted(analyzed: AnalyzedRun, launches: int) -> Sizes:
 
     A crossing is known well enough when its interval is, from as many launches as the run was to have.
     """
-    found: dict[str, dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
+    sizes_of: dict[str, dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
     for contest in contests(analyzed.run, analyzed.blocks):
         sizes = around(_duel(contest), contest.places, launches)
         for case in contest.crossing.evidence if sizes else ():
-            found[case.partition("[")[0]][contest.crossing.axis] |= sizes
-    return {test: {axis: sorted(sizes) for axis, sizes in axes.items()} for test, axes in found.items()}
+            sizes_of[case.partition("[")[0]][contest.crossing.axis] |= sizes
+    return {test: {axis: sorted(sizes) for axis, sizes in axes.items()} for test, axes in sizes_of.items()}
 
 
 def _duel(contest: Contest) -> Duel:
@@ -57,13 +57,13 @@ def around(duel: Duel, places: Sequence[Place], launches: int) -> set[float]:
     for shape in suggested(duel)[-MAX_PLACES:]:
         stretches = _stretches(list(counts), shape)
         settled = min(counts[size] for stretch in stretches for size in stretch) >= launches
-        known = next((each for each in places if _overlap(each, shape)), None)
-        if settled and known and known.high <= WIDE * known.low:
+        place = next((each for each in places if _overlap(each, shape)), None)
+        if settled and place and place.high <= WIDE * place.low:
             continue
         if shape.high > SHAPE * shape.low:
             sizes.update(middle(*max(stretches, key=lambda stretch: stretch[1] / stretch[0])))
-        if settled and known:
-            stretches += _stretches(list(counts), known)
+        if settled and place:
+            stretches += _stretches(list(counts), place)
         sizes.update(size for stretch in stretches for size in stretch)
     return sizes
 

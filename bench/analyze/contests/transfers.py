@@ -34,7 +34,7 @@ def transfers(links: Mapping[str, Any], extra: Sequence[Mapping[str, Any]]) -> d
 
     The forms name the host's memory where both kinds were timed.
     """
-    found: dict[str, Array] = {}
+    seconds_of: dict[str, Array] = {}
     several = all(ways[0] in links for ways in LINKS.values())
     for memory, ways in LINKS.items():
         seconds = np.zeros(len(extra))
@@ -44,5 +44,5 @@ def transfers(links: Mapping[str, Any], extra: Sequence[Mapping[str, Any]]) -> d
             moved = np.array([each[declared] for each in extra], dtype=float)
             link = links[way]
             seconds = seconds + np.where(moved > 0, link["latency_s"] + moved / link["bytes_per_s"], 0)
-            found[f"{form} {memory}" if several else form] = seconds
-    return found
+            seconds_of[f"{form} {memory}" if several else form] = seconds
+    return seconds_of

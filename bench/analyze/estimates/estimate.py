@@ -48,9 +48,9 @@ def row_of_block(run: Run, blocks: pd.DataFrame) -> NDArray[np.int_]:
     """For every block the position of its case and side in `run.cases`."""
     cases, sides = blocks["case"].cat, blocks["side"].cat
     positions = {key: row for row, key in enumerate(zip(run.cases["case"], run.cases["side"], strict=True))}
-    known = [positions.get((case, side), -1) for case in cases.categories for side in sides.categories]
+    row_of = [positions.get((case, side), -1) for case in cases.categories for side in sides.categories]
     position = cases.codes.to_numpy() * len(sides.categories) + sides.codes.to_numpy()
-    rows: NDArray[np.int_] = np.array(known, dtype=int)[position]
+    rows: NDArray[np.int_] = np.array(row_of, dtype=int)[position]
     return rows
 
 

@@ -146,12 +146,12 @@ def _partners(pattern: str, row: int, measured: _Measured) -> list[int]:
     on_side = [
         each for each in measured.logs if each != row and cases["side"].at[each] == cases["side"].at[row]
     ]
-    found = []
+    partners = []
     for other in on_side:
         facets = _facets(cases.loc[other]) if matches(pattern, cases["case"].at[other]) else {}
         if sum(own[name] != facets[name] for name in own.keys() & facets.keys()) == 1:
-            found.append(other)
-    return found
+            partners.append(other)
+    return partners
 
 
 def _facets(case: Mapping[str, Any]) -> dict[str, Any]:

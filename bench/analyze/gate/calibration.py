@@ -112,7 +112,7 @@ def _condition(
     null = pools.get(0.0, pd.DataFrame())
     of_dealt = [verdicts(each, settings) for each in dealt(null)]
     of_redrawn = [verdicts(each, settings) for each in redrawn(null, redraws, random)]
-    seen = [list(each.verdicts) for each in decisions] or of_redrawn
+    by_gate = [list(each.verdicts) for each in decisions] or of_redrawn
     spent = [sum((run.end or {}).get("spent_s", {}).values()) for run, _ in gates]
     return Condition(
         name,
@@ -122,8 +122,8 @@ def _condition(
         Rate(sum(map(_alarm, of_dealt)), len(of_dealt)),
         Rate(sum(map(_alarm, of_redrawn)), len(of_redrawn)),
         Rate(sum(each.contaminated for each in decisions), len(decisions)),
-        _share(seen, "same"),
-        _share(seen, "undecided"),
+        _share(by_gate, "same"),
+        _share(by_gate, "undecided"),
         median(spent) if spent else float("nan"),
         tuple(
             power(slowdown, pool, settings, redraws, random)
@@ -153,24 +153,25 @@ def _peers(runs: Sequence[AnalyzedRun]) -> Iterable[Peer]:
             ]
     for rule in RULES:
         alarms = [any(rules[rule] for rules in trial.values()) for trial in by_slowdown[0.0] if trial]
-        found = {
+        hits_of = {
             slowdown: [rules[rule] for trial in of_slowdown for rules in trial.values()]
             for slowdown, of_slowdown in sorted(by_slowdown.items())
             if slowdown
         }
-        rates = {slowdown: Rate(sum(hits), len(hits)) for slowdown, hits in found.items()}
+        rates = {slowdown: Rate(sum(hits), len(hits)) for slowdown, hits in hits_of.items()}
         yield Peer(rule, Rate(sum(alarms), len(alarms)), rates)
 
 
 def _pools(runs: Sequence[AnalyzedRun]) -> dict[float, pd.DataFrame]:
     """By what was injected: ln(head/base), one row a case and kind, one column a launch of any run."""
-    found: dict[float, list[pd.DataFrame]] = {}
-    for each in runs:
-        slowdowns, ratios = dict(enumerate(_slowdowns(each))), launch_ratios(each.blocks)
+    by_slowdown: dict[float, list[pd.DataFrame]] = {}
+    for run in runs:
+        slowdowns, ratios = dict(enumerate(_slowdowns(run))), launch_ratios(run.blocks)
         for slowdown in dict.fromkeys(slowdowns.values()):
             launches = [launch for launch in ratios.columns if slowdowns.get(launch) == slowdown]
-            found.setdefault(slowdown, []).append(ratios[launches])
-    return {slowdown: pd.concat(some, axis="columns", ignore_index=True) for slowdown, some in found.items()}
+            by_slowdown.setdefault(slowdown, []).append(ratios[launches])
+    pools = by_slowdown.items()
+    return {slowdown: pd.concat(each, axis="columns", ignore_index=True) for slowdown, each in pools}
 
 
 def _alarm(verdicts: Sequence[Verdict]) -> bool:

@@ -31,7 +31,7 @@ from bench.analyze.gate.pairs import KINDS, launch_ratios
 from bench.analyze.gate.series import CHECKPOINTS, EXTENSION, Judgement, judge, moved, typical_scatter
 from bench.analyze.gate.settings import Settings
 from bench.patterns import name
-from bench.records import Change, Kind, Verdict
+from bench.records import Kind, Verdict
 
 __all__ = ["CHECKPOINTS", "Decision", "Settings", "Sides", "Trouble", "decide", "replay"]
 
@@ -166,19 +166,19 @@ def weigh(
         kind: typical_scatter(table[case][kind] for case in budgets if kind in table.get(case, {}))
         for kind in KINDS
     }
-    judged = {
+    judgements = {
         case: {
             kind: judge(logs, made, budget, error, typical[kind])
             for kind, logs in table.get(case, nothing).items()
         }
         for case, budget in budgets.items()
     }
-    verdicts = tuple(_verdict(case, kinds, budgets[case]) for case, kinds in judged.items())
+    verdicts = tuple(_verdict(case, kinds, budgets[case]) for case, kinds in judgements.items())
     witnesses = tuple(_witness(case, table.get(case, nothing), made, settings) for case in sorted(controls))
     if shifted := [witness for witness in witnesses if witness.state in ("slower", "faster")]:
         return tuple(_contaminated(verdict, shifted[0]) for verdict in verdicts), witnesses, {}
     lacking = next((each - made for each in CHECKPOINTS if each > made), 0)
-    still = [case for case, kinds in judged.items() if any(each.open for each in kinds.values())]
+    still = [case for case, kinds in judgements.items() if any(each.open for each in kinds.values())]
     wanted = dict.fromkeys([*still, *sorted(controls)], lacking) if lacking and still else {}
     return verdicts, witnesses, wanted
 
@@ -203,24 +203,22 @@ def series_of(ratios: pd.DataFrame) -> dict[str, LogsByKind]:
 
     Wall time is always among the kinds: where it was disturbed throughout, the device's must not hide that.
     """
-    known = ratios.reindex(columns=range(EXTENSION.stop)).dropna(how="all")
+    rows = ratios.reindex(columns=range(EXTENSION.stop)).dropna(how="all")
     unknown = np.full(EXTENSION.stop, np.nan)
     table: dict[str, LogsByKind] = {}
-    for (case, kind), logs in zip(known.index, known.to_numpy(dtype=float), strict=True):
+    for (case, kind), logs in zip(rows.index, rows.to_numpy(dtype=float), strict=True):
         table.setdefault(case, {"wall": unknown})[kind] = logs
     return table
 
 
 def _verdict(case: str, kinds: Mapping[Kind, Judgement], budget: float) -> Verdict:
     """One verdict from wall and device time: what a caller waits for decides, unless the device moved."""
-    told = dict(sorted(kinds.items(), key=lambda each: SEVERITY.index(each[1].state)))
-    kind = next(iter(told))
-    if kind != "wall" and told[kind].state != "slower" and told["wall"].state == "undecided":
+    kind = min(kinds, key=lambda each: SEVERITY.index(kinds[each].state))
+    if kinds[kind].state != "slower" and kinds["wall"].state == "undecided":
         kind = "wall"
-    judgement = told[kind]
+    judgement = kinds[kind]
     reason = judgement.reason if kind == "wall" else f"{kind} time: {judgement.reason}"
-    change = Change(case, **judgement.numbers, kind=kind) if judgement.numbers else None
-    return Verdict(case, judgement.state, judgement.stage, reason, budget, change)
+    return Verdict(case, judgement.state, judgement.stage, reason, budget, judgement.change(case, kind))
 
 
 def _witness(case: str, kinds: LogsByKind, made: int, settings: Settings) -> Verdict:
@@ -238,35 +236,36 @@ def _uncompared(cases: pd.DataFrame, sides: Sides, done: bool) -> tuple[list[Tro
     """Cases that failed or are missing, and cases skipped or taken out; `done` once the screen was made."""
     troubles, skipped = [], []
     for case, rows in cases.groupby("case", sort=False, observed=True):
-        seen = {row["side"]: row for row in rows.to_dict("records")}
-        broken = {side: row for side, row in seen.items() if row["outcome"] in BROKEN}
-        if all(row["outcome"] == "skipped" for row in seen.values()):
-            skipped.append(Trouble(str(case), "", next(iter(seen.values()))["message"] or "skipped"))
-        elif broken and _fatal(seen, broken):
-            troubles += [Trouble(str(case), side, _said(row)) for side, row in broken.items()]
-        elif done and seen.keys() >= {"base", "head"} and seen["base"]["outcome"] == "skipped":
-            skipped.append(Trouble(str(case), "base", seen["base"]["message"] or "skipped"))
+        by_side = {row["side"]: row for row in rows.to_dict("records")}
+        broken = {side: row for side, row in by_side.items() if row["outcome"] in BROKEN}
+        if all(row["outcome"] == "skipped" for row in by_side.values()):
+            skipped.append(Trouble(str(case), "", next(iter(by_side.values()))["message"] or "skipped"))
+        elif broken and _fatal(by_side, broken):
+            troubles += [Trouble(str(case), side, _outcome(row)) for side, row in broken.items()]
+        elif done and by_side.keys() >= {"base", "head"} and by_side["base"]["outcome"] == "skipped":
+            skipped.append(Trouble(str(case), "base", by_side["base"]["message"] or "skipped"))
         elif done:
-            troubles += [Trouble(str(case), side, why) for side, why in _missing(seen)]
+            troubles += [Trouble(str(case), side, why) for side, why in _missing(by_side)]
     troubles += [Trouble(case, "head", MISSING) for case in sides.missing]
     return troubles, skipped
 
 
-def _fatal(seen: Mapping[str, Any], broken: Mapping[str, Any]) -> bool:
+def _fatal(by_side: Mapping[str, Any], broken: Mapping[str, Any]) -> bool:
     """False for a case that fails on both sides when visited again: it keeps the blocks that it has."""
-    return len(broken) < len(seen) or any(row["failed_visits"] >= row["visits"] for row in broken.values())
+    return len(broken) < len(by_side) or any(row["failed_visits"] >= row["visits"] for row in broken.values())
 
 
-def _said(row: Mapping[str, Any]) -> str:
+def _outcome(row: Mapping[str, Any]) -> str:
     """The outcome and the line that says most; how a process ended stands first."""
     message = str(row["message"]).strip()
-    said = gist(message) if row["outcome"] == "failed" else message.partition("\n")[0]
-    return f"{row['outcome']}: {said}" if said else str(row["outcome"])
+    line = gist(message) if row["outcome"] == "failed" else message.partition("\n")[0]
+    return f"{row['outcome']}: {line}" if line else str(row["outcome"])
 
 
-def _missing(seen: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _missing(by_side: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The sides on which a case was not measured, though it was to be."""
-    sides = {"base", "head"} - {side for side, row in seen.items() if row["outcome"] not in ("", "skipped")}
+    measured = {side for side, row in by_side.items() if row["outcome"] not in ("", "skipped")}
+    sides = {"base", "head"} - measured
     if len(sides) == 2:
         return [("", "was not measured on either side")]
-    return [(side, seen[side]["message"] if side in seen else "was not measured") for side in sides]
+    return [(side, by_side[side]["message"] if side in by_side else "was not measured") for side in sides]

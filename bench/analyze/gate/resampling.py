@@ -46,8 +46,8 @@ class Rate:
         """Both ends of the 90 % interval, of which each alone errs in 5 %."""
         if not self.trials:
             return 0.0, 1.0
-        found = binomtest(self.count, self.trials).proportion_ci(0.9, "exact")
-        return float(found.low), float(found.high)
+        interval = binomtest(self.count, self.trials).proportion_ci(0.9, "exact")
+        return float(interval.low), float(interval.high)
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def smallest(
         return {}
     series = _series(null)
     gates = _draws(series, redraws, random)
-    found: dict[str, float | None] = {}
+    by_case: dict[str, float | None] = {}
     for case, logs in series.items():
 
         def is_found(slowdown: float, logs: NDArray[np.float64] = logs) -> bool:
@@ -175,5 +175,5 @@ def smallest(
             return mean(hits) >= POWER
 
         position = bisect_left(GRID, True, key=is_found)
-        found[case] = GRID[position] if position < len(GRID) else None
-    return found
+        by_case[case] = GRID[position] if position < len(GRID) else None
+    return by_case

@@ -9,14 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
 from statistics import median
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from bench.analyze.estimates.intervals import Centre, centre
-from bench.records import VerdictState
+from bench.records import Change, Kind, VerdictState
 
 STAGES = (range(5), range(5, 13), range(13, 25))
 """Launches of the screen, of the confirmation and of the extension, by number."""
@@ -88,20 +87,13 @@ class Judgement:
     p_value: float | None = None
     open: bool = False
 
-    @property
-    def numbers(self) -> dict[str, Any]:
-        """The fields of a Change, but for its case and kind; empty where no launch could tell."""
+    def change(self, case: str, kind: Kind = "wall") -> Change | None:
+        """The change of a case that was judged; None where no launch could tell."""
         if self.centre is None:
-            return {}
+            return None
         low, high = (math.exp(bound) for bound in self.centre.bounds(CONFIDENCE))
-        ratio = math.exp(self.centre.mean)
-        return {
-            "ratio": ratio,
-            "low": low,
-            "high": high,
-            "launches": self.centre.count,
-            "p_value": self.p_value,
-        }
+        ratio, launches = math.exp(self.centre.mean), self.centre.count
+        return Change(case, ratio, low, high, launches, self.p_value, kind)
 
 
 def typical_scatter(table: Iterable[NDArray[np.float64]]) -> float | None:
@@ -123,9 +115,9 @@ def judge(
     a launch in the same table, where it is known. NaN stands for a launch that cannot tell. A change must
     show twice: in the screen, and in the fresh launches by themselves.
     """
-    screen = _seen(logs, STAGES[0])
-    if found := _let_go(logs, 0, made, budget, typical):
-        return found
+    screen = _sample(logs, STAGES[0])
+    if judgement := _let_go(logs, 0, made, budget, typical):
+        return judgement
     if made < STAGES[0].stop:
         return _waiting(screen)
     if screen and _suspected(screen, budget) is None:
@@ -135,14 +127,14 @@ def judge(
     return _confirmed(logs, made, budget, error, typical)
 
 
-def _steadied(seen: Centre, screen: Centre | None, typical: float | None) -> Centre:
+def _steadied(sample: Centre, screen: Centre | None, typical: float | None) -> Centre:
     """The centre with an error that rests on the scatter in the screen and that of the table as well."""
     if screen:
-        seen = seen.steadied(screen.scatter, screen.freedom)
-    return seen.steadied(typical, TYPICAL_FREEDOM) if typical else seen
+        sample = sample.steadied(screen.scatter, screen.freedom)
+    return sample.steadied(typical, TYPICAL_FREEDOM) if typical else sample
 
 
-def _seen(logs: NDArray[np.float64], launches: range) -> Centre | None:
+def _sample(logs: NDArray[np.float64], launches: range) -> Centre | None:
     return centre(logs[launches.start : launches.stop])
 
 
@@ -150,14 +142,14 @@ def _let_go(
     logs: NDArray[np.float64], stage: int, made: int, budget: float, typical: float | None
 ) -> Judgement | None:
     """That a case is the same, at the first look within a stage that is sure of it."""
-    screen = _seen(logs, STAGES[0]) if stage else None
+    screen = _sample(logs, STAGES[0]) if stage else None
     for launches in EARLY[stage]:
-        seen = _seen(logs, launches) if made >= launches.stop else None
-        if seen is None or seen.count < len(launches) or _is_suspect(seen, budget):
+        sample = _sample(logs, launches) if made >= launches.stop else None
+        if sample is None or sample.count < len(launches) or _is_suspect(sample, budget):
             continue
-        seen = _steadied(seen, screen, typical)
-        if _upper(seen, EARLY_CONFIDENCE) < budget:
-            return Judgement("same", NAMES[stage], _same(seen, budget), seen)
+        sample = _steadied(sample, screen, typical)
+        if _upper(sample, EARLY_CONFIDENCE) < budget:
+            return Judgement("same", NAMES[stage], _same(sample, budget), sample)
     return None
 
 
@@ -165,30 +157,31 @@ def _confirmed(
     logs: NDArray[np.float64], made: int, budget: float, error: float, typical: float | None
 ) -> Judgement:
     """What the fresh launches say, stage by stage, until one settles it."""
-    found = _waiting(_seen(logs, STAGES[0]))
+    judgement = _waiting(_sample(logs, STAGES[0]))
     for stage in range(1, len(STAGES)):
         if early := _let_go(logs, stage, made, budget, typical):
             return early
         if made < STAGES[stage].stop:
-            return found
-        found = _at_end(logs, stage, budget, error)
-        if not found.open:
-            return found
-    return replace(found, open=False)
+            return judgement
+        judgement = _at_end(logs, stage, budget, error)
+        if not judgement.open:
+            return judgement
+    return replace(judgement, open=False)
 
 
 def _at_end(logs: NDArray[np.float64], stage: int, budget: float, error: float) -> Judgement:
     """What all the fresh launches say at the end of a stage; a loss that the screen did not show is open."""
-    fresh, name = _seen(logs, range(FRESH.start, STAGES[stage].stop)), NAMES[stage]
+    fresh, name = _sample(logs, range(FRESH.start, STAGES[stage].stop)), NAMES[stage]
     if fresh is None or fresh.count < MIN_LAUNCHES_FOR_CHANGE:
-        told = "no launch" if fresh is None else f"only {fresh.count} launches"
-        return Judgement("undecided", name, f"{told} had enough clean blocks", fresh, open=True)
-    found = look(fresh, name, budget, error, _by_chance(fresh, budget))
-    if found.state not in ("slower", "faster") or found.state == _suspected(_seen(logs, STAGES[0]), budget):
-        return found
-    reason = f"{found.reason}, but the first {len(STAGES[0])} did not show it"
-    is_loss = found.state == "slower"  # a gain that shows once is at least no loss
-    return replace(found, state="undecided" if is_loss else "same", reason=reason, open=is_loss)
+        how_many = "no launch" if fresh is None else f"only {fresh.count} launches"
+        return Judgement("undecided", name, f"{how_many} had enough clean blocks", fresh, open=True)
+    judgement = look(fresh, name, budget, error, _by_chance(fresh, budget))
+    suspected = _suspected(_sample(logs, STAGES[0]), budget)
+    if judgement.state not in ("slower", "faster") or judgement.state == suspected:
+        return judgement
+    reason = f"{judgement.reason}, but the first {len(STAGES[0])} did not show it"
+    is_loss = judgement.state == "slower"  # a gain that shows once is at least no loss
+    return replace(judgement, state="undecided" if is_loss else "same", reason=reason, open=is_loss)
 
 
 def _by_chance(fresh: Centre, budget: float) -> float:
@@ -199,17 +192,17 @@ def _by_chance(fresh: Centre, budget: float) -> float:
 
 def moved(logs: NDArray[np.float64], made: int, budget: float) -> Judgement:
     """The judgement on a control: its screen, and its fresh launches by themselves, must both stand still."""
-    found = _waiting(None)
+    judgement = _waiting(None)
     for name, launches, (least, *_) in zip(NAMES, (STAGES[0], FRESH), EARLY, strict=False):
-        seen = _seen(logs, launches)
-        if seen is None or made < least.stop:
+        sample = _sample(logs, launches)
+        if sample is None or made < least.stop:
             continue
-        low, high = seen.bounds(CONTROL_CONFIDENCE)
-        if _is_suspect(seen, budget) and (low > 0 or high < 0):
+        low, high = sample.bounds(CONTROL_CONFIDENCE)
+        if _is_suspect(sample, budget) and (low > 0 or high < 0):
             state: VerdictState = "slower" if low > 0 else "faster"
-            return Judgement(state, name, f"{_told(seen)} launches of identical code", seen)
-        found = Judgement("same", name, f"{_told(seen)} launches", seen)
-    return found
+            return Judgement(state, name, f"{_in_words(sample)} launches of identical code", sample)
+        judgement = Judgement("same", name, f"{_in_words(sample)} launches", sample)
+    return judgement
 
 
 def _suspected(screen: Centre | None, budget: float) -> VerdictState | None:
@@ -224,8 +217,8 @@ def _suspected(screen: Centre | None, budget: float) -> VerdictState | None:
     return "faster" if _upper(screen) < 0 else None
 
 
-def _is_suspect(seen: Centre, budget: float) -> bool:
-    return abs(math.expm1(seen.median)) >= SUSPECT * budget
+def _is_suspect(sample: Centre, budget: float) -> bool:
+    return abs(math.expm1(sample.median)) >= SUSPECT * budget
 
 
 def look(fresh: Centre, name: str, budget: float, error: float, by_chance: float = 1.0) -> Judgement:
@@ -240,33 +233,31 @@ def look(fresh: Centre, name: str, budget: float, error: float, by_chance: float
     no_chance = min(fresh.above(0.0), fresh.below(0.0)) <= error / (LOOKS * max(by_chance, MIN_CHANCE))
     p_value = min(p_slower, p_faster)
     if median >= DECISIVE * budget and p_slower <= surely and no_chance:
-        return Judgement("slower", name, f"{_told(fresh)} launches", fresh, p_value)
+        return Judgement("slower", name, f"{_in_words(fresh)} launches", fresh, p_value)
     if median <= -DECISIVE * budget and p_faster <= surely and no_chance:
-        return Judgement("faster", name, f"{_told(fresh)} launches", fresh, p_value)
+        return Judgement("faster", name, f"{_in_words(fresh)} launches", fresh, p_value)
     if median < DECISIVE * budget and _upper(fresh) < budget:
         return Judgement("same", name, _same(fresh, budget), fresh, p_value)
-    reason = f"{_told(fresh)} launches do not settle it"
+    reason = f"{_in_words(fresh)} launches do not settle it"
     return Judgement("undecided", name, reason, fresh, p_value, open=True)
 
 
 def _waiting(screen: Centre | None) -> Judgement:
-    reason = (
-        "no launch had enough clean blocks" if screen is None else f"{_told(screen)} launches, more needed"
-    )
+    reason = f"{_in_words(screen)} launches, more needed" if screen else "no launch had enough clean blocks"
     return Judgement("undecided", NAMES[0], reason, screen, open=True)
 
 
-def _upper(seen: Centre, confidence: float = CONFIDENCE) -> float:
-    return math.expm1(seen.bounds(confidence)[1])
+def _upper(sample: Centre, confidence: float = CONFIDENCE) -> float:
+    return math.expm1(sample.bounds(confidence)[1])
 
 
-def _same(seen: Centre, budget: float) -> str:
-    return f"at most {percent(_upper(seen))}: under the budget of {100 * budget:g} %"
+def _same(sample: Centre, budget: float) -> str:
+    return f"at most {percent(_upper(sample))}: under the budget of {100 * budget:g} %"
 
 
-def _told(seen: Centre) -> str:
-    low, high = (math.expm1(bound) for bound in seen.bounds(CONFIDENCE))
-    return f"{percent(math.expm1(seen.mean))} ({percent(low)} to {percent(high)}) over {seen.count}"
+def _in_words(sample: Centre) -> str:
+    low, high = (math.expm1(bound) for bound in sample.bounds(CONFIDENCE))
+    return f"{percent(math.expm1(sample.mean))} ({percent(low)} to {percent(high)}) over {sample.count}"
 
 
 def percent(share: float) -> str:

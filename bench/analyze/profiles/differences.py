@@ -140,11 +140,11 @@ def _types(base: Profile, head: Profile) -> Iterator[TypeChange]:
 
 def _type_sets(operators: pd.DataFrame) -> dict[str, set[str]]:
     """The types to compute in that each operator gets, by torch's names of them."""
-    found: dict[str, set[str]] = {}
+    types_of: dict[str, set[str]] = {}
     computing = operators[operators["kind"].isin(["operator", "onnxruntime"])]
     for name, types in computing[["name", "types"]].itertuples(index=False):
-        found.setdefault(name, set()).update(TYPES[each] for each in types.split(", ") if each in TYPES)
-    return found
+        types_of.setdefault(name, set()).update(TYPES[each] for each in types.split(", ") if each in TYPES)
+    return types_of
 
 
 def _shapes(base: Profile, head: Profile) -> ShapeChange | None:
@@ -160,12 +160,12 @@ def _shapes(base: Profile, head: Profile) -> ShapeChange | None:
 
 def _shape_sets(operators: pd.DataFrame) -> dict[str, dict[str, float]]:
     """The shapes that each operator gets, and the seconds that it takes on them."""
-    found: dict[str, dict[str, float]] = {}
+    shapes_of: dict[str, dict[str, float]] = {}
     for name, shapes, self_s in operators[["name", "shapes", "self_s"]].itertuples(index=False):
         if shapes:
-            sizes = found.setdefault(name, {})
+            sizes = shapes_of.setdefault(name, {})
             sizes[shapes] = sizes.get(shapes, 0.0) + self_s
-    return found
+    return shapes_of
 
 
 def _allocated_bytes(base: Profile, head: Profile) -> tuple[float, float] | None:

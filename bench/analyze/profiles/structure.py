@@ -81,12 +81,13 @@ def changed_places(one: pd.DataFrame, two: pd.DataFrame) -> list[PlaceChange]:
     for within, name in changed:
         if within not in names:
             places.setdefault(BACKWARD if name.startswith(BACKWARD) else within, []).append((within, name))
-    found = []
+    ordered = []
     for place, pairs in places.items():
         waits = any(_waits(name, changed) for _, name in pairs if count[_, name] > 1)
         weight = float(total_s[pairs].abs().sum())
-        found.append((not waits, place == BACKWARD, -weight, place, _place(place, pairs, one, two, changed)))
-    return [change for *_, change in sorted(found, key=lambda each: each[:4])]
+        order = not waits, place == BACKWARD, -weight, place
+        ordered.append((order, _place(place, pairs, one, two, changed)))
+    return [change for _, change in sorted(ordered, key=lambda each: each[0])]
 
 
 def _waits(name: str, changed: Iterable[Pair]) -> bool:

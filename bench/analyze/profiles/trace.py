@@ -116,9 +116,9 @@ def _counted(events: Iterable[Event], marks: list[Event]) -> Iterable[Event]:
 
 
 def _marks(events: Iterable[Event]) -> list[Event]:
-    found = [event for event in events if event["cat"] == "user_annotation"]
-    calls = [event for event in found if event["name"] == CALL]
-    steps = [event for event in found if event["name"].startswith(STEP)]
+    marks = [event for event in events if event["cat"] == "user_annotation"]
+    calls = [event for event in marks if event["name"] == CALL]
+    steps = [event for event in marks if event["name"].startswith(STEP)]
     return sorted(calls or steps, key=lambda event: event["ts"])
 
 
@@ -242,7 +242,7 @@ def _with_phases(spans: pd.DataFrame) -> pd.DataFrame:
 
 def _outermost(spans: pd.DataFrame, names: Mapping[str, str]) -> list[tuple[float, float, str]]:
     """Start, end and phase of the outermost spans whose name begins with one of `names`, in time order."""
-    found: list[tuple[float, float, str]] = []
+    outermost: list[tuple[float, float, str]] = []
     if not names.keys() - set(PHASES):
         candidates = spans[(spans["kind"] == "mark") & spans["name"].isin(list(names))]
     else:
@@ -250,10 +250,10 @@ def _outermost(spans: pd.DataFrame, names: Mapping[str, str]) -> list[tuple[floa
     for name, start, duration in candidates.sort_values("start_s")[
         ["name", "start_s", "duration_s"]
     ].itertuples(index=False):
-        if not found or start >= found[-1][1]:
+        if not outermost or start >= outermost[-1][1]:
             phase = next(phase for prefix, phase in names.items() if name.startswith(prefix))
-            found.append((start, start + duration, phase))
-    return found
+            outermost.append((start, start + duration, phase))
+    return outermost
 
 
 def _memory(

@@ -17,7 +17,7 @@ from bench.analyze.gate.decision import Decision, Sides, Trouble, budget_of, err
 from bench.analyze.gate.pairs import launch_logs
 from bench.analyze.gate.series import look
 from bench.analyze.gate.settings import Settings
-from bench.records import Change, Verdict
+from bench.records import Verdict
 from bench.storage.tables import Run
 
 SHIFTED = 0.02
@@ -83,8 +83,8 @@ def _centres(each: AnalyzedRun) -> dict[str, Centre]:
     """For each case of a run the centre of ln(seconds per call) over its launches."""
     rows = of_head(each.run.cases)
     logs = launch_logs(each.run, each.blocks)
-    found = {case: centre(_values(logs[row])) for row, case in rows["case"].items() if row in logs}
-    return {case: each for case, each in found.items() if each}
+    centres = {case: centre(_values(logs[row])) for row, case in rows["case"].items() if row in logs}
+    return {case: each for case, each in centres.items() if each}
 
 
 def _values(logs: pd.Series) -> np.ndarray:
@@ -93,6 +93,4 @@ def _values(logs: pd.Series) -> np.ndarray:
 
 def _verdict(case: str, change: Centre, budget: float, error: float) -> Verdict:
     judgement = look(change, "comparison", budget, error)
-    return Verdict(
-        case, judgement.state, judgement.stage, judgement.reason, budget, Change(case, **judgement.numbers)
-    )
+    return Verdict(case, judgement.state, judgement.stage, judgement.reason, budget, judgement.change(case))

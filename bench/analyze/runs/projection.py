@@ -99,10 +99,10 @@ def project(
     Raises UnknownColumnError for a name that is no column of theirs.
     """
     names = [*IDENTITY, *(name for name in parameters(cases) if name not in facts)]
-    known = [*names, "case", "side", *facts]
+    available = [*names, "case", "side", *facts]
     for name in (*rows, *columns, *(name for name, _ in filters)):
-        if name not in known:
-            raise UnknownColumnError(f"{name!r} is no column; expected one of {', '.join(known)}")
+        if name not in available:
+            raise UnknownColumnError(f"{name!r} is no column; expected one of {', '.join(available)}")
     chosen = cases[cases["median_s"] > 0]
     for name, pattern in filters:
         chosen = chosen[[matches(pattern, _text(each)) for each in chosen[name]]]
@@ -133,19 +133,19 @@ def project(
 
 def _row(logs: pd.DataFrame, order: Sequence[str]) -> tuple[Cell | None, ...]:
     """A row's cells, each over what all columns of the row have; over all its own where that is nothing."""
-    known = logs.groupby(["column", "rest"], sort=False).agg(
+    means = logs.groupby(["column", "rest"], sort=False).agg(
         log=("log", "mean"), squares=("half", lambda half: (half**2).sum()), count=("log", "size")
     )
-    known["square"] = known["squares"] / known["count"] ** 2
+    means["square"] = means["squares"] / means["count"] ** 2
     by_column = {
-        str(name): group.droplevel("column") for name, group in known.groupby(level="column", sort=False)
+        str(name): group.droplevel("column") for name, group in means.groupby(level="column", sort=False)
     }
     shared = set.intersection(*(set(each.index) for each in by_column.values()))
-    found: list[Cell | None] = []
+    cells: list[Cell | None] = []
     first: tuple[float, float] | None = None
     for name in order:
         if name not in by_column:
-            found.append(None)
+            cells.append(None)
             continue
         cell = by_column[name].loc[sorted(shared)] if shared else by_column[name]
         log, half = float(cell["log"].mean()), float(np.sqrt(cell["square"].sum(skipna=False))) / len(cell)
@@ -154,8 +154,8 @@ def _row(logs: pd.DataFrame, order: Sequence[str]) -> tuple[Cell | None, ...]:
             first = log, half
         elif first and shared:
             ratio = _interval(log - first[0], float(np.hypot(half, first[1])))
-        found.append(Cell(*_interval(log, half), cases=len(cell), ratio=ratio))
-    return tuple(found)
+        cells.append(Cell(*_interval(log, half), cases=len(cell), ratio=ratio))
+    return tuple(cells)
 
 
 def _interval(log: float, half: float) -> tuple[float, float, float]:

@@ -53,23 +53,23 @@ def summary(part: RunReport, calibrated: str = "") -> GateSummary:
     return GateSummary(part.gate, run.name, run.machine, base, head, *noise, calibrated, explained=explained)
 
 
-def of_comparison(found: Comparison) -> GateSummary:
+def of_comparison(comparison: Comparison) -> GateSummary:
     """The summary of two stored runs compared."""
-    base, head = found.base, found.head
-    return GateSummary(found.decision, head.name, head.machine, base.name, head.name, caveat=_caveat(found))
+    base, head, caveat = comparison.base.name, comparison.head.name, _caveat(comparison)
+    return GateSummary(comparison.decision, head, comparison.head.machine, base, head, caveat=caveat)
 
 
-def _caveat(found: Comparison) -> str:
+def _caveat(comparison: Comparison) -> str:
     """What weakens the comparison, the worst last."""
     sentences = [
         "Runs taken one after the other tell less than sides taken in turns: what the machine did between "
         "them counts as a change. `bench gate` takes turns."
     ]
-    sentences += [f"The {what} differs: {base} and {head}." for what, base, head in found.differences]
-    if found.common_change is not None:
+    sentences += [f"The {what} differs: {base} and {head}." for what, base, head in comparison.differences]
+    if comparison.common_change is not None:
         sentences.append(
-            f"The middle case changed by {percent(found.common_change)}: a change so common is likelier the "
-            "machine's than the code's."
+            f"The middle case changed by {percent(comparison.common_change)}: a change so common is likelier "
+            "the machine's than the code's."
         )
     return " ".join(sentences)
 
@@ -148,7 +148,7 @@ def sections(gate: GateSummary) -> list[tuple[str, list[str]]]:
     """What is said below the verdicts, in this order: a heading, and its lines."""
     decision = gate.decision
     noise = [_noise(gate) if gate.launches else "", gate.calibrated]
-    found = {
+    parts = {
         "Not measured": _troubles(decision),
         **{f"Why {name(case)} is slower": list(lines) for case, lines in gate.explained.items()},
         "Budgets": [f"{standing}: {text}" for standing, text in budgets(decision)],
@@ -158,20 +158,20 @@ def sections(gate: GateSummary) -> list[tuple[str, list[str]]]:
         "Undecided": [f"{name(each.case)}: {each.reason}" for each in ordered(decision, "undecided")],
         "Skipped": [f"{name(each.case)}: {each.reason}" for each in decision.skipped],
     }
-    return [(heading, lines) for heading, lines in found.items() if lines]
+    return [(heading, lines) for heading, lines in parts.items() if lines]
 
 
 def _benchmarks_changed(decision: Decision) -> list[str]:
     """What differs between the sides' benchmarks."""
     sides = decision.sides
     edited = "edited, so that the sides time different code (`--suites PATH` times one on both)"
-    found = {
+    changed = {
         "added, so there is nothing to compare with": map(name, sides.added),
         "taken out on purpose": map(name, sides.removed),
         "renamed": (f"{name(old)} → {name(new)}" for old, new in sides.renamed.items()),
         edited: map(name, sides.edited),
     }
-    return [f"{heading}: {', '.join(cases)}" for heading, each in found.items() if (cases := list(each))]
+    return [f"{heading}: {', '.join(cases)}" for heading, each in changed.items() if (cases := list(each))]
 
 
 def _troubles(decision: Decision) -> list[str]:
