@@ -13,7 +13,7 @@ from bench.analyze.contests.order import Disorder, disorders
 from bench.analyze.gate.decision import Decision, replay
 from bench.analyze.quality import Quality, quality
 from bench.analyze.runs.history import MIN_RUNS, CaseHistory, history
-from bench.analyze.runs.projection import Projection, project, usual_columns, with_facts
+from bench.analyze.runs.projection import Projection, View, project, with_facts
 from bench.storage.tables import Run, merge
 
 
@@ -68,15 +68,21 @@ class RunReport:
 
 @dataclass(frozen=True)
 class Report:
-    """A report on one run or several; `simulated` names devices whose times are made up.
+    """A report on one run or several.
 
     `across` has contests between runs, and `projection` the runs side by side where there are several.
     """
 
     runs: tuple[RunReport, ...]
-    simulated: tuple[str, ...]
     across: tuple[Across, ...] = ()
     projection: Projection | None = None
+
+    @cached_property
+    def simulated(self) -> list[str]:
+        """Names of devices whose times are made up, as they say of themselves."""
+        devices = (facts for each in self.runs for facts in each.run.environment.get("devices") or ())
+        made_up = (facts for facts in devices if facts.get("simulated"))
+        return sorted({str(facts.get("device", facts.get("name", "accelerator"))) for facts in made_up})
 
     @cached_property
     def cases(self) -> pd.DataFrame:
@@ -103,36 +109,17 @@ class Report:
         return history(self.cases, {each.run.name: each.run.header for each in self.runs})
 
 
-def report(
-    runs: Sequence[Run],
-    rows: Sequence[str] = (),
-    columns: Sequence[str] = (),
-    filters: Sequence[tuple[str, str]] = (),
-) -> Report:
-    """The report of runs. Pure: the same runs give the same report.
+def report(runs: Sequence[Run], view: View | None = None) -> Report:
+    """The report of runs, side by side where there are several or a view is asked for.
 
-    `rows`, `columns` and `filters` say how runs are set side by side: see `bench.analyze.runs.projection`.
-    Raises UnknownColumnError where one of them names none.
+    Pure: the same runs give the same report. Raises UnknownColumnError where the view names no column.
     """
     parts = tuple(RunReport(AnalyzedRun(run), name) for run, name in zip(runs, _names(runs), strict=True))
-    simulated = {name for run in runs for name in simulated_devices(run)}
     projection = None
-    if len(runs) > 1 or rows or columns or filters:
-        cases, facts = with_facts([(part.run, part.cases) for part in parts])
-        columns = columns or usual_columns(cases)
-        projection = project(cases, facts, rows or ("case",), columns, filters)
-    return Report(
-        parts, tuple(sorted(simulated)), tuple(across([part.analyzed for part in parts])), projection
-    )
-
-
-def simulated_devices(run: Run) -> list[str]:
-    """Devices of a run that say of themselves that they are simulated."""
-    return [
-        str(facts.get("device", facts.get("name", "accelerator")))
-        for facts in run.environment.get("devices") or ()
-        if facts.get("simulated")
-    ]
+    if len(runs) > 1 or view:
+        projection = project(*with_facts([(part.run, part.cases) for part in parts]), view or View())
+    between = across([part.analyzed for part in parts])
+    return Report(parts, tuple(between), projection)
 
 
 def _names(runs: Sequence[Run]) -> list[str]:

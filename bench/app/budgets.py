@@ -1,8 +1,4 @@
-"""Budgets written into pyproject.toml from a run: what each case took there, with a margin.
-
-Budgets that are there already and fit a case are updated, other cases get one of their own. Comments and
-order stay.
-"""
+"""Budgets written into pyproject.toml from a run: what each case took there, with a margin."""
 
 import difflib
 import math

@@ -11,6 +11,7 @@ from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.report import Report, report
 from bench.analyze.runs.compare import Comparison, compare
 from bench.analyze.runs.history import FACTS, history
+from bench.analyze.runs.projection import View
 from bench.app import UserError, configuration
 from bench.render import figures, history_page, page, profile, summary
 from bench.render.answers import answers
@@ -30,14 +31,9 @@ class Written:
     failed: bool
 
 
-def read(
-    folders: Sequence[Path],
-    rows: Sequence[str] = (),
-    columns: Sequence[str] = (),
-    filters: Sequence[tuple[str, str]] = (),
-) -> Report:
-    """The report of the runs in these folders; see `bench.analyze.report.report`. Raises StoreError."""
-    return report([store.read_run(folder) for folder in folders], rows, columns, filters)
+def read(folders: Sequence[Path], view: View | None = None) -> Report:
+    """The report of the runs in these folders. Raises StoreError, UnknownColumnError."""
+    return report([store.read_run(folder) for folder in folders], view)
 
 
 def one_run(path: Path) -> Run:

@@ -18,14 +18,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def _share(text: str) -> float:
-    """ "5%" as 0.05."""
+    from bench.app.configuration import ConfigurationError, parse_share
+
     try:
-        share = float(text.removesuffix("%")) / 100
-    except ValueError:
-        share = 0.0
-    if share <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r}; expected a percentage above zero, such as 5%")
-    return share
+        return parse_share(text if "%" in text else f"{text}%")
+    except ConfigurationError:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a percentage above zero, such as 5%") from None
 
 
 def command(options: argparse.Namespace) -> int:

@@ -34,15 +34,17 @@ def _filter(text: str) -> tuple[str, str]:
 
 def command(options: argparse.Namespace) -> int:
     """Prints the best answers; exit status 0, or 2 where there is no run to read."""
-    from bench.analyze.runs.projection import UnknownColumnError
+    from bench.analyze.runs.projection import UnknownColumnError, View
     from bench.app import stored
     from bench.storage.journal import find_runs
 
     folders = [folder for path in options.runs for folder in find_runs(path)]
     if len(folders) > 1 and options.out is None:
         raise UserError("several runs have no folder in common; expected --out DIR")
+    asked = options.rows or options.columns or options.filter
+    view = View(options.rows or ("case",), options.columns, options.filter) if asked else None
     try:
-        made = stored.read(folders, options.rows, options.columns, options.filter)
+        made = stored.read(folders, view)
     except UnknownColumnError as error:
         raise UserError(str(error)) from None
     written = stored.write(made, options.out)

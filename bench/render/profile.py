@@ -87,17 +87,13 @@ def entry(profile: Profile, href: str) -> dict[str, Any]:
 
 def phases(profile: Profile) -> list[dict[str, Any]]:
     """The parts of a stacked bar: name, share, text, colour."""
-    return [
-        {
-            "name": row.phase,
-            "share": row.share,
-            "text": f"{percent(row.share)}, {quantity(row.host_s / profile.pieces, 's')}"
-            + (f", device {quantity(row.device_s / profile.pieces, 's')}" if row.device_s else ""),
-            "colour": COLOURS[row.phase],
-        }
-        for row in profile.phases.itertuples()
-        if row.share >= MIN_WIDTH
-    ]
+    parts = []
+    for row in profile.phases[profile.phases["share"] >= MIN_WIDTH].itertuples():
+        text = f"{percent(row.share)}, {quantity(row.host_s / profile.pieces, 's')}"
+        if row.device_s:
+            text += f", device {quantity(row.device_s / profile.pieces, 's')}"
+        parts.append({"name": row.phase, "share": row.share, "text": text, "colour": COLOURS[row.phase]})
+    return parts
 
 
 def _about(profile: Profile) -> Iterator[tuple[str, str]]:

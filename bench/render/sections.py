@@ -16,26 +16,16 @@ from bench.render.answers import circumstances, words
 from bench.render.document import table
 from bench.render.units import count, estimate, half_width, percent, quantity
 
-SPENT = {
-    "timed": "timed blocks",
-    "warmup": "warm-up",
-    "setup": "set-up",
-    "imports": "imports",
-    "other": "other",
-}
+SPENT = {"timed": "timed blocks", "warmup": "warm-up", "setup": "set-up"}
+"""What a run's time is spent on, where its name is not how people call it."""
 
 
 def suites(report: Report) -> list[dict[str, Any]]:
     """Every suite in the order collected: its name, its title and the figures that belong to it."""
-    names = dict.fromkeys(report.cases["suite"])
-    several = len(report.runs) > 1
+    prefixes = [f"{i}-" for i in range(len(report.runs))] if len(report.runs) > 1 else [""]
     return [
-        {
-            "name": name,
-            "title": _title(name),
-            "figures": [f"{i}-{name}" for i in range(len(report.runs))] if several else [name],
-        }
-        for name in names
+        {"name": name, "title": _title(name), "figures": [f"{prefix}{name}" for prefix in prefixes]}
+        for name in dict.fromkeys(report.cases["suite"])
     ]
 
 
@@ -117,11 +107,8 @@ def change(ratio: tuple[float, float, float]) -> str:
 
 def means(projection: Projection) -> str:
     """The geometric means of the columns' ratios to the first."""
-    ratios = [
-        f"{name}: {mean:.3g} times"
-        for name, mean in zip(projection.column_names, projection.means, strict=True)
-        if mean is not None
-    ]
+    means = zip(projection.column_names, projection.means, strict=True)
+    ratios = [f"{name}: {mean:.3g} times" for name, mean in means if mean is not None]
     first = projection.column_names[0] if projection.column_names else ""
     return f"Geometric mean of the times against {first}: {', '.join(ratios)}." if ratios else ""
 

@@ -75,9 +75,8 @@ def _cases(report: Report) -> list[str]:
     for row in measured.head(MAX_CASES).to_dict("records"):
         name = str(row["case"]).partition("::")[2]
         time = estimate(row["median_s"], row["low_s"], row["high_s"])
-        lines.append(
-            f"| {escaped(name)} | {time} | {half_width(row['low_s'], row['high_s'])} | {row['status']} |"
-        )
+        half = half_width(row["low_s"], row["high_s"])
+        lines.append(f"| {escaped(name)} | {time} | {half} | {row['status']} |")
     if len(measured) > MAX_CASES:
         lines += ["", f"{len(measured) - MAX_CASES} more are in cases.csv."]
     return lines

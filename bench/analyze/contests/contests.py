@@ -4,12 +4,11 @@ Two cases meet where suite, operation, size axis and all parameters but the cont
 more than two contenders each meets the first: the CPU, no worker, one thread, or the first collected.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import chain
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -75,7 +74,7 @@ class _Pair:
     rows: NDArray[np.int_]
 
     @classmethod
-    def of(cls, group: _Group, incumbent: str, challenger: str, form: str) -> _Pair:
+    def of(cls, group: _Group, incumbent: str, challenger: str, form: str) -> Self:
         resident, moved = group.rows[""], group.rows[form]
         series = (resident[incumbent], moved[challenger], resident[challenger])
         sizes = sorted(set.intersection(*map(set, series)))
@@ -95,7 +94,7 @@ def contests(run: Run, blocks: pd.DataFrame, side: str = "") -> list[Contest]:
     result: list[Contest] = []
     for group in _groups(run.cases[run.cases["side"] == side]):
         first, *others = _in_order(group.rows[""])
-        for pair in (pair for other in others for pair in _pairs(group, first, other)):
+        for pair in chain.from_iterable(_pairs(group, first, other) for other in others):
             result += _of_pair(pair, "throughput", wall, cases, run.ceilings or {})
             if np.isfinite(measured[pair.rows]).any():
                 result += _of_pair(pair, "latency", latency, cases, run.ceilings or {})

@@ -14,11 +14,10 @@ the set of sizes at which zero lies within these bounds and the band. Definition
 *sustained* threshold, one-point dips ignored), which gives neither interval nor states.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,14 +53,14 @@ class Duel:
     half: Array
     launches: NDArray[np.int_]
 
-    def turned(self) -> Duel:
+    def turned(self) -> Self:
         return replace(self, y=-self.y)
 
-    def only(self, kept: NDArray[np.int_] | NDArray[np.bool_]) -> Duel:
+    def only(self, kept: NDArray[np.int_] | NDArray[np.bool_]) -> Self:
         """The duel at some of its sizes."""
-        return Duel(self.sizes[kept], self.y[kept], self.half[kept], self.launches[kept])
+        return type(self)(self.sizes[kept], self.y[kept], self.half[kept], self.launches[kept])
 
-    def banded(self) -> Duel:
+    def banded(self) -> Self:
         """The duel where it has a band, if that is at two sizes or more: a size that one launch measured
         must not hide the others.
         """
@@ -100,7 +99,7 @@ class _Level:
     deviation: Array
 
     @classmethod
-    def of(cls, logs: Array) -> _Level:
+    def of(cls, logs: Array) -> Self:
         measured = np.isfinite(logs)
         count = measured.sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):

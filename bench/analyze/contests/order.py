@@ -45,7 +45,7 @@ def disorders(contests: Iterable[Contest]) -> list[Disorder]:
         Disorder(operation, basis, axis, size, less, more)
         for (_, operation, axis, basis, *_), by_form in leads.items()
         for less, more in _steps(by_form)
-        for size in list(_faster(by_form[more], by_form[less]))[:1]
+        for size in _smallest_faster(by_form[more], by_form[less])
     ]
 
 
@@ -55,9 +55,9 @@ def _leads(contest: Contest) -> Iterator[tuple[float, Lead]]:
         yield size, (1 / high, 1 / low) if turned else (low, high)
 
 
-def _faster(one: Mapping[float, Lead], other: Mapping[float, Lead]) -> Iterator[float]:
-    """The sizes at which one lead lies clearly above the other."""
-    return (size for size in one if size in other and one[size][0] > other[size][1])
+def _smallest_faster(one: Mapping[float, Lead], other: Mapping[float, Lead]) -> list[float]:
+    """The first size at which one lead lies clearly above the other, if there is one."""
+    return [size for size in one if size in other and one[size][0] > other[size][1]][:1]
 
 
 def _steps(forms: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -110,7 +110,7 @@ def _time(budget: Budget, row: Mapping[str, Any], machine: str) -> BudgetCheck:
     if budget.machine and budget.machine != machine:
         reason = f"set on {budget.machine}, measured on {machine or 'a machine without a name'}"
         return replace(check, standing="not comparable", reason=reason)
-    return _with_standing(check, _noisy(row))
+    return _with_standing(check, row["status"] == "noisy")
 
 
 def _ceiling_share(least: float, row: Mapping[str, Any]) -> BudgetCheck:
@@ -120,7 +120,7 @@ def _ceiling_share(least: float, row: Mapping[str, Any]) -> BudgetCheck:
     if math.isnan(share):
         reason = "no ceiling is known for it: its suite declares no flops or bytes, or none was measured"
         return replace(check, standing="missing", reason=reason)
-    return _with_standing(check, _noisy(row))
+    return _with_standing(check, row["status"] == "noisy")
 
 
 def _ratio(budget: Budget, case: str, row: int, measured: _Measured) -> BudgetCheck:
@@ -137,7 +137,7 @@ def _ratio(budget: Budget, case: str, row: int, measured: _Measured) -> BudgetCh
     middle, half = both.mean(), half_width(both.std(), len(both))
     value, low, high = (math.exp(each) for each in (middle, middle - half, middle + half))
     to = measured.cases["case"].iat[partners[0]]
-    return _with_standing(replace(check, value=value, low=low, high=high, reason=f"to {to}"), "")
+    return _with_standing(replace(check, value=value, low=low, high=high, reason=f"to {to}"))
 
 
 def _partners(pattern: str, row: int, measured: _Measured) -> list[int]:
@@ -163,14 +163,11 @@ def _interval(row: Mapping[str, Any]) -> tuple[float, float, float]:
     return float(row["median_s"]), float(row["low_s"]), float(row["high_s"])
 
 
-def _noisy(row: Mapping[str, Any]) -> str:
-    return "too few clean blocks" if row["status"] == "noisy" else ""
-
-
-def _with_standing(check: BudgetCheck, doubt: str) -> BudgetCheck:
+def _with_standing(check: BudgetCheck, noisy: bool = False) -> BudgetCheck:
     """The standing of what was measured, and a tighter budget where this one is loose."""
-    if doubt or not (math.isfinite(check.low) and math.isfinite(check.high)):
-        return replace(check, standing="unclear", reason=doubt or "a single launch has no interval")
+    if noisy or not (math.isfinite(check.low) and math.isfinite(check.high)):
+        reason = "too few clean blocks" if noisy else "a single launch has no interval"
+        return replace(check, standing="unclear", reason=reason)
     least = check.limit == "min_ceiling_share"
     if check.high < check.allowed if least else check.low > check.allowed:
         return replace(check, standing="over")

@@ -83,15 +83,11 @@ def changed_places(one: pd.DataFrame, two: pd.DataFrame) -> list[PlaceChange]:
             places.setdefault(BACKWARD if name.startswith(BACKWARD) else within, []).append((within, name))
     ordered = []
     for place, pairs in places.items():
-        waits = any(_waits(name, changed) for _, name in pairs if count[_, name] > 1)
-        weight = float(total_s[pairs].abs().sum())
-        order = not waits, place == BACKWARD, -weight, place
-        ordered.append((order, _place(place, pairs, one, two, changed)))
+        change = _place(place, pairs, one, two, changed)
+        waits = any(each.effect in WAITING.values() for each in change.operators if each.head > each.base)
+        order = not waits, place == BACKWARD, -float(total_s[pairs].abs().sum()), place
+        ordered.append((order, change))
     return [change for _, change in sorted(ordered, key=lambda each: each[0])]
-
-
-def _waits(name: str, changed: Iterable[Pair]) -> bool:
-    return name in WAITING or any(inner in WAITING for within, inner in changed if within == name)
 
 
 def _place(

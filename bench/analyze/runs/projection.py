@@ -25,6 +25,18 @@ HARDWARE = ("machine", "processor", "processors", "governors", "devices", "drive
 """Facts that a machine's name stands for."""
 
 
+@dataclass(frozen=True)
+class View:
+    """What makes a row, what a column (nothing: what sets the runs apart), and which cases are shown.
+
+    A filter is a column and a pattern in which `*` and `?` are special.
+    """
+
+    rows: Sequence[str] = ("case",)
+    columns: Sequence[str] = ()
+    filters: Sequence[tuple[str, str]] = ()
+
+
 class UnknownColumnError(Exception):
     """A row, column or filter names nothing that the cases have; the message lists what they have."""
 
@@ -87,24 +99,16 @@ def usual_columns(cases: pd.DataFrame) -> tuple[str, ...]:
     return ("run",)
 
 
-def project(
-    cases: pd.DataFrame,
-    facts: Sequence[str],
-    rows: Sequence[str],
-    columns: Sequence[str],
-    filters: Sequence[tuple[str, str]] = (),
-) -> Projection:
-    """The cases as a table; a filter is a column and a pattern in which `*` and `?` are special.
-
-    Raises UnknownColumnError for a name that is no column of theirs.
-    """
+def project(cases: pd.DataFrame, facts: Sequence[str], view: View) -> Projection:
+    """The cases as a table. Raises UnknownColumnError where the view names what is no column of theirs."""
+    rows, columns = view.rows, view.columns or usual_columns(cases)
     names = [*IDENTITY, *(name for name in parameters(cases) if name not in facts)]
     available = [*names, "case", "side", *facts]
-    for name in (*rows, *columns, *(name for name, _ in filters)):
+    for name in (*rows, *columns, *(name for name, _ in view.filters)):
         if name not in available:
             raise UnknownColumnError(f"{name!r} is no column; expected one of {', '.join(available)}")
     chosen = cases[cases["median_s"] > 0]
-    for name, pattern in filters:
+    for name, pattern in view.filters:
         chosen = chosen[[matches(pattern, _text(each)) for each in chosen[name]]]
     shown = {*rows, *columns}
     rest = [] if "case" in shown else [name for name in names if name not in shown]

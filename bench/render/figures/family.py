@@ -18,6 +18,7 @@ from bench.render.figures.style import (
     COLOURS,
     MARKERS,
     MAX_CHARACTERS,
+    MAX_RUNS,
     Picture,
     fitted,
     label_ends,
@@ -36,9 +37,6 @@ PANELS_IN_ALL = 60
 
 FEW_PANELS = 4
 """Panels in a figure of a report that has more in all; its tables have every case."""
-
-MAX_RUNS = 4
-"""Runs with figures of their own; more are read side by side, or as a history."""
 
 VISIBLE = 1.05
 """Ratio of an interval's ends from which it is wider than its curve's line."""

@@ -17,7 +17,8 @@ def render(gate: GateSummary) -> str:
     warning = words.warning(decision)
     lines = [f"**{warning}**", ""] if warning else []
     lines += [f"## {escaped(words.headline(gate))}", ""]
-    lines += [f"{escaped(gate.base)} → {escaped(gate.head)}" + _where(gate), ""]
+    where = f", on {escaped(gate.machine)}" if gate.machine else ""
+    lines += [f"{escaped(gate.base)} → {escaped(gate.head)}{where}", ""]
     if gate.caveat:
         lines += [f"*{escaped(gate.caveat)}*", ""]
     if moved := words.ordered(decision, "slower", "faster"):
@@ -25,20 +26,11 @@ def render(gate: GateSummary) -> str:
     for heading, each in words.sections(gate):
         lines += [f"### {heading}", "", *(f"- {escaped(line)}" for line in each), ""]
     verdicts = words.ordered(decision)
-    lines += [
-        "<details>",
-        f"<summary>All {len(verdicts)} cases</summary>",
-        "",
-        *_table(gate, verdicts[:MAX_CASES]),
-        "",
-    ]
+    lines += ["<details>", f"<summary>All {len(verdicts)} cases</summary>", ""]
+    lines += [*_table(gate, verdicts[:MAX_CASES]), ""]
     if len(verdicts) > MAX_CASES:
         lines += [f"{len(verdicts) - MAX_CASES} more are in the run's report.", ""]
     return "\n".join([*lines, "</details>"]) + "\n"
-
-
-def _where(gate: GateSummary) -> str:
-    return f", on {escaped(gate.machine)}" if gate.machine else ""
 
 
 def _table(gate: GateSummary, verdicts: Sequence[Verdict]) -> list[str]:

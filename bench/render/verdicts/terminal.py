@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +13,7 @@ from bench.render.verdicts import words
 from bench.render.verdicts.words import GateSummary
 
 STYLE = {"slower": "bold red", "undecided": "yellow", "faster": "green", "same": "dim"}
+STATUS_STYLE = {0: "bold green", 1: "bold red", 3: "bold red"}
 MAX_CASES = 50
 """Rows of the table; the run's report has them all."""
 
@@ -37,25 +39,15 @@ def show(gate: GateSummary, console: Console | None = None) -> None:
             console.print(Text(f"  {line}"), soft_wrap=True)
     if gate.caveat:
         console.print(Text(f"\n{gate.caveat}"), soft_wrap=True)
-    style = (
-        "bold red"
-        if decision.exit_status in (1, 3)
-        else "bold yellow"
-        if decision.exit_status
-        else "bold green"
-    )
+    style = STATUS_STYLE.get(decision.exit_status, "bold yellow")
     console.print(Text(f"\n{words.headline(gate)}", style))
 
 
 def _table(gate: GateSummary, verdicts: Sequence[Verdict]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in words.COLUMNS:
-        table.add_column(
-            column,
-            justify="left" if column in ("verdict", "case") else "right",
-            overflow="fold",
-            no_wrap=column != "case",
-        )
+        side: Literal["left", "right"] = "left" if column in ("verdict", "case") else "right"
+        table.add_column(column, justify=side, overflow="fold", no_wrap=column != "case")
     for verdict in verdicts:
         row = words.cells(verdict, gate.decision)
         table.add_row(*map(Text, row), style=STYLE[verdict.state])

@@ -8,7 +8,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.analyze.report import report
-from bench.analyze.runs.projection import UnknownColumnError, project
+from bench.analyze.runs.projection import UnknownColumnError, View, project
 from bench.render import page, summary
 from bench.render.answers import answers
 from bench.storage import store
@@ -37,7 +37,7 @@ TWO_MACHINES = cases(
 
 
 def test_a_row_for_each_case_and_a_column_for_each_machine():
-    made = project(TWO_MACHINES, FACTS, ["case"], ["machine"])
+    made = project(TWO_MACHINES, FACTS, View(["case"], ["machine"]))
     assert made.column_names == ("attic", "cloud")
     assert made.row_names == ("mul[cpu-1]", "mul[cpu-4]")
     assert made.cells[0][0].median_s == pytest.approx(2.0)
@@ -50,7 +50,7 @@ def test_a_row_for_each_case_and_a_column_for_each_machine():
 
 
 def test_merged_cases_are_a_geometric_mean_and_said():
-    made = project(TWO_MACHINES, FACTS, ["operation"], ["machine"])
+    made = project(TWO_MACHINES, FACTS, View(["operation"], ["machine"]))
     assert made.cells[0][0].median_s == pytest.approx(4.0)
     assert made.cells[0][0].cases == 2
     assert np.log(made.cells[0][0].high_s / 4.0) == pytest.approx(np.log(1.1) / np.sqrt(2))
@@ -58,23 +58,23 @@ def test_merged_cases_are_a_geometric_mean_and_said():
 
 
 def test_cases_that_a_column_lacks_do_not_shift_its_mean():
-    made = project(TWO_MACHINES.iloc[:3], FACTS, ["operation"], ["machine"])
+    made = project(TWO_MACHINES.iloc[:3], FACTS, View(["operation"], ["machine"]))
     assert [cell.median_s for cell in made.cells[0]] == pytest.approx([2.0, 1.0])
     assert any("1 cases are not in every column" in warning for warning in made.warnings)
 
 
 def test_merged_runs_are_said():
     two = pd.concat([TWO_MACHINES, TWO_MACHINES.assign(torch="2.13", run="other")], ignore_index=True)
-    warnings = project(two, FACTS, ["case"], ["machine"]).warnings
+    warnings = project(two, FACTS, View(["case"], ["machine"])).warnings
     assert "cells merge runs that differ in torch (2.12, 2.13)" in warnings
     assert "cells merge up to 2 runs" in warnings
-    assert project(two, FACTS, ["case"], ["machine", "torch"]).warnings == ()
-    assert project(two, FACTS, ["case"], ["machine"], [("torch", "2.12")]).warnings == ()
+    assert project(two, FACTS, View(["case"], ["machine", "torch"])).warnings == ()
+    assert project(two, FACTS, View(["case"], ["machine"], [("torch", "2.12")])).warnings == ()
 
 
 def test_devices_of_two_machines_are_marked():
     mixed = cases(("mul", 1, "cpu", "attic", "2.12", 2.0), ("mul", 1, "cuda", "cloud", "2.12", 0.5))
-    made = project(mixed, FACTS, ["operation", "n"], ["device"])
+    made = project(mixed, FACTS, View(["operation", "n"], ["device"]))
     assert made.row_names == ("mul 1",)
     assert made.cells[0][1].ratio[0] == pytest.approx(0.25)
     assert made.warnings == ("columns differ in machine as well (cpu: attic; cuda: cloud)",)
@@ -82,8 +82,8 @@ def test_devices_of_two_machines_are_marked():
 
 def test_what_is_no_column_says_what_is():
     with pytest.raises(UnknownColumnError, match="'weather' is no column; expected one of suite, operation"):
-        project(TWO_MACHINES, FACTS, ["weather"], ["machine"])
-    assert project(TWO_MACHINES, FACTS, ["case"], ["machine"], [("n", "7")]).cells == ()
+        project(TWO_MACHINES, FACTS, View(["weather"], ["machine"]))
+    assert project(TWO_MACHINES, FACTS, View(["case"], ["machine"], [("n", "7")])).cells == ()
 
 
 def on_machine(folder, name, made, **options):
