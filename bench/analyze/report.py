@@ -6,12 +6,11 @@ from functools import cached_property
 
 import pandas as pd
 
-from bench.analyze.analyzed import AnalyzedRun
+from bench.analyze.analyzed import AnalyzedRun, Quality
 from bench.analyze.contests.across import Across, across
 from bench.analyze.contests.contests import Contest, contests
 from bench.analyze.contests.order import Disorder, disorders
 from bench.analyze.gate.decision import Decision, replay
-from bench.analyze.quality import Quality, quality
 from bench.analyze.runs.history import MIN_RUNS, CaseHistory, history
 from bench.analyze.runs.projection import Projection, View, project, with_facts
 from bench.storage.tables import Run, merge
@@ -55,10 +54,10 @@ class RunReport:
         """Contests that contradict each other."""
         return tuple(disorders(self.contests))
 
-    @cached_property
+    @property
     def quality(self) -> Quality:
         """How far the run can be trusted."""
-        return quality(self.analyzed)
+        return self.analyzed.quality
 
     @cached_property
     def gate(self) -> Decision | None:

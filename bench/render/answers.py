@@ -17,7 +17,7 @@ QUESTIONS = {
     "way": "Share or copy?",
     "threads": "One thread or all?",
 }
-"""By what competes; the order in which answers are told. Whatever else competes comes after."""
+"""By what competes, in the order in which answers are given. Whatever else competes comes after."""
 
 SETTLING = 5
 """Launches from which a contest that is still undecided is simply undecided."""

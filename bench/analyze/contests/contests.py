@@ -104,8 +104,8 @@ def contests(run: Run, blocks: pd.DataFrame, side: str = "") -> list[Contest]:
 def _logs(blocks: pd.DataFrame, run: Run) -> Array:
     """The ln(seconds) of every row in every launch of the run, NaN where it was not measured.
 
-    A launch that the processor made at another pace altogether tells, too: what it did to both contenders
-    cancels, and where it did not, the interval shows it.
+    A launch in which the processor ran at another pace throughout counts as well: what that did to both
+    contenders cancels, and where it does not, the interval is wider.
     """
     at_pace, off_pace = (_medians(blocks[blocks[name]], run) for name in ("counted", "off_pace"))
     return np.where(np.isnan(at_pace), off_pace, at_pace)

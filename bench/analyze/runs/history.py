@@ -26,7 +26,7 @@ THRESHOLD = 0.05
 """Smallest change that matters: what the gate lets through is at most this, and creep adds up to more."""
 
 MIN_STAY = 3
-"""Runs that a level takes: two strange ones in a row are met too often where tails are heavy."""
+"""Runs that a level takes: where tails are heavy, two outliers in a row happen too often."""
 
 MIN_RUNS = 2 * MIN_STAY
 """Runs below which a series cannot have changed."""
