@@ -27,7 +27,7 @@ def load(path: str | Path | Sequence[str | Path]) -> pd.DataFrame:
 
     Raises bench.storage.store.StoreError where there is no run or it cannot be read.
     """
-    from bench.analyze.estimates.estimate import estimates
+    from bench.analyze.analyzed import AnalyzedRun
     from bench.storage.store import load as load_frames
 
-    return load_frames(path, estimates)
+    return load_frames(path, lambda run: AnalyzedRun(run).cases)

@@ -41,11 +41,12 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit status, 2 for what the user has to put right, 130 for Ctrl-C."""
     options = parser().parse_args(arguments)
-    from bench.app.problems import UserError
+    from bench.app import UserError
+    from bench.storage.journal import StoreError
 
     try:
         return int(options.command(options))
-    except UserError as error:
+    except (UserError, StoreError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

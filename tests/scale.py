@@ -47,7 +47,7 @@ print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 
 
 LOAD = "import bench; assert len(bench.load(folder)) == 10_000"
 BLOCKS = "from bench.storage import store; assert len(store.read_run(folder).blocks) == 1_000_000"
-REPORT = "from bench.commands import report; report.write(folder)"
+REPORT = "from bench.app import stored; stored.write(stored.read([folder]))"
 QUERY = """
 from bench import archive
 cases, headers = archive.read(folder, ["suites/test_00.py::test_op[cpu-7]"])

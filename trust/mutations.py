@@ -14,8 +14,9 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 
-from bench.analyze.blocks.clean import STEADY_KINDS, judged, marked
-from bench.analyze.estimates import estimate
+from bench.analyze.analyzed import AnalyzedRun
+from bench.analyze.blocks.clean import STEADY_KINDS, marked, marked_blocks
+from bench.analyze.estimates.estimate import estimates
 from bench.measure.drive import visits
 from bench.measure.host import priority
 from bench.storage.tables import Run
@@ -38,7 +39,7 @@ def _of_devices(folder: Path) -> Iterator[Claim]:
         "mutations: nothing taken away",
         _seen(sound),
         "no check fails, every device time is read",
-        not _failed(sound) and bool(estimate.estimates(sound)["device_s"].notna().all()),
+        not _failed(sound) and bool(AnalyzedRun(sound).cases["device_s"].notna().all()),
     )
     unsynchronized = _mutant(folder, "synchronization")
     yield Claim(
@@ -52,7 +53,7 @@ def _of_devices(folder: Path) -> Iterator[Claim]:
         "mutations: the hold taken away",
         _seen(unheld),
         "no device time is read",
-        bool(estimate.estimates(unheld)["device_s"].isna().all()),
+        bool(AnalyzedRun(unheld).cases["device_s"].isna().all()),
     )
 
 
@@ -73,7 +74,7 @@ def _failed(run: Run) -> list[str]:
 
 
 def _seen(run: Run) -> str:
-    read = int(estimate.estimates(run)["device_s"].notna().sum())
+    read = int(AnalyzedRun(run).cases["device_s"].notna().sum())
     return f"failed checks: {', '.join(_failed(run)) or 'none'}; device times: {read} of {len(run.cases)}"
 
 
@@ -86,9 +87,7 @@ def _of_warm_up(folder: Path) -> Iterator[Claim]:
         (cold, "the warm-up taken away", "a warning"),
     ):
         # Time is virtual here: what others took from the real machine means nothing.
-        frame = estimate.estimates_of(
-            run, marked(run.blocks.assign(delay_s=0.0, throttled_s=0.0, pace_s=np.nan))
-        )
+        frame = estimates(run, marked(run.blocks.assign(delay_s=0.0, throttled_s=0.0, pace_s=np.nan)))
         ratio = frame["median_s"].iat[0] / run.cases["extra"].iat[0]["truth_s"]
         warned = "warming up" in frame["warnings"].iat[0]
         yield Claim(
@@ -105,7 +104,7 @@ def _of_disturbed(folder: Path) -> Iterator[Claim]:
     plan = Plan(replace(spec, environment={**spec.environment, priority.VARIABLE: "0"}), launches=2)
     with Company() as company:
         runs = interleaved(folder / "disturbed", plan, [Side("quiet"), Side("busy", company.busy)])
-    with patch.object(sides, "judged", _counting_all):
+    with patch.object(sides, "marked_blocks", _counting_all):
         counted = compared(runs)
     for what, table, wrong in (
         ("disturbed blocks not counted", compared(runs), False),
@@ -123,5 +122,5 @@ def _of_disturbed(folder: Path) -> Iterator[Claim]:
 
 def _counting_all(run: Run) -> pd.DataFrame:
     """A run's blocks, marked as if nobody had disturbed any."""
-    blocks = judged(run)
+    blocks = marked_blocks(run)
     return blocks.assign(disturbed=False, counted=blocks["kind"].isin(STEADY_KINDS))

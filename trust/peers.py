@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analyze.blocks.clean import judged
+from bench.analyze.blocks.clean import marked_blocks
 from bench.measure.drive.policy import relative_width
 from trust.beside import ALONE, TURN_S, WIDTH
 from trust.claims import Claim, Proof, per_cent, share
@@ -54,7 +54,7 @@ def prove(folder: Path) -> Proof:
     frame = estimates(runs)
     frame["ours"] = frame["median_s"].where(frame["status"] == "ok")
     ours = frame.set_index(["case", "side"])["ours"]
-    readings = [each for side, run in runs.items() for each in _readings(folder, side, judged(run))]
+    readings = [each for side, run in runs.items() for each in _readings(folder, side, marked_blocks(run))]
     each = pd.DataFrame(readings).groupby(["case", "side"], sort=False)
     table = each.median(numeric_only=True).drop(columns="launch").join(ours).reset_index()
     return Proof(tuple(claims(table)), {"cases": table, "busy": beside_busy(table)})

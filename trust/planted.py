@@ -11,10 +11,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.app.calibrate import competing
 from bench.measure.host import priority
 from bench.measure.host.interference import processors
 from trust.claims import Claim, Proof, per_cent
@@ -91,17 +91,5 @@ def _gate(project: Path, folder: Path, name: str, *arguments: str, nice: str = "
 
 
 def _beside_a_hog(project: Path, folder: Path) -> dict[str, Any]:
-    with _hogs():
+    with competing(len(processors()), ("-m", "trust.hog"), ROOT):
         return _gate(project, folder, "hogged", "-k", "test_neither", nice="0")
-
-
-@contextmanager
-def _hogs() -> Iterator[None]:
-    """A hog for every processor while the block runs."""
-    hogs = [subprocess.Popen([sys.executable, "-m", "trust.hog"], cwd=ROOT) for _ in processors()]
-    try:
-        yield
-    finally:
-        for hog in hogs:
-            hog.kill()
-            hog.wait()

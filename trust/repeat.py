@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bench.analyze.blocks.clean import judged
+from bench.analyze.blocks.clean import marked_blocks
 from bench.storage.tables import Run
 from trust.claims import Claim, Proof, share
 from trust.sides import Plan, Runs, Side, apart, suites
@@ -55,7 +55,7 @@ def ratios(runs: Runs, paced: bool = False) -> pd.DataFrame:
 
 def _launch_logs(run: Run, paced: bool) -> pd.Series:
     """The logarithm of every launch's median of clean blocks, by case and launch, in seconds or in paces."""
-    blocks = judged(run)
+    blocks = marked_blocks(run)
     clean = blocks["counted"] | blocks["off_pace"] if paced else blocks["counted"]
     wall = blocks[clean & (blocks["kind"] == "wall")]
     per_call_s = wall["wall_s"] / wall["calls"]

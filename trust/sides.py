@@ -22,9 +22,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import trim_mean
 
-from bench.analyze.blocks.clean import judged
-from bench.analyze.estimates.estimate import estimates_of
-from bench.analyze.estimates.trimmed import TRIM
+from bench.analyze.blocks.clean import marked_blocks
+from bench.analyze.estimates import estimate
+from bench.analyze.estimates.intervals import TRIM
 from bench.analyze.gate.pairs import MIN_PAIRS, paired
 from bench.app import selection
 from bench.events import Header, Visit
@@ -132,7 +132,7 @@ def apart(folder: Path, plan: Plan, sides: Sequence[Side]) -> Runs:
 
 def estimates(runs: Runs) -> pd.DataFrame:
     """The cases frames of the sides under each other, as their reports would show them."""
-    frames = [estimates_of(run, judged(run)).assign(side=side) for side, run in runs.items()]
+    frames = [estimate.estimates(run, marked_blocks(run)).assign(side=side) for side, run in runs.items()]
     return pd.concat(frames, ignore_index=True)
 
 
@@ -148,7 +148,7 @@ def changes(runs: Runs, *, at_any_pace: bool = False) -> pd.Series:
         replace(run, blocks=run.blocks.assign(side=side))
         for run, side in zip(runs.values(), ("base", "head"), strict=True)
     ]
-    blocks = [judged(run) for run in sided]
+    blocks = [marked_blocks(run) for run in sided]
     pairs = paired(pd.concat(blocks, ignore_index=True))
     pairs = pairs[pairs["clean"] & (pairs["kind"] == "wall")]
     alike = pairs["pace_ratio"].fillna(1.0).between(1 / PACE_LIMIT, PACE_LIMIT) | at_any_pace

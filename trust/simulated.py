@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analyze.estimates.estimate import estimates
+from bench.analyze.analyzed import AnalyzedRun
 from bench.events import Header
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.plan import Plan, Progress
@@ -79,7 +79,7 @@ def measured(
 
 def against_truth(run: Run) -> pd.DataFrame:
     """A row a case: the device time read, the true one, and their ratio."""
-    frame = estimates(run)
+    frame = AnalyzedRun(run).cases
     truth = [extra["truth_s"] for extra in run.cases["extra"]]
     table = frame[["operation", "case", "device_s", "median_s", "latency_s", "warnings"]].assign(
         truth_s=truth

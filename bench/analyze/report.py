@@ -1,74 +1,106 @@
-"""Everything that a report says, computed: one frozen record that rendering only lays out."""
-
-from __future__ import annotations
+"""Everything that a report says, computed: records that rendering words and lays out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import cached_property
 
 import pandas as pd
 
-from bench.analyze.blocks.clean import judged
+from bench.analyze.analyzed import AnalyzedRun, Quality
 from bench.analyze.contests.across import Across, across
 from bench.analyze.contests.contests import Contest, contests
-from bench.analyze.contests.transfers import disordered
-from bench.analyze.estimates.doubts import failed_checks
-from bench.analyze.estimates.estimate import estimates_of
+from bench.analyze.contests.order import Disorder, disorders
 from bench.analyze.gate.decision import Decision, replay
 from bench.analyze.runs.history import MIN_RUNS, CaseHistory, history
-from bench.analyze.runs.projection import Projection, project, usual_columns, with_facts
-from bench.render.answers import Answer, answers
-from bench.storage.tables import merge
-
-if TYPE_CHECKING:
-    from bench.storage.tables import Run
+from bench.analyze.runs.projection import Projection, View, project, with_facts
+from bench.storage.tables import Run, merge
 
 
 @dataclass(frozen=True)
 class RunReport:
-    """One run's part of a report: its estimates, its blocks with `disturbed` and `counted`, what crosses.
+    """One run's part of a report; each thing is computed when it is first asked for, and only once.
 
-    `gate` is the verdict where the run compared two sides.
+    Where there are several runs, `name` is what sets this one's contests apart.
     """
 
-    run: Run
-    cases: pd.DataFrame
-    blocks: pd.DataFrame
-    contests: tuple[Contest, ...]
-    doubts: tuple[str, ...]
-    gate: Decision | None = None
+    analyzed: AnalyzedRun
+    name: str = ""
+
+    @property
+    def run(self) -> Run:
+        return self.analyzed.run
+
+    @property
+    def cases(self) -> pd.DataFrame:
+        """The cases frame, one row a case and side."""
+        return self.analyzed.cases
+
+    @property
+    def blocks(self) -> pd.DataFrame:
+        """The blocks with `disturbed` and `counted`."""
+        return self.analyzed.blocks
+
+    @cached_property
+    def contests(self) -> tuple[Contest, ...]:
+        """Every contest of the run, with the run's name among its circumstances."""
+        on = {"on": self.name} if self.name else {}
+        return tuple(
+            replace(each, crossing=replace(each.crossing, fixed={**each.crossing.fixed, **on}))
+            for each in contests(self.run, self.blocks)
+        )
+
+    @cached_property
+    def disorders(self) -> tuple[Disorder, ...]:
+        """Contests that contradict each other."""
+        return tuple(disorders(self.contests))
+
+    @property
+    def quality(self) -> Quality:
+        """How far the run can be trusted."""
+        return self.analyzed.quality
+
+    @cached_property
+    def gate(self) -> Decision | None:
+        """The decision where the run compared two sides."""
+        return replay(self.analyzed) if self.run.header.gate else None
 
 
 @dataclass(frozen=True)
 class Report:
-    """A report on one run or several; `simulated` names devices whose times are made up.
+    """A report on one run or several.
 
     `across` has contests between runs, and `projection` the runs side by side where there are several.
     """
 
     runs: tuple[RunReport, ...]
-    answers: tuple[Answer, ...]
-    simulated: tuple[str, ...]
     across: tuple[Across, ...] = ()
     projection: Projection | None = None
 
-    @property
+    @cached_property
+    def simulated(self) -> list[str]:
+        """Names of devices whose times are made up, as they say of themselves."""
+        devices = (facts for each in self.runs for facts in each.run.environment.get("devices") or ())
+        made_up = (facts for facts in devices if facts.get("simulated"))
+        return sorted({str(facts.get("device", facts.get("name", "accelerator"))) for facts in made_up})
+
+    @cached_property
     def cases(self) -> pd.DataFrame:
         """Every run's cases frame under each other."""
         return merge([each.cases for each in self.runs])
 
-    @property
+    @cached_property
     def blocks(self) -> pd.DataFrame:
         """Every run's blocks under each other, with `disturbed` and `counted`."""
         frames = [each.blocks for each in self.runs]
         return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
-    @property
+    @cached_property
     def contests(self) -> list[Contest]:
+        """Every run's contests, then those between runs."""
         within = [contest for each in self.runs for contest in each.contests]
         return within + [each.contest for each in self.across]
 
-    @property
+    @cached_property
     def history(self) -> list[CaseHistory]:
         """What changed from run to run, where there are runs enough to tell."""
         if len(self.runs) < MIN_RUNS:
@@ -76,36 +108,17 @@ class Report:
         return history(self.cases, {each.run.name: each.run.header for each in self.runs})
 
 
-def report(
-    runs: Sequence[Run],
-    rows: Sequence[str] = (),
-    columns: Sequence[str] = (),
-    filters: Sequence[tuple[str, str]] = (),
-) -> Report:
-    """The report of runs as they were read. Pure: the same runs give the same report.
+def report(runs: Sequence[Run], view: View | None = None) -> Report:
+    """The report of runs, side by side where there are several or a view is asked for.
 
-    `rows`, `columns` and `filters` say how runs are set side by side: see `bench.analyze.runs.projection`.
-    Raises UnknownColumnError where one of them names none.
+    Pure: the same runs give the same report. Raises UnknownColumnError where the view names no column.
     """
-    parts = tuple(_part(run, name) for run, name in zip(runs, _names(runs), strict=True))
-    between = tuple(across(parts))
-    found = [contest for part in parts for contest in part.contests] + [each.contest for each in between]
-    simulated = {name for run in runs for name in simulated_devices(run)}
+    parts = tuple(RunReport(AnalyzedRun(run), name) for run, name in zip(runs, _names(runs), strict=True))
     projection = None
-    if len(runs) > 1 or rows or columns or filters:
-        cases, facts = with_facts([(part.run, part.cases) for part in parts])
-        columns = columns or usual_columns(cases)
-        projection = project(cases, facts, rows or ("case",), columns, filters)
-    return Report(parts, tuple(answers(found)), tuple(sorted(simulated)), between, projection)
-
-
-def simulated_devices(run: Run) -> list[str]:
-    """Devices of a run that say of themselves that they are simulated."""
-    return [
-        str(facts.get("device", facts.get("name", "accelerator")))
-        for facts in run.environment.get("devices") or ()
-        if facts.get("simulated")
-    ]
+    if len(runs) > 1 or view:
+        projection = project(*with_facts([(part.run, part.cases) for part in parts]), view or View())
+    between = across([part.analyzed for part in parts])
+    return Report(parts, tuple(between), projection)
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
@@ -114,27 +127,3 @@ def _names(runs: Sequence[Run]) -> list[str]:
         return [""]
     machines = [run.machine for run in runs]
     return machines if len(set(machines)) == len(machines) else [run.name for run in runs]
-
-
-def _part(run: Run, name: str) -> RunReport:
-    """A run's part; its contests go by `name`, if it is not alone."""
-    blocks = judged(run)
-    found = contests(run, blocks)
-    if name:
-        crossings = (replace(each.crossing, fixed={**each.crossing.fixed, "on": name}) for each in found)
-        found = [replace(each, crossing=named) for each, named in zip(found, crossings, strict=True)]
-    cases, doubts = estimates_of(run, blocks), tuple(_doubts(run, found))
-    decision = replay(run) if run.header.gate else None
-    return RunReport(run, cases, blocks, tuple(found), doubts, decision)
-
-
-def _doubts(run: Run, found: list[Contest]) -> list[str]:
-    """What concerns the whole run: failed self-checks first, then notes, then what does not add up."""
-    doubts = [
-        f"self-check failed on {device}: {', '.join(names)}; its device columns are untrusted"
-        for device, names in failed_checks(run).items()
-    ]
-    doubts += [note.text for note in run.notes if note.level != "info"]
-    if run.end is None or not run.end.complete:
-        doubts.append("the run was cut short: go on with it by --resume")
-    return doubts + disordered(found)

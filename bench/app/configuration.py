@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from bench.analyze.gate.settings import Budget, Settings
+from bench.app import UserError
 from bench.patterns import aliases, matching
 
 SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}
 LIMITS = ("max_time", "max_regression", "min_ceiling_share", "max_ratio")
 
 
-class ConfigurationError(Exception):
-    """Where in the file, what was seen there, and what was expected. Exit status 2."""
+class ConfigurationError(UserError):
+    """Where in the file, what was seen there, and what was expected."""
 
 
 def read(file: Path) -> Settings:
@@ -42,8 +43,8 @@ def parse(text: str, file: str = "pyproject.toml") -> Settings:
     gate, budgets = (table.of(document, "tool", "bench", name) for name in ("gate", "budgets"))
     table.known(("tool", "bench", "gate"), gate, GATE)
     values = {key: GATE[key](table, ("tool", "bench", "gate", key), value) for key, value in gate.items()}
-    found = tuple(_budget(table, pattern, entry) for pattern, entry in budgets.items())
-    return Settings(**values, budgets=found)
+    read_budgets = tuple(_budget(table, pattern, entry) for pattern, entry in budgets.items())
+    return Settings(**values, budgets=read_budgets)
 
 
 def check_patterns(settings: Settings, cases: Iterable[str], file: str = "pyproject.toml") -> None:
@@ -80,12 +81,12 @@ class _Table:
 
     def of(self, document: dict[str, Any], *path: str) -> dict[str, Any]:
         """The table at `path`; empty where there is none."""
-        found = document
+        table = document
         for depth, key in enumerate(path, start=1):
-            found = found.get(key, {})
-            if not isinstance(found, dict):
+            table = table.get(key, {})
+            if not isinstance(table, dict):
                 raise self.error(path[:depth], f"{'.'.join(path[:depth])} is no table")
-        return found
+        return table
 
     def known(self, path: tuple[str, ...], entry: Mapping[str, Any], keys: Iterable[str]) -> None:
         for key in entry:
@@ -97,10 +98,10 @@ class _Table:
 
 def parse_share(text: str) -> float:
     """A percentage as a share: "5%" is 0.05. Raises ConfigurationError for anything else."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", text)
-    if not found or not float(found[1]) > 0:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", text)
+    if not match or not float(match[1]) > 0:
         raise ConfigurationError(f'{text!r}; expected a percentage above 0, such as "5%"')
-    return float(found[1]) / 100
+    return float(match[1]) / 100
 
 
 def _share(table: _Table, path: tuple[str, ...], value: Any) -> float:
@@ -111,11 +112,11 @@ def _share(table: _Table, path: tuple[str, ...], value: Any) -> float:
 
 
 def _seconds(table: _Table, path: tuple[str, ...], value: Any) -> float:
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zµμ]+)\s*", value) if isinstance(value, str) else None
-    if not found or found[2] not in SECONDS or not float(found[1]) > 0:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zµμ]+)\s*", value) if isinstance(value, str) else None
+    if not match or match[2] not in SECONDS or not float(match[1]) > 0:
         units = "ns, µs (or us), ms, s or min"
         raise table.error(path, f'{path[-1]} = {value!r}; expected a time in {units}, such as "2 ms"')
-    return float(found[1]) * SECONDS[found[2]]
+    return float(match[1]) * SECONDS[match[2]]
 
 
 def _number(low: float, high: float, what: str) -> Callable[[_Table, tuple[str, ...], Any], float]:
@@ -201,9 +202,9 @@ def _lines(text: str) -> dict[tuple[str, ...], int]:
 
 def _path(line: str, form: str, value: str = "") -> tuple[str, ...]:
     """The keys that a line of this form names, one within the other; none where it has another."""
-    found = re.fullmatch(form, line)
+    match = re.fullmatch(form, line)
     try:
-        inner: Any = tomllib.loads(found[1] + value) if found else {}
+        inner: Any = tomllib.loads(match[1] + value) if match else {}
     except tomllib.TOMLDecodeError:
         return ()
     path = []

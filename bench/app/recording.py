@@ -1,16 +1,24 @@
 """How a new run is recorded: its folder, its header, what the machine is like, and what GPUs do meanwhile."""
 
+import math
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.events import Event, Header, Note
-
-if TYPE_CHECKING:
-    from bench.storage.store import Journal
+from bench.measure.drive.plan import Progress
+from bench.measure.host import environment, gpu_monitor
+from bench.measure.host.doctor import findings
+from bench.storage.store import Journal, new_run_folder
 
 Facts = Mapping[str, Any]
+
+PLAIN_EVERY_S = 15.0
+"""Time between two lines of progress where these do not move, as in a job's log."""
 
 
 def begin(
@@ -19,33 +27,22 @@ def begin(
     facts: Facts,
     accelerators: Sequence[dict[str, Any]],
     commit: Facts,
-    gate: Facts | None = None,
-    calibration: Facts | None = None,
-) -> "Journal":
+    **further: Any,
+) -> Journal:
     """The journal of a new run in `out`, with its header and what was seen of the machine written.
 
     `facts` are what a worker said of itself and of torch, `accelerators` what they said of themselves;
-    `gate` and `calibration` are the header's entries of such runs. Raises StoreError where the folder cannot
-    be written.
+    `further` entries of the header belong to what kind of run it is. Raises StoreError where the folder
+    cannot be written.
     """
-    from datetime import UTC, datetime
-
-    from bench.measure.host import environment
-    from bench.storage.store import Journal, new_run_folder
-
     machine = environment.environment(accelerators) | {
         "torch": facts.get("torch", {}),
         "worker_nice": facts.get("nice", 0),
     }
     folder = new_run_folder(out, str(machine.get("host", "")), str(commit.get("id", ""))[:10])
+    created = datetime.now(UTC).isoformat(timespec="seconds")
     header = Header(
-        run=folder.name,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        arguments=arguments,
-        environment=machine,
-        commit=commit,
-        gate=gate or {},
-        calibration=calibration or {},
+        run=folder.name, created=created, arguments=arguments, environment=machine, commit=commit, **further
     )
     journal = Journal.create(folder, header)
     for note in remarks(facts):
@@ -54,26 +51,21 @@ def begin(
 
 
 def remarks(facts: Facts) -> Iterator[Note]:
-    """What makes numbers untrustworthy on this machine, as `bench doctor` says it, as events of a journal.
+    """What makes numbers untrustworthy on this machine, as `bench doctor` says it.
 
     A serious finding is a warning. `facts` are what a worker said of torch.
     """
-    from bench.measure.host.doctor import findings
-
     for finding in findings(torch=facts.get("torch")):
         yield Note("warning" if finding.serious else "info", str(finding), finding.name)
 
 
 @contextmanager
-def watched(
-    journal: "Journal", accelerators: Sequence[Mapping[str, Any]]
-) -> Iterator[Callable[[Event], None]]:
-    """What records an event, with the samples taken of the run's GPUs by then: whether a block is clean
-    depends on them. Where they cannot be sampled, a note says why.
-    """
-    from bench.measure.host.gpu_monitor import GpuMonitor
+def watched(journal: Journal, accelerators: Sequence[Mapping[str, Any]]) -> Iterator[Callable[[Event], None]]:
+    """What records an event, with the samples taken of the run's GPUs by then.
 
-    with GpuMonitor(uuids(accelerators)) as gpus:
+    Samples come at once: whether a block is clean depends on them. Where there are none, a note says why.
+    """
+    with gpu_monitor.GpuMonitor(uuids(accelerators)) as gpus:
         if gpus.note:
             journal.append(Note("warning", gpus.note))
 
@@ -89,3 +81,34 @@ def watched(
 def uuids(accelerators: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """The names of accelerators by their UUID, of those that have one."""
     return {str(each["uuid"]): str(each["device"]) for each in accelerators if "uuid" in each}
+
+
+@contextmanager
+def progress(deadline_s: float = math.inf) -> Iterator[Progress]:
+    """A Progress that shows itself on stderr: a line that moves on a terminal, plain lines elsewhere."""
+    if not sys.stderr.isatty():
+        yield Progress(_plain_lines(deadline_s))
+        return
+    from rich.console import Console  # only a terminal needs it
+
+    with Console(stderr=True).status("starting") as status:
+        yield Progress(lambda progress: status.update(_line(progress, deadline_s)))
+
+
+def _plain_lines(deadline_s: float) -> Callable[[Progress], None]:
+    last_s = -math.inf
+
+    def say(progress: Progress) -> None:
+        nonlocal last_s
+        if time.monotonic() - last_s >= PLAIN_EVERY_S:
+            last_s = time.monotonic()
+            print(_line(progress, deadline_s), file=sys.stderr, flush=True)
+
+    return say
+
+
+def _line(progress: Progress, deadline_s: float) -> str:
+    left_s = min(deadline_s - progress.elapsed_s, progress.left_s)
+    limit = "at most" if math.isfinite(deadline_s) else "about"
+    left = "" if math.isinf(left_s) else f", {limit} {max(0.0, left_s):.0f} s left"
+    return f"launch {progress.round}/{progress.rounds}{left}: {progress.case}"

@@ -1,22 +1,41 @@
 """Two revisions checked out and ready to be measured: which code, which suites, which Python."""
 
-import argparse
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bench.app import selection
-from bench.app.problems import UserError
+from bench.analyze.gate.settings import Settings
+from bench.app import UserError, configuration
+from bench.app.selection import Selection
+from bench.measure.drive.process import Spec
+from bench.measure.host import environment
+from bench.measure.sides import side, worktrees
+from bench.measure.sides.side import Side, SideError
+from bench.measure.sides.worktrees import Checkouts
 
-if TYPE_CHECKING:
-    from bench.analyze.gate.settings import Settings
-    from bench.measure.drive.process import Spec
-    from bench.measure.sides.side import Side
-    from bench.measure.sides.worktrees import Checkouts
+
+@dataclass(frozen=True)
+class SidesRequest:
+    """What a user asks to have measured on two sides.
+
+    `suites` are benchmarks that both sides are measured with instead of each one's own, `pythons` what base
+    and head are measured with (None: the Python that runs this).
+    """
+
+    selection: Selection
+    suites: str | None = None
+    pythons: tuple[str | None, str | None] = (None, None)
+    seed: int = 1
+    out: Path = Path("reports")
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What decides what is measured, as a run's header keeps it."""
+        return {**self.selection.recorded, "suites": self.suites, "seed": self.seed}
 
 
 @dataclass(frozen=True)
@@ -25,30 +44,16 @@ class Compared:
 
     base: Mapping[str, Any]
     head: Mapping[str, Any]
-    sides: Sequence["Side"]
-    settings: "Settings"
-
-
-def declare(parser: argparse.ArgumentParser) -> None:
-    """The arguments that select what is measured on both side."""
-    selection.declare(parser)
-    parser.set_defaults(preset="quick")
-    parser.add_argument("--suites", metavar="PATH", help="measure these benchmarks on both sides")
-    parser.add_argument("--base-python", metavar="FILE", help="the Python that base is measured with")
-    parser.add_argument("--head-python", metavar="FILE", help="the Python that head is measured with")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the order of cases (default: 1)")
-    parser.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="where runs are put")
+    sides: tuple[Side, Side]
+    settings: Settings
 
 
 @contextmanager
-def compared(options: argparse.Namespace, base: str, head: str | None, null: bool) -> Iterator[Compared]:
+def compared(request: SidesRequest, base: str, head: str | None, null: bool = False) -> Iterator[Compared]:
     """Checks both sides out and makes them ready to be measured, while the block runs.
 
     `head` None is the working tree; with `null` head is a copy of base. Raises UserError and SideError.
     """
-    from bench.measure.host import environment
-    from bench.measure.sides import worktrees
-
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
@@ -63,37 +68,33 @@ def compared(options: argparse.Namespace, base: str, head: str | None, null: boo
                 {"revision": base, "commit": environment.commit(trees.base)},
                 {"revision": "a copy of base" if null else head or "the working tree",
                  "commit": environment.commit(trees.head)},
-                _sides(options, trees, repository, settings),
+                _sides(request, trees, repository, settings),
                 settings,
             )  # fmt: skip
     except worktrees.CheckoutError as error:
         raise UserError(str(error)) from None
 
 
-def _settings(trees: "Checkouts", repository: Path) -> "Settings":
+def _settings(trees: Checkouts, repository: Path) -> Settings:
     """What head's pyproject.toml asks of the gate: the one nearest above the working directory."""
-    from bench.app.configuration import ConfigurationError, read
-
     here = trees.head / Path.cwd().resolve().relative_to(repository)
     folders = [folder for folder in (here, *here.parents) if folder.is_relative_to(trees.head)]
     files = [folder / "pyproject.toml" for folder in folders]
     try:
-        return read(next((file for file in files if file.exists()), files[-1]))
-    except ConfigurationError as error:
+        return configuration.read(next((file for file in files if file.exists()), files[-1]))
+    except configuration.ConfigurationError as error:
         raise UserError(str(error).replace(f"{trees.head}/", "")) from None
 
 
 def _sides(
-    options: argparse.Namespace, trees: "Checkouts", repository: Path, settings: "Settings"
-) -> tuple["Side", "Side"]:
-    from bench.measure.sides import side
-
-    template = replace(_template(options, trees, repository), home=side.harness(trees.folder))
+    request: SidesRequest, trees: Checkouts, repository: Path, settings: Settings
+) -> tuple[Side, Side]:
+    template = replace(_template(request, trees, repository), home=side.harness(trees.folder))
+    suites = Path(request.suites).resolve() if request.suites else repository
+    # Benchmarks from outside of the repository are shared by both sides.
+    shared = () if suites.is_relative_to(repository) else (suites if suites.is_dir() else suites.parent,)
     made = []
-    for name, tree, python in (
-        ("base", trees.base, options.base_python),
-        ("head", trees.head, options.head_python),
-    ):
+    for name, tree, python in zip(("base", "head"), (trees.base, trees.head), request.pythons, strict=True):
         python = str(Path(python).absolute()) if python else sys.executable
         variables: dict[str, str] = {}
         if settings.install:
@@ -104,44 +105,34 @@ def _sides(
         variables = {**variables, **side.environment_of(trees.folder, repository, tree, on_path)}
         spec = replace(spec, python=python, environment={**spec.environment, **variables})
         others = (repository, trees.head if name == "base" else trees.base)
-        made.append(side.Side(name, tree, spec, others, _shared(options, repository)))
+        made.append(Side(name, tree, spec, others, shared))
     return made[0], made[1]
 
 
-def _shared(options: argparse.Namespace, repository: Path) -> tuple[Path, ...]:
-    suites = Path(options.suites).resolve() if options.suites else repository
-    return () if suites.is_relative_to(repository) else (suites if suites.is_dir() else suites.parent,)
-
-
-def _template(options: argparse.Namespace, trees: "Checkouts", repository: Path) -> "Spec":
-    """What head's workers collect. Raises UserError where a path is not on both side."""
-    from bench.measure.sides import side
-
+def _template(request: SidesRequest, trees: Checkouts, repository: Path) -> Spec:
+    """What head's workers collect. Raises UserError where a path is not on both sides."""
+    asked = request.selection
     inside = Path.cwd().resolve().relative_to(repository)
-    if options.suites:
-        if options.paths:
-            raise UserError(f"--suites {options.suites} and {options.paths[0]}; expected one of them")
-        if not Path(options.suites).exists():
-            raise UserError(f"{options.suites} does not exist; expected a file or folder of benchmarks")
-        paths = [str(side.share(Path(options.suites), repository, (trees.head, trees.base)))]
+    if request.suites:
+        if asked.paths:
+            raise UserError(f"--suites {request.suites} and {asked.paths[0]}; expected one of them")
+        if not Path(request.suites).exists():
+            raise UserError(f"{request.suites} does not exist; expected a file or folder of benchmarks")
+        paths = [str(side.share(Path(request.suites), repository, (trees.head, trees.base)))]
     else:
-        paths = [_on_both(path, inside, trees, repository) for path in options.paths or ["suites"]]
-    spec = selection.spec(paths, options.keyword, options.device, options.preset)
-    return replace(spec, directory=trees.head / inside)
+        paths = [_on_both(path, inside, trees, repository) for path in asked.paths or ["suites"]]
+    return replace(replace(asked, paths=paths).spec, directory=trees.head / inside)
 
 
-def _on_both(path: str, inside: Path, trees: "Checkouts", repository: Path) -> str:
+def _on_both(path: str, inside: Path, trees: Checkouts, repository: Path) -> str:
     """A path in the repository as head's tree has it; both must have it."""
-    from bench.measure.sides.side import SideError
-
     file, mark, test = path.partition("::")
     place = (repository / inside / file).resolve()
     if not place.is_relative_to(repository):
         raise UserError(f"{file} is outside of {repository}; give it as --suites to measure it on both sides")
     relative = place.relative_to(repository)
-    there = [
-        side for side, tree in (("base", trees.base), ("head", trees.head)) if (tree / relative).exists()
-    ]
+    sides = {"base": trees.base, "head": trees.head}
+    there = [name for name, tree in sides.items() if (tree / relative).exists()]
     if there == ["base"]:
         raise SideError(f"{file} is on base but not on head; its cases would pass unseen")
     if not there:

@@ -1,36 +1,38 @@
-"""What `run` and `list` share: the arguments that select cases, and the plan they make."""
+"""What is measured: the cases that a user asks for, as a worker is to collect them."""
 
-import argparse
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from bench.app.problems import UserError
-
-if TYPE_CHECKING:
-    from bench.measure.drive.process import Spec
-
-PRESETS = ("quick", "default", "thorough")
+from bench.app import UserError
+from bench.measure.drive.plan import COLLECT_TIMEOUT_S
+from bench.measure.drive.process import Spec, Worker, WorkerError
+from bench.measure.worker.protocol import Collected
 
 ROOT_MARKS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", ".git")
 """What makes a folder a project's root, as pytest sees it: case names are relative to it."""
 
 
-def declare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "paths", nargs="*", metavar="PATH", help="files or folders of benchmarks (default: suites/)"
-    )
-    parser.add_argument(
-        "-k", dest="keyword", default="", metavar="EXPR", help="only cases that match, as in pytest"
-    )
-    parser.add_argument(
-        "--device", action="append", default=[], metavar="D",
-        help="measure on this device only, as TYPE or TYPE:INDEX; may be given several times",
-    )  # fmt: skip
-    parser.add_argument(
-        "--preset", choices=PRESETS, default="default", help="how thorough (default: %(default)s)"
-    )
+@dataclass(frozen=True)
+class Selection:
+    """What a user asks for: paths (none: the suites), pytest's -k, devices (none: all), a preset."""
+
+    paths: Sequence[str] = ()
+    keyword: str = ""
+    devices: Sequence[str] = ()
+    preset: str = "default"
+
+    @property
+    def spec(self) -> Spec:
+        """What a worker is to collect. Raises UserError for a path that is not there."""
+        return spec(self.paths or default_paths(), self.keyword, self.devices, self.preset)
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What decides which cases are measured, as a run's header keeps it."""
+        return {"paths": self.paths, "k": self.keyword, "devices": self.devices, "preset": self.preset}
 
 
 def default_paths() -> list[str]:
@@ -41,10 +43,8 @@ def default_paths() -> list[str]:
     raise UserError("no folder suites/ here; expected one, or paths: bench run PATH ...")
 
 
-def spec(paths: Sequence[str], keyword: str, devices: Sequence[str], preset: str) -> "Spec":
+def spec(paths: Sequence[str], keyword: str, devices: Sequence[str], preset: str) -> Spec:
     """What a worker is to collect. Raises UserError for a path that is not there."""
-    from bench.measure.drive.process import Spec
-
     named = [Path(path.partition("::")[0]) for path in paths]
     for path in named:
         if not path.exists():
@@ -54,15 +54,13 @@ def spec(paths: Sequence[str], keyword: str, devices: Sequence[str], preset: str
     environment = {"BENCH_PRESET": preset}
     if devices:
         environment["BENCH_DEVICES"] = ",".join(dict.fromkeys(devices))
-    absolute = [str(Path(path).resolve()) + rest for path, rest in map(_split, paths)]
+    absolute = [
+        str(file.resolve()) + path.removeprefix(path.partition("::")[0])
+        for file, path in zip(named, paths, strict=True)
+    ]
     return Spec(
         tuple(absolute), keyword, directory=Path.cwd(), rootdir=root_of(named), environment=environment
     )
-
-
-def _split(path: str) -> tuple[str, str]:
-    file, mark, test = path.partition("::")
-    return file, mark + test
 
 
 def root_of(paths: Sequence[Path]) -> Path:
@@ -73,3 +71,12 @@ def root_of(paths: Sequence[Path]) -> Path:
         if any((candidate / mark).exists() for mark in ROOT_MARKS):
             return candidate
     return folder
+
+
+def collected(spec: Spec) -> Collected:
+    """The `cases` and `problems` that a worker finds. Raises UserError where it cannot collect at all."""
+    with Worker(spec) as worker:
+        try:
+            return worker.collected(COLLECT_TIMEOUT_S)
+        except WorkerError as error:
+            raise UserError(str(error)) from None

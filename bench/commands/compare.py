@@ -2,13 +2,6 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from bench.app.problems import UserError
-
-if TYPE_CHECKING:
-    from bench.render.verdicts.words import Account
-    from bench.storage.tables import Run
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -18,38 +11,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Prints the table; exit status 0, or 2 where there is no run to read."""
+    from bench.app.stored import compared
     from bench.render.verdicts import terminal
+    from bench.render.verdicts.words import of_comparison
 
-    terminal.show(compared(options.base, options.head))
+    terminal.show(of_comparison(compared(options.base, options.head)))
     return 0
-
-
-def compared(before: Path, after: Path) -> "Account":
-    """The account of two stored runs. Raises UserError where they cannot be compared."""
-    from bench.analyze.runs.compare import caveat, compare
-    from bench.app import configuration
-    from bench.render.verdicts.words import Account
-
-    base, head = one_run(before), one_run(after)
-    try:
-        decision = compare(base, head, configuration.read(Path("pyproject.toml")))
-    except configuration.ConfigurationError as error:
-        raise UserError(str(error)) from None
-    if not decision.verdicts and not decision.skipped:
-        raise UserError(f"{before} and {after} have no case in common; see their cases.csv")
-    return Account(
-        decision, head.name, head.machine, base.name, head.name, caveat=caveat(base, head, decision)
-    )
-
-
-def one_run(path: Path) -> "Run":
-    """The run in a folder, or the only one in a folder of runs."""
-    from bench.storage.store import StoreError, find_runs, read_run
-
-    try:
-        folders = find_runs(path)
-        if len(folders) > 1:
-            raise UserError(f"{path} holds {len(folders)} runs; expected one, such as {folders[-1]}")
-        return read_run(folders[0])
-    except StoreError as error:
-        raise UserError(str(error)) from None

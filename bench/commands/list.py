@@ -2,31 +2,23 @@
 
 import argparse
 
-from bench.app import selection
-from bench.app.problems import UserError
+from bench.app import UserError
+from bench.commands import arguments
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    selection.declare(parser)
+    arguments.declare_selection(parser)
 
 
 def command(options: argparse.Namespace) -> int:
     """Prints one case a line; exit status 2 where there is none."""
-    from bench.measure.drive.plan import COLLECT_TIMEOUT_S
-    from bench.measure.drive.process import Worker, WorkerError
+    from bench.app.selection import collected
 
-    spec = selection.spec(
-        options.paths or selection.default_paths(), options.keyword, options.device, options.preset
-    )
-    with Worker(spec) as worker:
-        try:
-            collected = worker.collected(COLLECT_TIMEOUT_S)
-        except WorkerError as error:
-            raise UserError(str(error)) from None
-    for case in collected.cases:
+    found = collected(arguments.selection(options).spec)
+    for case in found.cases:
         print(case.id)
-    for problem in collected.problems:
+    for problem in found.problems:
         print(f"{problem.id}: {problem.outcome}: {problem.message.strip().splitlines()[-1]}")
-    if not collected.cases:
+    if not found.cases:
         raise UserError("no benchmark matches; expected tests that use the `benchmark` fixture")
     return 0

@@ -17,7 +17,7 @@ QUESTIONS = {
     "way": "Share or copy?",
     "threads": "One thread or all?",
 }
-"""By what competes; the order in which answers are told. Whatever else competes comes after."""
+"""By what competes, in the order in which answers are given. Whatever else competes comes after."""
 
 SETTLING = 5
 """Launches from which a contest that is still undecided is simply undecided."""
@@ -45,8 +45,8 @@ def answers(contests: Sequence[Contest]) -> list[Answer]:
     for answer in _moved(contests):
         by_question[answer.question].append(answer)
     queues = [
-        sorted(found, key=lambda answer: answer.contest.crossing.state != "crosses_at")
-        for found in by_question.values()
+        sorted(of_question, key=lambda answer: answer.contest.crossing.state != "crosses_at")
+        for of_question in by_question.values()
     ]
     settled = [answer for turn in zip_longest(*queues) for answer in turn if answer]
     return [*settled, *_leanings(contests)]
@@ -57,11 +57,11 @@ def _moved(contests: Sequence[Contest]) -> Iterator[Answer]:
     for forms in _by_pair(contests):
         basis = "latency" if "latency" in forms else "throughput"
         moved = [contest for name, contest in sorted(forms.items()) if name.startswith(f"{basis} ")]
-        told = [text for contest in moved if (text := _with_data_moved(contest))]
-        if told:
+        won = [text for contest in moved if (text := _with_data_moved(contest))]
+        if won:
             crossing = moved[0].crossing
             device = ({crossing.incumbent, crossing.challenger} - {"cpu"}).pop()
-            text = f"{_what(crossing)}, data moved in each call: {_beats(device, 'cpu')} {', '.join(told)}"
+            text = f"{_what(crossing)}, data moved in each call: {_beats(device, 'cpu')} {', '.join(won)}"
             yield Answer(_question(moved[0]), f"{text}{_paid_for(moved[0])}.", moved[0])
 
 
@@ -97,8 +97,8 @@ def _leanings(contests: Sequence[Contest]) -> Iterator[Answer]:
             ahead = [side for side in led if side]
             changes = sum(here != there for here, there in pairwise(ahead))
             if changes == 1 or (ahead and ahead == led and not changes):
-                told = f"{_what(contest.crossing)}: {_leaning(contest, led)}; {_unsettled(contest)}."
-                yield Answer(_question(contest), told, contest)
+                text = f"{_what(contest.crossing)}: {_leaning(contest, led)}; {_unsettled(contest)}."
+                yield Answer(_question(contest), text, contest)
 
 
 def _leader(ratio: float) -> int:
@@ -154,13 +154,13 @@ def _quoted(contests: Sequence[Contest]) -> Iterator[Contest]:
 
 def _by_pair(contests: Sequence[Contest]) -> list[dict[str, Contest]]:
     """For each two contenders their contests, by definition."""
-    found: dict[tuple[Any, ...], dict[str, Contest]] = defaultdict(dict)
+    by_pair: dict[tuple[Any, ...], dict[str, Contest]] = defaultdict(dict)
     for contest in contests:
         crossing = contest.crossing
         pair = frozenset((crossing.incumbent, crossing.challenger))
         fixed = tuple(sorted(crossing.fixed.items(), key=str))
-        found[contest.suite, crossing.operation, crossing.axis, pair, fixed][crossing.definition] = contest
-    return list(found.values())
+        by_pair[contest.suite, crossing.operation, crossing.axis, pair, fixed][crossing.definition] = contest
+    return list(by_pair.values())
 
 
 def sentence(contest: Contest) -> str:

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.analyze.gate.calibration import Calibration, Condition, Rate
+from bench.analyze.gate.calibration import Calibration, Condition
+from bench.analyze.gate.resampling import Rate
 from bench.patterns import name
 from bench.render.units import percent
 from bench.render.verdicts.terminal import PLAIN_WIDTH
@@ -85,9 +86,9 @@ def peers(calibration: Calibration) -> list[list[str]]:
     for condition in calibration.conditions:
         head += [f"{condition.name}: false alarms", *(f"{_size(size)} slower: found" for size in COMPARED)]
         ours = {power.slowdown: power.dealt for power in condition.powers}
-        told = [("this gate", _sum([condition.live, condition.dealt]), ours)]
-        told += [(peer.rule, peer.alarms, peer.found) for peer in condition.peers]
-        for rule, alarms, found in told:
+        rules = [("this gate", _sum([condition.live, condition.dealt]), ours)]
+        rules += [(peer.rule, peer.alarms, peer.found) for peer in condition.peers]
+        for rule, alarms, found in rules:
             rates = (found.get(size, Rate(0, 0)) for size in COMPARED)
             rows.setdefault(rule, [rule]).extend([_at_most(alarms), *map(_between, rates)])
     return [head, *rows.values()]
@@ -102,42 +103,31 @@ def _between(rate: Rate) -> str:
 
 def _rows(condition: Condition) -> list[tuple[str, str]]:
     """Question and answer, in the order of the table."""
-    smallest = sorted(condition.smallest.items(), key=lambda each: each[1] or math.inf)
+    redrawn, spent_s = condition.redrawn, condition.spent_s
     rows = [
         ("cases, recorded launches", f"{condition.cases}, {condition.launches}"),
         ("false alarms in live gates", _at_most(condition.live)),
         ("false alarms in gates of recorded launches", _at_most(condition.dealt)),
-        (
-            "… and in gates of redrawn launches (no bound)",
-            f"{condition.redrawn.count} of {condition.redrawn.trials}",
-        ),
+        ("… and in gates of redrawn launches (no bound)", f"{redrawn.count} of {redrawn.trials}"),
         ("contaminated live gates", _at_most(condition.contaminated)),
         ("cases that stayed the same", percent(condition.same)),
         ("cases left undecided", percent(condition.undecided)),
-        (
-            "median time of a live gate",
-            "–" if math.isnan(condition.spent_s) else f"{condition.spent_s:.0f} s",
-        ),
+        ("median time of a live gate", "–" if math.isnan(spent_s) else f"{spent_s:.0f} s"),
     ]
     for power in condition.powers:
         found = _at_least(power.dealt) if power.dealt.trials else f"{percent(power.redrawn)} (no bound)"
+        size, worst = _size(power.slowdown), f"{percent(power.worst)} ({name(power.worst_case)})"
         rows += [
-            (f"{_size(power.slowdown)} slower: found", found),
-            (f"… measured, where {_size(power.slowdown)} were injected", percent(power.measured)),
-            (
-                f"… found in the worst case of {_size(power.slowdown)}",
-                f"{percent(power.worst)} ({name(power.worst_case)})",
-            ),
+            (f"{size} slower: found", found),
+            (f"… measured, where {size} were injected", percent(power.measured)),
+            (f"… found in the worst case of {size}", worst),
         ]
-    if smallest:
-        middle = smallest[len(smallest) // 2][1]
-        rows.append(("smallest that 95 of 100 gates find, middle case", _size(middle)))
-        rows.append(
-            (
-                "smallest that 95 of 100 gates find, worst case",
-                f"{_size(smallest[-1][1])} ({name(smallest[-1][0])})",
-            )
-        )
+    if smallest := sorted(condition.smallest.items(), key=lambda each: each[1] or math.inf):
+        (_, middle), (worst_case, largest) = smallest[len(smallest) // 2], smallest[-1]
+        rows += [
+            ("smallest that 95 of 100 gates find, middle case", _size(middle)),
+            ("smallest that 95 of 100 gates find, worst case", f"{_size(largest)} ({name(worst_case)})"),
+        ]
     return rows
 
 
@@ -155,7 +145,7 @@ def _size(slowdown: float | None) -> str:
 
 def document(calibration: Calibration) -> str:
     """The calibration as JSON, with its sentence."""
-    found: dict[str, Any] = asdict(calibration)
-    for condition in found["conditions"]:
+    fields: dict[str, Any] = asdict(calibration)
+    for condition in fields["conditions"]:
         condition["spent_s"] = None if math.isnan(condition["spent_s"]) else condition["spent_s"]
-    return json.dumps({"version": 1, "sentence": sentence(calibration), **found}, indent=1) + "\n"
+    return json.dumps({"version": 1, "sentence": sentence(calibration), **fields}, indent=1) + "\n"

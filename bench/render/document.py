@@ -1,7 +1,7 @@
 """One HTML file that opens offline: a template, the style, the script, and the data that it draws from."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -10,12 +10,7 @@ from markupsafe import Markup
 
 
 def document(template: str, data: Mapping[str, Any], **content: Any) -> str:
-    """The page that `template` makes of its content. `data["tables"]` holds what tables show, by kind.
-
-    A table is {"name", "columns", "rows", "unknown"}: a row has "cells", each text or [text, what to sort
-    by], and where it has details a "key", unique and its address; "unknown" is the column whose rows
-    without a number come last.
-    """
+    """The page that `template` makes of its content; `data["tables"]` holds each `table` by its kind."""
     environment = Environment(
         loader=FunctionLoader(_text), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
@@ -23,6 +18,18 @@ def document(template: str, data: Mapping[str, Any], **content: Any) -> str:
     return environment.get_template(template).render(
         style=Markup(_text("page.css")), script=Markup(_text("page.js")), data=_embedded(data), **content
     )
+
+
+def table(
+    name: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], unknown: str | None = None
+) -> dict[str, Any]:
+    """A table as the pages' script draws it.
+
+    A row has "cells", each text or [text, what to sort by], and where it has details a "key", unique and its
+    address; `unknown` is the column whose rows without a number come last.
+    """
+    position = None if unknown is None else list(columns).index(unknown)
+    return {"name": name, "columns": columns, "unknown": position, "rows": rows}
 
 
 def _text(name: str) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from bench.analyze.runs.history import CaseHistory, Shift
-from bench.render.document import document
+from bench.render.document import document, table
 from bench.render.sections import day
-from bench.render.units import percent, quantity
+from bench.render.units import percent, quantity, sortable
 
 COLUMNS = ("case", "device", "runs", "latest", "since the first", "changes", "last change", "where")
 
@@ -27,42 +27,43 @@ class Place:
     cases: tuple[tuple[str, str], ...]
 
 
-def lines(found: Sequence[CaseHistory]) -> list[str]:
+def lines(histories: Sequence[CaseHistory]) -> list[str]:
     """What changed, for a terminal."""
-    changed = sum(bool(each.shifts) for each in found)
-    told = [f"{len(found)} series of up to {_longest(found)} runs: {changed} changed."]
-    for place in places(found):
-        told += ["", place.where, *(f"  {sentence}" for _, sentence in place.cases)]
-    return told
+    changed = sum(bool(each.shifts) for each in histories)
+    text = [f"{len(histories)} series of up to {_longest(histories)} runs: {changed} changed."]
+    for place in places(histories):
+        text += ["", place.where, *(f"  {sentence}" for _, sentence in place.cases)]
+    return text
 
 
-def page(found: Sequence[CaseHistory], folder: str) -> str:
+def page(histories: Sequence[CaseHistory], folder: str) -> str:
     """The page of a folder's history."""
-    runs = len({run for each in found for run in each.runs})
-    table, names = series_table(found)
-    data = {"tables": {"series": table}, "runs": names, "simulated": False}
-    return document("history.html", data, folder=folder, runs=runs, series=len(found), changes=places(found))
+    runs = len({run for each in histories for run in each.runs})
+    series, names = series_table(histories)
+    data = {"tables": {"series": series}, "runs": names, "simulated": False}
+    facts = {"folder": folder, "runs": runs, "series": len(histories), "changes": places(histories)}
+    return document("history.html", data, **facts)
 
 
-def places(found: Sequence[CaseHistory]) -> list[Place]:
+def places(histories: Sequence[CaseHistory]) -> list[Place]:
     """Every place with changes, the largest change first."""
     by_place: dict[str, list[tuple[float, str, str]]] = {}
-    for key, series in _keyed(found):
+    for key, series in _keyed(histories):
         for shift in series.shifts:
-            told = by_place.setdefault(_where(series, shift), [])
-            told.append((abs(np.log(shift.ratio)), key, f"{_name(series)} {_how(shift)}"))
+            sentences = by_place.setdefault(_where(series, shift), [])
+            sentences.append((abs(np.log(shift.ratio)), key, f"{_name(series)} {_how(shift)}"))
     ordered = sorted(by_place.items(), key=lambda item: -max(item[1])[0])
     return [
-        Place(where, tuple((key, sentence) for _, key, sentence in sorted(told, reverse=True)))
-        for where, told in ordered
+        Place(where, tuple((key, sentence) for _, key, sentence in sorted(sentences, reverse=True)))
+        for where, sentences in ordered
     ]
 
 
-def _keyed(found: Sequence[CaseHistory]) -> Iterator[tuple[str, CaseHistory]]:
+def _keyed(histories: Sequence[CaseHistory]) -> Iterator[tuple[str, CaseHistory]]:
     """Every series with a key: its case, and a number where the case has several histories."""
-    seen: dict[str, int] = {}
-    for series in found:
-        seen[series.case] = number = seen.get(series.case, 0) + 1
+    count: dict[str, int] = {}
+    for series in histories:
+        count[series.case] = number = count.get(series.case, 0) + 1
         yield series.case + (f" · {number}" if number > 1 else ""), series
 
 
@@ -89,20 +90,19 @@ def _run(series: CaseHistory, position: int) -> str:
     return f"{series.runs[position]} (commit {commit}, {day(series.created[position]).partition(',')[0]})"
 
 
-def series_table(found: Sequence[CaseHistory]) -> tuple[dict[str, Any], list[list[str]]]:
+def series_table(histories: Sequence[CaseHistory]) -> tuple[dict[str, Any], list[list[str]]]:
     """The table of series as `document` takes it, and the runs that its points name: name, day, commit."""
     runs: dict[str, int] = {}
     named: list[list[str]] = []
     rows = []
-    budget = max(MAX_POINTS // max(len(found), 1), 10)
-    for key, series in _keyed(found):
+    budget = max(MAX_POINTS // max(len(histories), 1), 10)
+    for key, series in _keyed(histories):
         for run, created, commit in zip(series.runs, series.created, series.commits, strict=True):
             if run not in runs:
                 runs[run] = len(named)
                 named.append([run, day(created).partition(",")[0], commit[:10]])
         rows.append({"key": key, **_row(series, runs, budget)})
-    table = {"name": "series", "columns": COLUMNS, "unknown": COLUMNS.index("last change"), "rows": rows}
-    return table, named
+    return table("series", COLUMNS, rows, "last change"), named
 
 
 def _row(series: CaseHistory, runs: dict[str, int], budget: int) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def _row(series: CaseHistory, runs: dict[str, int], budget: int) -> dict[str, An
         "setting": list(series.setting.items()),
         "bars": [[position[shift.before], position[shift.after]] for shift in series.shifts],
         "points": [
-            [runs[series.runs[each]], *(_number(values[each]) for values in
+            [runs[series.runs[each]], *(sortable(values[each]) for values in
              (series.median_s, series.low_s, series.high_s, series.levels_s))]
             for each in kept
         ],
@@ -145,9 +145,5 @@ def _signed(ratio: float) -> str:
     return f"{'+' if ratio >= 1 else '−'}{percent(abs(ratio - 1))}"
 
 
-def _number(value: float) -> float | None:
-    return float(f"{value:.4g}") if np.isfinite(value) else None
-
-
-def _longest(found: Sequence[CaseHistory]) -> int:
-    return max((len(each.runs) for each in found), default=0)
+def _longest(histories: Sequence[CaseHistory]) -> int:
+    return max((len(each.runs) for each in histories), default=0)

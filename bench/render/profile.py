@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.analyze.profiles import stacks
 from bench.analyze.profiles.operators import SUMS
-from bench.render.document import document
+from bench.render.document import document, table
 from bench.render.units import percent, quantity
 from bench.storage.profiles import MEMORY, OPERATORS, STACKS, TRACE, Profile
 
@@ -24,6 +24,9 @@ COLUMNS = ("operator", "kind", "own time", "share", "with what it calls", "on th
 
 MAX_ROWS = 300
 """Operators on a page; operators.csv has all of them."""
+
+SUMMARIZED = 10
+"""Operators in a summary for a terminal."""
 
 NAMED = 3
 """Operators named in a report's line on a profile."""
@@ -55,6 +58,21 @@ def page(profile: Profile) -> str:
     )
 
 
+def summary(profile: Profile) -> list[str]:
+    """A profile in a few lines for a terminal."""
+    whole_s = profile.about.get("wall_s", 0.0)
+    lines = [profile.case]
+    if len(profile.phases):
+        shares = (f"{row.phase} {percent(row.share)}" for row in profile.phases.itertuples())
+        lines.append("  " + ", ".join(shares))
+    for row in by_operator(profile).head(SUMMARIZED).itertuples():
+        lines.append(
+            f"  {percent(row.self_s / whole_s):>7} {quantity(row.self_s / profile.pieces, 's'):>8} "
+            f"{row.count / profile.pieces:6.4g} × {row.label} {row.shapes}"
+        )
+    return [*lines, *(f"  {note}" for note in profile.about["notes"])]
+
+
 def entry(profile: Profile, href: str) -> dict[str, Any]:
     """A profile in a report: its address, its phases, the operators that take the most time."""
     own = by_operator(profile).head(NAMED)
@@ -69,17 +87,13 @@ def entry(profile: Profile, href: str) -> dict[str, Any]:
 
 def phases(profile: Profile) -> list[dict[str, Any]]:
     """The parts of a stacked bar: name, share, text, colour."""
-    return [
-        {
-            "name": row.phase,
-            "share": row.share,
-            "text": f"{percent(row.share)}, {quantity(row.host_s / profile.pieces, 's')}"
-            + (f", device {quantity(row.device_s / profile.pieces, 's')}" if row.device_s else ""),
-            "colour": COLOURS[row.phase],
-        }
-        for row in profile.phases.itertuples()
-        if row.share >= MIN_WIDTH
-    ]
+    parts = []
+    for row in profile.phases[profile.phases["share"] >= MIN_WIDTH].itertuples():
+        text = f"{percent(row.share)}, {quantity(row.host_s / profile.pieces, 's')}"
+        if row.device_s:
+            text += f", device {quantity(row.device_s / profile.pieces, 's')}"
+        parts.append({"name": row.phase, "share": row.share, "text": text, "colour": COLOURS[row.phase]})
+    return parts
 
 
 def _about(profile: Profile) -> Iterator[tuple[str, str]]:
@@ -134,7 +148,7 @@ def _operators(profile: Profile) -> dict[str, Any]:
         }
         for row in by_operator(profile).head(MAX_ROWS).itertuples()
     ]
-    return {"name": "operators", "columns": COLUMNS, "unknown": None, "rows": rows}
+    return table("operators", COLUMNS, rows)
 
 
 def _sorted(value: float, unit: str) -> list[Any]:

@@ -7,35 +7,26 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analyze.blocks.clean import pace_of_run
 from bench.analyze.contests.contests import Contest
+from bench.analyze.estimates.doubts import failed_checks, gist
 from bench.analyze.report import Report, RunReport
 from bench.analyze.runs.projection import Cell, Projection
+from bench.events import End
 from bench.records import Crossing
 from bench.render.answers import circumstances, words
+from bench.render.document import table
 from bench.render.units import count, estimate, half_width, percent, quantity
-from bench.render.words import gist
 
-SPENT = {
-    "timed": "timed blocks",
-    "warmup": "warm-up",
-    "setup": "set-up",
-    "imports": "imports",
-    "other": "other",
-}
+SPENT = {"timed": "timed blocks", "warmup": "warm-up", "setup": "set-up"}
+"""What a run's time is spent on, where its name is not how people call it."""
 
 
 def suites(report: Report) -> list[dict[str, Any]]:
     """Every suite in the order collected: its name, its title and the figures that belong to it."""
-    names = dict.fromkeys(report.cases["suite"])
-    several = len(report.runs) > 1
+    prefixes = [f"{i}-" for i in range(len(report.runs))] if len(report.runs) > 1 else [""]
     return [
-        {
-            "name": name,
-            "title": _title(name),
-            "figures": [f"{i}-{name}" for i in range(len(report.runs))] if several else [name],
-        }
-        for name in names
+        {"name": name, "title": _title(name), "figures": [f"{prefix}{name}" for prefix in prefixes]}
+        for name in dict.fromkeys(report.cases["suite"])
     ]
 
 
@@ -91,7 +82,7 @@ def projection_table(projection: Projection) -> dict[str, Any]:
         {"cells": [name, *projection_cells(row)]}
         for name, row in zip(projection.row_names, projection.cells, strict=True)
     ]
-    return {"name": "runs side by side", "columns": heads, "unknown": None, "rows": rows}
+    return table("runs side by side", heads, rows)
 
 
 def projection_cells(row: Sequence[Cell | None]) -> list[Any]:
@@ -117,13 +108,10 @@ def change(ratio: tuple[float, float, float]) -> str:
 
 def means(projection: Projection) -> str:
     """The geometric means of the columns' ratios to the first."""
-    told = [
-        f"{name}: {mean:.3g} times"
-        for name, mean in zip(projection.column_names, projection.means, strict=True)
-        if mean is not None
-    ]
+    means = zip(projection.column_names, projection.means, strict=True)
+    ratios = [f"{name}: {mean:.3g} times" for name, mean in means if mean is not None]
     first = projection.column_names[0] if projection.column_names else ""
-    return f"Geometric mean of the times against {first}: {', '.join(told)}." if told else ""
+    return f"Geometric mean of the times against {first}: {', '.join(ratios)}." if ratios else ""
 
 
 def troubled(cases: pd.DataFrame) -> dict[str, list[tuple[str, list[str]]]]:
@@ -131,16 +119,16 @@ def troubled(cases: pd.DataFrame) -> dict[str, list[tuple[str, list[str]]]]:
 
     Reasons that differ in their numbers alone are one: the first stands for all.
     """
-    found: dict[str, list[tuple[str, list[str]]]] = {}
+    by_heading: dict[str, list[tuple[str, list[str]]]] = {}
     for heading, states in {"failed": ["failed", "timeout"], "skipped": ["skipped"]}.items():
         of_state = cases[cases["status"].isin(states)]
-        told = of_state.assign(reason=of_state["reason"].astype("str").map(gist))
-        alike = told["reason"].str.replace(r"\d[\d.]*", "#", regex=True)
-        found[heading] = [
+        with_reason = of_state.assign(reason=of_state["reason"].astype("str").map(gist))
+        alike = with_reason["reason"].str.replace(r"\d[\d.]*", "#", regex=True)
+        by_heading[heading] = [
             (str(group["reason"].iat[0]) or "no reason given", list(group["case"]))
-            for _, group in told.groupby(alike, sort=False)
+            for _, group in with_reason.groupby(alike, sort=False)
         ]
-    return found
+    return by_heading
 
 
 def run(part: RunReport) -> dict[str, Any]:
@@ -151,9 +139,9 @@ def run(part: RunReport) -> dict[str, Any]:
         "machine": part.run.machine,
         "commit": _commit(part.run.header.commit),
         "preset": part.run.header.arguments.get("preset", ""),
-        "doubts": part.doubts,
-        "trust": trust(part),
-        "spent": spent(part),
+        "doubts": _doubts(part),
+        "trust": _trust(part),
+        "spent": _spent(part),
         "checks": part.run.checks,
         "environment": list(flat(part.run.environment)),
     }
@@ -170,27 +158,43 @@ def _commit(commit: Mapping[str, Any]) -> str:
     return str(commit["id"])[:10] + (" with changes not committed" if commit.get("dirty") else "")
 
 
-def trust(part: RunReport) -> list[tuple[str, str]]:
-    """How far the run can be trusted, in numbers."""
-    measured = part.cases[part.cases["blocks"] > 0]
-    half = float(((measured["high_s"] / measured["low_s"]) ** 0.5 - 1).median())
-    noisy, warned = (measured["status"] == "noisy").sum(), (measured["warnings"] != "").sum()
-    wall = part.blocks[part.blocks["kind"] == "wall"]
-    passed = [check.passed for check in part.run.checks]
-    end = part.run.end
-    load = [_load(each) for each in ((end.load_before, end.load_after) if end else ()) if each is not None]
-    facts = [
-        ("launches of each case", f"{measured['launches'].median():g}" if len(measured) else "none"),
-        ("blocks timed", f"{count(len(wall))}, {percent(wall['disturbed'].mean())} of them disturbed"),
-        ("blocks at another pace", _other_pace(wall)),
-        ("cases too noisy to know", f"{noisy} of {len(measured)}"),
-        ("cases with a warning", f"{warned} of {len(measured)}"),
-        ("interval of the median case", f"±{percent(half)}" if math.isfinite(half) else "–"),
-        ("load before and after", " and ".join(load)),
-        ("priority of what was timed", _priority(part.run.environment.get("worker_nice"))),
-        ("self-checks passed", f"{sum(passed)} of {len(passed)}"),
+def _doubts(part: RunReport) -> list[str]:
+    """What concerns the whole run: failed self-checks first, then notes, then what does not add up."""
+    sentences = [
+        f"self-check failed on {device}: {', '.join(names)}; its device columns are untrusted"
+        for device, names in failed_checks(part.run).items()
     ]
-    facts += [(note.name, note.text.removeprefix(f"{note.name}: ")) for note in part.run.notes if note.name]
+    sentences += [note.text for note in part.run.notes if note.level != "info"]
+    if part.run.end is None or not part.run.end.complete:
+        sentences.append("the run was cut short: go on with it by --resume")
+    return sentences + [
+        f"{each.operation} ({each.basis}): faster with {_moved(each.more)} at {each.axis} = {each.size:g} "
+        f"than {_moved(each.less)}"
+        for each in part.disorders
+    ]
+
+
+def _moved(form: str) -> str:
+    return words(form) if form else "its data in place"
+
+
+def _trust(part: RunReport) -> list[tuple[str, str]]:
+    """How far the run can be trusted, in numbers."""
+    quality, run = part.quality, part.run
+    half, end = quality.half_width, run.end or End()
+    facts = [
+        ("launches of each case", f"{quality.launches_of_case:g}" if quality.cases else "none"),
+        ("blocks timed", f"{count(quality.blocks)}, {percent(quality.disturbed_share)} of them disturbed"),
+        ("blocks at another pace", _off_pace(quality.off_pace_share)),
+        ("cases too noisy to know", f"{quality.noisy} of {quality.cases}"),
+        ("cases with a warning", f"{quality.warned} of {quality.cases}"),
+        ("interval of the median case", f"±{percent(half)}" if math.isfinite(half) else "–"),
+        ("load before and after",
+         " and ".join(_load(load) for load in (end.load_before, end.load_after) if load is not None)),
+        ("priority of what was timed", _priority(run.environment.get("worker_nice"))),
+        ("self-checks passed", f"{quality.passed_checks} of {quality.checks}"),
+    ]  # fmt: skip
+    facts += [(note.name, note.text.removeprefix(f"{note.name}: ")) for note in run.notes if note.name]
     return [(name, text) for name, text in facts if text and text != "0 of 0"]
 
 
@@ -206,16 +210,14 @@ def _priority(nice: int | None) -> str:
     return f"raised, nice {nice}: others wait" if nice < 0 else f"as other programs', nice {nice}"
 
 
-def _other_pace(wall: pd.DataFrame) -> str:
+def _off_pace(share: float | None) -> str:
     """How many blocks the processor made at another pace than most: a neighbour on its core, or its clock."""
-    low_s, high_s = pace_of_run(wall)
-    known = wall["pace_s"].dropna()
-    if not len(known):
+    if share is None:
         return ""
-    return percent((~known.between(low_s, high_s)).mean()) if high_s < math.inf else "no pace prevailed"
+    return percent(share) if math.isfinite(share) else "no pace prevailed"
 
 
-def spent(part: RunReport) -> list[tuple[str, str, float]]:
+def _spent(part: RunReport) -> list[tuple[str, str, float]]:
     """How the run's time was spent: what on, how long, and which share."""
     seconds = part.run.end.spent_s if part.run.end else {}
     total = sum(seconds.values())

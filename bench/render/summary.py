@@ -1,9 +1,11 @@
 """The report's answers and troubles as Markdown, for a pull request or a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bench.analyze.report import Report
 from bench.render import sections
+from bench.render.answers import answers
 from bench.render.units import estimate, half_width
 
 MAX_CASES = 60
@@ -15,19 +17,22 @@ def render(report: Report) -> str:
     lines = ["# Benchmarks", ""]
     if report.simulated:
         lines += [f"**Simulated:** the times of {', '.join(report.simulated)} are made up.", ""]
-    for part in map(sections.run, report.runs):
+    runs = [sections.run(part) for part in report.runs]
+    for run in runs:
         lines += [
-            f"{part['machine']}, {part['created']}, commit {part['commit'] or 'unknown'} ({part['preset']})",
-            "",
+            f"{run['machine']}, {run['created']}, commit {run['commit'] or 'unknown'} ({run['preset']})"
         ]
-    lines += [f"- {escaped(answer.sentence)}" for answer in report.answers] or ["No contest had an answer."]
-    lines += _doubts(report) + _side_by_side(report) + _troubled(report) + _cases(report)
+        lines.append("")
+    lines += [f"- {escaped(answer.sentence)}" for answer in answers(report.contests)] or [
+        "No contest had an answer."
+    ]
+    lines += _doubts(runs) + _side_by_side(report) + _troubled(report) + _cases(report)
     return "\n".join(lines) + "\n"
 
 
-def _doubts(report: Report) -> list[str]:
-    found = [f"- {escaped(doubt)}" for part in report.runs for doubt in part.doubts]
-    return ["", "## To know before trusting it", "", *found] if found else []
+def _doubts(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = [f"- {escaped(doubt)}" for run in runs for doubt in run["doubts"]]
+    return ["", "## To know before trusting it", "", *lines] if lines else []
 
 
 def _side_by_side(report: Report) -> list[str]:
@@ -70,9 +75,8 @@ def _cases(report: Report) -> list[str]:
     for row in measured.head(MAX_CASES).to_dict("records"):
         name = str(row["case"]).partition("::")[2]
         time = estimate(row["median_s"], row["low_s"], row["high_s"])
-        lines.append(
-            f"| {escaped(name)} | {time} | {half_width(row['low_s'], row['high_s'])} | {row['status']} |"
-        )
+        half = half_width(row["low_s"], row["high_s"])
+        lines.append(f"| {escaped(name)} | {time} | {half} | {row['status']} |")
     if len(measured) > MAX_CASES:
         lines += ["", f"{len(measured) - MAX_CASES} more are in cases.csv."]
     return lines

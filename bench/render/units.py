@@ -56,3 +56,8 @@ def percent(share: float | None) -> str:
 def count(value: float) -> str:
     """A whole number in groups of three digits."""
     return f"{value:,.0f}".replace(",", THIN) if value >= 10_000 else f"{value:g}"
+
+
+def sortable(value: float) -> float | None:
+    """A number to sort or draw by: four digits are enough; None where it is not known."""
+    return float(f"{value:.4g}") if math.isfinite(value) else None

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
-from bench.analyze.report import Report, report
+from bench.analyze.contests.order import Disorder
+from bench.analyze.report import Report, RunReport, report
 from bench.events import Checked
 from bench.records import Case
-from bench.render import figures, page, summary, units
+from bench.render import figures, page, sections, summary, units
+from bench.render.answers import answers
 from bench.storage import store
 from bench.storage.journal import Journal
 from tests import recorded_runs as recorded
@@ -42,21 +44,32 @@ def embedded(html: str) -> Any:
 
 
 def test_answers(course: Report) -> None:
-    golden("answers.txt", "".join(f"{each.question} {each.sentence}\n" for each in course.answers))
+    golden("answers.txt", "".join(f"{each.question} {each.sentence}\n" for each in answers(course.contests)))
 
 
 def test_answers_without_an_accelerator(tmp_path: Path) -> None:
     made = reported(tmp_path / "run", recorded.course(None))
-    golden("answers-cpu.txt", "".join(f"{each.question} {each.sentence}\n" for each in made.answers))
-    assert not any("cuda" in each.sentence or "device" in each.question for each in made.answers)
+    golden(
+        "answers-cpu.txt", "".join(f"{each.question} {each.sentence}\n" for each in answers(made.contests))
+    )
+    assert not any("cuda" in each.sentence or "device" in each.question for each in answers(made.contests))
 
 
 def test_first_five_answers_differ_in_kind(course: Report) -> None:
-    assert len({each.question for each in course.answers[:5]}) == 5
+    assert len({each.question for each in answers(course.contests)[:5]}) == 5
 
 
 def test_summary(course: Report) -> None:
     golden("summary.md", summary.render(course))
+
+
+def test_what_does_not_add_up_is_said(course: Report) -> None:
+    (part,) = course.runs
+    odd = RunReport(part.analyzed)
+    odd.__dict__["disorders"] = (Disorder("mul", "latency", "n", 64, less="", more="round_trip pinned"),)
+    assert sections.run(odd)["doubts"][-1] == (
+        "mul (latency): faster with round trip pinned at n = 64 than its data in place"
+    )
 
 
 def test_every_case_is_on_the_page_with_its_blocks(course: Report, course_page: str) -> None:
@@ -84,8 +97,8 @@ def test_answers_lead_to_their_evidence(course: Report, course_page: str) -> Non
     known = {row["key"] for row in tables["case"]["rows"]}
     contests = {row["key"]: row for row in tables["contest"]["rows"]}
     links = re.findall(r'href="#contest=(\d+)"', course_page)
-    assert len(links) == len(course.answers)
-    for key, answer in zip(links, course.answers, strict=True):
+    assert len(links) == len(answers(course.contests))
+    for key, answer in zip(links, answers(course.contests), strict=True):
         assert contests[key]["evidence"] == list(answer.contest.crossing.evidence)
         assert set(contests[key]["evidence"]) <= known
 

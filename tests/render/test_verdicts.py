@@ -3,7 +3,9 @@
 import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,15 @@ import pytest
 from rich.console import Console
 
 from bench.__main__ import main
-from bench.analyze.gate.decision import replay
+from bench.analyze.analyzed import AnalyzedRun
+from bench.analyze.blocks import clean
+from bench.analyze.estimates import doubts
+from bench.analyze.gate import decision
 from bench.analyze.gate.settings import Budget, Settings, recorded
-from bench.analyze.report import report
+from bench.analyze.report import RunReport, report
 from bench.render import page
-from bench.render.verdicts import FORMS, Account, account, github, terminal
-from bench.render.verdicts.words import headline
+from bench.render.verdicts import FORMS, ci, terminal
+from bench.render.verdicts.words import GateSummary, headline, summary
 from bench.storage import store
 from tests import recorded_gates as gates
 from tests import recorded_runs
@@ -35,7 +40,7 @@ SETTINGS = Settings(
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Account:
+def told(tmp_path_factory: pytest.TempPathFactory) -> GateSummary:
     cases = gates.twenty(
         test_c=Compared("test_c", 1.052),
         test_d=Compared("test_d", 0.9),
@@ -53,29 +58,29 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Account:
         edited=["suites/test_made.py::test_g"],
     )
     run = store.read_run(folder)
-    told = account(run, replay(run), "On this machine: 0 false alarms in 60 gates, at most 4.9 %.")
+    told = summary(RunReport(AnalyzedRun(run)), "On this machine: 0 false alarms in 60 gates, at most 4.9 %.")
     return replace(told, explained={"suites/test_made.py::test_c": ["came: aten::item (1 × a step)"]})
 
 
-def printed(told: Account) -> str:
+def printed(told: GateSummary) -> str:
     file = io.StringIO()
     terminal.show(told, Console(file=file, width=110))
     return file.getvalue()
 
 
-def test_terminal(told: Account) -> None:
+def test_terminal(told: GateSummary) -> None:
     golden("gate.txt", "\n".join(line.rstrip() for line in printed(told).splitlines()) + "\n")
 
 
-def test_markdown(told: Account) -> None:
+def test_markdown(told: GateSummary) -> None:
     golden("gate.md", FORMS["markdown"](told))
 
 
-def test_junit(told: Account) -> None:
+def test_junit(told: GateSummary) -> None:
     golden("gate.xml", FORMS["junit"](told))
 
 
-def test_json(told: Account) -> None:
+def test_json(told: GateSummary) -> None:
     def four_digits(text: str) -> float:
         return float(f"{float(text):.4g}")
 
@@ -83,8 +88,8 @@ def test_json(told: Account) -> None:
     golden("gate.json", json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
-def test_annotations(told: Account) -> None:
-    golden("gate-annotations.txt", "".join(f"{line}\n" for line in github.annotations(told)))
+def test_annotations(told: GateSummary) -> None:
+    golden("gate-annotations.txt", "".join(f"{line}\n" for line in ci.annotations(told)))
 
 
 def test_report_page_has_the_verdict(tmp_path: Path) -> None:
@@ -99,12 +104,36 @@ def test_report_page_has_the_verdict(tmp_path: Path) -> None:
     assert "<h3>Noise</h3>" in section
 
 
+def test_a_gates_page_marks_and_estimates_its_run_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: Counter[str] = Counter()
+    for function in (clean.marked, doubts.warnings, decision.decide):
+        counting(monkeypatch, function, calls)
+    settings = recorded(Settings(budgets=(Budget("test_a", max_time_s=1),)))
+    run = store.read_run(gates.write(tmp_path / "run", [Compared("test_a")], settings=settings))
+    made = report([run])
+    terminal.show(summary(made.runs[0]), Console(file=io.StringIO()))
+    page.render(made, {})
+    assert calls == {"marked": 1, "warnings": 1, "decide": 1}
+
+
+def counting(monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any], calls: Counter[str]) -> None:
+    """Counts the calls of a function in its module."""
+
+    def counted(*arguments: Any) -> Any:
+        calls[function.__name__] += 1
+        return function(*arguments)
+
+    monkeypatch.setattr(sys.modules[function.__module__], function.__name__, counted)
+
+
 def test_report_of_an_ordinary_run_has_none(tmp_path: Path) -> None:
     made = report([store.read_run(recorded_runs.write(tmp_path / "run", recorded_runs.course(None)[:4]))])
     assert "verdict-title" not in page.render(made, {})
 
 
-def test_junit_counts_what_it_lists(told: Account) -> None:
+def test_junit_counts_what_it_lists(told: GateSummary) -> None:
     (suite,) = ElementTree.fromstring(FORMS["junit"](told))
     for kind, counter in {"failure": "failures", "error": "errors", "skipped": "skipped"}.items():
         assert len(suite.findall(f"testcase/{kind}")) == int(suite.get(counter))
@@ -113,9 +142,9 @@ def test_junit_counts_what_it_lists(told: Account) -> None:
 
 def outcome(
     folder: Path, cases: Sequence[Compared], launches: Iterable[int] = range(25), **options: Any
-) -> Account:
+) -> GateSummary:
     run = store.read_run(gates.write(folder / "run", cases, launches, **options))
-    return account(run, replay(run))
+    return summary(RunReport(AnalyzedRun(run)))
 
 
 STRICT = recorded(Settings(undecided="fail"))
@@ -157,7 +186,7 @@ def test_names_do_no_harm(tmp_path: Path) -> None:
     assert suite[0].get("name") == evil.replace("\x00", "?").replace("\x1b", "?")
     rows = [line for line in FORMS["markdown"](told).splitlines() if line.startswith("| slower")]
     assert all(row.count("|") - row.count("\\|") == 7 and "</a>" not in row for row in rows)
-    (line,) = github.annotations(told)
+    (line,) = ci.annotations(told)
     assert "\n" not in line
     assert line.startswith("::error file=suites/test_made.py,title=test_x[</a>|")
 
@@ -174,5 +203,5 @@ def test_replay_writes_every_form(
     assert "Slower: 1 slower" in capsys.readouterr().out
     run = store.read_run(folder)
     assert {form: file.read_text("utf-8") for form, file in files.items()} == {
-        form: render(account(run, replay(run))) for form, render in FORMS.items()
+        form: render(summary(RunReport(AnalyzedRun(run)))) for form, render in FORMS.items()
     }

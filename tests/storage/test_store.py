@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 import bench
+from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.blocks.clean import marked
-from bench.analyze.estimates.estimate import estimates, estimates_of
+from bench.analyze.estimates.estimate import estimates
 from bench.events import End, Note, Visit
 from bench.records import Case
 from bench.storage import store
@@ -33,7 +34,7 @@ def small(tmp_path: Path) -> Path:
     folder = recorded.write(tmp_path / "small", recorded.course(None)[:2])
     run = store.read_run(folder)
     blocks = marked(run.blocks)
-    store.write_tables(folder, estimates_of(run, blocks), blocks)
+    store.write_tables(folder, estimates(run, blocks), blocks)
     return folder
 
 
@@ -148,13 +149,13 @@ def test_a_run_cut_short_reads(run_folder: Path, tmp_path: Path) -> None:
     run = store.read_run(tmp_path)
     assert run.end is None
     assert len(run.blocks) > 0
-    assert set(estimates(run)["status"]) >= {"ok"}
+    assert set(AnalyzedRun(run).cases["status"]) >= {"ok"}
 
 
 def test_a_run_without_a_block_reads(tmp_path: Path) -> None:
     with Journal.create(tmp_path / "run", HEADER) as journal:
         journal.append(Case("t.py::test_a", "t", "a"))
-    frame = estimates(store.read_run(tmp_path / "run"))
+    frame = AnalyzedRun(store.read_run(tmp_path / "run")).cases
     assert list(frame["status"]) == ["skipped"]
     assert frame["reason"].str.contains("ended before").all()
 

@@ -11,8 +11,8 @@ UNSTEADY = "allocated|throttled|foreign_device_use"
 """Notes of a block during which the device asked for memory, slowed down, or served others."""
 
 SELF_DISTURBING_SHARE = 0.5
-"""Share of a case's blocks from which it is one that disturbs itself: a library's thread that wakes up once
-does not make it one."""
+"""Share of a case's blocks from which the case counts as one that disturbs itself: a library's thread that
+wakes up once is not enough."""
 
 ONE_PACE_SHARE = 0.5
 """Share of a run's blocks that must be made at one pace for the others to be odd."""
@@ -26,7 +26,7 @@ ENOUGH_BLOCKS = 3
 STEADY_KINDS = ("wall", "latency", "device", "cold")
 
 
-def judged(run: Run) -> pd.DataFrame:
+def marked_blocks(run: Run) -> pd.DataFrame:
     """A run's blocks, marked with all that is known of them: what GPUs did meanwhile, too.
 
     Those of a case that failed whenever it was visited are left out: what it timed may be anything.
@@ -45,8 +45,8 @@ def marked(blocks: pd.DataFrame) -> pd.DataFrame:
     A case that disturbs itself in most wall blocks (children, more threads than processors) is judged by
     the processor time that others took, where that was read, every other case by its own run-queue delay;
     both by what a control group withheld. A device block whose queue stayed full does not depend on its
-    host. `off_pace` tells blocks that are clean, but made while the processor ran at another pace than for
-    most of the run.
+    host. `off_pace` is true for blocks that are clean, but were made while the processor ran at another pace
+    than for most of the run.
     """
     case = blocks.groupby("case", observed=True, sort=False).ngroup()
     series = blocks.groupby(["case", "kind"], observed=True, sort=False).ngroup()
@@ -84,8 +84,8 @@ def _off_pace(blocks: pd.DataFrame, clean: pd.Series, series: pd.Series) -> pd.S
     """Blocks to leave out because the processor ran at another pace than for most of the run.
 
     Only where their series, a case's blocks of one kind, has enough at that pace; a case that was never
-    measured at it keeps the others, and is told of by `bench.analyze.estimates.doubts`. Blocks of two sides
-    alternate: a change of pace meets both, and cancels.
+    measured at it keeps the others, and gets a warning (`bench.analyze.estimates.doubts`). Blocks of two
+    sides alternate: a change of pace slows both down, and cancels.
     """
     low_s, high_s = pace_of_run(blocks)
     other = ~blocks["pace_s"].between(low_s, high_s) & blocks["pace_s"].notna()

@@ -38,22 +38,22 @@ def _by_device(run: Run) -> dict[str, list[GpuSample]]:
     names = {
         each["uuid"]: each["device"] for each in run.environment.get("devices") or () if each.get("uuid")
     }
-    found: dict[str, list[GpuSample]] = {}
+    by_device: dict[str, list[GpuSample]] = {}
     for sample in run.gpu:
-        found.setdefault(names.get(sample.uuid, sample.device), []).append(sample)
-    return found
+        by_device.setdefault(names.get(sample.uuid, sample.device), []).append(sample)
+    return by_device
 
 
 def _moments(samples: Sequence[GpuSample]) -> dict[str, NDArray[np.float64]]:
     """When what was seen, in time order."""
-    seen: dict[str, Callable[[GpuSample], object]] = {
+    notes: dict[str, Callable[[GpuSample], object]] = {
         "throttled": lambda sample: DISTURBING.intersection(sample.throttle),
         "foreign_device_use": lambda sample: sample.foreign_processes > 0,
         "power_cap": lambda sample: "power_cap" in sample.throttle,
     }
     return {
         note: np.sort(np.array([sample.start_s for sample in samples if has(sample)], dtype=np.float64))
-        for note, has in seen.items()
+        for note, has in notes.items()
     }
 
 
@@ -61,6 +61,6 @@ def _near(blocks: pd.DataFrame, when_s: NDArray[np.float64]) -> NDArray[np.bool_
     """True for blocks with one of the moments in them or within reach."""
     start_s, wall_s = blocks["start_s"].to_numpy(float), blocks["wall_s"].to_numpy(float)
     first = np.searchsorted(when_s, start_s - REACH_S, side="left")
-    behind = np.searchsorted(when_s, start_s + wall_s + REACH_S, side="right")
-    near: NDArray[np.bool_] = behind > first
+    last = np.searchsorted(when_s, start_s + wall_s + REACH_S, side="right")
+    near: NDArray[np.bool_] = last > first
     return near

@@ -1,18 +1,13 @@
 """Device crossovers across machines: the processor of one run against the accelerator of another."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.contests.contests import Contest, contests
 from bench.storage.tables import Run
-
-if TYPE_CHECKING:
-    from bench.analyze.report import RunReport
 
 
 @dataclass(frozen=True)
@@ -27,10 +22,10 @@ class Across:
     accelerator: int
 
 
-def across(parts: Sequence[RunReport]) -> Iterator[Across]:
+def across(runs: Sequence[AnalyzedRun]) -> Iterator[Across]:
     """Every run without an accelerator against every run with one, on another machine."""
-    for i, left in enumerate(parts):
-        for j, right in enumerate(parts):
+    for i, left in enumerate(runs):
+        for j, right in enumerate(runs):
             if left.run.machine == right.run.machine or _accelerated(left).any():
                 continue
             joined, blocks = _joined(left, right)
@@ -39,21 +34,20 @@ def across(parts: Sequence[RunReport]) -> Iterator[Across]:
                     yield Across(_marked(contest, left.run.machine, right.run.machine), i, j)
 
 
-def _accelerated(part: RunReport) -> pd.Series:
-    return (part.cases["device"] != "cpu") & (part.cases["blocks"] > 0)
+def _accelerated(each: AnalyzedRun) -> pd.Series:
+    return (each.cases["device"] != "cpu") & (each.cases["blocks"] > 0)
 
 
-def _joined(left: RunReport, right: RunReport) -> tuple[Run, pd.DataFrame]:
+def _joined(left: AnalyzedRun, right: AnalyzedRun) -> tuple[Run, pd.DataFrame]:
     """One run with the left's cases on the processor and the right's on accelerators, of device contests."""
     cases, blocks = [], []
-    launches = (
-        left.blocks["launch"].max() + 1
-    )  # of their own: contenders that share a launch are paired in it
-    for part, on_processor, offset in ((left, True, 0), (right, False, launches)):
-        known = part.run.cases
-        known = known[(known["between"] == "device") & ((known["device"] == "cpu") == on_processor)]
-        cases.append(known)
-        timed = part.blocks[part.blocks["case"].isin(known["case"])]
+    # Contenders that share a launch are paired in it, so each machine gets launches of its own.
+    launches = left.blocks["launch"].max() + 1
+    for each, on_processor, offset in ((left, True, 0), (right, False, launches)):
+        chosen = each.run.cases
+        chosen = chosen[(chosen["between"] == "device") & ((chosen["device"] == "cpu") == on_processor)]
+        cases.append(chosen)
+        timed = each.blocks[each.blocks["case"].isin(chosen["case"])]
         blocks.append(timed.assign(launch=timed["launch"] + offset))
     together = pd.concat([each.astype({"case": "str", "side": "str"}) for each in blocks], ignore_index=True)
     together = together.astype({"case": "category", "side": "category", "kind": "category"})

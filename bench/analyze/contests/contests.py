@@ -4,12 +4,11 @@ Two cases meet where suite, operation, size axis and all parameters but the cont
 more than two contenders each meets the first: the CPU, no worker, one thread, or the first collected.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import chain
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -75,7 +74,7 @@ class _Pair:
     rows: NDArray[np.int_]
 
     @classmethod
-    def of(cls, group: _Group, incumbent: str, challenger: str, form: str) -> _Pair:
+    def of(cls, group: _Group, incumbent: str, challenger: str, form: str) -> Self:
         resident, moved = group.rows[""], group.rows[form]
         series = (resident[incumbent], moved[challenger], resident[challenger])
         sizes = sorted(set.intersection(*map(set, series)))
@@ -92,21 +91,21 @@ def contests(run: Run, blocks: pd.DataFrame, side: str = "") -> list[Contest]:
     alike = np.isnan(measured).all(axis=1) & (run.cases["device"] == "cpu").to_numpy()
     latency = np.where(alike[:, None], wall, measured)
     cases = run.cases[["case", "extra", "message"]].to_dict("records")
-    found: list[Contest] = []
+    result: list[Contest] = []
     for group in _groups(run.cases[run.cases["side"] == side]):
         first, *others = _in_order(group.rows[""])
-        for pair in (pair for other in others for pair in _pairs(group, first, other)):
-            found += _met(pair, "throughput", wall, cases, run.ceilings or {})
+        for pair in chain.from_iterable(_pairs(group, first, other) for other in others):
+            result += _of_pair(pair, "throughput", wall, cases, run.ceilings or {})
             if np.isfinite(measured[pair.rows]).any():
-                found += _met(pair, "latency", latency, cases, run.ceilings or {})
-    return found
+                result += _of_pair(pair, "latency", latency, cases, run.ceilings or {})
+    return result
 
 
 def _logs(blocks: pd.DataFrame, run: Run) -> Array:
     """The ln(seconds) of every row in every launch of the run, NaN where it was not measured.
 
-    A launch that the processor made at another pace altogether tells, too: what it did to both contenders
-    cancels, and where it did not, the interval shows it.
+    A launch in which the processor ran at another pace throughout counts as well: what that did to both
+    contenders cancels, and where it does not, the interval is wider.
     """
     at_pace, off_pace = (_medians(blocks[blocks[name]], run) for name in ("counted", "off_pace"))
     return np.where(np.isnan(at_pace), off_pace, at_pace)
@@ -157,7 +156,7 @@ def _in_order(rows: Mapping[str, Any]) -> list[str]:
     return sorted(names, key=float) if numeric else names
 
 
-def _met(
+def _of_pair(
     pair: _Pair,
     basis: str,
     logs: Array,
@@ -166,59 +165,59 @@ def _met(
 ) -> Iterator[Contest]:
     """The pair's contest, and those with each transfer that is not timed but known from the run's links."""
     series = logs[pair.rows]
-    known = np.flatnonzero(np.isfinite(series).any(axis=2).all(axis=0))
-    told = _told(pair, basis, known, series[0, known], series[1, known], cases)
+    measured = np.flatnonzero(np.isfinite(series).any(axis=2).all(axis=0))
+    contest = _contest(pair, basis, measured, series[0, measured], series[1, measured], cases)
     if pair.form:
-        yield replace(told, reuses=reuses(*np.exp(np.nanmean(series[:, known], axis=2))))
+        yield replace(contest, reuses=reuses(*np.exp(np.nanmean(series[:, measured], axis=2))))
         return
-    yield told
+    yield contest
     links = ceilings.get(pair.challenger, {}) if pair.group.between == "device" else {}
-    extra = [cases[row]["extra"] for row in pair.rows[1, known].tolist()]
+    extra = [cases[row]["extra"] for row in pair.rows[1, measured].tolist()]
     for form, seconds in transfers(links, extra).items():
         if form not in pair.group.rows:
-            moved = np.log(np.exp(series[1, known]) + seconds[:, None])
-            summed = _told(replace(pair, form=form), basis, known, series[0, known], moved, cases)
-            times = np.exp(np.nanmean(series[:2, known], axis=2))
+            moved = np.log(np.exp(series[1, measured]) + seconds[:, None])
+            summed = _contest(replace(pair, form=form), basis, measured, series[0, measured], moved, cases)
+            times = np.exp(np.nanmean(series[:2, measured], axis=2))
             crossing = replace(
                 summed.crossing, reason="; ".join(filter(None, [summed.crossing.reason, SUMMED]))
             )
             yield replace(summed, crossing=crossing, reuses=reuses(times[0], times[1] + seconds, times[1]))
 
 
-def _told(
+def _contest(
     pair: _Pair,
     basis: str,
-    known: NDArray[np.int_],
+    measured: NDArray[np.int_],
     incumbent_logs: Array,
     challenger_logs: Array,
     cases: Sequence[Mapping[str, Any]],
 ) -> Contest:
     """The contest as a record, its challenger the one who wins at the top where places are traded."""
-    met = duel(pair.sizes[known], incumbent_logs, challenger_logs)
-    found = find(met)
-    if found.state == "not_measured":
+    ratios = duel(pair.sizes[measured], incumbent_logs, challenger_logs)
+    outcome = find(ratios)
+    if outcome.state == "not_measured":
         messages = (cases[row]["message"] for row in pair.rows.ravel().tolist())
-        found = replace(found, reason=next(filter(None, messages), found.reason))
+        outcome = replace(outcome, reason=next(filter(None, messages), outcome.reason))
     incumbent, challenger = pair.incumbent, pair.challenger
-    if found.turned:
-        incumbent, challenger, met = challenger, incumbent, met.turned()
-    last = found.places[-1] if found.places else None
+    if outcome.turned:
+        incumbent, challenger, ratios = challenger, incumbent, ratios.turned()
+    last = outcome.places[-1] if outcome.places else None
     size, low, high = (last.size, last.low, last.high) if last else (None, None, None)
-    banded = met.banded().launches
+    banded = ratios.banded().launches
     crossing = Crossing(
         operation=pair.group.operation, axis=pair.group.axis, incumbent=incumbent, challenger=challenger,
-        definition=f"{basis} {pair.form}".strip(), state=found.state, size=size, low=low, high=high,
-        sizes=tuple(place.size for place in found.places),
-        smallest=float(met.sizes[0]) if len(met.sizes) else None,
-        largest=float(met.sizes[-1]) if len(met.sizes) else None,
-        launches=int(banded.min()) if len(banded) else 0, reason=found.reason,
+        definition=f"{basis} {pair.form}".strip(), state=outcome.state, size=size, low=low, high=high,
+        sizes=tuple(place.size for place in outcome.places),
+        smallest=float(ratios.sizes[0]) if len(ratios.sizes) else None,
+        largest=float(ratios.sizes[-1]) if len(ratios.sizes) else None,
+        launches=int(banded.min()) if len(banded) else 0, reason=outcome.reason,
         fixed=dict(pair.group.fixed),
-        evidence=tuple(str(cases[row]["case"]) for row in pair.rows[:2, known].ravel().tolist()),
+        evidence=tuple(str(cases[row]["case"]) for row in pair.rows[:2, measured].ravel().tolist()),
     )  # fmt: skip
-    bounds = (met.y, met.y - met.half, met.y + met.half)
-    at_sizes = (met.sizes, *map(np.exp, bounds), met.launches)
+    bounds = (ratios.y, ratios.y - ratios.half, ratios.y + ratios.half)
+    at_sizes = (ratios.sizes, *map(np.exp, bounds), ratios.launches)
     sizes, ratio, ratio_low, ratio_high, launches = (tuple(each.tolist()) for each in at_sizes)
     return Contest(
         crossing, pair.group.suite, pair.group.between, sizes, ratio, ratio_low, ratio_high, launches,
-        found.places,
+        outcome.places,
     )  # fmt: skip

@@ -6,27 +6,25 @@ over the launches' own differences where both were timed in the same processes (
 did to both cancels), by Welch's t where each had processes of its own. Below SETTLED launches the band is as
 wide as both contenders' own intervals together: a claim then needs bands that are clear of each other.
 
-Between sizes y runs along a monotone cubic (PCHIP) in ln s: for t = a·s against b + c·s on sizes a
-factor 4 apart, straight lines miss the crossing by up to 12 %, cubics by 1–3 %. How far it may run
-elsewhere is bounded by what is known: a curve that bends one way lies between the straight line through
-two points and the lines through the points beside them, extended; one that rises more steeply than
-beside may do so in one jump, anywhere between. The interval of a crossing is the set of sizes at which
-zero lies within these bounds and the band. Definitions follow GPU-BLOB (a *sustained* threshold, one-
-point dips ignored), which gives neither interval nor states.
+Between sizes y runs along a monotone cubic (PCHIP) in ln s: straight lines would miss the crossing by up to
+12 % (docs/measurements.md). How far it may run elsewhere is bounded by what is known: a curve that bends one
+way lies between the straight line through two points and the extended lines through the points beside them;
+one that rises more steeply than beside may do so in one jump, anywhere between. The interval of a crossing is
+the set of sizes at which zero lies within these bounds and the band. Definitions follow GPU-BLOB (a
+*sustained* threshold, one-point dips ignored), which gives neither interval nor states.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 from scipy.special import stdtrit
 
-from bench.analyze.estimates.interval import CONFIDENCE, half_width
+from bench.analyze.estimates.intervals import CONFIDENCE, half_width
 from bench.records import CrossingState
 
 Array = NDArray[np.float64]
@@ -55,19 +53,19 @@ class Duel:
     half: Array
     launches: NDArray[np.int_]
 
-    def turned(self) -> Duel:
+    def turned(self) -> Self:
         return replace(self, y=-self.y)
 
-    def only(self, kept: NDArray[np.int_] | NDArray[np.bool_]) -> Duel:
+    def only(self, kept: NDArray[np.int_] | NDArray[np.bool_]) -> Self:
         """The duel at some of its sizes."""
-        return Duel(self.sizes[kept], self.y[kept], self.half[kept], self.launches[kept])
+        return type(self)(self.sizes[kept], self.y[kept], self.half[kept], self.launches[kept])
 
-    def banded(self) -> Duel:
+    def banded(self) -> Self:
         """The duel where it has a band, if that is at two sizes or more: a size that one launch measured
         must not hide the others.
         """
-        known = np.isfinite(self.half)
-        return self.only(known) if known.sum() > 1 else self
+        has_band = np.isfinite(self.half)
+        return self.only(has_band) if has_band.sum() > 1 else self
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Found:
+class Outcome:
     """What a duel says: `crosses_at` and `multiple` have `turned` where the incumbent wins at the top.
 
     The last of the `places` is the sustained crossing.
@@ -101,12 +99,12 @@ class _Level:
     deviation: Array
 
     @classmethod
-    def of(cls, logs: Array) -> _Level:
-        known = np.isfinite(logs)
-        count = known.sum(axis=1)
+    def of(cls, logs: Array) -> Self:
+        measured = np.isfinite(logs)
+        count = measured.sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
-            mean = np.where(known, logs, 0).sum(axis=1) / count
-            squares = np.where(known, logs - mean[:, None], 0) ** 2
+            mean = np.where(measured, logs, 0).sum(axis=1) / count
+            squares = np.where(measured, logs - mean[:, None], 0) ** 2
             return cls(count, mean, np.sqrt(squares.sum(axis=1) / (count - 1)))
 
     @property
@@ -140,23 +138,23 @@ def _welch(one: _Level, other: _Level) -> Array:
     return np.asarray(stdtrit(freedom, (1 + CONFIDENCE) / 2) * np.sqrt(error2))
 
 
-def find(duel: Duel) -> Found:
+def find(duel: Duel) -> Outcome:
     """The state of a duel and, where there is one, its crossing. Swapping the contenders mirrors it."""
     whole, duel = duel, duel.banded()
     if len(duel.sizes) < 2:
-        return Found("not_measured", reason=f"{len(duel.sizes)} of the 2 sizes that it takes")
+        return Outcome("not_measured", reason=f"{len(duel.sizes)} of the 2 sizes that it takes")
     if np.isnan(duel.half).any():
-        return Found("inconclusive", reason="one launch: no interval")
+        return Outcome("inconclusive", reason="one launch: no interval")
     duel, dips = _without_dips(duel)
     changes = _changes(duel)
     if changes:
         places = tuple(_locate(duel, left, right) for left, right in changes)
         turned = bool(duel.y[changes[-1][1]] < 0)
-        found = Found("crosses_at" if len(places) == 1 else "multiple", places, turned=turned)
+        outcome = Outcome("crosses_at" if len(places) == 1 else "multiple", places, turned=turned)
     else:
-        found = _unless_doubted(_one_sided(duel), whole)
+        outcome = _unless_doubted(_one_sided(duel), whole)
     except_at = f"except at {_listed(sorted(dips))}" if dips else ""
-    return replace(found, reason="; ".join(filter(None, [found.reason, except_at])))
+    return replace(outcome, reason="; ".join(filter(None, [outcome.reason, except_at])))
 
 
 def suggested(duel: Duel) -> tuple[Place, ...]:
@@ -195,29 +193,29 @@ def _without_dips(duel: Duel) -> tuple[Duel, list[float]]:
         duel = duel.only(np.delete(np.arange(len(signs)), dips))
 
 
-def _one_sided(duel: Duel) -> Found:
+def _one_sided(duel: Duel) -> Outcome:
     """A duel in which no two sizes disagree: won throughout, tied, or not known well enough."""
     signs = _signs(duel)
     tied = np.abs(duel.y) <= np.log1p(TIE)
     unclear = (signs == 0) & ~tied
     if not signs.any():
         if tied.all():
-            return Found("inconclusive", reason=f"within {100 * TIE:g} % of each other at every size")
-        return Found("inconclusive", reason="the launches do not tell them apart")
+            return Outcome("inconclusive", reason=f"within {100 * TIE:g} % of each other at every size")
+        return Outcome("inconclusive", reason="the launches do not tell them apart")
     if unclear.any():
-        return Found("inconclusive", reason=f"not told apart at {_listed(duel.sizes[unclear])}")
+        return Outcome("inconclusive", reason=f"not told apart at {_listed(duel.sizes[unclear])}")
     ties = duel.sizes[signs == 0]
     reason = f"tied at {_listed(ties)}" if len(ties) else ""
-    return Found("always_faster" if signs.sum() > 0 else "never", reason=reason)
+    return Outcome("always_faster" if signs.sum() > 0 else "never", reason=reason)
 
 
-def _unless_doubted(found: Found, whole: Duel) -> Found:
+def _unless_doubted(outcome: Outcome, whole: Duel) -> Outcome:
     """The same, unless sizes that one launch measured speak against a contender that is ahead throughout."""
-    winner = {"always_faster": 1, "never": -1}.get(found.state, 0)
+    winner = {"always_faster": 1, "never": -1}.get(outcome.state, 0)
     against = np.isnan(whole.half) & (winner * whole.y < -np.log1p(TIE))
     if not winner or not against.any():
-        return found
-    return Found("inconclusive", reason=f"one launch speaks against it at {_listed(whole.sizes[against])}")
+        return outcome
+    return Outcome("inconclusive", reason=f"one launch speaks against it at {_listed(whole.sizes[against])}")
 
 
 def _listed(sizes: Sequence[float] | Array) -> str:
@@ -250,11 +248,11 @@ def _between(x: Array, y: Array, grid: Array) -> tuple[Array, Array]:
     slopes = np.diff(y) / np.diff(x)
     i = np.clip(np.searchsorted(x, grid, side="right") - 1, 0, len(slopes) - 1)
     straight = np.interp(grid, x, y)
-    before, behind = np.append(np.nan, slopes[:-1])[i], np.append(slopes[1:], np.nan)[i]
+    before, after = np.append(np.nan, slopes[:-1])[i], np.append(slopes[1:], np.nan)[i]
     if len(slopes) == 1:
-        before = behind = np.zeros_like(grid)
-    from_left, from_right = y[i] + (grid - x[i]) * before, y[i + 1] - (x[i + 1] - grid) * behind
-    lower, upper = np.fmin(from_left, from_right), np.fmax(from_left, from_right)  # an end has one
+        before = after = np.zeros_like(grid)
+    from_left, from_right = y[i] + (grid - x[i]) * before, y[i + 1] - (x[i + 1] - grid) * after
+    lower, upper = np.fmin(from_left, from_right), np.fmax(from_left, from_right)  # at an end, the only one
     above, below = lower >= straight - ROUNDING, upper <= straight + ROUNDING
     low = np.where(above, straight, np.where(below, upper, lower))
     high = np.where(below, straight, np.where(above, lower, upper))

@@ -5,22 +5,16 @@ added in the middle. Too few launches leave the times themselves open: the sizes
 Nothing is decided from how long a size would take, nor from which side it would favour.
 """
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.analyze.blocks.clean import judged
+from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.contests.contests import Contest, contests
 from bench.analyze.contests.crossover import Duel, Place, suggested
-
-if TYPE_CHECKING:
-    from bench.storage.tables import Run
 
 WIDE = 1.10
 """Ratio of an interval's ends up to which a crossing is known well enough."""
@@ -38,17 +32,17 @@ Sizes = dict[str, dict[str, list[float]]]
 """Sizes by test ("path::test") and axis."""
 
 
-def wanted(run: Run, launches: int) -> Sizes:
+def wanted(analyzed: AnalyzedRun, launches: int) -> Sizes:
     """The sizes around every crossing that is not known well enough yet, those to be added among them.
 
     A crossing is known well enough when its interval is, from as many launches as the run was to have.
     """
-    found: dict[str, dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
-    for contest in contests(run, judged(run)):
+    sizes_of: dict[str, dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
+    for contest in contests(analyzed.run, analyzed.blocks):
         sizes = around(_duel(contest), contest.places, launches)
         for case in contest.crossing.evidence if sizes else ():
-            found[case.partition("[")[0]][contest.crossing.axis] |= sizes
-    return {test: {axis: sorted(sizes) for axis, sizes in axes.items()} for test, axes in found.items()}
+            sizes_of[case.partition("[")[0]][contest.crossing.axis] |= sizes
+    return {test: {axis: sorted(sizes) for axis, sizes in axes.items()} for test, axes in sizes_of.items()}
 
 
 def _duel(contest: Contest) -> Duel:
@@ -63,13 +57,13 @@ def around(duel: Duel, places: Sequence[Place], launches: int) -> set[float]:
     for shape in suggested(duel)[-MAX_PLACES:]:
         stretches = _stretches(list(counts), shape)
         settled = min(counts[size] for stretch in stretches for size in stretch) >= launches
-        known = next((each for each in places if _overlap(each, shape)), None)
-        if settled and known and known.high <= WIDE * known.low:
+        place = next((each for each in places if _overlap(each, shape)), None)
+        if settled and place and place.high <= WIDE * place.low:
             continue
         if shape.high > SHAPE * shape.low:
             sizes.update(middle(*max(stretches, key=lambda stretch: stretch[1] / stretch[0])))
-        if settled and known:
-            stretches += _stretches(list(counts), known)
+        if settled and place:
+            stretches += _stretches(list(counts), place)
         sizes.update(size for stretch in stretches for size in stretch)
     return sizes
 

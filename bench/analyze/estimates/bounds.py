@@ -79,7 +79,7 @@ def ideal_times(
 def _bandwidth(bytes_: float, ceilings: Mapping[str, Any]) -> float | None:
     """The copy bandwidth of memory that holds all that a call moves: calls back to back find it there again.
 
-    The fastest that holds it: a near level is at least as fast as those behind it, whatever was measured.
+    The fastest that holds it: a near level is at least as fast as those further away, whatever was measured.
     """
     rates, held = ceilings.get("copy_bytes_per_s") or {}, ceilings.get("level_bytes") or {}
     holds = {"memory": math.inf, **held}

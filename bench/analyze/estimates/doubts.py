@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from bench.analyze.blocks.clean import PACED_BELOW_S, pace_of_run, unread
-from bench.render.words import gist
 from bench.storage.tables import Run
 
 WIDE = 0.10
@@ -32,31 +31,28 @@ MISCOUNTED = 0.05
 """How far declared FLOPs may be from those that torch counts: bias and activations are not in its count."""
 
 CAPPED = 0.05
-"""Share of a case's blocks under a power cap from which it is told: a GPU touches its limit now and then."""
+"""Share of a case's blocks under a power cap from which there is a warning: GPUs touch their limit now
+and then."""
 
 MIN_OTHERS = 3
 """Counted blocks that a launch's first one is compared with."""
 
 
+RowWarning = tuple[int, str]
+"""A warning, and the row of the frame that it is about."""
+
+
 def warnings(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFrame) -> pd.Series:
     """One string a row: its warnings joined by "; "."""
+    by_row: list[list[str]] = [[] for _ in range(len(frame))]
+    for row, text in _all(run, cases, frame, blocks):
+        by_row[row].append(text)
+    return pd.Series(["; ".join(texts) for texts in by_row], dtype="str")
+
+
+def _all(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFrame) -> Iterable[RowWarning]:
     wall = blocks[blocks["kind"] == "wall"]
-    counted = wall[wall["counted"]]
-    found: list[list[str]] = [[] for _ in range(len(frame))]
-    for row, text in _all(run, cases, frame, blocks, wall, counted):
-        found[row].append(text)
-    return pd.Series(["; ".join(texts) for texts in found], dtype="str")
-
-
-def _all(
-    run: Run,
-    cases: pd.DataFrame,
-    frame: pd.DataFrame,
-    blocks: pd.DataFrame,
-    wall: pd.DataFrame,
-    counted: pd.DataFrame,
-) -> Iterable[tuple[int, str]]:
-    measured = frame["blocks"] > 0
+    counted, measured = wall[wall["counted"]], frame["blocks"] > 0
     yield from _where(
         measured & (frame["clean_blocks"] == 0), "every block was disturbed: the median counts them all"
     )
@@ -70,22 +66,18 @@ def _all(
     for row, slope in _drifts(counted).items():
         yield row, f"drifts by {np.expm1(slope):+.0%} within a launch"
     for row, excess in _warming(counted).items():
-        yield (
-            row,
-            f"still warming up: the first block of a launch is {np.expm1(excess):.0%} slower than its others",
-        )
+        text = f"the first block of a launch is {np.expm1(excess):.0%} slower than its others"
+        yield row, f"still warming up: {text}"
     for row, ratio in other_paces(blocks, counted).items():
         yield row, f"measured while the processor took {ratio:.1f} times as long as for most of the run"
     dry = blocks["notes"].str.contains("queue_ran_dry")
     yield from ((row, "no device time: queue_ran_dry") for row in blocks.loc[dry, "row"].unique())
     for row in map(int, np.flatnonzero(frame["ceiling_share"] > ABOVE)):
         share, bound = frame["ceiling_share"].iat[row], frame["bound"].iat[row]
-        yield (
-            row,
-            f"{share:.2f} times its {bound} ceiling: that was measured too low, or too much work declared",
-        )
-    for row, (declared, found) in _miscounted(frame, cases).items():
-        yield row, f"declares {declared:.3g} flops, where torch counts {found:.3g}"
+        text = "that was measured too low, or too much work declared"
+        yield row, f"{share:.2f} times its {bound} ceiling: {text}"
+    for row, (declared, count) in _miscounted(frame, cases).items():
+        yield row, f"declares {declared:.3g} flops, where torch counts {count:.3g}"
     capped = blocks["notes"].str.contains("power_cap").groupby(blocks["row"]).mean()
     for row, share in capped[capped > CAPPED].items():
         yield row, f"the GPU's power limit held its clocks down in {share:.0%} of the blocks"
@@ -99,6 +91,13 @@ def _all(
         yield from _where(measured & (frame["device"] == device), text)
 
 
+def gist(message: str) -> str:
+    """The line of a failure's text that says most: what pytest marks as raised (`E  `), else the last one."""
+    lines = message.strip().splitlines()
+    raised = [line[1:].strip() for line in lines if line.startswith("E  ")]
+    return raised[0] if raised else lines[-1].strip() if lines else ""
+
+
 def failed_checks(run: Run) -> dict[str, list[str]]:
     """Names of the self-checks that failed, by device."""
     failed: dict[str, list[str]] = {}
@@ -110,15 +109,15 @@ def failed_checks(run: Run) -> dict[str, list[str]]:
 
 def _miscounted(frame: pd.DataFrame, cases: pd.DataFrame) -> dict[int, tuple[float, float]]:
     """Rows whose declared FLOPs are not those that torch counted, and both."""
-    found = {}
+    rows = {}
     for row, extra in enumerate(cases["extra"]):
         declared, count = float(frame["flops"].iat[row]), extra.get("counted_flops")
         if count and abs(declared / count - 1) > MISCOUNTED:
-            found[row] = declared, float(count)
-    return found
+            rows[row] = declared, float(count)
+    return rows
 
 
-def _where(mask: pd.Series, text: str) -> Iterable[tuple[int, str]]:
+def _where(mask: pd.Series, text: str) -> Iterable[RowWarning]:
     return ((int(row), text) for row in np.flatnonzero(mask))
 
 

@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analyze.blocks.clean import judged
 from bench.analyze.estimates import doubts
 from bench.analyze.estimates.bounds import bounds
-from bench.analyze.estimates.interval import half_width
+from bench.analyze.estimates.intervals import half_width
 from bench.storage.tables import FURTHER, IDENTITY, MEASURED, Run
 
 MIN_BLOCKS = 3
@@ -30,13 +29,8 @@ STATUS = {"failed": "failed", "died": "failed", "timeout": "timeout", "skipped":
 NEVER_REACHED = "not measured: the run ended before its turn"
 
 
-def estimates(run: Run) -> pd.DataFrame:
-    """The cases frame of a run, one row a case and side; its columns are `bench.storage.tables`' contract."""
-    return estimates_of(run, judged(run))
-
-
-def estimates_of(run: Run, blocks: pd.DataFrame) -> pd.DataFrame:
-    """The cases frame, from blocks already marked."""
+def estimates(run: Run, blocks: pd.DataFrame) -> pd.DataFrame:
+    """The cases frame, one row a case and side, from marked blocks; its columns: `bench.storage.tables`."""
     blocks = blocks.assign(row=row_of_block(run, blocks))
     cases = run.cases.reset_index(drop=True)
     frame = _times(blocks, len(cases)).join(_work(cases))
@@ -54,9 +48,9 @@ def row_of_block(run: Run, blocks: pd.DataFrame) -> NDArray[np.int_]:
     """For every block the position of its case and side in `run.cases`."""
     cases, sides = blocks["case"].cat, blocks["side"].cat
     positions = {key: row for row, key in enumerate(zip(run.cases["case"], run.cases["side"], strict=True))}
-    known = [positions.get((case, side), -1) for case in cases.categories for side in sides.categories]
+    row_of = [positions.get((case, side), -1) for case in cases.categories for side in sides.categories]
     position = cases.codes.to_numpy() * len(sides.categories) + sides.codes.to_numpy()
-    rows: NDArray[np.int_] = np.array(known, dtype=int)[position]
+    rows: NDArray[np.int_] = np.array(row_of, dtype=int)[position]
     return rows
 
 

@@ -4,23 +4,18 @@ A budget fails only where the whole 95 % interval lies beyond it. `max_regressio
 base, is what the gate's verdicts hold a case to.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import pandas as pd
 
-from bench.analyze.estimates.estimate import estimates_of
-from bench.analyze.estimates.interval import half_width
+from bench.analyze.analyzed import AnalyzedRun
+from bench.analyze.estimates.intervals import half_width
 from bench.analyze.gate.pairs import launch_logs
 from bench.analyze.gate.settings import Budget
 from bench.patterns import aliases, matches
-
-if TYPE_CHECKING:
-    from bench.storage.tables import Run
 
 MARGIN = 0.2
 """What a budget that is set leaves beyond the interval: a system's updates move times by several per cent."""
@@ -53,12 +48,13 @@ class BudgetCheck:
     tighter: float | None = None
 
 
-def check(run: Run, blocks: pd.DataFrame, budgets: tuple[Budget, ...]) -> tuple[BudgetCheck, ...]:
-    """How a run's cases (in a gate run those of head) stand to the budgets; blocks as `marked` gives them."""
+def check_budgets(analyzed: AnalyzedRun, budgets: tuple[Budget, ...]) -> tuple[BudgetCheck, ...]:
+    """How a run's cases (in a gate run those of head) stand to the budgets."""
     if not budgets:
         return ()
-    measured = _Measured(run.machine, of_head(estimates_of(run, blocks)), run.cases, launch_logs(run, blocks))
-    return tuple(held for budget in budgets for held in _of_budget(budget, measured))
+    run, logs = analyzed.run, launch_logs(analyzed.run, analyzed.blocks)
+    measured = _Measured(run.machine, of_head(analyzed.cases), run.cases, logs)
+    return tuple(checked for budget in budgets for checked in _of_budget(budget, measured))
 
 
 def of_head(cases: pd.DataFrame) -> pd.DataFrame:
@@ -84,8 +80,8 @@ class _Measured:
 
 
 def _of_budget(budget: Budget, measured: _Measured) -> Iterator[BudgetCheck]:
-    seen = measured.cases.loc[:, ["case", "device"]].drop_duplicates().itertuples(index=False)
-    cases = [case for case, device in seen if selects(budget, case, device)]
+    pairs = measured.cases.loc[:, ["case", "device"]].drop_duplicates().itertuples(index=False)
+    cases = [case for case, device in pairs if selects(budget, case, device)]
     if not cases:
         yield BudgetCheck(budget.pattern, "", "not selected", reason="none of its cases was to be measured")
     for case in cases:
@@ -110,63 +106,52 @@ def _of_case(budget: Budget, case: str, rows: pd.DataFrame, measured: _Measured)
 
 def _time(budget: Budget, row: Mapping[str, Any], machine: str) -> BudgetCheck:
     assert budget.max_time_s is not None
-    held = BudgetCheck(row["case"], "max_time", "met", budget.max_time_s, *_interval(row))
+    check = BudgetCheck(row["case"], "max_time", "met", budget.max_time_s, *_interval(row))
     if budget.machine and budget.machine != machine:
         reason = f"set on {budget.machine}, measured on {machine or 'a machine without a name'}"
-        return replace(held, standing="not comparable", reason=reason)
-    return _judged(held, _noisy(row))
+        return replace(check, standing="not comparable", reason=reason)
+    return _with_standing(check, row["status"] == "noisy")
 
 
 def _ceiling_share(least: float, row: Mapping[str, Any]) -> BudgetCheck:
     share, (median_s, low_s, high_s) = row["ceiling_share"], _interval(row)
-    held = BudgetCheck(
-        row["case"],
-        "min_ceiling_share",
-        "met",
-        least,
-        share,
-        share * median_s / high_s,
-        share * median_s / low_s,
-    )
+    interval = share, share * median_s / high_s, share * median_s / low_s
+    check = BudgetCheck(row["case"], "min_ceiling_share", "met", least, *interval)
     if math.isnan(share):
         reason = "no ceiling is known for it: its suite declares no flops or bytes, or none was measured"
-        return replace(held, standing="missing", reason=reason)
-    return _judged(held, _noisy(row))
+        return replace(check, standing="missing", reason=reason)
+    return _with_standing(check, row["status"] == "noisy")
 
 
 def _ratio(budget: Budget, case: str, row: int, measured: _Measured) -> BudgetCheck:
     assert budget.max_ratio is not None
-    held = BudgetCheck(case, "max_ratio", "met", budget.max_ratio)
+    check = BudgetCheck(case, "max_ratio", "met", budget.max_ratio)
     partners = _partners(budget.to, row, measured)
     if len(partners) != 1:
-        seen = "several cases" if partners else "no measured case"
-        return replace(
-            held, standing="missing", reason=f"{seen} of {budget.to!r} differ from it in one thing alone"
-        )
+        how_many = "several cases" if partners else "no measured case"
+        reason = f"{how_many} of {budget.to!r} differ from it in one thing alone"
+        return replace(check, standing="missing", reason=reason)
     both = (measured.logs.get(row, pd.Series()) - measured.logs.get(partners[0], pd.Series())).dropna()
     if len(both) < 2:
-        return replace(held, standing="unclear", reason="fewer than two launches have clean blocks of both")
+        return replace(check, standing="unclear", reason="fewer than two launches have clean blocks of both")
     middle, half = both.mean(), half_width(both.std(), len(both))
     value, low, high = (math.exp(each) for each in (middle, middle - half, middle + half))
     to = measured.cases["case"].iat[partners[0]]
-    return _judged(replace(held, value=value, low=low, high=high, reason=f"to {to}"), "")
+    return _with_standing(replace(check, value=value, low=low, high=high, reason=f"to {to}"))
 
 
 def _partners(pattern: str, row: int, measured: _Measured) -> list[int]:
     """Rows of cases that the pattern fits and that differ from this one in one thing alone."""
-    own = _facets(measured.cases.loc[row])
-    found = []
-    for other in measured.logs:
-        candidate = measured.cases.loc[other]
-        if (
-            other != row
-            and candidate["side"] == measured.cases["side"].at[row]
-            and matches(pattern, candidate["case"])
-        ):
-            facets = _facets(candidate)
-            if sum(own[name] != facets[name] for name in own.keys() & facets.keys()) == 1:
-                found.append(other)
-    return found
+    cases, own = measured.cases, _facets(measured.cases.loc[row])
+    on_side = [
+        each for each in measured.logs if each != row and cases["side"].at[each] == cases["side"].at[row]
+    ]
+    partners = []
+    for other in on_side:
+        facets = _facets(cases.loc[other]) if matches(pattern, cases["case"].at[other]) else {}
+        if sum(own[name] != facets[name] for name in own.keys() & facets.keys()) == 1:
+            partners.append(other)
+    return partners
 
 
 def _facets(case: Mapping[str, Any]) -> dict[str, Any]:
@@ -178,19 +163,16 @@ def _interval(row: Mapping[str, Any]) -> tuple[float, float, float]:
     return float(row["median_s"]), float(row["low_s"]), float(row["high_s"])
 
 
-def _noisy(row: Mapping[str, Any]) -> str:
-    return "too few clean blocks" if row["status"] == "noisy" else ""
-
-
-def _judged(held: BudgetCheck, doubt: str) -> BudgetCheck:
+def _with_standing(check: BudgetCheck, noisy: bool = False) -> BudgetCheck:
     """The standing of what was measured, and a tighter budget where this one is loose."""
-    if doubt or not (math.isfinite(held.low) and math.isfinite(held.high)):
-        return replace(held, standing="unclear", reason=doubt or "a single launch has no interval")
-    least = held.limit == "min_ceiling_share"
-    if held.high < held.allowed if least else held.low > held.allowed:
-        return replace(held, standing="over")
-    if held.low < held.allowed < held.high:
-        return replace(held, standing="unclear", reason=held.reason or "the interval holds the budget")
-    settled = held.low / (1 + MARGIN) if least else held.high * (1 + MARGIN)
-    loose = settled > held.allowed * LOOSE if least else settled * LOOSE < held.allowed
-    return replace(held, tighter=settled) if loose else held
+    if noisy or not (math.isfinite(check.low) and math.isfinite(check.high)):
+        reason = "too few clean blocks" if noisy else "a single launch has no interval"
+        return replace(check, standing="unclear", reason=reason)
+    least = check.limit == "min_ceiling_share"
+    if check.high < check.allowed if least else check.low > check.allowed:
+        return replace(check, standing="over")
+    if check.low < check.allowed < check.high:
+        return replace(check, standing="unclear", reason=check.reason or "the interval holds the budget")
+    settled = check.low / (1 + MARGIN) if least else check.high * (1 + MARGIN)
+    loose = settled > check.allowed * LOOSE if least else settled * LOOSE < check.allowed
+    return replace(check, tighter=settled) if loose else check

@@ -10,33 +10,28 @@ A gate run is a run whose visits carry a side, `base` or `head`, and whose heade
     {"base": {...}, "head": {...}, "settings": settings.recorded(...), "added": [...], "removed": [...],
      "missing": [...], "renamed": {OLD: NEW}, "edited": [...]}
 
-Whoever measures asks `replay(read_run(folder))`, makes as many launches of the cases in `wanted` as it says,
-asks again, and is done when there are none.
+Whoever measures asks `replay(AnalyzedRun(read_run(folder)))`, makes as many launches of the cases in `wanted`
+as it says, asks again, and is done when there are none.
 """
-
-from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analyze.blocks.clean import judged
+from bench.analyze.analyzed import AnalyzedRun
+from bench.analyze.estimates.doubts import gist
 from bench.analyze.gate import settings as settings_
-from bench.analyze.gate.budgets import BudgetCheck, check, selects
+from bench.analyze.gate.budgets import BudgetCheck, check_budgets, selects
 from bench.analyze.gate.pairs import KINDS, launch_ratios
 from bench.analyze.gate.series import CHECKPOINTS, EXTENSION, Judgement, judge, moved, typical_scatter
 from bench.analyze.gate.settings import Settings
 from bench.patterns import name
-from bench.records import Change, Kind, Verdict
-from bench.render.words import gist
-
-if TYPE_CHECKING:
-    from bench.storage.tables import Run
+from bench.records import Kind, Verdict
 
 __all__ = ["CHECKPOINTS", "Decision", "Settings", "Sides", "Trouble", "decide", "replay"]
 
@@ -110,26 +105,27 @@ class Decision:
 
         What a contaminated run shows is no evidence: it is undecided as a whole.
         """
-        missing = any(held.standing == "missing" for held in self.budgets)
+        missing = any(check.standing == "missing" for check in self.budgets)
         if self.troubles or self.wanted or missing or not (self.verdicts or self.skipped):
             return 3
         if self.contaminated:
             return 4
-        over = any(held.standing == "over" for held in self.budgets)
+        over = any(check.standing == "over" for check in self.budgets)
         if over or any(verdict.state == "slower" for verdict in self.verdicts):
             return 1
         return 4 if self.settings.undecided == "fail" and self.undecided_share > 0 else 0
 
 
-def replay(run: Run) -> Decision:
+def replay(analyzed: AnalyzedRun) -> Decision:
     """The decision on a recorded gate run: its header holds everything besides the blocks."""
-    entry = run.header.gate
+    entry = analyzed.run.header.gate
     names = ("added", "removed", "missing", "edited")
     sides = Sides(
         **{name: tuple(entry.get(name) or ()) for name in names}, renamed=dict(entry.get("renamed") or {})
     )
-    blocks, asked = judged(run), settings_.of_header(entry["settings"])
-    return replace(decide(blocks, run.cases, asked, sides), budgets=check(run, blocks, asked.budgets))
+    settings = settings_.of_header(entry["settings"])
+    decision = decide(analyzed.blocks, analyzed.run.cases, settings, sides)
+    return replace(decision, budgets=check_budgets(analyzed, settings.budgets))
 
 
 def decide(
@@ -170,19 +166,19 @@ def weigh(
         kind: typical_scatter(table[case][kind] for case in budgets if kind in table.get(case, {}))
         for kind in KINDS
     }
-    judged = {
+    judgements = {
         case: {
             kind: judge(logs, made, budget, error, typical[kind])
             for kind, logs in table.get(case, nothing).items()
         }
         for case, budget in budgets.items()
     }
-    verdicts = tuple(_verdict(case, kinds, budgets[case]) for case, kinds in judged.items())
+    verdicts = tuple(_verdict(case, kinds, budgets[case]) for case, kinds in judgements.items())
     witnesses = tuple(_witness(case, table.get(case, nothing), made, settings) for case in sorted(controls))
     if shifted := [witness for witness in witnesses if witness.state in ("slower", "faster")]:
         return tuple(_contaminated(verdict, shifted[0]) for verdict in verdicts), witnesses, {}
     lacking = next((each - made for each in CHECKPOINTS if each > made), 0)
-    still = [case for case, kinds in judged.items() if any(each.open for each in kinds.values())]
+    still = [case for case, kinds in judgements.items() if any(each.open for each in kinds.values())]
     wanted = dict.fromkeys([*still, *sorted(controls)], lacking) if lacking and still else {}
     return verdicts, witnesses, wanted
 
@@ -207,24 +203,22 @@ def series_of(ratios: pd.DataFrame) -> dict[str, LogsByKind]:
 
     Wall time is always among the kinds: where it was disturbed throughout, the device's must not hide that.
     """
-    known = ratios.reindex(columns=range(EXTENSION.stop)).dropna(how="all")
+    rows = ratios.reindex(columns=range(EXTENSION.stop)).dropna(how="all")
     unknown = np.full(EXTENSION.stop, np.nan)
     table: dict[str, LogsByKind] = {}
-    for (case, kind), logs in zip(known.index, known.to_numpy(dtype=float), strict=True):
+    for (case, kind), logs in zip(rows.index, rows.to_numpy(dtype=float), strict=True):
         table.setdefault(case, {"wall": unknown})[kind] = logs
     return table
 
 
 def _verdict(case: str, kinds: Mapping[Kind, Judgement], budget: float) -> Verdict:
     """One verdict from wall and device time: what a caller waits for decides, unless the device moved."""
-    told = dict(sorted(kinds.items(), key=lambda each: SEVERITY.index(each[1].state)))
-    kind = next(iter(told))
-    if kind != "wall" and told[kind].state != "slower" and told["wall"].state == "undecided":
+    kind = min(kinds, key=lambda each: SEVERITY.index(kinds[each].state))
+    if kinds[kind].state != "slower" and kinds["wall"].state == "undecided":
         kind = "wall"
-    judgement = told[kind]
+    judgement = kinds[kind]
     reason = judgement.reason if kind == "wall" else f"{kind} time: {judgement.reason}"
-    change = Change(case, **judgement.numbers, kind=kind) if judgement.numbers else None
-    return Verdict(case, judgement.state, judgement.stage, reason, budget, change)
+    return Verdict(case, judgement.state, judgement.stage, reason, budget, judgement.change(case, kind))
 
 
 def _witness(case: str, kinds: LogsByKind, made: int, settings: Settings) -> Verdict:
@@ -242,35 +236,36 @@ def _uncompared(cases: pd.DataFrame, sides: Sides, done: bool) -> tuple[list[Tro
     """Cases that failed or are missing, and cases skipped or taken out; `done` once the screen was made."""
     troubles, skipped = [], []
     for case, rows in cases.groupby("case", sort=False, observed=True):
-        seen = {row["side"]: row for row in rows.to_dict("records")}
-        broken = {side: row for side, row in seen.items() if row["outcome"] in BROKEN}
-        if all(row["outcome"] == "skipped" for row in seen.values()):
-            skipped.append(Trouble(str(case), "", next(iter(seen.values()))["message"] or "skipped"))
-        elif broken and _fatal(seen, broken):
-            troubles += [Trouble(str(case), side, _said(row)) for side, row in broken.items()]
-        elif done and seen.keys() >= {"base", "head"} and seen["base"]["outcome"] == "skipped":
-            skipped.append(Trouble(str(case), "base", seen["base"]["message"] or "skipped"))
+        by_side = {row["side"]: row for row in rows.to_dict("records")}
+        broken = {side: row for side, row in by_side.items() if row["outcome"] in BROKEN}
+        if all(row["outcome"] == "skipped" for row in by_side.values()):
+            skipped.append(Trouble(str(case), "", next(iter(by_side.values()))["message"] or "skipped"))
+        elif broken and _fatal(by_side, broken):
+            troubles += [Trouble(str(case), side, _outcome(row)) for side, row in broken.items()]
+        elif done and by_side.keys() >= {"base", "head"} and by_side["base"]["outcome"] == "skipped":
+            skipped.append(Trouble(str(case), "base", by_side["base"]["message"] or "skipped"))
         elif done:
-            troubles += [Trouble(str(case), side, why) for side, why in _missing(seen)]
+            troubles += [Trouble(str(case), side, why) for side, why in _missing(by_side)]
     troubles += [Trouble(case, "head", MISSING) for case in sides.missing]
     return troubles, skipped
 
 
-def _fatal(seen: Mapping[str, Any], broken: Mapping[str, Any]) -> bool:
+def _fatal(by_side: Mapping[str, Any], broken: Mapping[str, Any]) -> bool:
     """False for a case that fails on both sides when visited again: it keeps the blocks that it has."""
-    return len(broken) < len(seen) or any(row["failed_visits"] >= row["visits"] for row in broken.values())
+    return len(broken) < len(by_side) or any(row["failed_visits"] >= row["visits"] for row in broken.values())
 
 
-def _said(row: Mapping[str, Any]) -> str:
+def _outcome(row: Mapping[str, Any]) -> str:
     """The outcome and the line that says most; how a process ended stands first."""
     message = str(row["message"]).strip()
-    said = gist(message) if row["outcome"] == "failed" else message.partition("\n")[0]
-    return f"{row['outcome']}: {said}" if said else str(row["outcome"])
+    line = gist(message) if row["outcome"] == "failed" else message.partition("\n")[0]
+    return f"{row['outcome']}: {line}" if line else str(row["outcome"])
 
 
-def _missing(seen: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _missing(by_side: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The sides on which a case was not measured, though it was to be."""
-    sides = {"base", "head"} - {side for side, row in seen.items() if row["outcome"] not in ("", "skipped")}
+    measured = {side for side, row in by_side.items() if row["outcome"] not in ("", "skipped")}
+    sides = {"base", "head"} - measured
     if len(sides) == 2:
         return [("", "was not measured on either side")]
-    return [(side, seen[side]["message"] if side in seen else "was not measured") for side in sides]
+    return [(side, by_side[side]["message"] if side in by_side else "was not measured") for side in sides]

@@ -4,17 +4,11 @@ Blocks of the two sides alternate, so that the i-th block of a visit on one side
 the other: what slows both down cancels. A launch is one number, since its blocks agree more than launches.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
 from bench.analyze.estimates.estimate import launch_medians, row_of_block
-
-if TYPE_CHECKING:
-    from bench.storage.tables import Run
+from bench.storage.tables import Run
 
 KINDS = ("wall", "device")
 """Kinds of block that are compared: what a caller waits for, and what the device itself takes."""

@@ -84,12 +84,12 @@ def trials(blocks: pd.DataFrame, launches: Sequence[int]) -> list[dict[str, dict
 
 def _trial(wall: pd.DataFrame, launches: Sequence[int]) -> dict[str, dict[str, bool]]:
     chosen = wall[wall["launch"].isin(launches)]
-    found: dict[str, dict[str, bool]] = {}
+    by_case: dict[str, dict[str, bool]] = {}
     for case, rows in chosen.groupby("case", sort=False):
         base, head = (_series(rows[rows["side"] == side], launches) for side in ("base", "head"))
         if len(base) == len(head) == len(launches):
-            found[str(case)] = {name: rule(base, head) for name, rule in RULES.items()}
-    return found
+            by_case[str(case)] = {name: rule(base, head) for name, rule in RULES.items()}
+    return by_case
 
 
 def _series(rows: pd.DataFrame, launches: Iterable[int]) -> LaunchTimes:

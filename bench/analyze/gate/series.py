@@ -1,10 +1,7 @@
 """One case's series of launches judged: screen, confirmation on fresh launches, extension, undecided.
 
-With launches that scatter by 1.3 % it finds 999 of 1000 slowdowns of the budget's size, with 3 % 94 of 100,
-with 5 % half of them; unchanged, none of 4000, none and 2 are called slower (simulated, at 5 % and twenty
-cases). A case that surely stands still is let go within a stage. Unchanged, it costs 3.0 launches where they
-scatter by 1.3 %, and 4.7 where by 3 %, in a table whose cases scatter alike; 3.5 and 6.7 where nothing is
-known of others.
+A case that surely stands still is let go within a stage. How much this finds, and how often it is wrong:
+docs/measurements.md, "The gate's rule".
 """
 
 import math
@@ -12,14 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
 from statistics import median
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from bench.analyze.estimates.trimmed import Centre, centre
-from bench.records import VerdictState
+from bench.analyze.estimates.intervals import Centre, centre
+from bench.records import Change, Kind, VerdictState
 
 STAGES = (range(5), range(5, 13), range(13, 25))
 """Launches of the screen, of the confirmation and of the extension, by number."""
@@ -31,9 +27,7 @@ EARLY = (
     (range(5, 7), range(5, 9), range(5, 11)),
     (range(5, 15), range(5, 17), range(5, 19), range(5, 21), range(5, 23)),
 )
-"""By stage, the launches after which a case that surely stands still is let go. A launch with one case left
-is mostly the start of its workers: with looks after 3, 9 and 17 alone, 25 gates of 21 cases with nothing
-changed took 85 s in the middle instead of 75 s."""
+"""By stage, the launches after which a case that surely stands still is let go: see docs/measurements.md."""
 
 CHECKPOINTS = tuple(sorted(launches.stop for launches in (*STAGES, *chain.from_iterable(EARLY))))
 """After how many launches some case may be settled."""
@@ -66,18 +60,14 @@ CONFIDENCE = 0.95
 """Of each bound of a change."""
 
 EARLY_CONFIDENCE = 0.99
-"""Of the bound that must be under the budget for a case to be let go early. With 95, 98.5, 99 and 99.5 %, of
-slowdowns of 5 % in cases that scatter by 3 % 88.0, 93.3, 93.9 and 94.1 % are found, and unchanged such cases
-take 3.9, 4.4, 4.7 and 5.2 launches; were none let go, 94.3 % and 6.2 (simulated)."""
+"""Of the bound that must be under the budget for a case to be let go early: see docs/measurements.md."""
 
 CONTROL_CONFIDENCE = 0.999
 """Of a control's bound that says that it moved: with two controls, two directions, and looks at the screen
 and at what is fresh, about one gate in a hundred is called contaminated by chance, however noisy."""
 
 TYPICAL_FREEDOM = 5.0
-"""How much a table's typical scatter counts, in degrees of freedom: ten cases scattered by 1.7 to 5.5 %, the
-logarithm of that by 0.35. The more it counts, the sooner a case is let go, and the likelier a noisy one is
-let go wrongly."""
+"""How much a table's typical scatter counts, in degrees of freedom: see docs/measurements.md."""
 
 MIN_TYPICAL = 5
 """Series that must tell before their scatter is typical of anything."""
@@ -97,20 +87,13 @@ class Judgement:
     p_value: float | None = None
     open: bool = False
 
-    @property
-    def numbers(self) -> dict[str, Any]:
-        """The fields of a Change, but for its case and kind; empty where no launch could tell."""
+    def change(self, case: str, kind: Kind = "wall") -> Change | None:
+        """The change of a case that was judged; None where no launch could tell."""
         if self.centre is None:
-            return {}
+            return None
         low, high = (math.exp(bound) for bound in self.centre.bounds(CONFIDENCE))
-        ratio = math.exp(self.centre.mean)
-        return {
-            "ratio": ratio,
-            "low": low,
-            "high": high,
-            "launches": self.centre.count,
-            "p_value": self.p_value,
-        }
+        ratio, launches = math.exp(self.centre.mean), self.centre.count
+        return Change(case, ratio, low, high, launches, self.p_value, kind)
 
 
 def typical_scatter(table: Iterable[NDArray[np.float64]]) -> float | None:
@@ -132,9 +115,9 @@ def judge(
     a launch in the same table, where it is known. NaN stands for a launch that cannot tell. A change must
     show twice: in the screen, and in the fresh launches by themselves.
     """
-    screen = _seen(logs, STAGES[0])
-    if found := _let_go(logs, 0, made, budget, typical):
-        return found
+    screen = _sample(logs, STAGES[0])
+    if judgement := _let_go(logs, 0, made, budget, typical):
+        return judgement
     if made < STAGES[0].stop:
         return _waiting(screen)
     if screen and _suspected(screen, budget) is None:
@@ -144,18 +127,14 @@ def judge(
     return _confirmed(logs, made, budget, error, typical)
 
 
-def _steadied(seen: Centre, screen: Centre | None, typical: float | None) -> Centre:
-    """What was seen, its error resting also on the scatter in the screen, and on that of the table.
-
-    Few launches tell little of their own scatter: of three, a bound is 4.3 standard errors away, of seven
-    degrees of freedom 2.4.
-    """
+def _steadied(sample: Centre, screen: Centre | None, typical: float | None) -> Centre:
+    """The centre with an error that rests on the scatter in the screen and that of the table as well."""
     if screen:
-        seen = seen.steadied(screen.scatter, screen.freedom)
-    return seen.steadied(typical, TYPICAL_FREEDOM) if typical else seen
+        sample = sample.steadied(screen.scatter, screen.freedom)
+    return sample.steadied(typical, TYPICAL_FREEDOM) if typical else sample
 
 
-def _seen(logs: NDArray[np.float64], launches: range) -> Centre | None:
+def _sample(logs: NDArray[np.float64], launches: range) -> Centre | None:
     return centre(logs[launches.start : launches.stop])
 
 
@@ -163,14 +142,14 @@ def _let_go(
     logs: NDArray[np.float64], stage: int, made: int, budget: float, typical: float | None
 ) -> Judgement | None:
     """That a case is the same, at the first look within a stage that is sure of it."""
-    screen = _seen(logs, STAGES[0]) if stage else None
+    screen = _sample(logs, STAGES[0]) if stage else None
     for launches in EARLY[stage]:
-        seen = _seen(logs, launches) if made >= launches.stop else None
-        if seen is None or seen.count < len(launches) or _is_suspect(seen, budget):
+        sample = _sample(logs, launches) if made >= launches.stop else None
+        if sample is None or sample.count < len(launches) or _is_suspect(sample, budget):
             continue
-        seen = _steadied(seen, screen, typical)
-        if _upper(seen, EARLY_CONFIDENCE) < budget:
-            return Judgement("same", NAMES[stage], _same(seen, budget), seen)
+        sample = _steadied(sample, screen, typical)
+        if _upper(sample, EARLY_CONFIDENCE) < budget:
+            return Judgement("same", NAMES[stage], _same(sample, budget), sample)
     return None
 
 
@@ -178,54 +157,52 @@ def _confirmed(
     logs: NDArray[np.float64], made: int, budget: float, error: float, typical: float | None
 ) -> Judgement:
     """What the fresh launches say, stage by stage, until one settles it."""
-    found = _waiting(_seen(logs, STAGES[0]))
+    judgement = _waiting(_sample(logs, STAGES[0]))
     for stage in range(1, len(STAGES)):
         if early := _let_go(logs, stage, made, budget, typical):
             return early
         if made < STAGES[stage].stop:
-            return found
-        found = _at_end(logs, stage, budget, error)
-        if not found.open:
-            return found
-    return replace(found, open=False)
+            return judgement
+        judgement = _at_end(logs, stage, budget, error)
+        if not judgement.open:
+            return judgement
+    return replace(judgement, open=False)
 
 
 def _at_end(logs: NDArray[np.float64], stage: int, budget: float, error: float) -> Judgement:
     """What all the fresh launches say at the end of a stage; a loss that the screen did not show is open."""
-    fresh, name = _seen(logs, range(FRESH.start, STAGES[stage].stop)), NAMES[stage]
+    fresh, name = _sample(logs, range(FRESH.start, STAGES[stage].stop)), NAMES[stage]
     if fresh is None or fresh.count < MIN_LAUNCHES_FOR_CHANGE:
-        told = "no launch" if fresh is None else f"only {fresh.count} launches"
-        return Judgement("undecided", name, f"{told} had enough clean blocks", fresh, open=True)
-    found = look(fresh, name, budget, error, _by_chance(fresh, budget))
-    if found.state not in ("slower", "faster") or found.state == _suspected(_seen(logs, STAGES[0]), budget):
-        return found
-    reason = f"{found.reason}, but the first {len(STAGES[0])} did not show it"
-    is_loss = found.state == "slower"  # a gain that shows once is at least no loss
-    return replace(found, state="undecided" if is_loss else "same", reason=reason, open=is_loss)
+        how_many = "no launch" if fresh is None else f"only {fresh.count} launches"
+        return Judgement("undecided", name, f"{how_many} had enough clean blocks", fresh, open=True)
+    judgement = look(fresh, name, budget, error, _by_chance(fresh, budget))
+    suspected = _suspected(_sample(logs, STAGES[0]), budget)
+    if judgement.state not in ("slower", "faster") or judgement.state == suspected:
+        return judgement
+    reason = f"{judgement.reason}, but the first {len(STAGES[0])} did not show it"
+    is_loss = judgement.state == "slower"  # a gain that shows once is at least no loss
+    return replace(judgement, state="undecided" if is_loss else "same", reason=reason, open=is_loss)
 
 
 def _by_chance(fresh: Centre, budget: float) -> float:
-    """How often an unchanged case of this scatter passes the screen: 1 in 400 with 1.3 %, 1 in 4 with 5 %.
-
-    One constant for all would let the noisy cases raise most of the false alarms.
-    """
+    """How often an unchanged case of this scatter passes the screen by chance."""
     scatter = fresh.error * fresh.count**0.5
     return float(ndtr(-SUSPECT * budget / (MEDIAN_OF_FIVE * scatter))) if scatter > 0 else 0.0
 
 
 def moved(logs: NDArray[np.float64], made: int, budget: float) -> Judgement:
     """The judgement on a control: its screen, and its fresh launches by themselves, must both stand still."""
-    found = _waiting(None)
+    judgement = _waiting(None)
     for name, launches, (least, *_) in zip(NAMES, (STAGES[0], FRESH), EARLY, strict=False):
-        seen = _seen(logs, launches)
-        if seen is None or made < least.stop:
+        sample = _sample(logs, launches)
+        if sample is None or made < least.stop:
             continue
-        low, high = seen.bounds(CONTROL_CONFIDENCE)
-        if _is_suspect(seen, budget) and (low > 0 or high < 0):
+        low, high = sample.bounds(CONTROL_CONFIDENCE)
+        if _is_suspect(sample, budget) and (low > 0 or high < 0):
             state: VerdictState = "slower" if low > 0 else "faster"
-            return Judgement(state, name, f"{_told(seen)} launches of identical code", seen)
-        found = Judgement("same", name, f"{_told(seen)} launches", seen)
-    return found
+            return Judgement(state, name, f"{_in_words(sample)} launches of identical code", sample)
+        judgement = Judgement("same", name, f"{_in_words(sample)} launches", sample)
+    return judgement
 
 
 def _suspected(screen: Centre | None, budget: float) -> VerdictState | None:
@@ -240,8 +217,8 @@ def _suspected(screen: Centre | None, budget: float) -> VerdictState | None:
     return "faster" if _upper(screen) < 0 else None
 
 
-def _is_suspect(seen: Centre, budget: float) -> bool:
-    return abs(math.expm1(seen.median)) >= SUSPECT * budget
+def _is_suspect(sample: Centre, budget: float) -> bool:
+    return abs(math.expm1(sample.median)) >= SUSPECT * budget
 
 
 def look(fresh: Centre, name: str, budget: float, error: float, by_chance: float = 1.0) -> Judgement:
@@ -256,33 +233,31 @@ def look(fresh: Centre, name: str, budget: float, error: float, by_chance: float
     no_chance = min(fresh.above(0.0), fresh.below(0.0)) <= error / (LOOKS * max(by_chance, MIN_CHANCE))
     p_value = min(p_slower, p_faster)
     if median >= DECISIVE * budget and p_slower <= surely and no_chance:
-        return Judgement("slower", name, f"{_told(fresh)} launches", fresh, p_value)
+        return Judgement("slower", name, f"{_in_words(fresh)} launches", fresh, p_value)
     if median <= -DECISIVE * budget and p_faster <= surely and no_chance:
-        return Judgement("faster", name, f"{_told(fresh)} launches", fresh, p_value)
+        return Judgement("faster", name, f"{_in_words(fresh)} launches", fresh, p_value)
     if median < DECISIVE * budget and _upper(fresh) < budget:
         return Judgement("same", name, _same(fresh, budget), fresh, p_value)
-    reason = f"{_told(fresh)} launches do not settle it"
+    reason = f"{_in_words(fresh)} launches do not settle it"
     return Judgement("undecided", name, reason, fresh, p_value, open=True)
 
 
 def _waiting(screen: Centre | None) -> Judgement:
-    reason = (
-        "no launch had enough clean blocks" if screen is None else f"{_told(screen)} launches, more needed"
-    )
+    reason = f"{_in_words(screen)} launches, more needed" if screen else "no launch had enough clean blocks"
     return Judgement("undecided", NAMES[0], reason, screen, open=True)
 
 
-def _upper(seen: Centre, confidence: float = CONFIDENCE) -> float:
-    return math.expm1(seen.bounds(confidence)[1])
+def _upper(sample: Centre, confidence: float = CONFIDENCE) -> float:
+    return math.expm1(sample.bounds(confidence)[1])
 
 
-def _same(seen: Centre, budget: float) -> str:
-    return f"at most {percent(_upper(seen))}: under the budget of {100 * budget:g} %"
+def _same(sample: Centre, budget: float) -> str:
+    return f"at most {percent(_upper(sample))}: under the budget of {100 * budget:g} %"
 
 
-def _told(seen: Centre) -> str:
-    low, high = (math.expm1(bound) for bound in seen.bounds(CONFIDENCE))
-    return f"{percent(math.expm1(seen.mean))} ({percent(low)} to {percent(high)}) over {seen.count}"
+def _in_words(sample: Centre) -> str:
+    low, high = (math.expm1(bound) for bound in sample.bounds(CONFIDENCE))
+    return f"{percent(math.expm1(sample.mean))} ({percent(low)} to {percent(high)}) over {sample.count}"
 
 
 def percent(share: float) -> str:

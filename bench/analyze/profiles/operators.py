@@ -64,8 +64,8 @@ def phases(trace: Trace) -> pd.DataFrame:
     rows = [(name, own.get(name, 0.0), launched.get(name, 0.0)) for name in ORDER if name in own.index]
     rest_s = max(trace.wall_s - sum(host_s for _, host_s, _ in rows), 0.0)
     rows.append((OTHER, rest_s, float(launched.get("", 0.0))))
-    found = pd.DataFrame(rows, columns=["phase", "host_s", "device_s"])
-    return found.assign(share=found["host_s"] / trace.wall_s)
+    table = pd.DataFrame(rows, columns=["phase", "host_s", "device_s"])
+    return table.assign(share=table["host_s"] / trace.wall_s)
 
 
 def device_use(trace: Trace) -> dict[str, float | int]:

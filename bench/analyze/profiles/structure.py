@@ -1,127 +1,116 @@
-"""Where other operators are called in one profile than in another, or more or fewer of them, in words."""
+"""Where other operators are called in one profile than in another, or more or fewer of them."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.render.words import NAMED, bytes_, signed_time
-
-if TYPE_CHECKING:
-    from bench.storage.profiles import Profile
+from bench.storage.profiles import Profile
 
 FEWER, MORE = 0.99, 1.01
-"""Ratio of counts within which they are the same: a recording of some steps may cut one at its ends."""
-
-FUSED = 2
-"""Operators that must have come where a single one went, and nothing else, for it to be called unfused."""
+"""Ratios of counts within which they are the same: a recording of some steps may cut one at its ends."""
 
 WAITING = {
-    "aten::item": "reads one value, for which the host waits",
-    "aten::_local_scalar_dense": "reads one value, for which the host waits",
-    "aten::nonzero": "the host waits for how many there are",
-    "aten::is_nonzero": "reads one value, for which the host waits",
-    "cudaStreamSynchronize": "the host waits for the device",
-    "cudaDeviceSynchronize": "the host waits for the device",
+    "aten::item": "reads a value",
+    "aten::_local_scalar_dense": "reads a value",
+    "aten::nonzero": "waits for a count",
+    "aten::is_nonzero": "reads a value",
+    "cudaStreamSynchronize": "waits for the device",
+    "cudaDeviceSynchronize": "waits for the device",
 }
-COPYING = {
-    "aten::clone": "a copy",
-    "aten::contiguous": "a copy",
-    "aten::copy_": "a copy",
-    "aten::_to_copy": "a converted copy",
-    "aten::to": "a conversion",
+"""Operators for which the host waits, and how."""
+
+EFFECTS = {
+    **WAITING,
+    "aten::clone": "copies",
+    "aten::contiguous": "copies",
+    "aten::copy_": "copies",
+    "aten::_to_copy": "copies and converts",
+    "aten::to": "converts",
 }
-"""What operators that often are slips do, in words."""
+"""What operators do that often are slips; waiting first."""
 
 BACKWARD = "autograd::engine::evaluate_function: "
+"""How the names of backward functions begin: together they are one place."""
+
+Pair = tuple[str, str]
+"""What an operator is called within, and its own name."""
+
+
+@dataclass(frozen=True)
+class OperatorChange:
+    """An operator that is called `head` times in a call or step instead of `base` times.
+
+    `effect` is what it, or a changed operator that it calls, does: one of EFFECTS' values, or "".
+    """
+
+    name: str
+    base: float
+    head: float
+    effect: str
+    allocated_bytes: float
+
+
+@dataclass(frozen=True)
+class PlaceChange:
+    """What changed within one operator (BACKWARD: in the backward pass), what costs most first.
+
+    `more_s` is how much longer the changed operators take in a call or step.
+    """
+
+    within: str
+    operators: tuple[OperatorChange, ...]
+    more_s: float
 
 
 def calls_of(profile: Profile) -> pd.DataFrame:
     """How often each operator is called within each other, in one call (or step), and how long that takes."""
     table = profile.operators
-    table = table[
-        (table["kind"] != "mark") | table["name"].astype(str).str.contains("#")
-    ]  # torch's own marks have one
-    summed = table.groupby(["within", "name"])[["count", "total_s", "device_s", "allocated_bytes"]].sum()
-    return summed / profile.pieces
+    of_torch = table["name"].astype(str).str.contains("#")  # among the marks
+    summed = table[(table["kind"] != "mark") | of_torch].groupby(["within", "name"])
+    return summed[["count", "total_s", "device_s", "allocated_bytes"]].sum() / profile.pieces
 
 
-def changed_places(one: pd.DataFrame, two: pd.DataFrame, piece: str) -> Iterator[str]:
-    """A line for each place where other operators are called, or more or fewer of them."""
+def changed_places(one: pd.DataFrame, two: pd.DataFrame) -> list[PlaceChange]:
+    """The places with changes: first where the host now waits, then by cost; backward follows forward."""
     one, two = one.align(two, fill_value=0.0)
-    count, total = two["count"] / one["count"], two["total_s"] - one["total_s"]
+    count, total_s = two["count"] / one["count"], two["total_s"] - one["total_s"]
     changed = one.index[(count > MORE) | (count < FEWER) | ((one["count"] == 0) & (two["count"] > 0))]
     names = {name for _, name in changed}
-    roots = [pair for pair in changed if pair[0] not in names]
-    places: dict[str, list[str]] = {}
-    for within, name in roots:
-        places.setdefault(BACKWARD if name.startswith(BACKWARD) else within, []).append(name)
-    found = []
-    for place, members in places.items():
-        pairs = [(within, name) for within, name in roots if name in members]
-        waits = any(_waits(name, changed) for _, name in pairs if count[_, name] > 1)
-        weight = float(total[pairs].abs().sum())
-        line = _place_line(place, pairs, one, two, changed, piece)
-        found.append((not waits, place == BACKWARD, -weight, line))  # backward follows from forward
-    yield from (line for *_, line in sorted(found))
+    places: dict[str, list[Pair]] = {}
+    for within, name in changed:
+        if within not in names:
+            places.setdefault(BACKWARD if name.startswith(BACKWARD) else within, []).append((within, name))
+    ordered = []
+    for place, pairs in places.items():
+        change = _place(place, pairs, one, two, changed)
+        waits = any(each.effect in WAITING.values() for each in change.operators if each.head > each.base)
+        order = not waits, place == BACKWARD, -float(total_s[pairs].abs().sum()), place
+        ordered.append((order, change))
+    return [change for _, change in sorted(ordered, key=lambda each: each[0])]
 
 
-def _waits(name: str, changed: Iterable[tuple[str, str]]) -> bool:
-    return name in WAITING or any(inner in WAITING for within, inner in changed if within == name)
-
-
-def _place_line(
-    place: str,
-    pairs: list[tuple[str, str]],
-    one: pd.DataFrame,
-    two: pd.DataFrame,
-    changed: Iterable[tuple[str, str]],
-    piece: str,
-) -> str:
-    """What came, went, and is called more or less often in one place."""
-    pairs = sorted(
+def _place(
+    place: str, pairs: list[Pair], one: pd.DataFrame, two: pd.DataFrame, changed: Iterable[Pair]
+) -> PlaceChange:
+    costly = sorted(
         pairs, key=lambda pair: (pair[1] not in WAITING, -max(one["total_s"][pair], two["total_s"][pair]))
     )
-    parts = []
-    for word, chosen in (
-        ("gone", [p for p in pairs if not two["count"][p]]),
-        ("came", [p for p in pairs if not one["count"][p]]),
-        ("more often", [p for p in pairs if two["count"][p] > one["count"][p] > 0]),
-        ("less often", [p for p in pairs if one["count"][p] > two["count"][p] > 0]),
-    ):
-        if chosen:
-            told = [_told(pair, one, two, changed, piece) for pair in chosen[:NAMED]]
-            more = f" and {len(chosen) - NAMED} more" if len(chosen) > NAMED else ""
-            parts.append(f"{word}: {', '.join(told)}{more}")
-    gone, came = (sum(not side["count"][pair] for pair in pairs) for side in (two, one))
-    if gone == 1 and came > FUSED and place != BACKWARD:
-        parts[0] = f"unfused into {came} operators; {parts[0]}"
-    elif came == 1 and gone > FUSED and place != BACKWARD:
-        parts[0] = f"fused from {gone} operators; {parts[0]}"
-    where = "" if place in ("", "call") else "backward, " if place == BACKWARD else f"in {place}, "
-    seconds = two["total_s"][pairs].sum() - one["total_s"][pairs].sum()
-    return f"{where}{'; '.join(parts)} ({signed_time(seconds)} a {piece})"
+    operators = tuple(
+        OperatorChange(
+            pair[1].removeprefix(BACKWARD),
+            float(one["count"][pair]),
+            float(two["count"][pair]),
+            _effect(pair[1], changed),
+            float(two["allocated_bytes"].get(pair, 0.0)),
+        )
+        for pair in costly
+    )
+    return PlaceChange(place, operators, float(two["total_s"][costly].sum() - one["total_s"][costly].sum()))
 
 
-def _told(
-    pair: tuple[str, str],
-    one: pd.DataFrame,
-    two: pd.DataFrame,
-    changed: Iterable[tuple[str, str]],
-    piece: str,
-) -> str:
-    """One operator: how often, what it does where that is often a slip, what it calls that changed, too."""
-    name = pair[1].removeprefix(BACKWARD)
-    inner = [each for within, each in changed if within == pair[1]]
-    was, now = one["count"][pair], two["count"][pair]
-    often = f"{now:.3g} × a {piece}" if not was else f"{was:.3g} × a {piece}" if not now else (
-        f"{now:.3g} × a {piece} instead of {was:.3g}"
-    )  # fmt: skip
-    reason = WAITING.get(name) or next((WAITING[each] for each in inner if each in WAITING), "")
-    reason = reason or COPYING.get(name) or next((COPYING[each] for each in inner if each in COPYING), "")
-    told = [often] + ([reason] if reason and now > was else [])
-    if now > was and (size := two["allocated_bytes"].get(pair, 0.0)) > 0:
-        told.append(bytes_(size))
-    return f"{name} ({'; '.join(told)})"
+def _effect(name: str, changed: Iterable[Pair]) -> str:
+    """What the operator does, else what one that it calls does; that the host waits says most."""
+    names = [name.removeprefix(BACKWARD), *(inner for within, inner in changed if within == name)]
+    effects = [(each not in WAITING, EFFECTS[each]) for each in names if each in EFFECTS]
+    return min(effects, key=lambda each: each[0])[1] if effects else ""

@@ -1,7 +1,7 @@
 """A profile's trace as frames: spans with their own time, what launched them and their phase; allocations.
 
 The trace is in the trace-event format (https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU),
-as torch's Kineto exports it, with ONNX Runtime's events and a device's own timeline merged in by `merged`.
+as torch's Kineto exports it, with what `bench.analyze.profiles.merge` adds.
 Times in it are microseconds; in the frames they are seconds from the first event that counts.
 """
 
@@ -69,58 +69,6 @@ class Trace:
     calls: int
 
 
-def merged(raw: Mapping[str, Any], extras: Mapping[str, Any]) -> dict[str, Any]:
-    """Torch's trace with what it lacks: FLOPs, ONNX Runtime's events, the device's own timeline."""
-    flops = {int(number): count for number, count in extras.get("flops", {}).items()}
-    base_us = int(raw.get("baseTimeNanoseconds", 0)) / 1e3
-    trace_events: list[Event] = list(raw["traceEvents"])
-    for event in trace_events:
-        if event.get("cat") == "cpu_op" and (count := flops.get(event["args"].get("External id"))):
-            event["args"]["flops"] = count
-    process = next((event["pid"] for event in trace_events if event.get("cat") == "user_annotation"), 0)
-    trace_events += _of_onnxruntime(extras.get("onnxruntime", ()), process, base_us)
-    trace_events += _of_device(extras.get("device", ()), extras.get("name", ""), base_us)
-    return {**raw, "traceEvents": trace_events}
-
-
-def _of_onnxruntime(events: Iterable[Event], process: Any, base_us: float) -> Iterable[Event]:
-    for event in events:
-        args = {name: event[name] for name in event.keys() - {"name", "dur", "tid", "start_ns"}}
-        yield {
-            "ph": "X",
-            "cat": "onnxruntime",
-            "name": event["name"],
-            "pid": process,
-            "tid": event["tid"],
-            "ts": event["start_ns"] / 1e3 - base_us,
-            "dur": event["dur"],
-            "args": args,
-        }
-
-
-def _of_device(work: Iterable[Event], device: str, base_us: float) -> Iterable[Event]:
-    """The device's clock may be any; it stood nearest to ours when its queue was empty: where work began
-    as soon as it was queued."""
-    work = list(work)
-    if not work:
-        return
-    queued_us = [each["queued_ns"] / 1e3 - base_us for each in work]
-    ahead_us = max(queued - each["start_s"] * 1e6 for queued, each in zip(queued_us, work, strict=True))
-    yield {"ph": "M", "name": "process_name", "pid": device, "tid": 0, "ts": 0,
-           "args": {"name": f"{device} (its own timeline)"}}  # fmt: skip
-    for each, queued in zip(work, queued_us, strict=True):
-        yield {
-            "ph": "X",
-            "cat": "device_work",
-            "name": each["name"],
-            "pid": device,
-            "tid": 0,
-            "ts": each["start_s"] * 1e6 + ahead_us,
-            "dur": (each["end_s"] - each["start_s"]) * 1e6,
-            "args": {"queued": queued},
-        }
-
-
 def read(trace: Mapping[str, Any]) -> Trace:
     """The frames of a merged trace. Raises ValueError where no call is marked in it."""
     taking = [event for event in trace["traceEvents"] if event.get("ph") == "X" and event.get("cat") in KINDS]
@@ -168,9 +116,9 @@ def _counted(events: Iterable[Event], marks: list[Event]) -> Iterable[Event]:
 
 
 def _marks(events: Iterable[Event]) -> list[Event]:
-    found = [event for event in events if event["cat"] == "user_annotation"]
-    calls = [event for event in found if event["name"] == CALL]
-    steps = [event for event in found if event["name"].startswith(STEP)]
+    marks = [event for event in events if event["cat"] == "user_annotation"]
+    calls = [event for event in marks if event["name"] == CALL]
+    steps = [event for event in marks if event["name"].startswith(STEP)]
     return sorted(calls or steps, key=lambda event: event["ts"])
 
 
@@ -294,7 +242,7 @@ def _with_phases(spans: pd.DataFrame) -> pd.DataFrame:
 
 def _outermost(spans: pd.DataFrame, names: Mapping[str, str]) -> list[tuple[float, float, str]]:
     """Start, end and phase of the outermost spans whose name begins with one of `names`, in time order."""
-    found: list[tuple[float, float, str]] = []
+    outermost: list[tuple[float, float, str]] = []
     if not names.keys() - set(PHASES):
         candidates = spans[(spans["kind"] == "mark") & spans["name"].isin(list(names))]
     else:
@@ -302,10 +250,10 @@ def _outermost(spans: pd.DataFrame, names: Mapping[str, str]) -> list[tuple[floa
     for name, start, duration in candidates.sort_values("start_s")[
         ["name", "start_s", "duration_s"]
     ].itertuples(index=False):
-        if not found or start >= found[-1][1]:
+        if not outermost or start >= outermost[-1][1]:
             phase = next(phase for prefix, phase in names.items() if name.startswith(prefix))
-            found.append((start, start + duration, phase))
-    return found
+            outermost.append((start, start + duration, phase))
+    return outermost
 
 
 def _memory(

@@ -5,32 +5,56 @@ be told from what the code did: launches within a run agree more than runs do.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from bench.analyze.blocks.clean import judged
-from bench.analyze.estimates.trimmed import Centre, centre, difference
+from bench.analyze.analyzed import AnalyzedRun
+from bench.analyze.estimates.intervals import Centre, centre, difference
 from bench.analyze.gate.budgets import of_head
 from bench.analyze.gate.decision import Decision, Sides, Trouble, budget_of, error_of
 from bench.analyze.gate.pairs import launch_logs
-from bench.analyze.gate.series import look, percent
+from bench.analyze.gate.series import look
 from bench.analyze.gate.settings import Settings
-from bench.records import Change, Verdict
+from bench.records import Verdict
 from bench.storage.tables import Run
 
 SHIFTED = 0.02
 """Change of the middle case from which the machine is a likelier cause than the code."""
 
 
-def compare(base: Run, head: Run, settings: Settings) -> Decision:
-    """The verdicts on cases that both runs have; in a run with two sides head's are taken."""
-    before, after = (_centres(run) for run in (base, head))
-    names = [list(dict.fromkeys(of_head(run.cases)["case"])) for run in (base, head)]
+@dataclass(frozen=True)
+class Comparison:
+    """The decision on two runs, and what weakens it.
+
+    `differences` are what else the runs differ in: its name, and what it is in each. `common_change` is the
+    change of the middle case, as a share, where so many cases moved that it is likelier the machine's.
+    """
+
+    base: Run
+    head: Run
+    decision: Decision
+    differences: tuple[tuple[str, str, str], ...]
+    common_change: float | None
+
+
+def compare(base: AnalyzedRun, head: AnalyzedRun, settings: Settings) -> Comparison:
+    """Two runs compared, in the cases that both have; in a run with two sides head's are taken."""
+    decision = _decision(base, head, settings)
+    logs = [math.log(verdict.change.ratio) for verdict in decision.verdicts if verdict.change]
+    middle = math.expm1(float(np.median(logs))) if len(logs) > 2 else 0.0
+    differences = tuple(_differences(base.run, head.run))
+    return Comparison(base.run, head.run, decision, differences, middle if abs(middle) >= SHIFTED else None)
+
+
+def _decision(base: AnalyzedRun, head: AnalyzedRun, settings: Settings) -> Decision:
+    before, after = (_centres(each) for each in (base, head))
+    names = [list(dict.fromkeys(of_head(each.run.cases)["case"])) for each in (base, head)]
     common = [case for case in names[1] if case in set(names[0])]
     measured = [case for case in common if case in before and case in after]
     error = error_of(len(measured), settings.confidence)
-    devices = dict(zip(head.cases["case"], head.cases["device"], strict=True))
+    devices = dict(zip(head.run.cases["case"], head.run.cases["device"], strict=True))
     verdicts = tuple(
         _verdict(case, difference(after[case], before[case]), budget_of(case, devices[case], settings), error)
         for case in measured
@@ -44,24 +68,6 @@ def compare(base: Run, head: Run, settings: Settings) -> Decision:
     return Decision(verdicts, skipped=skipped, sides=sides, settings=settings)
 
 
-def caveat(base: Run, head: Run, decision: Decision) -> str:
-    """What weakens the comparison, the worst last."""
-    told = [
-        "Runs taken one after the other tell less than sides taken in turns: what the machine did between "
-        "them counts as a change. `bench gate` takes turns."
-    ]
-    for name, before, after in _differences(base, head):
-        told.append(f"The {name} differs: {before} and {after}.")
-    logs = [math.log(verdict.change.ratio) for verdict in decision.verdicts if verdict.change]
-    middle = math.expm1(float(np.median(logs))) if logs else 0.0
-    if len(logs) > 2 and abs(middle) >= SHIFTED:
-        told.append(
-            f"The middle case changed by {percent(middle)}: a change so common is likelier the machine's "
-            "than the code's."
-        )
-    return " ".join(told)
-
-
 def _differences(base: Run, head: Run) -> list[tuple[str, str, str]]:
     """What else differs: machine, Python, and packages."""
     pairs = [("machine", base.machine, head.machine)]
@@ -73,12 +79,12 @@ def _differences(base: Run, head: Run) -> list[tuple[str, str, str]]:
     return [each for each in pairs if each[1] != each[2]]
 
 
-def _centres(run: Run) -> dict[str, Centre]:
+def _centres(each: AnalyzedRun) -> dict[str, Centre]:
     """For each case of a run the centre of ln(seconds per call) over its launches."""
-    rows = of_head(run.cases)
-    logs = launch_logs(run, judged(run))
-    found = {case: centre(_values(logs[row])) for row, case in rows["case"].items() if row in logs}
-    return {case: each for case, each in found.items() if each}
+    rows = of_head(each.run.cases)
+    logs = launch_logs(each.run, each.blocks)
+    centres = {case: centre(_values(logs[row])) for row, case in rows["case"].items() if row in logs}
+    return {case: each for case, each in centres.items() if each}
 
 
 def _values(logs: pd.Series) -> np.ndarray:
@@ -87,6 +93,4 @@ def _values(logs: pd.Series) -> np.ndarray:
 
 def _verdict(case: str, change: Centre, budget: float, error: float) -> Verdict:
     judgement = look(change, "comparison", budget, error)
-    return Verdict(
-        case, judgement.state, judgement.stage, judgement.reason, budget, Change(case, **judgement.numbers)
-    )
+    return Verdict(case, judgement.state, judgement.stage, judgement.reason, budget, judgement.change(case))

@@ -7,8 +7,6 @@ than the levels do is no step but part of a creep; so are steps too small to mat
 they go the same way and together reach the threshold.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from bench.analyze.estimates.interval import CONFIDENCE
+from bench.analyze.estimates.intervals import CONFIDENCE
 from bench.events import Header
 
 Array = NDArray[np.float64]
@@ -29,15 +27,13 @@ THRESHOLD = 0.05
 """Smallest change that matters: what the gate lets through is at most this, and creep adds up to more."""
 
 MIN_STAY = 3
-"""Runs that a level takes: two strange ones in a row are met too often where tails are heavy."""
+"""Runs that a level takes: where tails are heavy, two outliers in a row happen too often."""
 
 MIN_RUNS = 2 * MIN_STAY
 """Runs below which a series cannot have changed."""
 
 PENALTY = 4.0
-"""Price of a change, in squares of the noise times ln(runs). With it and the rules below, of series of 6 to
-100 runs with nothing changed and heavy tails (t with 4 degrees of freedom) 1 in 300 shows a change where
-runs scatter by 1.4 %, 1 in 60 where by 4 %; tests/analyze/runs/test_history.py counts them."""
+"""Price of a change, in squares of the noise times ln(runs): docs/measurements.md has the false alarms."""
 
 SURE = 0.99
 """Confidence at which a change must exclude none. Its ends were chosen where they tell most: 95 % is less."""
@@ -123,19 +119,19 @@ def history(
     ]
     usable = usable.assign(setting=keys, created=usable["run"].map(created))
     usable = usable.sort_values("created", kind="stable")
-    found = [
+    series = [
         _series(group, headers, threshold)
         for _, group in usable.groupby(["case", "setting"], sort=False)
         if len(group) > 1
     ]
-    return sorted(found, key=lambda each: -max((abs(np.log(s.ratio)) for s in each.shifts), default=0.0))
+    return sorted(series, key=lambda each: -max((abs(np.log(s.ratio)) for s in each.shifts), default=0.0))
 
 
 def setting(
     environment: Mapping[str, Any], accelerated: bool, ignored: Collection[str] = ()
 ) -> dict[str, str]:
     """What of the environment decides the times of a case on an accelerator, or of one on the processor."""
-    found = {}
+    facts = {}
     for name, path in FACTS.items():
         value: Any = environment
         for part in path.split("."):
@@ -144,8 +140,8 @@ def setting(
             value = value or environment.get("machine") or environment.get("host")
         applies = name not in ignored and (accelerated or name not in OF_ACCELERATORS)
         if applies and value not in (None, [], {}):
-            found[name] = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-    return found
+            facts[name] = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return facts
 
 
 def _series(group: pd.DataFrame, headers: Mapping[str, Header], threshold: float) -> CaseHistory:
@@ -176,8 +172,8 @@ def noise(logs: Array, low: Array, high: Array) -> float:
     between = np.median(np.abs(np.diff(logs))) / (0.6745 * np.sqrt(2))
     with np.errstate(invalid="ignore"):
         within = np.log(high / low) / 2 / 1.96
-    told = float(np.median(within[np.isfinite(within)])) if np.isfinite(within).any() else 0.0
-    return max(float(between), told, MIN_NOISE)
+    from_intervals = float(np.median(within[np.isfinite(within)])) if np.isfinite(within).any() else 0.0
+    return max(float(between), from_intervals, MIN_NOISE)
 
 
 def changes(logs: Array, sd: float) -> list[int]:
@@ -186,8 +182,8 @@ def changes(logs: Array, sd: float) -> list[int]:
         return [0, len(logs)]
     from ruptures import KernelCPD  # its import takes a second, and most reports have no history
 
-    found = KernelCPD(kernel="linear", min_size=MIN_STAY).fit((_calmed(logs, sd) / sd)[:, None])
-    return [0, *map(int, found.predict(pen=PENALTY * np.log(len(logs))))]
+    fitted = KernelCPD(kernel="linear", min_size=MIN_STAY).fit((_calmed(logs, sd) / sd)[:, None])
+    return [0, *map(int, fitted.predict(pen=PENALTY * np.log(len(logs))))]
 
 
 def _calmed(logs: Array, sd: float) -> Array:
@@ -201,7 +197,7 @@ def _calmed(logs: Array, sd: float) -> Array:
 
 def shifts(logs: Array, cuts: Sequence[int], threshold: float) -> list[Shift]:
     """The changes that matter: abrupt ones of the threshold or more, and creep that adds up to it."""
-    found: list[Shift | None] = []
+    result: list[Shift | None] = []
     least = np.log1p(threshold)
     size = {
         cut: np.median(logs[cut:stop]) - np.median(logs[start:cut]) for start, cut, stop in _triples(cuts)
@@ -213,10 +209,10 @@ def shifts(logs: Array, cuts: Sequence[int], threshold: float) -> list[Shift]:
     for (creeping, _), group in groupby(size, key=lambda cut: (small[cut], size[cut] > 0)):
         steps = list(group)
         if not creeping:
-            found += [_shift("step", logs, cuts, step, step) for step in steps]
+            result += [_shift("step", logs, cuts, step, step) for step in steps]
         elif abs(sum(size[step] for step in steps)) >= least:
-            found.append(_shift("creep", logs, cuts, steps[0], steps[-1]))
-    return [each for each in found if each is not None]
+            result.append(_shift("creep", logs, cuts, steps[0], steps[-1]))
+    return [each for each in result if each is not None]
 
 
 def _triples(cuts: Sequence[int]) -> list[tuple[int, int, int]]:

@@ -5,21 +5,16 @@ agree. Where that is more than one, it is their geometric mean, over the cases t
 has, so that columns stay comparable; and a warning names what the merged cases or runs differ in.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bench.analyze.runs.history import setting
 from bench.patterns import matches
-from bench.storage.tables import parameters
-
-if TYPE_CHECKING:
-    from bench.storage.tables import Run
+from bench.storage.tables import Run, parameters
 
 IDENTITY = ("suite", "operation", "device")
 
@@ -28,6 +23,18 @@ PARTICULARS = ("run", "day", "preset")
 
 HARDWARE = ("machine", "processor", "processors", "governors", "devices", "driver")
 """Facts that a machine's name stands for."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What makes a row, what a column (nothing: what sets the runs apart), and which cases are shown.
+
+    A filter is a column and a pattern in which `*` and `?` are special.
+    """
+
+    rows: Sequence[str] = ("case",)
+    columns: Sequence[str] = ()
+    filters: Sequence[tuple[str, str]] = ()
 
 
 class UnknownColumnError(Exception):
@@ -92,24 +99,16 @@ def usual_columns(cases: pd.DataFrame) -> tuple[str, ...]:
     return ("run",)
 
 
-def project(
-    cases: pd.DataFrame,
-    facts: Sequence[str],
-    rows: Sequence[str],
-    columns: Sequence[str],
-    filters: Sequence[tuple[str, str]] = (),
-) -> Projection:
-    """The cases as a table; a filter is a column and a pattern in which `*` and `?` are special.
-
-    Raises UnknownColumnError for a name that is no column of theirs.
-    """
+def project(cases: pd.DataFrame, facts: Sequence[str], view: View) -> Projection:
+    """The cases as a table. Raises UnknownColumnError where the view names what is no column of theirs."""
+    rows, columns = view.rows, view.columns or usual_columns(cases)
     names = [*IDENTITY, *(name for name in parameters(cases) if name not in facts)]
-    known = [*names, "case", "side", *facts]
-    for name in (*rows, *columns, *(name for name, _ in filters)):
-        if name not in known:
-            raise UnknownColumnError(f"{name!r} is no column; expected one of {', '.join(known)}")
+    available = [*names, "case", "side", *facts]
+    for name in (*rows, *columns, *(name for name, _ in view.filters)):
+        if name not in available:
+            raise UnknownColumnError(f"{name!r} is no column; expected one of {', '.join(available)}")
     chosen = cases[cases["median_s"] > 0]
-    for name, pattern in filters:
+    for name, pattern in view.filters:
         chosen = chosen[[matches(pattern, _text(each)) for each in chosen[name]]]
     shown = {*rows, *columns}
     rest = [] if "case" in shown else [name for name in names if name not in shown]
@@ -138,19 +137,19 @@ def project(
 
 def _row(logs: pd.DataFrame, order: Sequence[str]) -> tuple[Cell | None, ...]:
     """A row's cells, each over what all columns of the row have; over all its own where that is nothing."""
-    known = logs.groupby(["column", "rest"], sort=False).agg(
+    means = logs.groupby(["column", "rest"], sort=False).agg(
         log=("log", "mean"), squares=("half", lambda half: (half**2).sum()), count=("log", "size")
     )
-    known["square"] = known["squares"] / known["count"] ** 2
+    means["square"] = means["squares"] / means["count"] ** 2
     by_column = {
-        str(name): group.droplevel("column") for name, group in known.groupby(level="column", sort=False)
+        str(name): group.droplevel("column") for name, group in means.groupby(level="column", sort=False)
     }
     shared = set.intersection(*(set(each.index) for each in by_column.values()))
-    found: list[Cell | None] = []
+    cells: list[Cell | None] = []
     first: tuple[float, float] | None = None
     for name in order:
         if name not in by_column:
-            found.append(None)
+            cells.append(None)
             continue
         cell = by_column[name].loc[sorted(shared)] if shared else by_column[name]
         log, half = float(cell["log"].mean()), float(np.sqrt(cell["square"].sum(skipna=False))) / len(cell)
@@ -159,8 +158,8 @@ def _row(logs: pd.DataFrame, order: Sequence[str]) -> tuple[Cell | None, ...]:
             first = log, half
         elif first and shared:
             ratio = _interval(log - first[0], float(np.hypot(half, first[1])))
-        found.append(Cell(*_interval(log, half), cases=len(cell), ratio=ratio))
-    return tuple(found)
+        cells.append(Cell(*_interval(log, half), cases=len(cell), ratio=ratio))
+    return tuple(cells)
 
 
 def _interval(log: float, half: float) -> tuple[float, float, float]:

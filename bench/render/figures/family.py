@@ -18,6 +18,7 @@ from bench.render.figures.style import (
     COLOURS,
     MARKERS,
     MAX_CHARACTERS,
+    MAX_RUNS,
     Picture,
     fitted,
     label_ends,
@@ -36,9 +37,6 @@ PANELS_IN_ALL = 60
 
 FEW_PANELS = 4
 """Panels in a figure of a report that has more in all; its tables have every case."""
-
-MAX_RUNS = 4
-"""Runs with figures of their own; more are read side by side, or as a history."""
 
 VISIBLE = 1.05
 """Ratio of an interval's ends from which it is wider than its curve's line."""
@@ -69,14 +67,14 @@ class _Panel:
 
 def figures(report: Report) -> Iterator[tuple[str, Picture]]:
     """A figure for every suite that has times; named by the suite, and the run where there are several."""
-    found: dict[str, tuple[list[_Panel], Sequence[Contest]]] = {}
+    by_name: dict[str, tuple[list[_Panel], Sequence[Contest]]] = {}
     for position, part in enumerate(report.runs[:MAX_RUNS]):
         measured = part.cases[part.cases["median_s"].notna()]
         for suite, cases in measured.groupby("suite", sort=False):
             name = str(suite) if len(report.runs) == 1 else f"{position}-{suite}"
-            found[name] = _panels(cases), part.contests
-    most = _most([len(panels) for panels, _ in found.values()])
-    for name, (panels, contests) in found.items():
+            by_name[name] = _panels(cases), part.contests
+    most = _most([len(panels) for panels, _ in by_name.values()])
+    for name, (panels, contests) in by_name.items():
         drawn = [replace(each, crossing=_crossing(each.cases, contests)) for each in panels[:most]]
         yield name, partial(_figure, drawn, len(panels))
 
@@ -128,13 +126,13 @@ def _title(operation: object, fixed: Mapping[str, object]) -> str:
 
 def _crossing(cases: pd.DataFrame, contests: Sequence[Contest]) -> float | None:
     """Where the two contenders cross, back to back, as the curves do; None where there are more."""
-    known = set(cases["case"])
+    drawn = set(cases["case"])
     between = cases["between"].iat[0]
     if between in cases and cases[between].nunique() != 2:
         return None
     for contest in contests:
         crossing = contest.crossing
-        if crossing.definition == "throughput" and crossing.size and set(crossing.evidence) <= known:
+        if crossing.definition == "throughput" and crossing.size and set(crossing.evidence) <= drawn:
             return crossing.size
     return None
 
@@ -151,8 +149,8 @@ def _figure(panels: Sequence[_Panel], of: int) -> Figure:
         indent = 0 if panel.axis else (corner[0] + 0.1) / (width * columns) - axes.get_position().x0
         axes.set_title(fitted(panel.title, 2 * MAX_CHARACTERS), x=indent / axes.get_position().width)
     if of > len(panels):
-        told = f"the first {len(panels)} of {of}; the table has all"
-        figure.text(1 - 0.1 / figure.get_figwidth(), 0.05 / figure.get_figheight(), told, size=8, ha="right")
+        note = f"the first {len(panels)} of {of}; the table has all"
+        figure.text(1 - 0.1 / figure.get_figwidth(), 0.05 / figure.get_figheight(), note, size=8, ha="right")
     return figure
 
 
@@ -211,8 +209,8 @@ def _dots(figure: Figure, corner: tuple[float, float], panel: _Panel) -> Axes:
     """A dot a case with its interval, the fastest on top."""
     cases = panel.cases.sort_values("median_s", ascending=False).tail(MAX_BARS)
     names = _varying(cases, set())
-    told = [fitted(_label(row, names, cases)) for row in cases.to_dict("records")]
-    room = min(0.3 + CHARACTER * max(map(len, told)), 0.55 * PANEL[0])
+    labels = [fitted(_label(row, names, cases)) for row in cases.to_dict("records")]
+    room = min(0.3 + CHARACTER * max(map(len, labels)), 0.55 * PANEL[0])
     axes = _within(figure, corner, (room, 0.4, 0.3, 0.35))
     y = np.arange(len(cases))
     middle = cases["median_s"].to_numpy(float)
@@ -223,7 +221,7 @@ def _dots(figure: Figure, corner: tuple[float, float], panel: _Panel) -> Axes:
             quantity(seconds, "s"), (seconds, height), (5, 3), textcoords="offset points", fontsize=8
         )
     log_axis(axes, "x", "s")
-    axes.set_yticks(y, told)
+    axes.set_yticks(y, labels)
     axes.set_ylim(min(len(cases) - 4, 0) - 0.7, len(cases) - 0.3)
     low, high = middle.min(), middle.max()
     axes.set_xlim(low / 3, high * 4)

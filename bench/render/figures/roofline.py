@@ -12,7 +12,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analyze.report import Report
-from bench.render.figures.style import COLOURS, MARKERS, Picture, fitted, label_ends, log_axis, placed
+from bench.render.figures.style import (
+    COLOURS,
+    MARKERS,
+    MAX_RUNS,
+    Picture,
+    fitted,
+    label_ends,
+    log_axis,
+    placed,
+)
 from bench.render.units import quantity
 
 ROOF = "#888888"
@@ -22,9 +31,6 @@ ABOVE = 1.35
 
 NAMES_TAKE = 0.22
 """Room left of the slanted roofs for their names, as a share of the axis' length."""
-
-MAX_RUNS = 4
-"""Runs with a roofline of their own, as with `family`'s figures."""
 
 MAX_NAMES = 16
 """Operations that the legend has room for."""

@@ -49,6 +49,9 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "bench",
 }
 
+MAX_RUNS = 4
+"""Runs with figures of their own; more are read side by side, or as a history."""
+
 MAX_CHARACTERS = 24
 """Characters of a label: a third of a panel's width."""
 

@@ -1,9 +1,6 @@
-"""A gate's decision for people and machines: terminal, Markdown, JUnit XML, JSON and GitHub's annotations."""
+"""A gate's decision for people and for other programs."""
 
-from bench.render.verdicts import document, github, junit, markdown, terminal
-from bench.render.verdicts.words import Account, account
+from bench.render.verdicts import ci, markdown
 
-__all__ = ["FORMS", "Account", "account", "github", "terminal"]
-
-FORMS = {"markdown": markdown.render, "junit": junit.render, "json": document.render}
-"""By the option that asks for it: an account's text in that form."""
+FORMS = {"markdown": markdown.render, "junit": ci.junit, "json": ci.json_document}
+"""By the option that asks for it: a gate's summary in that form."""

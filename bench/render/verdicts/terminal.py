@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -9,9 +10,10 @@ from rich.text import Text
 
 from bench.records import Verdict
 from bench.render.verdicts import words
-from bench.render.verdicts.words import Account
+from bench.render.verdicts.words import GateSummary
 
 STYLE = {"slower": "bold red", "undecided": "yellow", "faster": "green", "same": "dim"}
+STATUS_STYLE = {0: "bold green", 1: "bold red", 3: "bold red"}
 MAX_CASES = 50
 """Rows of the table; the run's report has them all."""
 
@@ -19,44 +21,34 @@ PLAIN_WIDTH = 140
 """Columns where there is no terminal, as in a job's log: names of cases are long."""
 
 
-def show(told: Account, console: Console | None = None) -> None:
+def show(gate: GateSummary, console: Console | None = None) -> None:
     """Prints the decision; its headline comes last, where one looks first."""
     console = console or Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-    decision = told.decision
+    decision = gate.decision
     verdicts = words.ordered(decision)
     warning = words.warning(decision)
     if warning:
         console.print(Text(f"{warning}\n", "bold yellow"), soft_wrap=True)
     if verdicts:
-        console.print(_table(told, verdicts[:MAX_CASES]))
+        console.print(_table(gate, verdicts[:MAX_CASES]))
     if len(verdicts) > MAX_CASES:
         console.print(f"and {len(verdicts) - MAX_CASES} more cases, none of them worse")
-    for heading, lines in words.sections(told):
+    for heading, lines in words.sections(gate):
         console.print(Text(f"\n{heading}", "bold"))
         for line in lines:
             console.print(Text(f"  {line}"), soft_wrap=True)
-    if told.caveat:
-        console.print(Text(f"\n{told.caveat}"), soft_wrap=True)
-    style = (
-        "bold red"
-        if decision.exit_status in (1, 3)
-        else "bold yellow"
-        if decision.exit_status
-        else "bold green"
-    )
-    console.print(Text(f"\n{words.headline(told)}", style))
+    if gate.caveat:
+        console.print(Text(f"\n{gate.caveat}"), soft_wrap=True)
+    style = STATUS_STYLE.get(decision.exit_status, "bold yellow")
+    console.print(Text(f"\n{words.headline(gate)}", style))
 
 
-def _table(told: Account, verdicts: Sequence[Verdict]) -> Table:
+def _table(gate: GateSummary, verdicts: Sequence[Verdict]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in words.COLUMNS:
-        table.add_column(
-            column,
-            justify="left" if column in ("verdict", "case") else "right",
-            overflow="fold",
-            no_wrap=column != "case",
-        )
+        side: Literal["left", "right"] = "left" if column in ("verdict", "case") else "right"
+        table.add_column(column, justify=side, overflow="fold", no_wrap=column != "case")
     for verdict in verdicts:
-        row = words.cells(verdict, told.decision)
+        row = words.cells(verdict, gate.decision)
         table.add_row(*map(Text, row), style=STYLE[verdict.state])
     return table

@@ -1,22 +1,19 @@
 """What every output of a gate says, in words: headline, rows, troubles; the outputs only lay it out."""
 
-from __future__ import annotations
-
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bench.analyze.blocks.clean import judged
+from bench.analyze.gate.budgets import BudgetCheck
 from bench.analyze.gate.decision import Decision
 from bench.analyze.gate.series import percent
+from bench.analyze.report import RunReport
+from bench.analyze.runs.compare import Comparison
 from bench.patterns import name
+from bench.records import Change, Verdict, VerdictState
 from bench.render import units
-
-if TYPE_CHECKING:
-    from bench.analyze.gate.budgets import BudgetCheck
-    from bench.records import Change, Verdict, VerdictState
-    from bench.storage.tables import Run
 
 MANY_UNDECIDED = 0.2
 """Share of undecided cases from which that comes first: such a gate hardly guards anything."""
@@ -26,11 +23,11 @@ STATES: tuple[VerdictState, ...] = ("slower", "undecided", "faster", "same")
 
 
 @dataclass(frozen=True)
-class Account:
-    """A decision, and what its outputs tell besides: where, between what, and how noisy it was.
+class GateSummary:
+    """A decision, and what its outputs say besides: where, between what, and how noisy it was.
 
-    `calibrated` says what is known of this machine's false alarms, `caveat` what weakens the comparison,
-    `explained` for some slower cases what differs between the sides.
+    `calibrated` is a sentence on this machine's false alarms, `caveat` says what weakens the comparison,
+    `explained` has for some slower cases what differs between the sides.
     """
 
     decision: Decision
@@ -46,22 +43,35 @@ class Account:
     explained: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def account(run: Run, decision: Decision, calibrated: str = "") -> Account:
-    """The account of a recorded gate run."""
-    entry, blocks = run.header.gate, judged(run)
-    wall = blocks[blocks["kind"] == "wall"]
-    return Account(
-        decision,
-        run.name,
-        run.machine,
-        _side(entry.get("base"), "base"),
-        _side(entry.get("head"), "head"),
-        sum(run.end.spent_s.values()) if run.end else 0.0,
-        int(blocks["launch"].nunique()),
-        float(wall["disturbed"].mean()) if len(wall) else 0.0,
-        calibrated,
-        explained={each.case: each.lines for each in run.explained},
-    )
+def summary(part: RunReport, calibrated: str = "") -> GateSummary:
+    """The summary of a recorded gate."""
+    run, quality, entry = part.run, part.quality, part.run.header.gate
+    assert part.gate is not None
+    base, head = (_side(entry.get(side), side) for side in ("base", "head"))
+    noise = quality.spent_s, quality.launches, quality.disturbed_share if quality.blocks else 0.0
+    explained = {each.case: each.lines for each in run.explained}
+    return GateSummary(part.gate, run.name, run.machine, base, head, *noise, calibrated, explained=explained)
+
+
+def of_comparison(comparison: Comparison) -> GateSummary:
+    """The summary of two stored runs compared."""
+    base, head, caveat = comparison.base.name, comparison.head.name, _caveat(comparison)
+    return GateSummary(comparison.decision, head, comparison.head.machine, base, head, caveat=caveat)
+
+
+def _caveat(comparison: Comparison) -> str:
+    """What weakens the comparison, the worst last."""
+    sentences = [
+        "Runs taken one after the other tell less than sides taken in turns: what the machine did between "
+        "them counts as a change. `bench gate` takes turns."
+    ]
+    sentences += [f"The {what} differs: {base} and {head}." for what, base, head in comparison.differences]
+    if comparison.common_change is not None:
+        sentences.append(
+            f"The middle case changed by {percent(comparison.common_change)}: a change so common is likelier "
+            "the machine's than the code's."
+        )
+    return " ".join(sentences)
 
 
 def _side(entry: Mapping[str, Any] | None, otherwise: str) -> str:
@@ -71,29 +81,25 @@ def _side(entry: Mapping[str, Any] | None, otherwise: str) -> str:
     return f"{entry.get('revision') or otherwise}" + (f" ({commit})" if commit else "")
 
 
-def headline(told: Account) -> str:
+def headline(gate: GateSummary) -> str:
     """The outcome in one line."""
-    decision = told.decision
-    counts, over = Counter(verdict.state for verdict in decision.verdicts), _over(decision)
-    tally = (
-        ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state]) or "no case was compared"
-    )
-    if told.caveat:
+    decision = gate.decision
+    counts = Counter(verdict.state for verdict in decision.verdicts)
+    budgets = Counter(check.standing for check in decision.budgets)
+    tally = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    tally = tally or "no case was compared"
+    if gate.caveat:
         return f"Compared: {tally}"
     if decision.exit_status == 3:
-        missing = len(decision.troubles) + sum(held.standing == "missing" for held in decision.budgets)
+        missing = len(decision.troubles) + budgets["missing"]
         what = f"{missing} not measured" if missing else "cut short before it was settled"
         return f"Incomplete: {what}; {tally}"
     if decision.contaminated:
         return f"Contaminated: identical code was not equally fast on both sides; {tally}"
     if decision.exit_status == 1:
-        budget = f", {over} over budget" if over else ""
+        budget = f", {budgets['over']} over budget" if budgets["over"] else ""
         return f"{'Slower' if counts['slower'] else 'Over budget'}: {tally}{budget}"
     return f"{'Undecided' if decision.exit_status else 'Pass'}: {tally}"
-
-
-def _over(decision: Decision) -> int:
-    return sum(held.standing == "over" for held in decision.budgets)
 
 
 def warning(decision: Decision) -> str:
@@ -109,10 +115,11 @@ def warning(decision: Decision) -> str:
 
 def ordered(decision: Decision, *states: str) -> list[Verdict]:
     """The verdicts of these states (of all, without), the worst first."""
-    kept = [verdict for verdict in decision.verdicts if not states or verdict.state in states]
-    return sorted(
-        kept, key=lambda each: (STATES.index(each.state), -each.change.ratio if each.change else 0.0)
-    )
+
+    def badness(verdict: Verdict) -> tuple[int, float]:
+        return STATES.index(verdict.state), -verdict.change.ratio if verdict.change else 0.0
+
+    return sorted((each for each in decision.verdicts if not states or each.state in states), key=badness)
 
 
 def cells(verdict: Verdict, decision: Decision) -> list[str]:
@@ -137,84 +144,70 @@ def bounds(change: Change) -> str:
     return f"{percent(change.low - 1)} to {percent(change.high - 1)}"
 
 
-def sections(told: Account) -> list[tuple[str, list[str]]]:
+def sections(gate: GateSummary) -> list[tuple[str, list[str]]]:
     """What is said below the verdicts, in this order: a heading, and its lines."""
-    decision = told.decision
-    undecided = [f"{name(each.case)}: {each.reason}" for each in ordered(decision, "undecided")]
-    skipped = [f"{name(each.case)}: {each.reason}" for each in decision.skipped]
-    found = {
+    decision = gate.decision
+    noise = [_noise(gate) if gate.launches else "", gate.calibrated]
+    parts = {
         "Not measured": _troubles(decision),
-        **{f"Why {name(case)} is slower": list(lines) for case, lines in told.explained.items()},
+        **{f"Why {name(case)} is slower": list(lines) for case, lines in gate.explained.items()},
         "Budgets": [f"{standing}: {text}" for standing, text in budgets(decision)],
         "Benchmarks that differ": _benchmarks_changed(decision),
-        "Noise": [
-            *([_noise(told)] if told.launches else []),
-            *([told.calibrated] if told.calibrated else []),
-        ],
+        "Noise": list(filter(None, noise)),
         "Controls": [_control(each) for each in decision.controls],
-        "Undecided": undecided,
-        "Skipped": skipped,
+        "Undecided": [f"{name(each.case)}: {each.reason}" for each in ordered(decision, "undecided")],
+        "Skipped": [f"{name(each.case)}: {each.reason}" for each in decision.skipped],
     }
-    return [(heading, lines) for heading, lines in found.items() if lines]
+    return [(heading, lines) for heading, lines in parts.items() if lines]
 
 
 def _benchmarks_changed(decision: Decision) -> list[str]:
     """What differs between the sides' benchmarks."""
     sides = decision.sides
-    found = {
+    edited = "edited, so that the sides time different code (`--suites PATH` times one on both)"
+    changed = {
         "added, so there is nothing to compare with": map(name, sides.added),
         "taken out on purpose": map(name, sides.removed),
         "renamed": (f"{name(old)} → {name(new)}" for old, new in sides.renamed.items()),
-        "edited, so that the sides time different code (`--suites PATH` times one on both)": map(
-            name, sides.edited
-        ),
+        edited: map(name, sides.edited),
     }
-    return [f"{heading}: {', '.join(cases)}" for heading, each in found.items() if (cases := list(each))]
+    return [f"{heading}: {', '.join(cases)}" for heading, each in changed.items() if (cases := list(each))]
 
 
 def _troubles(decision: Decision) -> list[str]:
     """Each case that failed or is missing, with its side and the reason."""
-    told = [
+    lines = [
         f"{name(each.case)}: {each.reason}" + (f" ({each.side})" if each.side else "")
         for each in decision.troubles
     ]
-    told += [
-        f"{name(each.case)}: {budget_words(each)}" for each in decision.budgets if each.standing == "missing"
-    ]
+    missing = (each for each in decision.budgets if each.standing == "missing")
+    lines += [f"{name(each.case)}: {budget_words(each)}" for each in missing]
     cut = f"{len(decision.wanted)} cases lack launches: the run was cut short"
-    return told + ([cut] if decision.wanted else [])
+    return lines + ([cut] if decision.wanted else [])
 
 
 def budgets(decision: Decision) -> list[tuple[str, str]]:
     """Each standing that is worth a word: what it is, and the words."""
-    told = [
-        (held.standing, f"{name(held.case)}: {budget_words(held)}")
-        for held in decision.budgets
-        if held.standing not in ("met", "missing")
+    lines: list[tuple[str, str]] = [
+        (check.standing, f"{name(check.case)}: {budget_words(check)}")
+        for check in decision.budgets
+        if check.standing not in ("met", "missing")
     ]
-    return told + [
-        (
-            "could be tighter",
-            f"{name(held.case)}: {held.limit} = {_amount(held.limit, held.tighter)} would do",
-        )
-        for held in decision.budgets
-        if held.tighter is not None
-    ]
+    for check in decision.budgets:
+        if check.tighter is not None:
+            tighter = f"{check.limit} = {_amount(check.limit, check.tighter)} would do"
+            lines.append(("could be tighter", f"{name(check.case)}: {tighter}"))
+    return lines
 
 
-def budget_words(held: BudgetCheck) -> str:
-    reason = f"; {held.reason}" if held.reason else ""
-    if not held.limit:
-        return f"has a budget, {held.standing}{reason}"
-    measured = (
-        ""
-        if held.value != held.value
-        else (
-            f", measured {_amount(held.limit, held.value)} "
-            f"({_amount(held.limit, held.low)} to {_amount(held.limit, held.high)})"
-        )
-    )
-    return f"{held.limit} {_amount(held.limit, held.allowed)}{measured}{reason}"
+def budget_words(check: BudgetCheck) -> str:
+    reason = f"; {check.reason}" if check.reason else ""
+    if not check.limit:
+        return f"has a budget, {check.standing}{reason}"
+    numbers = (check.allowed, check.value, check.low, check.high)
+    allowed, value, low, high = (_amount(check.limit, number) for number in numbers)
+    measured = "" if math.isnan(check.value) else f", measured {value} ({low} to {high})"
+    return f"{check.limit} {allowed}{measured}{reason}"
 
 
 def _amount(limit: str, value: float) -> str:
@@ -223,19 +216,15 @@ def _amount(limit: str, value: float) -> str:
     return units.percent(value) if limit == "min_ceiling_share" else f"{value:.3g} ×"
 
 
-def _noise(told: Account) -> str:
+def _noise(gate: GateSummary) -> str:
     """How noisy the run was, in a line."""
-    halves = sorted(
-        (each.change.high / each.change.low) ** 0.5 - 1 for each in told.decision.verdicts if each.change
-    )
-    middle = (
-        f"; half of the changes are known to ±{100 * halves[len(halves) // 2]:.1f} % or better"
-        if halves
-        else ""
-    )
-    spent = f" in {told.spent_s:.0f} s" if told.spent_s else ""
-    disturbed = units.percent(told.disturbed_share)
-    return f"{told.launches} launches{spent}, {disturbed} of the blocks disturbed{middle}"
+    changes = (verdict.change for verdict in gate.decision.verdicts)
+    halves = sorted((change.high / change.low) ** 0.5 - 1 for change in changes if change)
+    spent = f" in {gate.spent_s:.0f} s" if gate.spent_s else ""
+    text = f"{gate.launches} launches{spent}, {units.percent(gate.disturbed_share)} of the blocks disturbed"
+    if halves:
+        text += f"; half of the changes are known to ±{100 * halves[len(halves) // 2]:.1f} % or better"
+    return text
 
 
 def _control(control: Verdict) -> str:

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analyze.blocks import clean, gpus
-from bench.analyze.estimates.estimate import estimates
+from bench.analyze.analyzed import AnalyzedRun
+from bench.analyze.blocks import gpus
 from bench.events import GpuSample, Visit
 from bench.records import Block, Case
 from bench.storage.journal import Journal
@@ -49,7 +49,7 @@ def run_with(tmp_path: Path, seen: GpuSample, uuid: str = UUID) -> Run:
 
 
 def counted(run: Run, case: str) -> list[bool]:
-    blocks = clean.judged(run)
+    blocks = AnalyzedRun(run).blocks
     return list(blocks.loc[blocks["case"] == case, "counted"])
 
 
@@ -58,9 +58,9 @@ def test_blocks_beside_heat_or_company_do_not_count(tmp_path: Path, seen: GpuSam
     run = run_with(tmp_path, seen)
     assert counted(run, ON_GPU) == [True] * 5 + [False] * 5
     assert counted(run, ON_HOST) == [True] * 10
-    notes = clean.judged(run)["notes"]
+    notes = AnalyzedRun(run).blocks["notes"]
     assert notes.str.contains(note).sum() == 5
-    of_gpu = estimates(run).set_index("case").loc[ON_GPU]
+    of_gpu = AnalyzedRun(run).cases.set_index("case").loc[ON_GPU]
     assert of_gpu["median_s"] == pytest.approx(0.010)
     assert of_gpu["disturbed_share"] == 0.5
 
@@ -68,7 +68,7 @@ def test_blocks_beside_heat_or_company_do_not_count(tmp_path: Path, seen: GpuSam
 def test_a_power_cap_is_a_label(tmp_path: Path) -> None:
     run = run_with(tmp_path, CAPPED)
     assert counted(run, ON_GPU) == [True] * 10
-    warnings = estimates(run).set_index("case")["warnings"]
+    warnings = AnalyzedRun(run).cases.set_index("case")["warnings"]
     assert "power limit held its clocks down in 50% of the blocks" in warnings[ON_GPU]
     assert "power limit" not in warnings[ON_HOST]
 

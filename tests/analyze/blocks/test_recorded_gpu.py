@@ -12,11 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analyze.blocks.clean import judged
-from bench.analyze.estimates.doubts import failed_checks
-from bench.analyze.estimates.estimate import estimates
+from bench.analyze.analyzed import AnalyzedRun
+from bench.analyze.estimates.doubts import failed_checks, gist
 from bench.analyze.gate.pairs import launch_ratios
-from bench.render.words import gist
 from bench.storage.store import read_run
 from bench.storage.tables import Run
 from tests import RECORDED, ROOT
@@ -38,7 +36,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def cases(run: Run) -> pd.DataFrame:
-    frame = estimates(run)
+    frame = AnalyzedRun(run).cases
     return frame.set_index(frame["case"].str.rpartition("::")[2])
 
 
@@ -87,7 +85,9 @@ def test_calls_that_wait_have_no_device_time(cases: pd.DataFrame) -> None:
 
 
 def test_a_planted_layer_shows_in_wall_time_and_the_controls_stand_still(tmp_path: Path) -> None:
-    ratios = launch_ratios(judged(unpacked(GATE, tmp_path))).median(axis="columns").unstack("kind")
+    ratios = (
+        launch_ratios(AnalyzedRun(unpacked(GATE, tmp_path)).blocks).median(axis="columns").unstack("kind")
+    )
     forward = ratios[ratios.index.str.contains("test_forward")]
     assert len(forward) == 4
     assert forward["wall"].between(np.log(1.07), np.log(1.15)).all()

@@ -10,7 +10,8 @@ import pytest
 
 from bench.analyze.blocks.clean import marked
 from bench.analyze.contests.contests import Contest, contests
-from bench.analyze.contests.transfers import disordered, transfers
+from bench.analyze.contests.order import disorders
+from bench.analyze.contests.transfers import transfers
 from bench.storage import store
 from tests import recorded_runs as recorded
 from tests.recorded_runs import Made
@@ -54,7 +55,7 @@ def test_transfers_move_device_crossings_in_order(tmp_path: Path) -> None:
     }
     sizes = [latency[form].crossing.size for form in ("latency", "latency inputs", "latency round_trip")]
     assert sizes == sorted(sizes)
-    assert disordered(found) == []
+    assert disorders(found) == []
     reuses = latency["latency round_trip"].reuses
     assert reuses[0] == np.inf
     assert 0 < reuses[-1] < 1
@@ -66,9 +67,8 @@ def test_disordered_transfers_are_noticed(tmp_path: Path) -> None:
     for contest in found:
         name = contest.crossing.definition
         object.__setattr__(contest.crossing, "definition", swapped.get(name, name))
-    (told,) = disordered(found)
-    assert told.startswith("mul (throughput): faster with inputs at n = ")
-    assert told.endswith("than its data in place")
+    (disorder,) = disorders(found)
+    assert disorder == Disorder("mul", "throughput", "n", disorder.size, less="", more="inputs")
 
 
 def test_a_contender_without_times_is_not_measured_and_says_why(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_trips_that_were_timed_are_contests_of_the_operation_they_move(tmp_path:
         assert crossing.size == pytest.approx(b / (0.9 * A), rel=0.05)
     pinned = found["throughput inputs pinned"]
     assert pinned.reuses[-1] == pytest.approx(3e-6 / (0.9 * A * sizes[-1] - 1e-6), rel=0.1)
-    assert disordered(found.values()) == []
+    assert disorders(found.values()) == []
 
 
 def test_trips_also_meet_each_other(tmp_path: Path) -> None:
@@ -127,9 +127,9 @@ def test_a_trip_that_is_faster_than_none_is_noticed(tmp_path: Path) -> None:
     cases = [recorded.Made("test_add", "add", {"n": n}, A * n, axis="n", between="device") for n in sizes]
     fixed = {"": 4e-6, "inputs pinned": 1e-6, "round_trip pinned": 7e-6}
     cases += [moved(n, trip, b + 0.1 * A * n) for trip, b in fixed.items() for n in sizes]
-    told = disordered(met(tmp_path, cases))
-    assert len(told) == 2  # back to back, and for one call
-    assert told[0] == "add (throughput): faster with inputs pinned at n = 1024 than its data in place"
+    found = disorders(met(tmp_path, cases))
+    assert len(found) == 2  # back to back, and for one call
+    assert found[0] == Disorder("add", "throughput", "n", 1024, less="", more="inputs pinned")
 
 
 def test_links_are_added_for_each_kind_of_memory() -> None:

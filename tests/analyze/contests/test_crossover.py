@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bench.analyze.contests.crossover import Array, Duel, Found, duel, find
+from bench.analyze.contests.crossover import Array, Duel, Outcome, duel, find
 
 SIZES: Array = 64.0 * 2 ** np.arange(0.0, 15.0)
 A = 1e-9
@@ -146,7 +146,7 @@ def test_a_bend_lies_between_the_straight_line_and_the_extended_ones(bend: float
 logs = st.lists(st.integers(-3000, 3000).map(lambda thousandths: thousandths / 1000), min_size=2, max_size=12)
 
 
-def ends(found: Found) -> list[float]:
+def ends(found: Outcome) -> list[float]:
     return [end for place in found.places for end in (place.low, place.size, place.high)]
 
 

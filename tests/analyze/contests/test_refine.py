@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.analyze.contests import refine
-from bench.analyze.contests.crossover import Duel, Found, duel, find
+from bench.analyze.contests.crossover import Duel, Outcome, duel, find
 from bench.events import Event, Launch, Sizes, SizesAdded, Visit
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.plan import Plan, Progress
@@ -43,7 +43,7 @@ def between_overheads(truth: float, share: float) -> Contenders:
     return lambda s: fixed / 8 + s**3, lambda _: fixed / 8 + truth**3
 
 
-def refined(random: np.random.Generator, contenders: Contenders, noise: float = 0.01) -> tuple[Found, Logs]:
+def refined(random: np.random.Generator, contenders: Contenders, noise: float = 0.01) -> tuple[Outcome, Logs]:
     """What a run finds that adds sizes after each launch, and looks at them alone after the fifth."""
     logs: Logs = {size: [[], []] for size in COARSE}
     near = set(COARSE)

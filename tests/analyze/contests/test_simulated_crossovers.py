@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.analyze.blocks.clean import judged
+from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.contests import refine
 from bench.analyze.contests.contests import Contest
 from bench.analyze.contests.contests import contests as contests_of
-from bench.analyze.contests.transfers import disordered
+from bench.analyze.contests.order import disorders
 from bench.events import Header, Launch, SizesAdded
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.plan import Plan, Progress
@@ -139,7 +139,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     written = folder / "run"
     with Journal.create(written, Header(run="simulated")) as journal:
         try:
-            coordinator.measure(journal.append, lambda: refine.wanted(read_run(written), LAUNCHES))
+            coordinator.measure(
+                journal.append, lambda: refine.wanted(AnalyzedRun(read_run(written)), LAUNCHES)
+            )
         finally:
             coordinator.close()
     return written
@@ -149,8 +151,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def contests(run: Path) -> Contests:
     """The contests for one call, by operation and form."""
     recorded = read_run(run)
-    found = contests_of(recorded, judged(recorded))
-    assert disordered(found) == []
+    found = contests_of(recorded, AnalyzedRun(recorded).blocks)
+    assert disorders(found) == []
     latencies = [each for each in found if each.crossing.definition.startswith("latency")]
     return {(each.crossing.operation, each.crossing.definition[8:]): each for each in latencies}
 

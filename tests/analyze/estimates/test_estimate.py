@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.estimates import doubts
 from bench.analyze.estimates.bounds import ideal_times
-from bench.analyze.estimates.estimate import estimates
-from bench.analyze.estimates.interval import half_width
+from bench.analyze.estimates.intervals import half_width
 from bench.events import Checked, Visit
 from bench.records import Block, Case, Kind
 from bench.storage import store
@@ -19,7 +19,7 @@ from tests.recorded_runs import Made
 
 
 def estimated(tmp_path: Path, *cases: Made, **options: Any) -> pd.DataFrame:
-    frame = estimates(store.read_run(recorded.write(tmp_path / "run", cases, **options)))
+    frame = AnalyzedRun(store.read_run(recorded.write(tmp_path / "run", cases, **options))).cases
     return frame.set_index("operation")
 
 
@@ -97,25 +97,29 @@ def test_launches_that_disagree_are_told(tmp_path: Path) -> None:
     run = store.read_run(folder)
     apart = run.blocks["launch"].isin([1, 3])
     split = run.blocks.assign(wall_s=run.blocks["wall_s"] * np.where(apart, 1.2, 1.0))
-    warnings = estimates(type(run)(**{**vars(run), "blocks": split}))["warnings"].iat[0]
+    warnings = AnalyzedRun(type(run)(**{**vars(run), "blocks": split})).cases["warnings"].iat[0]
     assert "launches disagree: two groups 2" in warnings
-    assert "disagree" not in estimates(run)["warnings"].iat[0]
+    assert "disagree" not in AnalyzedRun(run).cases["warnings"].iat[0]
     spread = run.blocks.assign(wall_s=run.blocks["wall_s"] * 1.05 ** run.blocks["launch"])
-    assert "disagree" not in estimates(type(run)(**{**vars(run), "blocks": spread}))["warnings"].iat[0]
+    assert (
+        "disagree" not in AnalyzedRun(type(run)(**{**vars(run), "blocks": spread})).cases["warnings"].iat[0]
+    )
 
 
 def test_drift_is_told(tmp_path: Path) -> None:
     run = store.read_run(recorded.write(tmp_path / "run", [made(disturbed=0)], passes=6))
-    assert "drifts" not in estimates(run)["warnings"].iat[0]
+    assert "drifts" not in AnalyzedRun(run).cases["warnings"].iat[0]
     rise = run.blocks.groupby("launch").cumcount() / 24
     drifting = run.blocks.assign(wall_s=run.blocks["wall_s"] * (1 + 0.2 * rise))
-    assert "drifts by +" in estimates(type(run)(**{**vars(run), "blocks": drifting}))["warnings"].iat[0]
+    assert (
+        "drifts by +" in AnalyzedRun(type(run)(**{**vars(run), "blocks": drifting})).cases["warnings"].iat[0]
+    )
 
 
 def test_a_failed_self_check_marks_the_device(tmp_path: Path) -> None:
     run = store.read_run(recorded.write(tmp_path / "run", [made(device="cuda"), made("other")]))
     check = Checked("cuda", "events_match_wall", passed=False)
-    frame = estimates(type(run)(**{**vars(run), "checks": (check,)})).set_index("operation")
+    frame = AnalyzedRun(type(run)(**{**vars(run), "checks": (check,)})).cases.set_index("operation")
     assert "untrusted: events_match_wall" in frame["warnings"]["work"]
     assert frame["warnings"]["other"] == ""
 
@@ -242,5 +246,5 @@ def test_first_call_warm_up_and_steady_state_are_three_numbers(tmp_path: Path) -
             for number, kinds in enumerate(passes):
                 blocks = tuple(Block(kind, 0.0, 1, seconds, delay_s=0.0) for kind, seconds in kinds)
                 journal.append(Visit("c", launch, number, blocks=blocks))
-    row = estimates(store.read_run(tmp_path / "run")).iloc[0]
+    row = AnalyzedRun(store.read_run(tmp_path / "run")).cases.iloc[0]
     assert (row["first_s"], row["warmup_s"], row["median_s"]) == (1.0, pytest.approx(0.3), 0.01)

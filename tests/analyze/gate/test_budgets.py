@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bench.__main__ import main
-from bench.analyze.blocks.clean import marked
-from bench.analyze.gate.budgets import BudgetCheck, check
+from bench.analyze.analyzed import AnalyzedRun
+from bench.analyze.gate.budgets import BudgetCheck, check_budgets
 from bench.analyze.gate.decision import replay
 from bench.analyze.gate.settings import Budget, Settings, recorded
 from bench.storage import store
@@ -41,7 +41,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def held(run: Run, **fields: Any) -> tuple[BudgetCheck, ...]:
     budget = Budget(**{"pattern": "test_infer[cpu-torch-1]", **fields})
-    return check(run, marked(run.blocks), (budget,))
+    return check_budgets(AnalyzedRun(run), (budget,))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_standing(run: Run, fields: dict[str, Any], standing: str) -> None:
 
 
 def test_device_narrows_a_budget(run: Run) -> None:
-    found = check(run, marked(run.blocks), (Budget("test_infer*", device="cuda", max_time_s=1e-9),))
+    found = check_budgets(AnalyzedRun(run), (Budget("test_infer*", device="cuda", max_time_s=1e-9),))
     assert [each.standing for each in found] == ["skipped"]
 
 
@@ -107,13 +107,13 @@ def test_win_suggests_a_tighter_budget(run: Run) -> None:
 def test_exit_status_of_a_gate(tmp_path: Path, budget: Budget, status: int) -> None:
     cases = [Compared("test_a"), Compared("test_skipped", skip={"base": "no data", "head": "no data"})]
     folder = gates.write(tmp_path / "run", cases, settings=recorded(Settings(budgets=(budget,))))
-    assert replay(store.read_run(folder)).exit_status == status
+    assert replay(AnalyzedRun(store.read_run(folder))).exit_status == status
 
 
 def test_gate_holds_head_to_a_budget_and_not_base(tmp_path: Path) -> None:
     settings = recorded(Settings(budgets=(Budget("test_a", max_time_s=1.1e-4),)))
     folder = gates.write(tmp_path / "run", [Compared("test_a", ratio=0.8, seconds=1.3e-4)], settings=settings)
-    (found,) = replay(store.read_run(folder)).budgets
+    (found,) = replay(AnalyzedRun(store.read_run(folder))).budgets
     assert (found.standing, found.value) == ("met", pytest.approx(1.04e-4, rel=0.02))
 
 
@@ -158,8 +158,8 @@ def test_what_was_set_is_met(run: Run, tmp_path: Path) -> None:
     assert main(["budgets", "set", str(run.path), "--file", str(file)]) == 0
     budgets = read(file).budgets
     assert len(budgets) == 3
-    assert {each.standing for each in check(run, marked(run.blocks), budgets)} == {"met"}
-    assert all(not math.isnan(each.value) for each in check(run, marked(run.blocks), budgets))
+    assert {each.standing for each in check_budgets(AnalyzedRun(run), budgets)} == {"met"}
+    assert all(not math.isnan(each.value) for each in check_budgets(AnalyzedRun(run), budgets))
 
 
 @pytest.mark.parametrize(

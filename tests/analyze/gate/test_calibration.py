@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
-from bench.analyze.gate.calibration import Calibration, Rate, calibrate
+from bench.analyze.analyzed import AnalyzedRun
+from bench.analyze.gate.calibration import Calibration, calibrate
 from bench.analyze.gate.peers import RULES
+from bench.analyze.gate.resampling import Rate
 from bench.render import calibration as rendered
 from bench.storage import store
 from bench.storage.tables import Run
@@ -46,7 +48,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
 
 @pytest.fixture(scope="module")
 def found(runs: list[Run]) -> Calibration:
-    return calibrate(runs, redraws=60)
+    return calibrate(map(AnalyzedRun, runs), redraws=60)
 
 
 def test_bounds_are_clopper_and_pearsons() -> None:
@@ -66,7 +68,7 @@ def test_live_gates_count_as_they_ended(found: Calibration) -> None:
 
 def test_gates_that_came_to_no_verdict_do_not_count(runs: list[Run]) -> None:
     cut = [run if run.header.calibration["slowdowns"] else replace(run, end=None) for run in runs]
-    assert calibrate(cut, redraws=1).conditions[0].live == Rate(0, 0)
+    assert calibrate(map(AnalyzedRun, cut), redraws=1).conditions[0].live == Rate(0, 0)
 
 
 def test_each_recorded_launch_is_dealt_once(found: Calibration) -> None:
@@ -102,14 +104,14 @@ def test_redrawn_gates_without_a_change_raise_no_alarm(found: Calibration) -> No
 
 
 def test_same_runs_give_the_same_calibration(runs: list[Run], found: Calibration) -> None:
-    assert rendered.document(calibrate(runs, redraws=60)) == rendered.document(found)
+    assert rendered.document(calibrate(map(AnalyzedRun, runs), redraws=60)) == rendered.document(found)
 
 
 def test_hidden_bias_is_no_false_security(tmp_path: Path) -> None:
     """A side that is always slower, though nothing was changed, shows as false alarms."""
     biased = [Compared("test_a", ratio=1.06), Compared("test_b")]
     run = store.read_run(gates.write_calibration(tmp_path / "run", biased, [0.0] * 30))
-    (condition,) = calibrate([run], redraws=40).conditions
+    (condition,) = calibrate([AnalyzedRun(run)], redraws=40).conditions
     assert condition.dealt == Rate(1, 1)
     assert 15 <= condition.redrawn.count <= 20, "half of the redrawn gates have the sides exchanged"
 
@@ -146,10 +148,10 @@ def test_other_rules_judge_the_same_launches(found: Calibration) -> None:
 
 
 def test_gate_tells_what_is_known_of_this_machine(found: Calibration, tmp_path: Path) -> None:
-    from bench.commands.calibrate import known
+    from bench.app.calibrate import known_false_alarms
 
-    assert known(tmp_path, "attic") == ""
+    assert known_false_alarms(tmp_path, "attic") == ""
     (tmp_path / "calibration").mkdir()
     (tmp_path / "calibration" / rendered.FILE).write_text(rendered.document(found))
-    assert known(tmp_path, "attic") == rendered.sentence(found)
-    assert known(tmp_path, "cellar") == "", "what holds on one machine does not on another"
+    assert known_false_alarms(tmp_path, "attic") == rendered.sentence(found)
+    assert known_false_alarms(tmp_path, "cellar") == "", "what holds on one machine does not on another"

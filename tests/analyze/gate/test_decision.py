@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.blocks.clean import marked
-from bench.analyze.estimates.estimate import estimates_of
+from bench.analyze.estimates.estimate import estimates
 from bench.analyze.gate.decision import Decision, replay
 from bench.analyze.gate.pairs import launch_ratios
 from bench.analyze.gate.settings import Budget, Settings, of_header, recorded
@@ -22,7 +23,7 @@ FIVE, THIRTEEN = range(5), range(13)
 def decided(
     folder: Path, cases: Sequence[Compared], launches: Iterable[int] = range(25), **options: Any
 ) -> Decision:
-    return replay(store.read_run(gates.write(folder / "run", cases, launches, **options)))
+    return replay(AnalyzedRun(store.read_run(gates.write(folder / "run", cases, launches, **options))))
 
 
 def states(decision: Decision) -> dict[str, str]:
@@ -93,10 +94,10 @@ def test_replay_gives_the_same_decision(tmp_path: Path) -> None:
     budgets = (Budget("test_a", max_time_s=9e-5), Budget("test_c*", max_regression=0.1))
     folder = gates.write(tmp_path / "run", cases, settings=recorded(Settings(budgets=budgets)))
     run = store.read_run(folder)
-    first = replay(run)
+    first = replay(AnalyzedRun(run))
     blocks = marked(run.blocks)
-    store.write_tables(folder, estimates_of(run, blocks), blocks)
-    assert replay(store.read_run(folder)) == first
+    store.write_tables(folder, estimates(run, blocks), blocks)
+    assert replay(AnalyzedRun(store.read_run(folder))) == first
     assert first.settings.budgets == budgets
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from bench.analyze.contests.crossover import Array
-from bench.analyze.estimates.trimmed import centre, difference
+from bench.analyze.estimates.intervals import centre, difference
 from bench.analyze.gate.series import CHECKPOINTS, STAGES, judge, moved, typical_scatter
 
 BUDGET = 0.05

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.analyze.profiles.differences import explain
-from bench.commands import profile
+from bench.analyze.profiles.differences import differences
+from bench.app import profile
 from bench.measure.drive import profile_run
 from bench.measure.drive.process import Spec
 from bench.records import Case
+from bench.render.explanation import lines
 from bench.storage import profiles
 
 pytest.importorskip("torch")
@@ -103,24 +104,24 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cases = [Case(f"test_it.py::{test}", "test_it", test) for test in (*tests, "test_train_again")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(profile_run, "py_spy", lambda: None)  # stacks are not needed, and take their time
-        assert not profile.tell(profile.write(folder, spec, cases))
+        assert all(profile.write(folder, spec, cases))
     return folder
 
 
 def told(run: Path, base: str, head: str) -> list[str]:
     """What differs between the profiles of two tests."""
     found = [profiles.of_case(run, f"test_it.py::{test}") for test in (base, head)]
-    return explain(*(profiles.read(folder) for folder in found if folder))
+    return lines(differences(*(profiles.read(folder) for folder in found if folder)))
 
 
 @pytest.mark.parametrize("change", PLANTED)
 def test_a_planted_change_is_named_in_the_first_three_lines(run: Path, change: str) -> None:
     base, head, words = PLANTED[change]
-    lines = told(run, base, head)
-    first = "\n".join(lines[:3])
-    assert all(word in first for word in words), "\n".join(lines)
+    found = told(run, base, head)
+    first = "\n".join(found[:3])
+    assert all(word in first for word in words), "\n".join(found)
 
 
 def test_the_same_code_twice_differs_in_nothing_but_times(run: Path) -> None:
-    lines = told(run, "test_train", "test_train_again")
-    assert not any(word in line for line in lines for word in ("came", "gone", "often", "float", "thread(s)"))
+    found = told(run, "test_train", "test_train_again")
+    assert not any(word in line for line in found for word in ("came", "gone", "often", "float", "thread(s)"))

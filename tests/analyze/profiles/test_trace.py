@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from bench.analyze.profiles import operators, stacks, trace
-from bench.analyze.profiles.differences import explain
+from bench.analyze.profiles.differences import differences
+from bench.analyze.profiles.merge import merged
+from bench.render.explanation import lines
 from bench.render.profile import entry, page
 from bench.storage import profiles
 
@@ -138,8 +140,8 @@ def test_flops_are_put_to_the_operator_that_they_were_counted_for() -> None:
     raw = {
         "traceEvents": [mark("call", 0, 9, 1), operator("aten::mm", 1, 2, 5), operator("aten::mm", 4, 2, 6)]
     }
-    merged = trace.merged(raw, {"flops": {"6": 77}})
-    assert [event["args"].get("flops") for event in merged["traceEvents"]] == [None, None, 77]
+    whole = merged(raw, {"flops": {"6": 77}})
+    assert [event["args"].get("flops") for event in whole["traceEvents"]] == [None, None, 77]
 
 
 # What the profiler is asked for.
@@ -215,19 +217,23 @@ STACKS = {
 }
 
 
+def explained(base: profiles.Profile, head: profiles.Profile) -> list[str]:
+    return lines(differences(base, head))
+
+
 def test_another_kernel_for_the_same_operator_is_named() -> None:
     head = copy.deepcopy(cuda_step())
     for event in head:
         if event["name"] == "gemm":
             event["name"] = "gemm_without_tensor_cores"
-    (line,) = explain(profile_of(cuda_step()), profile_of(head))
+    (line,) = explained(profile_of(cuda_step()), profile_of(head))
     assert line.startswith("in aten::mm, gone: gemm (2 × a call); came: gemm_without_tensor_cores")
 
 
 def test_retries_settings_and_versions_are_named() -> None:
     base = profile_of(cuda_step(), allocator={"retries": 0}, variables={})
     head = profile_of(cuda_step(), allocator={"retries": 3}, variables={"OMP_NUM_THREADS": "1"})
-    first, second = explain(base, head)
+    first, second = explained(base, head)
     assert first == "OMP_NUM_THREADS: 1 instead of not set"
     assert second == "the allocator ran out of memory and freed its cache 3 time(s) in a call instead of 0"
 
@@ -236,13 +242,13 @@ def test_a_new_wait_comes_before_what_takes_longer() -> None:
     head = copy.deepcopy(cuda_step())
     head.append(span("cuda_runtime", "cudaStreamSynchronize", MAIN, 80, 1, **{"External id": 2}))
     head.append(operator("aten::slow", 82, 17, 30))
-    lines = explain(profile_of(cuda_step()), profile_of(head))
-    assert lines[0].startswith("came: cudaStreamSynchronize (1 × a call; the host waits for the device)")
-    assert "aten::slow" in lines[0]
+    found = explained(profile_of(cuda_step()), profile_of(head))
+    assert found[0].startswith("came: cudaStreamSynchronize (1 × a call; the host waits for the device)")
+    assert "aten::slow" in found[0]
 
 
 def test_nothing_differs_between_a_profile_and_itself() -> None:
-    (line,) = explain(profile_of(cuda_step()), profile_of(cuda_step()))
+    (line,) = explained(profile_of(cuda_step()), profile_of(cuda_step()))
     assert line.startswith("nothing differs")
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
+from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.gate.settings import Settings
-from bench.analyze.runs.compare import caveat, compare
+from bench.analyze.runs.compare import Comparison, compare
+from bench.render.verdicts.words import of_comparison
 from bench.storage import store
 from bench.storage.tables import Run
 from tests import recorded_gates as gates
@@ -35,8 +37,16 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
     return base, head
 
 
+def compared(base: Run, head: Run) -> Comparison:
+    return compare(AnalyzedRun(base), AnalyzedRun(head), Settings())
+
+
+def caveat(base: Run, head: Run) -> str:
+    return of_comparison(compared(base, head)).caveat
+
+
 def test_every_case_has_an_answer(pair: tuple[Run, Run]) -> None:
-    found = compare(*pair, Settings())
+    found = compared(*pair).decision
     states = {each.case.rpartition("test_")[2][:-5]: each.state for each in found.verdicts}
     changed = {"slower": "slower", "faster": "faster"}
     assert states == {"still": "same", **changed, "e": "same", "f": "same", "g": "same", "h": "same"}
@@ -49,8 +59,7 @@ def test_every_case_has_an_answer(pair: tuple[Run, Run]) -> None:
 
 
 def test_swapped_runs_give_swapped_answers(pair: tuple[Run, Run]) -> None:
-    base, head = pair
-    there, back = compare(base, head, Settings()), compare(head, base, Settings())
+    there, back = compared(*pair).decision, compared(*reversed(pair)).decision
     ratios = {each.case: each.change.ratio for each in there.verdicts}
     assert {each.case: 1 / each.change.ratio for each in back.verdicts} == pytest.approx(ratios)
 
@@ -62,18 +71,16 @@ def test_few_launches_prove_nothing(tmp_path: Path) -> None:
         )
         for name, seconds in (("a", 1e-4), ("b", 1.06e-4))
     )
-    (found,) = compare(base, head, Settings()).verdicts
+    (found,) = compared(base, head).decision.verdicts
     assert found.state == "undecided"
 
 
 def test_caveat_names_what_else_differs(pair: tuple[Run, Run]) -> None:
     base, head = pair
-    assert caveat(base, head, compare(base, head, Settings())).startswith(
-        "Runs taken one after the other tell less"
-    )
+    assert caveat(base, head).startswith("Runs taken one after the other tell less")
     environment = {**head.environment, "machine": "cellar", "packages": {"torch": "2.13.0", "numpy": "2.2.0"}}
     other = replace(head, header=replace(head.header, environment=environment))
-    text = caveat(base, other, compare(base, other, Settings()))
+    text = caveat(base, other)
     assert "The machine differs: attic and cellar. The torch differs: 2.12.0 and 2.13.0." in text
 
 
@@ -82,7 +89,7 @@ def test_common_shift_is_named_as_the_machines(tmp_path: Path) -> None:
         store.read_run(runs.write(tmp_path / name, [replace(case, seconds=seconds) for case in CASES]))
         for name, seconds in (("a", 1e-4), ("b", 1.1e-4))
     )
-    text = caveat(base, head, compare(base, head, Settings()))
+    text = caveat(base, head)
     assert "The middle case changed by +10" in text
     assert text.endswith("likelier the machine's than the code's.")
 
@@ -90,7 +97,7 @@ def test_common_shift_is_named_as_the_machines(tmp_path: Path) -> None:
 def test_head_of_a_gate_is_what_is_compared(tmp_path: Path) -> None:
     gate = store.read_run(gates.write(tmp_path / "gate", [gates.Compared("test_a", 1.3)], range(13)))
     later = store.read_run(gates.write(tmp_path / "later", [gates.Compared("test_a")], range(13)))
-    (found,) = compare(gate, later, Settings()).verdicts
+    (found,) = compared(gate, later).decision.verdicts
     assert found.change.ratio == pytest.approx(1 / 1.3, rel=0.02)
 
 

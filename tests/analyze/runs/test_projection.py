@@ -10,8 +10,9 @@ import pytest
 
 from bench.__main__ import main
 from bench.analyze.report import Report, report
-from bench.analyze.runs.projection import UnknownColumnError, project
+from bench.analyze.runs.projection import UnknownColumnError, View, project
 from bench.render import page, summary
+from bench.render.answers import answers
 from bench.storage import store
 from bench.storage.tables import Run
 from tests import recorded_runs as recorded
@@ -40,7 +41,7 @@ TWO_MACHINES = cases(
 
 
 def test_a_row_for_each_case_and_a_column_for_each_machine() -> None:
-    made = project(TWO_MACHINES, FACTS, ["case"], ["machine"])
+    made = project(TWO_MACHINES, FACTS, View(["case"], ["machine"]))
     assert made.column_names == ("attic", "cloud")
     assert made.row_names == ("mul[cpu-1]", "mul[cpu-4]")
     assert made.cells[0][0].median_s == pytest.approx(2.0)
@@ -53,7 +54,7 @@ def test_a_row_for_each_case_and_a_column_for_each_machine() -> None:
 
 
 def test_merged_cases_are_a_geometric_mean_and_said() -> None:
-    made = project(TWO_MACHINES, FACTS, ["operation"], ["machine"])
+    made = project(TWO_MACHINES, FACTS, View(["operation"], ["machine"]))
     assert made.cells[0][0].median_s == pytest.approx(4.0)
     assert made.cells[0][0].cases == 2
     assert np.log(made.cells[0][0].high_s / 4.0) == pytest.approx(np.log(1.1) / np.sqrt(2))
@@ -61,23 +62,23 @@ def test_merged_cases_are_a_geometric_mean_and_said() -> None:
 
 
 def test_cases_that_a_column_lacks_do_not_shift_its_mean() -> None:
-    made = project(TWO_MACHINES.iloc[:3], FACTS, ["operation"], ["machine"])
+    made = project(TWO_MACHINES.iloc[:3], FACTS, View(["operation"], ["machine"]))
     assert [cell.median_s for cell in made.cells[0]] == pytest.approx([2.0, 1.0])
     assert any("1 cases are not in every column" in warning for warning in made.warnings)
 
 
 def test_merged_runs_are_said() -> None:
     two = pd.concat([TWO_MACHINES, TWO_MACHINES.assign(torch="2.13", run="other")], ignore_index=True)
-    warnings = project(two, FACTS, ["case"], ["machine"]).warnings
+    warnings = project(two, FACTS, View(["case"], ["machine"])).warnings
     assert "cells merge runs that differ in torch (2.12, 2.13)" in warnings
     assert "cells merge up to 2 runs" in warnings
-    assert project(two, FACTS, ["case"], ["machine", "torch"]).warnings == ()
-    assert project(two, FACTS, ["case"], ["machine"], [("torch", "2.12")]).warnings == ()
+    assert project(two, FACTS, View(["case"], ["machine", "torch"])).warnings == ()
+    assert project(two, FACTS, View(["case"], ["machine"], [("torch", "2.12")])).warnings == ()
 
 
 def test_devices_of_two_machines_are_marked() -> None:
     mixed = cases(("mul", 1, "cpu", "attic", "2.12", 2.0), ("mul", 1, "cuda", "cloud", "2.12", 0.5))
-    made = project(mixed, FACTS, ["operation", "n"], ["device"])
+    made = project(mixed, FACTS, View(["operation", "n"], ["device"]))
     assert made.row_names == ("mul 1",)
     assert made.cells[0][1].ratio[0] == pytest.approx(0.25)
     assert made.warnings == ("columns differ in machine as well (cpu: attic; cuda: cloud)",)
@@ -85,8 +86,8 @@ def test_devices_of_two_machines_are_marked() -> None:
 
 def test_what_is_no_column_says_what_is() -> None:
     with pytest.raises(UnknownColumnError, match="'weather' is no column; expected one of suite, operation"):
-        project(TWO_MACHINES, FACTS, ["weather"], ["machine"])
-    assert project(TWO_MACHINES, FACTS, ["case"], ["machine"], [("n", "7")]).cells == ()
+        project(TWO_MACHINES, FACTS, View(["weather"], ["machine"]))
+    assert project(TWO_MACHINES, FACTS, View(["case"], ["machine"], [("n", "7")])).cells == ()
 
 
 def on_machine(folder: Path, name: str, made: list[Made], **options: Any) -> Run:
@@ -115,12 +116,16 @@ def test_a_processor_against_another_machines_accelerator(two_machines: Report) 
         assert crossing.fixed["cpu on"] == "laptop"
         assert crossing.fixed["cuda on"] == "server"
         assert crossing.size == pytest.approx(within[crossing.operation].size, rel=0.05)
-    told = [answer.sentence for answer in two_machines.answers]
+    told = [answer.sentence for answer in answers(two_machines.contests)]
     assert any("cpu on laptop, cuda on server" in sentence for sentence in told)
 
 
 def test_answers_of_several_runs_name_theirs(two_machines: Report) -> None:
-    threads = [answer.sentence for answer in two_machines.answers if answer.question == "One thread or all?"]
+    threads = [
+        answer.sentence
+        for answer in answers(two_machines.contests)
+        if answer.question == "One thread or all?"
+    ]
     assert len(threads) == 2
     assert "on laptop" in threads[0]
     assert "on server" in threads[1]

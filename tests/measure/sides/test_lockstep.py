@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.gate.decision import replay
 from bench.analyze.gate.pairs import launch_ratios
 from bench.analyze.gate.settings import Settings, recorded
@@ -118,7 +119,7 @@ def test_slowdown_on_a_device_shows_in_device_and_wall_time(tmp_path: Path) -> N
     device_s = [p.fixed_s + 4 * n / p.bytes_per_s for n in (1_000_000, 1_500_000)]
     assert ratios["device"] == pytest.approx(device_s[1] / device_s[0], rel=1e-6)
     assert ratios["wall"] == pytest.approx(device_s[1] / device_s[0], rel=0.02)
-    assert replay(run).wanted  # a single launch settles nothing
+    assert replay(AnalyzedRun(run)).wanted  # a single launch settles nothing
     device = run.blocks[run.blocks["kind"] == "device"]
     assert set(device["side"]) == {"base", "head"}
     assert not run.blocks["kind"].isin(["latency", "cold"]).any()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench.commands import profile
+from bench.app import profile
 from bench.measure.drive.process import Spec
 from bench.storage import profiles
 from tests import ROOT
@@ -68,7 +68,7 @@ def spec(folder: Path, text: str = SUITE) -> Spec:
 def profiled(folder: Path, *tests: str, text: str = SUITE) -> list[profiles.Profile]:
     """The profiles of some tests of a suite."""
     suite = spec(folder, text)
-    profile.tell(profile.write(folder, suite, profile.chosen(suite, tests)))
+    list(profile.write(folder, suite, profile.chosen(suite, tests)))
     return [
         profiles.read(found)
         for test in tests

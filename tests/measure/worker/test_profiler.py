@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.commands import profile
+from bench.app import profile
 from bench.measure.drive import profile_run
 from bench.storage import profiles
 from tests.measure.worker.profiled_suite import PLAIN, profiled

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.commands import profile
+from bench.app import profile
 from bench.measure.drive import profile_run
 from bench.measure.drive.process import Spec
 from bench.records import Case
@@ -59,7 +59,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cases = [Case(f"test_it.py::{test}", "test_it", test, "sim") for test in tests]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(profile_run, "py_spy", lambda: None)  # stacks are not needed, and take their time
-        assert not profile.tell(profile.write(folder, spec, cases))
+        assert all(profile.write(folder, spec, cases))
     return folder
 
 

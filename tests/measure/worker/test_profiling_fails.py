@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.analyze.profiles.operators import nothing
-from bench.app.problems import UserError
-from bench.commands import profile
+from bench.app import UserError, profile
 from bench.measure.drive import profile_run
 from bench.storage import profiles
 from bench.storage.journal import StoreError

@@ -1,18 +1,35 @@
-"""Yuen's t for a 20 %-trimmed mean: launches now and then lie far off, and must not drown the others.
+"""95 % intervals from few launches: Student's t on logarithms, and Yuen's t for a 20 %-trimmed mean.
 
-K. K. Yuen, "The two-sample trimmed t for unequal population variances", Biometrika 61 (1974). For one
-sample it is `scipy.stats.ttest_ind(sample, zeros, equal_var=False, trim=0.2)`, at a fiftieth of the time.
-A percentile bootstrap over 5 to 8 launches covers 83 to 90 % where 95 % is said; this covers 95 %.
+Times are skewed to the right, and their logarithms much less so. Where 95 % is said, a percentile bootstrap
+covers 75 % over 3 launches and 83 to 90 % over 5 to 8; Yuen's t covers 95 %.
+
+Launches now and then lie far off, and must not drown the others: Yuen's t trims them. K. K. Yuen, "The
+two-sample trimmed t for unequal population variances", Biometrika 61 (1974). For one sample it is
+`scipy.stats.ttest_ind(sample, zeros, equal_var=False, trim=0.2)`, at a fiftieth of the time.
 """
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
+CONFIDENCE = 0.95
+
 TRIM = 0.2
+
+
+def half_width(deviation: Any, count: Any, confidence: float = CONFIDENCE) -> Any:
+    """Half the t-interval of a mean, given the sample's standard deviation and size; NaN below two.
+
+    Takes numbers or arrays of one shape.
+    """
+    count = np.asarray(count, dtype=float)
+    freedom = np.where(count > 1, count - 1, np.nan)
+    # stats.t.ppf is the same function with fifty times the overhead.
+    return stdtrit(freedom, (1 + confidence) / 2) * np.asarray(deviation) / np.sqrt(count)
 
 
 @dataclass(frozen=True)

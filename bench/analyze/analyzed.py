@@ -1,0 +1,74 @@
+"""A recorded run with its marked blocks, its estimates and its quality: whoever reads a run starts here."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from bench.analyze.blocks.clean import marked_blocks, pace_of_run
+from bench.analyze.estimates.estimate import estimates
+from bench.storage.tables import Run
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What a run's numbers rest on; shares and the half-width are NaN where nothing was timed.
+
+    `launches` are those of the run, `launches_of_case` those of the median case. `blocks` and the shares are
+    of wall blocks; `off_pace_share` is None where no pace was read, NaN where none prevailed. `half_width` is
+    that of the median case's interval, relative to its centre.
+    """
+
+    launches: int
+    launches_of_case: float
+    blocks: int
+    disturbed_share: float
+    off_pace_share: float | None
+    cases: int
+    noisy: int
+    warned: int
+    half_width: float
+    checks: int
+    passed_checks: int
+    spent_s: float
+
+
+@dataclass(frozen=True)
+class AnalyzedRun:
+    """A recorded run and what is computed from it: each thing when it is first asked for, and only once."""
+
+    run: Run
+
+    @cached_property
+    def blocks(self) -> pd.DataFrame:
+        """The run's blocks with `disturbed` and `counted`: see `bench.analyze.blocks.clean.marked`."""
+        return marked_blocks(self.run)
+
+    @cached_property
+    def cases(self) -> pd.DataFrame:
+        """The cases frame, one row a case and side: the columns of `bench.storage.tables`."""
+        return estimates(self.run, self.blocks)
+
+    @cached_property
+    def quality(self) -> Quality:
+        """How far the run can be trusted."""
+        run, blocks = self.run, self.blocks
+        cases = self.cases[self.cases["blocks"] > 0]
+        wall = blocks[blocks["kind"] == "wall"]
+        paces_s, (low_s, high_s) = wall["pace_s"].dropna(), pace_of_run(wall)
+        off_pace = float((~paces_s.between(low_s, high_s)).mean()) if math.isfinite(high_s) else math.nan
+        return Quality(
+            launches=int(blocks["launch"].nunique()),
+            launches_of_case=float(cases["launches"].median()),
+            blocks=len(wall),
+            disturbed_share=float(wall["disturbed"].mean()),
+            off_pace_share=off_pace if len(paces_s) else None,
+            cases=len(cases),
+            noisy=int((cases["status"] == "noisy").sum()),
+            warned=int((cases["warnings"] != "").sum()),
+            half_width=float(((cases["high_s"] / cases["low_s"]) ** 0.5 - 1).median()),
+            checks=len(run.checks),
+            passed_checks=sum(check.passed for check in run.checks),
+            spent_s=sum(run.end.spent_s.values()) if run.end else 0.0,
+        )

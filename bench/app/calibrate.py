@@ -1,0 +1,112 @@
+"""How often the gate errs on this machine: launches with known slowdowns recorded, and what they show."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from bench.analyze.analyzed import AnalyzedRun
+from bench.analyze.gate.calibration import Calibration, calibrate
+from bench.app import UserError, live, recording, revisions
+from bench.events import Header
+from bench.measure.sides.lockstep import Lockstep
+from bench.render import calibration as rendered
+from bench.storage.journal import header
+from bench.storage.store import StoreError, find_runs, read_run
+from bench.storage.tables import Run
+
+FOLDER = "calibration"
+"""Where recorded launches are kept, beside the runs; whole gates with nothing changed lie among these."""
+
+SLOWDOWNS = (0.0, 0.05, 0.02, 0.1, 0.25)
+"""What is injected, launch after launch: nothing, the default budget, and what is below and above it."""
+
+SPINNER = """
+import ctypes, os, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, 9)  # <linux/prctl.h>: end with whoever started it, even while stopped
+parent = os.getppid()
+while os.getppid() == parent:
+    for _ in range(10**6):
+        pass
+"""
+"""A program that keeps a processor busy until the one that started it ends."""
+
+
+@contextmanager
+def competing(
+    count: int, program: Sequence[str] = ("-S", "-c", SPINNER), folder: Path | None = None
+) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Runs so many processes of Python beside the block, in `folder`; they are killed at its end."""
+    processes = [subprocess.Popen([sys.executable, *program], cwd=folder) for _ in range(count)]
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def record(request: revisions.SidesRequest, launches: int, competitors: int) -> None:
+    """Records launches with slowdowns, beside so many competing processes. Raises UserError, SideError."""
+    slowdowns = [SLOWDOWNS[launch % len(SLOWDOWNS)] for launch in range(launches)]
+    with (
+        competing(competitors),
+        revisions.compared(request, "HEAD", None, null=True) as compared,
+        recording.progress() as progress,
+    ):
+        lockstep = Lockstep(compared.sides, progress, request.seed)
+        condition = "busy" if competitors else live.condition()
+
+        def launch_all(_: Path) -> None:
+            for launch, slowdown in enumerate(slowdowns):
+                progress.move(round=launch + 1, rounds=len(slowdowns))
+                lockstep.launch(launch, lockstep.cases, slowdown)
+
+        entry = {"condition": condition, "slowdowns": slowdowns}
+        try:
+            with live.measured(lockstep, compared, request, launch_all, calibration=entry):
+                pass
+        finally:
+            lockstep.close()
+
+
+def evaluate(out: Path) -> Calibration:
+    """What all recorded launches show, written beside them. Raises UserError where there are none."""
+    runs = recorded(out)
+    if not runs:
+        raise UserError(f"{out} holds no launches to evaluate; record some by --launches N")
+    calibration = calibrate(map(AnalyzedRun, runs))
+    file = out / FOLDER / rendered.FILE
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(rendered.document(calibration), "utf-8")
+    file.with_suffix(".md").write_text(rendered.markdown(calibration), "utf-8")
+    return calibration
+
+
+def recorded(out: Path) -> list[Run]:
+    """The runs in `out` that tell of the gate's errors, on the machine of the latest of them.
+
+    These are launches with slowdowns, and whole gates with nothing changed.
+    """
+    headers: dict[Path, Header] = {}
+    for folder in (out, out / FOLDER):
+        with suppress(StoreError):  # there is none
+            of_folder = {run: header(run) for run in find_runs(folder)}
+            headers |= {run: each for run, each in of_folder.items() if each.calibration}
+    machines = {
+        run: headers[run].environment.get("machine_id")
+        for run in sorted(headers, key=lambda run: headers[run].created)
+    }
+    return [read_run(run) for run, machine in machines.items() if machine == list(machines.values())[-1]]
+
+
+def known_false_alarms(out: Path, machine: str) -> str:
+    """The sentence on this machine's false alarms from the last evaluation; "" where there was none."""
+    try:
+        document = json.loads((out / FOLDER / rendered.FILE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(document["sentence"]) if document.get("machine") == machine else ""

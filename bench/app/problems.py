@@ -1,5 +1,0 @@
-"""What a user has to put right."""
-
-
-class UserError(Exception):
-    """One or two lines for the user: what was seen, what was expected, what to try. Exit status 2."""

@@ -1,0 +1,118 @@
+"""A run measured: into a new folder, or on in one that was not finished."""
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.analyze.analyzed import AnalyzedRun
+from bench.analyze.contests import refine
+from bench.app import UserError, recording
+from bench.app.selection import Selection
+from bench.events import End, Event, Note, Sizes
+from bench.measure.drive.coordinator import Coordinator
+from bench.measure.drive.plan import Plan
+from bench.measure.drive.policy import PRESETS
+from bench.measure.drive.process import WorkerError, device_facts
+from bench.measure.host import environment
+from bench.measure.worker.protocol import Collected
+from bench.storage.journal import header
+from bench.storage.store import Journal, StoreError, read_run, unfinished
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What a user asks of a run; `launches` None is the preset's."""
+
+    selection: Selection
+    launches: int | None = None
+    seed: int = 1
+    out: Path = Path("reports")
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What decides what is measured, as a run's header keeps it: to go on, it must be the same."""
+        return {**self.selection.recorded, "launches": self.launches, "seed": self.seed}
+
+
+def measure(request: RunRequest, resume: bool) -> tuple[Path, bool]:
+    """Measures, into a new folder or an unfinished one; the folder, and whether Ctrl-C cut the run.
+
+    Raises UserError where there is nothing to measure or to go on with.
+    """
+    past, journal = _unfinished(request) if resume else ([], None)
+    preset = PRESETS[request.selection.preset]
+    try:
+        plan = Plan(request.selection.spec, preset, request.launches or preset.launches, request.seed)
+        with recording.progress(preset.deadline_s) as progress:
+            coordinator = Coordinator(plan, progress, past)
+            try:
+                return _record(coordinator, request, journal)
+            finally:
+                coordinator.close()
+    finally:
+        if journal:
+            journal.close()
+
+
+def _record(coordinator: Coordinator, request: RunRequest, journal: Journal | None) -> tuple[Path, bool]:
+    """Collects, opens the journal, measures into it and closes it with what the run took."""
+    facts = _collect(coordinator, request.selection).facts
+    accelerators = device_facts(coordinator.plan.spec, facts.get("accelerators", []))
+    journal = journal or recording.begin(
+        request.out, request.recorded, facts, accelerators, environment.commit(Path.cwd())
+    )
+    interrupted = False
+    with journal:
+        if unusable := facts.get("unusable"):
+            print(f"bench: warning: {unusable}", file=sys.stderr)
+            journal.append(Note("warning", unusable))
+        load_before = environment.load()
+        try:
+            with recording.watched(journal, accelerators) as record:
+                coordinator.measure(record, _wanted(coordinator.plan, journal.folder))
+        except KeyboardInterrupt:
+            interrupted = True
+            print("bench: interrupted; what was measured is kept; go on with --resume", file=sys.stderr)
+        else:
+            journal.append(End(asdict(coordinator.state.spent), load_before, environment.load()))
+    return journal.folder, interrupted
+
+
+def _wanted(plan: Plan, folder: Path) -> Callable[[], Sizes] | None:
+    """What says, from what is recorded so far, which sizes to add; None where the preset adds none."""
+    if not plan.preset.refining_s:
+        return None
+    return lambda: refine.wanted(AnalyzedRun(read_run(folder)), plan.launches)
+
+
+def _collect(coordinator: Coordinator, selection: Selection) -> Collected:
+    try:
+        collected = coordinator.collect()
+    except WorkerError as error:
+        raise UserError(str(error)) from None
+    if not collected.cases and not collected.problems:
+        what = f" that match -k {selection.keyword!r}" if selection.keyword else ""
+        raise UserError(f"no benchmarks{what} in {' '.join(selection.paths) or 'suites/'}; see `bench list`")
+    return collected
+
+
+def _unfinished(request: RunRequest) -> tuple[Iterable[Event], Journal]:
+    """The events and the journal of the newest unfinished run. Raises UserError where none fits."""
+    folder = unfinished(request.out)
+    if folder is None:
+        raise UserError(f"{request.out} holds no unfinished run; start one without --resume")
+    try:
+        journal, past = Journal.resume(folder)
+    except StoreError as error:
+        raise UserError(str(error)) from None
+    then, now = header(folder).arguments, request.recorded
+    different = [name for name, value in now.items() if then.get(name) != value]
+    if different:
+        journal.close()
+        changes = ", ".join(f"{name} {then.get(name)!r} then, {now[name]!r} now" for name in different)
+        raise UserError(
+            f"{folder} was started with other arguments ({changes}); resume it with the same ones"
+        )
+    return past, journal

@@ -1,0 +1,62 @@
+"""Arguments that several commands share, and what they ask for."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.measure.drive.policy import PRESETS
+
+if TYPE_CHECKING:
+    from bench.app.revisions import SidesRequest
+    from bench.app.selection import Selection
+
+
+def declare_out(parser: argparse.ArgumentParser, what: str = "where runs are put") -> None:
+    parser.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help=what)
+
+
+def declare_selection(parser: argparse.ArgumentParser) -> None:
+    """What selects cases."""
+    add = parser.add_argument
+    add("paths", nargs="*", metavar="PATH", help="files or folders of benchmarks (default: suites/)")
+    declare_keyword(parser)
+    add("--device", action="append", default=[], metavar="D",
+        help="measure on this device only, as TYPE or TYPE:INDEX; may be given several times")  # fmt: skip
+    add("--preset", choices=list(PRESETS), default="default", help="how thorough (default: %(default)s)")
+
+
+def declare_keyword(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-k", dest="keyword", default="", metavar="EXPR", help="only cases that match, as in pytest"
+    )
+
+
+def declare_seed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the order of cases (default: 1)")
+
+
+def declare_sides(parser: argparse.ArgumentParser) -> None:
+    """What selects cases that are measured on both sides, and how."""
+    add = parser.add_argument
+    declare_selection(parser)
+    parser.set_defaults(preset="quick")
+    add("--suites", metavar="PATH", help="measure these benchmarks on both sides")
+    add("--base-python", metavar="FILE", help="the Python that base is measured with")
+    add("--head-python", metavar="FILE", help="the Python that head is measured with")
+    declare_seed(parser)
+    declare_out(parser)
+
+
+def selection(options: argparse.Namespace) -> "Selection":
+    """What `declare_selection` asked for."""
+    from bench.app.selection import Selection
+
+    return Selection(options.paths, options.keyword, options.device, options.preset)
+
+
+def sides(options: argparse.Namespace) -> "SidesRequest":
+    """What `declare_sides` asked for."""
+    from bench.app.revisions import SidesRequest
+
+    pythons = options.base_python, options.head_python
+    return SidesRequest(selection(options), options.suites, pythons, options.seed, options.out)
