@@ -10,7 +10,7 @@ import pytest
 
 from bench.analyze.blocks.clean import marked
 from bench.analyze.contests.contests import Contest, contests
-from bench.analyze.contests.order import disorders
+from bench.analyze.contests.order import Disorder, disorders
 from bench.analyze.contests.transfers import transfers
 from bench.storage import store
 from tests import recorded_runs as recorded
