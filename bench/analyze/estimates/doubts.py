@@ -31,7 +31,7 @@ MISCOUNTED = 0.05
 """How far declared FLOPs may be from those that torch counts: bias and activations are not in its count."""
 
 CAPPED = 0.05
-"""Share of a case's blocks under a power cap from which there is a warning: GPUs touch their limit at times."""
+"""Share of a case's blocks under a power cap from which there is a warning: GPUs touch it now and then."""
 
 MIN_OTHERS = 3
 """Counted blocks that a launch's first one is compared with."""
