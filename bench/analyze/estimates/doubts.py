@@ -31,8 +31,7 @@ MISCOUNTED = 0.05
 """How far declared FLOPs may be from those that torch counts: bias and activations are not in its count."""
 
 CAPPED = 0.05
-"""Share of a case's blocks under a power cap from which there is a warning: GPUs touch their limit now
-and then."""
+"""Share of a case's blocks under a power cap from which there is a warning: GPUs touch it now and then."""
 
 MIN_OTHERS = 3
 """Counted blocks that a launch's first one is compared with."""
@@ -102,8 +101,8 @@ def failed_checks(run: Run) -> dict[str, list[str]]:
     """Names of the self-checks that failed, by device."""
     failed: dict[str, list[str]] = {}
     for check in run.checks:
-        if not check.passed:
-            failed.setdefault(check.device, []).append(check.name)
+        if not check.get("passed"):
+            failed.setdefault(check["device"], []).append(check["name"])
     return failed
 
 
