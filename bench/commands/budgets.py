@@ -93,16 +93,15 @@ def _selected(expression: str, cases: Iterable[str]) -> set[str]:
     """The cases that a pytest expression matches; all of them for none."""
     if not expression:
         return set(cases)
-    # pytest offers no public way to evaluate -k.
-    from _pytest.mark.expression import Expression
+    from bench.measure import compat
 
     try:
-        compiled = Expression.compile(expression)
-    except Exception as error:  # ParseError up to pytest 8, SyntaxError since
+        selects = compat.selects(expression)
+    except ValueError as error:
         raise UserError(
-            f"-k {expression!r} cannot be understood ({error.args[0]}); expected words, and, or, not"
+            f"-k {expression!r} cannot be understood ({error}); expected words, and, or, not"
         ) from None
-    return {case for case in cases if compiled.evaluate(_holds(case))}
+    return {case for case in cases if selects(_holds(case))}
 
 
 def _holds(case: str) -> Callable[..., bool]:

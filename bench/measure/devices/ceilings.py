@@ -6,9 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from bench.measure import devices
-from bench.measure.devices import Device, Run
 from bench.measure.devices.best import CLEAN_BLOCKS, Best
+from bench.measure.devices.device import MAX_LAUNCHES, Device, Loop
 from bench.measure.devices.links import links
 
 MAX_CALL_S = 0.0125
@@ -207,8 +206,8 @@ def _launch_s(best: Best) -> float:
     import torch
 
     one = torch.ones(1, device=best.device.name)
-    run: Run = lambda k: [one.add_(1) for _ in range(k)]  # noqa: E731 - named for what it is passed as
-    return best.host_seconds("launch_s", run, devices.MAX_LAUNCHES)
+    run: Loop = lambda k: [one.add_(1) for _ in range(k)]  # noqa: E731 - named for what it is passed as
+    return best.host_seconds("launch_s", run, MAX_LAUNCHES)
 
 
 def _synchronize_s(best: Best) -> float:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from bench.measure.devices import Device, Run
 from bench.measure.devices.best import Best
+from bench.measure.devices.device import Device, Loop
 
 MAX_COPY_S = 0.0125
 """Sizes grow until a copy takes this long."""
@@ -68,7 +68,7 @@ def _link(best: Best, name: str, *, towards_device: bool, pinned: bool) -> dict[
     return fit_link(sizes, seconds)
 
 
-def _copies(device: Device, size: int, *, towards_device: bool, pinned: bool) -> Run:
+def _copies(device: Device, size: int, *, towards_device: bool, pinned: bool) -> Loop:
     """Copies so many bytes between host and device, as often as asked."""
     import torch
 

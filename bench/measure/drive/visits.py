@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from bench.measure.devices import MAX_LAUNCHES
+from bench.measure.devices.device import MAX_LAUNCHES
 from bench.measure.drive.policy import (
     WARMUP_BLOCKS,
     Known,

@@ -26,7 +26,8 @@ from bench.measure.sides.matching import Matching
 from bench.measure.sides.pair import CAN_PIN, Pair, Placement
 from bench.measure.sides.side import Side, SideError
 from bench.measure.sides.stopping import BLOCK_S, LaunchProgress, pairs_in_visit
-from bench.measure.worker import controls, injection
+from bench.measure.worker import controls
+from bench.measure.worker.calls import NEVER, TWICE_EVERY, period
 from bench.measure.worker.code import Texts
 from bench.measure.worker.protocol import (
     Collected,
@@ -155,7 +156,7 @@ class Lockstep:
 
     def _can_be_slowed(self, known: Known) -> bool:
         """Fits the block to what is injected; False where it would be too long."""
-        multiple = injection.period(self._slowdown) if self._slowdown else 1
+        multiple = period(self._slowdown) if self._slowdown else 1
         if multiple != known.multiple:
             known.multiple = multiple
             known.calls = known.calls and calls_per_block(known)
@@ -203,10 +204,8 @@ class Lockstep:
         self._pairs += 1
         environments = [{"PYTHONHASHSEED": seed} for _ in self.sides]
         if self._slowdown:
-            for environment, every in zip(
-                environments, (injection.NEVER, injection.period(self._slowdown)), strict=True
-            ):
-                environment[injection.VARIABLE] = str(every)
+            for environment, every in zip(environments, (NEVER, period(self._slowdown)), strict=True):
+                environment[TWICE_EVERY] = str(every)
         pair = Pair(self.sides, environments)
         try:
             collected = pair.collected()

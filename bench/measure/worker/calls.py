@@ -1,5 +1,6 @@
 """What a benchmark calls: `benchmark(fn, ...)` or `benchmark.pedantic(...)`, ready to be timed."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -7,7 +8,7 @@ from itertools import repeat
 from keyword import iskeyword
 from typing import Any, Protocol, Self
 
-from bench.measure.devices import Device, Timed
+from bench.measure.devices.device import Device, Timed
 from bench.records import Kind
 
 LEAD = 20
@@ -31,6 +32,16 @@ def loop_of(function{values}):
             function({call})
     return loop
 """
+
+
+TWICE_EVERY = "BENCH_TWICE_EVERY"
+"""The environment variable that slows a worker down: of how many calls one is made twice; unset: none is.
+
+Both sides of a comparison set it, since the wrapper costs a tenth of a microsecond a call. Sleeping would
+take many times what was asked for."""
+
+NEVER = 1 << 30
+"""The period of a side that is not slowed down."""
 
 
 class Calls(Protocol):
@@ -184,3 +195,25 @@ def _sum(parts: list[Timed]) -> Timed:
         device_s=total([part.device_s for part in parts]),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )
+
+
+def period(slowdown: float) -> int:
+    """Of how many calls one is made twice for a slowdown, a share such as 0.05."""
+    return round(1 / slowdown) if slowdown else NEVER
+
+
+def slowed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, slowed down as this process's environment says."""
+    asked = os.environ.get(TWICE_EVERY)
+    if asked is None:
+        return function
+    every, calls = int(asked), 0
+
+    def calling(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls % every == 0:
+            function(*args, **kwargs)
+        return function(*args, **kwargs)
+
+    return calling

@@ -12,13 +12,13 @@ whole run come as environment variables:
 import json
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
 
-from bench.measure import devices
+from bench.measure import compat
+from bench.measure.devices import available
 from bench.records import Case, Scalar
 
 PRESETS = ("quick", "default", "thorough")
@@ -52,7 +52,7 @@ def device(request: pytest.FixtureRequest) -> str:
 def chosen_devices() -> tuple[str, ...]:
     """The devices to measure: those chosen for this run, else those present."""
     chosen = os.environ.get("BENCH_DEVICES")
-    return tuple(chosen.split(",")) if chosen else devices.present()
+    return tuple(chosen.split(",")) if chosen else available.present()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -67,14 +67,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _uses_our_device(metafunc: pytest.Metafunc) -> bool:
-    fixtures = metafunc._arg2fixturedefs.get("device")
-    return fixtures is not None and fixtures[-1].func.__module__ == __name__
+    fixtures = compat.fixtures(metafunc, "device")
+    return bool(fixtures) and fixtures[-1].func.__module__ == __name__
 
 
 def _absent_accelerator() -> Any:
     chosen = os.environ.get("BENCH_DEVICES")
     reason = f"no accelerator among the chosen devices ({chosen})" if chosen else NO_ACCELERATOR
-    return pytest.param("accelerator", marks=pytest.mark.skip(reason=devices.unusable() or reason))
+    return pytest.param("accelerator", marks=pytest.mark.skip(reason=available.unusable() or reason))
 
 
 def _extend_sizes(metafunc: pytest.Metafunc) -> None:
@@ -97,7 +97,7 @@ def _extend_sizes(metafunc: pytest.Metafunc) -> None:
             added.update((metafunc.definition.nodeid, size) for size in sizes)
         parametrize(argnames, argvalues, *args, **kwargs)
 
-    metafunc.parametrize = extended  # type: ignore[method-assign]  # marks and hooks alike come by here
+    compat.replace_parametrize(metafunc, extended)
 
 
 def _wanted_sizes(test: str) -> dict[str, list[float]]:
@@ -182,18 +182,8 @@ def _give_synchronizing_clock(item: pytest.Item) -> None:
         return
     closest = item.get_closest_marker("benchmark")
     settings = dict(closest.kwargs) if closest else {}
-    settings.setdefault("timer", synchronizing_clock(devices.get(name)))
+    settings.setdefault("timer", available.get(name).synchronized_clock)
     item.add_marker(pytest.mark.benchmark(**settings), append=False)
-
-
-def synchronizing_clock(target: devices.Device) -> Callable[[], float]:
-    """A clock that waits for the device before each reading."""
-
-    def synchronized_clock() -> float:
-        target.synchronize()
-        return devices.clock()
-
-    return synchronized_clock
 
 
 def is_case(item: pytest.Item) -> bool:
@@ -249,8 +239,3 @@ def _scalars(item: pytest.Item) -> dict[str, Scalar]:
             continue
         scalars[name] = value if isinstance(value, Scalar) else pytest_id
     return scalars
-
-
-def as_event(case: Case) -> dict[str, Any]:
-    """A case as it goes over the channel and into the journal."""
-    return {"event": "case", **asdict(case)}

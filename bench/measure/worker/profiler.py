@@ -25,7 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.measure.devices import Device, Timed
+from bench.measure import compat
+from bench.measure.devices.device import Device, Timed
 from bench.measure.host import environment
 from bench.measure.host.interference import descendants_run_s
 from bench.measure.worker import onnx_profile
@@ -214,12 +215,11 @@ class _Trace:
     flops: dict[int, int] = field(default_factory=dict)
 
     def take(self, profiler: Any) -> None:
-        recorded = profiler.profiler.kineto_results.events()
+        recorded = compat.recorded_events(profiler)
         self.events += len(recorded)
         if self.events > self.most_events:
             return
-        # torch counts FLOPs of an operator but leaves them out of the trace, whose "External id" this is.
-        # `profiler.events()` knows them, too, but takes a minute for a training epoch.
+        # torch leaves an operator's FLOPs out of the trace, which has its correlation id as "External id".
         self.flops = {event.correlation_id(): event.flops() for event in recorded if event.flops()}
         profiler.export_chrome_trace(str(self.folder / RAW_TRACE))
 

@@ -27,10 +27,10 @@ from bench.measure.sides import lockstep, stopping
 from bench.measure.sides.lockstep import Lockstep
 from bench.measure.sides.matching import match
 from bench.measure.sides.pair import CAN_PIN, Pair
-from bench.measure.sides.side import Side, environment_of, moved
+from bench.measure.sides.side import Side, environment_of, moved, strays
 from bench.measure.sides.stopping import LaunchProgress, pairs_due, pairs_in_visit
-from bench.measure.worker import code, controls
-from bench.measure.worker.injection import VARIABLE, injected, period
+from bench.measure.worker import controls
+from bench.measure.worker.calls import TWICE_EVERY, period, slowed
 from bench.measure.worker.protocol import TellTexts, Visited
 from bench.records import Block, Case
 from bench.storage.journal import Journal
@@ -103,7 +103,7 @@ def test_module_of_the_project_from_elsewhere_is_a_stray(
 ) -> None:
     path = file.format(**trees)
     shared = [trees["repository"] / "shared"]
-    found = code.strays([(name, path)], trees["home"], trees["tree"], [trees["repository"]], shared)
+    found = strays([(name, path)], trees["home"], trees["tree"], [trees["repository"]], shared)
     assert found == ([(name, path)] if stray else [])
 
 
@@ -349,11 +349,11 @@ def test_leftover_threads_and_pinning_make_no_case_disturb_itself() -> None:
 
 def test_injected_slowdown_makes_every_twentieth_call_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    assert injected(calls.append) == calls.append
-    monkeypatch.setenv(VARIABLE, str(period(0.05)))
-    slowed = injected(calls.append)
+    assert slowed(calls.append) == calls.append
+    monkeypatch.setenv(TWICE_EVERY, str(period(0.05)))
+    append = slowed(calls.append)
     for number in range(100):
-        slowed(number)
+        append(number)
     assert len(calls) == 105
     known = Known(Case("c", "s", "o"), multiple=period(0.05), fastest_s=1e-3)
     assert calls_per_block(known) == 20
