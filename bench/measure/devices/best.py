@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
+from bench.disturbance import disturbed, disturbs_itself
 from bench.measure.devices.device import MAX_LAUNCHES, Device, Loop, Timed
 from bench.measure.host.interference import Readings
 from bench.records import Block, Kind
@@ -80,7 +81,7 @@ class Best:
         self.readings.before(0.0)
         timed = self.device.time(kind, run, calls)
         block = Block(kind, 0.0, calls, timed.wall_s, **asdict(self.readings.after()))
-        return timed, not block.disturbed(block.disturbs_itself)
+        return timed, not disturbed(block, disturbs_itself(block, block.processors))
 
     def _best(self, name: str, block: Callable[[], tuple[float, bool]], enough: int) -> float:
         clean: list[float] = []

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 
+from bench.disturbance import disturbed
 from bench.events import Event, Launch, Outcome, Visit
 from bench.measure.drive import device_tasks
 from bench.measure.drive.ledger import Spent
@@ -21,7 +22,7 @@ from bench.measure.drive.policy import Known, calls_per_block
 from bench.measure.drive.process import Worker, WorkerError
 from bench.measure.drive.session import CaseSession
 from bench.measure.drive.visits import visit
-from bench.measure.host.interference import processors
+from bench.measure.host.interference import TEAM, processors
 from bench.measure.sides.matching import Matching
 from bench.measure.sides.pair import CAN_PIN, Pair, Placement
 from bench.measure.sides.side import Side, SideError
@@ -38,7 +39,7 @@ from bench.measure.worker.protocol import (
     UseDevice,
     Visited,
 )
-from bench.records import TEAM, Block, Case
+from bench.records import Block, Case
 
 MAX_INJECTED_S = 1.0
 """The longest block into which a slowdown is injected: it holds as many calls as one slowed call takes."""
@@ -301,6 +302,6 @@ def _is_loose(block: Block, processors: int) -> bool:
 
 def _ratio(base: Block, head: Block, disturbs_itself: bool) -> float:
     """head/base of a pair of blocks; NaN where others disturbed one, or it took no time at all."""
-    if base.disturbed(disturbs_itself) or head.disturbed(disturbs_itself):
+    if disturbed(base, disturbs_itself) or disturbed(head, disturbs_itself):
         return math.nan
     return head.wall_s / head.calls / (base.wall_s / base.calls or math.nan)

@@ -11,8 +11,9 @@ from bench.analyze.estimates import doubts
 from bench.analyze.estimates.bounds import ideal_times
 from bench.analyze.estimates.estimate import estimates
 from bench.analyze.estimates.interval import half_width
+from bench.disturbance import DELAY_LIMIT, FOREIGN_LIMIT, disturbed
 from bench.events import Checked, Visit
-from bench.records import DELAY_LIMIT, FOREIGN_LIMIT, Block, Case
+from bench.records import Block, Case
 from bench.storage import store
 from tests import recorded_runs as recorded
 from tests.recorded_runs import Made
@@ -101,7 +102,7 @@ def test_a_self_disturbing_case_whose_foreign_time_was_not_read_is_judged_by_its
     child = {"children": 1, "processors": 2}
     blocks = Block("wall", 0, 1, 0.1, delay_s=0.05, **child), Block("wall", 0, 1, 0.1, delay_s=0, **child)
     assert marked(frame_of(*blocks))["disturbed"].tolist() == [True, False]
-    assert [block.disturbed(True) for block in blocks] == [True, False]
+    assert [disturbed(block, True) for block in blocks] == [True, False]
 
 
 def test_threads_of_a_set_up_do_not_make_a_case_disturb_itself():

@@ -16,11 +16,11 @@ from unittest import mock
 import psutil
 import pytest
 
+from bench.disturbance import DISTURBING
 from bench.events import GpuSample
 from bench.measure.devices import available, cuda_extras
 from bench.measure.devices.device import FIRST_HOLD_PER_CALL_S, FIRST_HOLD_S
 from bench.measure.host import gpu_monitor
-from bench.records import DISTURBING
 
 torch = pytest.importorskip("torch")
 
