@@ -1,6 +1,6 @@
 """The events of a journal: what a run writes down while it measures, one record a line.
 
-`JOURNAL` is their codec. A journal begins with a `Header`, which has the version of this schema:
+`EVENTS` is their codec. A journal begins with a `Header`, which has the version of this schema:
 
 1   a visit's blocks stood before its `elapsed_s`
 2   they are the last field of the line, so that a reader can cut them off without parsing them
@@ -169,7 +169,7 @@ Event = (
     | GpuSample | Note | Explained | End
 )  # fmt: skip
 
-JOURNAL = Codec(
+EVENTS = Codec(
     "event",
     {
         "header": Header, "case": Case, "skip": Skip, "launch": Launch, "launched": Launched, "visit": Visit,

@@ -25,6 +25,9 @@ cold     k calls, each after a flush of the device's last-level cache
 
 Status = Literal["ok", "noisy", "skipped", "failed", "timeout"]
 
+PRESET_NAMES = ("quick", "default", "thorough")
+"""How thorough a run can be, the shortest first."""
+
 
 @dataclass(frozen=True)
 class Case:

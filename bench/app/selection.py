@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.app.problems import UserError
+from bench.records import PRESET_NAMES
 
 if TYPE_CHECKING:
     from bench.measure.drive.process import Spec
-
-PRESETS = ("quick", "default", "thorough")
 
 ROOT_MARKS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", ".git")
 """What makes a folder a project's root, as pytest sees it: case names are relative to it."""
@@ -29,7 +28,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="measure on this device only, as TYPE or TYPE:INDEX; may be given several times",
     )  # fmt: skip
     parser.add_argument(
-        "--preset", choices=PRESETS, default="default", help="how thorough (default: %(default)s)"
+        "--preset", choices=PRESET_NAMES, default="default", help="how thorough (default: %(default)s)"
     )
 
 

@@ -11,7 +11,7 @@ from bench.app import live, revisions
 from bench.app.problems import UserError
 from bench.commands import explain, report
 from bench.events import Explained
-from bench.storage.journal import JOURNAL
+from bench.storage.journal import journal_file
 
 if TYPE_CHECKING:
     from bench.measure.drive.plan import Progress
@@ -36,7 +36,7 @@ def command(options: argparse.Namespace) -> int:
     from bench.measure.sides.side import SideError
     from bench.storage.store import StoreError
 
-    stored = options.replay or (options.base and (Path(options.base) / JOURNAL).is_file())
+    stored = options.replay or (options.base and journal_file(Path(options.base)).is_file())
     if options.explain and stored:
         raise UserError(
             f"--explain profiles both sides, and {stored} is a recorded run; expected --base REV, or use "
@@ -45,7 +45,7 @@ def command(options: argparse.Namespace) -> int:
     try:
         if options.replay:
             return _tell(_judged(options.replay), options)
-        if options.base and (Path(options.base) / JOURNAL).is_file():
+        if options.base and journal_file(Path(options.base)).is_file():
             return _tell(_stored(Path(options.base), options.head), options)
         folder = _measured(options)
         status = _tell(_judged(folder), options)
@@ -75,7 +75,7 @@ def _stored(base: Path, head: str | None) -> "Account":
     """The account of two stored runs, which tell less than a gate."""
     from bench.commands.compare import compared
 
-    if head is None or not (Path(head) / JOURNAL).is_file():
+    if head is None or not journal_file(Path(head)).is_file():
         raise UserError(f"--base {base} is a stored run; expected --head RUN to be one, too, seen {head}")
     return compared(base, Path(head))
 

@@ -26,12 +26,12 @@ from bench.records import Case
 from bench.storage.blocks import COLUMNS, VISIT, Visits
 from bench.storage.formats.pytest_benchmark import benchmark_json
 from bench.storage.journal import (
-    JOURNAL,
     Journal,
     StoreError,
     events,
     find_runs,
     header,
+    journal_file,
     new_run_folder,
     unfinished,
 )
@@ -106,7 +106,7 @@ def write_tables(folder: Path, cases: pd.DataFrame, blocks: pd.DataFrame) -> Non
     try:
         cases.to_parquet(folder / "cases.parquet", index=False)
         table = pa.Table.from_pandas(blocks, preserve_index=False)
-        size = {JOURNAL_BYTES: str((folder / JOURNAL).stat().st_size)}
+        size = {JOURNAL_BYTES: str(journal_file(folder).stat().st_size)}
         parquet.write_table(
             table.replace_schema_metadata(table.schema.metadata | size), folder / "blocks.parquet"
         )
@@ -164,7 +164,7 @@ def _tabled(folder: Path) -> tuple[dict[tuple[str, str], dict[str, Any]], pd.Dat
         table = parquet.read_table(folder / "blocks.parquet")
         cases = pd.read_parquet(folder / "cases.parquet", columns=["case", "side", *COUNTED])
         written = int(table.schema.metadata[JOURNAL_BYTES])
-        if written != (folder / JOURNAL).stat().st_size or not {*COLUMNS} <= {*table.column_names}:
+        if written != journal_file(folder).stat().st_size or not {*COLUMNS} <= {*table.column_names}:
             return None
     except (OSError, ValueError, KeyError):
         return None

@@ -19,9 +19,7 @@ import pytest
 
 from bench.measure import compat
 from bench.measure.devices import available
-from bench.records import Case, Scalar
-
-PRESETS = ("quick", "default", "thorough")
+from bench.records import PRESET_NAMES, Case, Scalar
 
 SIZES_KEPT = {"quick": 4, "default": 5}
 """How many sizes of an axis a preset measures; thorough measures all. Four is the fewest that show a
@@ -121,7 +119,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _beyond_preset(items: Iterable[pytest.Item], preset: str) -> Iterable[pytest.Item]:
     for item in items:
         mark = item.get_closest_marker("preset")
-        if mark and PRESETS.index(mark.args[0]) > PRESETS.index(preset):
+        if mark and PRESET_NAMES.index(mark.args[0]) > PRESET_NAMES.index(preset):
             yield item
 
 
