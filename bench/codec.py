@@ -1,4 +1,4 @@
-"""Records as JSON objects, and back: what a journal keeps and what processes tell each other.
+"""Records as JSON objects, and back: what a journal keeps and what processes say to each other.
 
 A record is a frozen dataclass, written as its fields and a tag that names its type. A field with a default is
 left out where it is None or empty; the trailing underscore of `pass_` is not written. Reading checks every

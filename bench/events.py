@@ -124,7 +124,7 @@ class CeilingsMeasured:
 
 @dataclass(frozen=True)
 class GpuSample:
-    """What a GPU did at one moment, by NVML; None where it does not tell."""
+    """What a GPU did at one moment, by NVML; None where it does not say."""
 
     device: str
     uuid: str

@@ -120,7 +120,7 @@ VerdictState = Literal["faster", "slower", "same", "undecided"]
 
 @dataclass(frozen=True)
 class Change:
-    """A change is the ratio of one case's times on two sides, head/base, over the launches that tell of it.
+    """A change is the ratio of one case's times on two sides, head/base, over the launches that timed it.
 
     `low` and `high` each bound the ratio with 95 % confidence. `p_value` is that of a change no larger
     than the gate ignores, None where that was not asked. `kind` is the kind of block that was timed.
@@ -140,7 +140,7 @@ class Verdict:
     """A verdict is what the gate says of one case: a state, the rule that gave it, and the reason in words.
 
     `budget` is the smallest slowdown that matters, as a share; `rule` the stage that decided. `change` is
-    None where no launch could tell.
+    None where no launch timed both.
     """
 
     case: str

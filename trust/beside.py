@@ -24,7 +24,6 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.measure import compat
 from bench.measure.drive.policy import BLOCK_S, relative_width
 from bench.measure.host import priority
 
@@ -158,7 +157,7 @@ def _pytest_benchmark(fixture: Any, function: Any, args: Any, kwargs: Any) -> di
         stats = fixture.stats.stats
         return {"seconds": stats.mean, "median_s": median(stats.sorted_data), "took_s": took_s}
     finally:
-        compat.forget_use(fixture)
+        fixture._mode, fixture.stats, fixture.has_error = None, None, False  # as good as new
 
 
 class _StoppedError(Exception):

@@ -57,9 +57,6 @@ def _names(owner: type) -> Iterator[str]:
                 yield from (each.argval for each in get_instructions(function) if each.opname == "STORE_ATTR")
 
 
-# pytest
-
-
 def runnable_copy(item: pytest.Item) -> pytest.Item:
     """A test that runs as if it never had: pytest runs an item once, with one request and one instance."""
     copied = copy.copy(item)
@@ -76,11 +73,6 @@ def fixtures(metafunc: pytest.Metafunc, name: str) -> Sequence[pytest.FixtureDef
     return metafunc._arg2fixturedefs.get(name, ())
 
 
-def replace_parametrize(metafunc: pytest.Metafunc, replacement: Callable[..., None]) -> None:
-    """Leads a test's parameters through a function of ours: marks and hooks alike call this method."""
-    metafunc.parametrize = replacement  # type: ignore[method-assign]
-
-
 def selects(expression: str) -> Callable[[Callable[..., bool]], bool]:
     """What pytest's -k makes of an expression. Raises ValueError where it cannot be understood."""
     try:
@@ -91,9 +83,6 @@ def selects(expression: str) -> Callable[[Callable[..., bool]], bool]:
         return Expression.compile(expression).evaluate
     except Exception as error:  # ParseError up to pytest 8, SyntaxError since
         raise ValueError(error.args[0]) from None
-
-
-# pytest-benchmark
 
 
 def steer(fixture: BenchmarkFixture, class_: type[BenchmarkFixture]) -> None:
@@ -118,19 +107,11 @@ def use(fixture: BenchmarkFixture, mode: str) -> None:
     fixture._mode = mode
 
 
-def forget_use(fixture: BenchmarkFixture) -> None:
-    """Makes a fixture that was used as good as new."""
-    fixture._mode, fixture.stats, fixture.has_error = None, None, False
-
-
 def fill_stats(fixture: BenchmarkFixture, per_call_s: Sequence[float]) -> None:
     """Lets a test read `benchmark.stats` afterwards, as under pytest-benchmark."""
     stats = fixture._make_stats(1)  # type: ignore[no-untyped-call]  # pytest-benchmark is untyped
     for seconds in per_call_s:
         stats.update(seconds)
-
-
-# torch
 
 
 def sleep(module: Any) -> Callable[[int], object] | None:

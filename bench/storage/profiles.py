@@ -48,7 +48,7 @@ class Profile:
 
 
 def slug(case: str) -> str:
-    """A folder's name for a case: its test's name and parameters, and a few digits that tell cases apart."""
+    """A folder's name for a case: its test's name and parameters, and digits that keep cases apart."""
     words = re.sub(r"[^A-Za-z0-9.]+", "-", case.rpartition("::")[2]).strip("-")[:MAX_SLUG]
     return f"{words}-{hashlib.sha256(case.encode()).hexdigest()[:6]}"
 

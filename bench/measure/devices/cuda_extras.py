@@ -43,7 +43,7 @@ def facts(device: str) -> dict[str, str | int | float | bool]:
 
 
 def nominal_bytes_per_s(device: str) -> float | None:
-    """The bandwidth that a CUDA device's memory clock and bus width allow; None where they are not told."""
+    """The bandwidth that a CUDA device's memory clock and bus width allow; None where they are not stated."""
     import torch
 
     if torch.device(device).type != "cuda":

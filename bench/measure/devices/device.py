@@ -41,7 +41,7 @@ MAX_HOLD_S = 1.0
 class Timed:
     """The seconds a stretch of calls took: as a whole, until the last call returned, on the device.
 
-    `host_s` is None on the processor, `device_s` where the device's own time is not known.
+    `host_s` is None on the processor, `device_s` where the device's own time was not read.
     """
 
     wall_s: float
@@ -95,16 +95,12 @@ class Device:
 
     @cached_property
     def has_events(self) -> bool:
-        """True where events tell time: `record` may succeed silently where `elapsed_time` does not work."""
+        """True where events have times: `record` may succeed where `elapsed_time` does not work."""
         try:
-            start, end = self.event(), self.event()
-            start.record()
-            end.record()
-            self.synchronize()
-            elapsed_ms = float(start.elapsed_time(end))
+            elapsed_s, _ = self.by_both_clocks(lambda _: None, 1)
         except (AttributeError, AssertionError, NotImplementedError, RuntimeError, TypeError, ValueError):
             return False
-        return math.isfinite(elapsed_ms) and elapsed_ms >= 0
+        return math.isfinite(elapsed_s) and elapsed_s >= 0
 
     @property
     def sleep(self) -> Callable[[int], object] | None:
@@ -180,10 +176,10 @@ class Device:
             end.record()
             return start, [(start, end)], returned_s - called_s
 
-        return self._behind_hold(enqueue, run, calls, launches=calls)
+        return self._while_held(enqueue, run, calls, launches=calls)
 
     def _cold(self, run: Loop, calls: int) -> Timed:
-        """Each call between its own two events, behind a flush of the last-level cache."""
+        """Each call between its own two events, after a flush of the last-level cache."""
         flush = cuda_extras.cache_flush(self.name)
         if flush is None:
             return replace(self._wall(run, calls), notes=("no_flush",))
@@ -198,9 +194,9 @@ class Device:
                 end.record()
             return pairs[0][0], pairs, clock() - called_s
 
-        return self._behind_hold(enqueue, run, calls, launches=2 * calls)
+        return self._while_held(enqueue, run, calls, launches=2 * calls)
 
-    def _behind_hold(
+    def _while_held(
         self, enqueue: Callable[[], tuple[Any, Any, float]], run: Loop, calls: int, launches: int
     ) -> Timed:
         """Times what `enqueue` puts between pairs of events while the queue is held.
@@ -240,7 +236,7 @@ class Device:
             self.sleep(int(seconds * self.hold_cycles_per_s))
 
     def event(self) -> Any:
-        """An event of the device that tells time, where `has_events`."""
+        """An event of the device that can be timed, where `has_events`."""
         return self.module.Event(enable_timing=True)
 
     def peak_memory_bytes(self, run: Loop) -> int | None:

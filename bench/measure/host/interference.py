@@ -1,7 +1,7 @@
 """What others took from a block: run-queue delay, stolen and foreign processor time, throttling.
 
 `Readings` is opened once in a worker and read around every block, outside the timed stretch. Which reading
-tells that a block was disturbed depends on the case (`bench.disturbance`), never on how
+shows that a block was disturbed depends on the case (`bench.disturbance`), never on how
 long the block took.
 """
 
@@ -15,8 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.measure.host.control_groups import control_groups, quota_processors, throttled_s
 from bench.measure.host.delays import RAN_SHARE, Source, Switches, Threads, schedstat_works
+from bench.measure.host.processor import control_groups, quota_processors, throttled_s
 
 MIN_FOREIGN_S = 0.5
 """Shortest block whose foreign time is read: processor time comes in ticks of 10 ms a processor, so that
@@ -43,7 +43,7 @@ class Interference:
 
     `delay_s` is the longest that one thread of the process was ready to run and did not: its run-queue
     delay, or what was stolen from the calling thread by a hypervisor or by interrupts where that is more
-    and can be told, since the thread never left its processor. `foreign_s` is None for a block under
+    and can be read, since the thread never left its processor. `foreign_s` is None for a block under
     `MIN_FOREIGN_S`.
     `pace_s` is the slower of the paces before and after. `threads` and `children` count those that ran; all
     children that ended in the block and were reaped count as one.
@@ -60,7 +60,7 @@ class Interference:
 
 
 class Readings:
-    """Open files and last values behind the readings; `source` names where the delay comes from.
+    """The open files and last values of the readings; `source` names where the delay comes from.
 
     Open and read it in the thread that times. Files are kept open: that costs a tenth of opening them anew.
     """
@@ -75,15 +75,15 @@ class Readings:
             os.open(group / "cpu.stat", os.O_RDONLY) for group in groups if quota_processors(group)
         ]
         self._quotas_known = bool(groups)
-        self._read_s = -math.inf  # when it last read behind a block
+        self._read_s = -math.inf  # when it last read after a block
         self._throttled_s = 0.0
         self._children_s: dict[int, float] = {}
 
     def before(self, expected_s: float = math.inf) -> None:
         """Read ahead of a block that is expected to last `expected_s`; by default it may be long.
 
-        Right behind another block what was read there holds, but for the threads' figures, and for children,
-        which may work meanwhile.
+        Right after another block what was read there holds, except for the threads' figures and
+        for children, which may work meanwhile.
         """
         recent = time.monotonic() - self._read_s < RECENT_S
         if not recent or self._children_s:
@@ -102,7 +102,7 @@ class Readings:
         self._start_s = time.perf_counter()
 
     def after(self) -> Interference:
-        """Read behind the block that `before` was called for."""
+        """Read after the block that `before` was called for."""
         elapsed_s = time.perf_counter() - self._start_s
         idle_s = elapsed_s - (time.thread_time() - self._thread_s)
         seen = self._threads.after(elapsed_s, idle_s)
@@ -142,9 +142,8 @@ class Readings:
 def pace_s() -> float:
     """Seconds that a fixed piece of work takes now in the calling thread.
 
-    A neighbour on the same physical core (another virtual machine's hyperthread) and a clock that moves slow
-    everything, while run-queue delay and stolen time stay at zero. On a virtual machine whose neighbour came
-    and went the loop read 2.2 and 3.9 µs; a 128 × 128 product beside it took 53 and 70 µs.
+    A neighbour on the same physical core and a clock that moves slow everything, while run-queue delay and
+    stolen time stay at zero. See docs/measurements.md, "The processor's pace".
     """
     clock, least_s = time.perf_counter, math.inf
     for _ in range(PACE_TRIES):

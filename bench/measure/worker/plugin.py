@@ -95,7 +95,7 @@ def _extend_sizes(metafunc: pytest.Metafunc) -> None:
             added.update((metafunc.definition.nodeid, size) for size in sizes)
         parametrize(argnames, argvalues, *args, **kwargs)
 
-    compat.replace_parametrize(metafunc, extended)
+    metafunc.parametrize = extended  # type: ignore[method-assign]  # marks and hooks alike call it
 
 
 def _wanted_sizes(test: str) -> dict[str, list[float]]:

@@ -1,6 +1,6 @@
 """What a worker records of a case beside its time: operators, Python stacks, and what surrounds a call.
 
-Each is a recording of its own, in a visit of its own, behind the timing: none disturbs another.
+Each is a recording of its own, in a visit of its own, after the timing: none disturbs another.
 
     watch      plain calls: how long one takes, processes and threads meanwhile, optimizer steps in it
     operators  torch.profiler: a trace with operators, shapes, FLOPs and memory; ONNX Runtime's own profile
@@ -66,8 +66,8 @@ def record(target: Device, calls: Calls, command: Record) -> Recorded:
 
 def _watch(target: Device, calls: Calls, command: Record) -> Recorded:
     watch = Watch()
-    steps = _Count()
-    with watch, _each_optimizer_step(steps):
+    steps: list[None] = []
+    with watch, _each_optimizer_step(lambda: steps.append(None)):
         allocations = target.allocator_counts()
         timed = calls.time(target, "wall", command.calls)
         allocated = target.allocator_counts()
@@ -76,7 +76,7 @@ def _watch(target: Device, calls: Calls, command: Record) -> Recorded:
     return Recorded(
         timed.wall_s,
         command.calls,
-        steps=steps.value,
+        steps=len(steps),
         facts=facts() | {"processes": watch.processes, "process_threads": watch.threads},
         allocator=dict(zip(names, (after - before for before, after in counts), strict=False)),
     )
@@ -126,17 +126,9 @@ class Watch:
             self.threads = max(self.threads, len(os.listdir("/proc/self/task")) - 1)
 
 
-@dataclass
-class _Count:
-    value: int = 0
-
-    def __call__(self) -> None:
-        self.value += 1
-
-
 @contextmanager
 def _each_optimizer_step(then: Callable[[], object]) -> Iterator[None]:
-    """Calls `then` behind each step of any of torch's optimizers."""
+    """Calls `then` after each step of any of torch's optimizers."""
     if "torch" not in sys.modules:
         yield
         return
@@ -207,17 +199,17 @@ def activities(device: str) -> list[Any]:
 
 @dataclass
 class _Trace:
-    """Exports a trace when the profiler has one; one of more than `most_events` is only counted."""
+    """Exports a trace when the profiler has one; one of more than `max_events` is only counted."""
 
     folder: Path
-    most_events: int
+    max_events: int
     events: int = 0
     flops: dict[int, int] = field(default_factory=dict)
 
     def take(self, profiler: Any) -> None:
         recorded = compat.recorded_events(profiler)
         self.events += len(recorded)
-        if self.events > self.most_events:
+        if self.events > self.max_events:
             return
         # torch leaves an operator's FLOPs out of the trace, which has its correlation id as "External id".
         self.flops = {event.correlation_id(): event.flops() for event in recorded if event.flops()}

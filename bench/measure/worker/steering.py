@@ -137,7 +137,7 @@ def _answer(command: protocol.UseDevice) -> protocol.Answer:
             case "initialize":
                 return protocol.Answer(target.initialize())
             case "ceilings":
-                return protocol.Answer(ceilings.measure(target, dict(command.known)))
+                return protocol.Answer(ceilings.measure(target, dict(command.earlier)))
             case "empty_cache":
                 target.empty_cache()
                 return protocol.Answer(None)

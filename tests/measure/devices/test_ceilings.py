@@ -292,7 +292,7 @@ def test_ceilings_that_others_disturbed_are_tried_again_in_later_launches(tmp_pa
     for _ in range(5):
         coordinator._side_tasks(worker, "cpu")  # type: ignore[arg-type]  # a stand-in
     assert [message.task for message in worker.messages] == ["ceilings"] * 3
-    assert worker.messages[0].known == {}
-    assert worker.messages[1].known["disturbed"] == ["launch_s"]
+    assert worker.messages[0].earlier == {}
+    assert worker.messages[1].earlier["disturbed"] == ["launch_s"]
     again = restored(events)
     assert again.ceilings["cpu"]["disturbed"] == []

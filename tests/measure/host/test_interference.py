@@ -17,9 +17,9 @@ import psutil
 import pytest
 
 from bench.measure.host import delays, interference
-from bench.measure.host.control_groups import control_groups, quota_processors, throttled_s
 from bench.measure.host.delays import Seen, Switches, Threads, schedstat_works
 from bench.measure.host.interference import Readings, descendants_run_s, foreign_s
+from bench.measure.host.processor import control_groups, quota_processors, throttled_s
 
 MS = 1_000_000  # nanoseconds
 

@@ -6,6 +6,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -534,5 +535,5 @@ class Nvml:
 def test_gpu_that_admits_one_process_is_told(
     monkeypatch: pytest.MonkeyPatch, mode: int, expected: list[str]
 ) -> None:
-    monkeypatch.setattr("bench.measure.host.gpu_monitor._start_nvml", lambda: Nvml(mode))
+    monkeypatch.setattr("bench.measure.host.gpu_monitor.started_nvml", lambda: nullcontext(Nvml(mode)))
     assert exclusive({"GPU-1": "cuda:0", "GPU-2": "cuda:1"}) == expected

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.measure import compat
 from bench.measure.drive.process import Spec, Worker, WorkerError
@@ -129,11 +128,3 @@ def test_a_worker_refuses_in_one_line(tmp_path: Path) -> None:
         worker.collected(60)
     assert refused.value.outcome == "refused"
     assert re.fullmatch(r"pytest \S+ has no Function\._initrequest any more, .*", str(refused.value))
-
-
-def test_a_fixture_whose_use_is_forgotten_can_be_used_again(benchmark: BenchmarkFixture) -> None:
-    assert not compat.is_used(benchmark)
-    compat.use(benchmark, "benchmark(...)")
-    assert compat.is_used(benchmark)
-    compat.forget_use(benchmark)
-    benchmark(len, ())
