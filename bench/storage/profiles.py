@@ -113,13 +113,6 @@ def read(folder: Path) -> Profile:
         ) from error
 
 
-def read_trace(folder: Path) -> dict[str, Any]:
-    """The trace of the profile in `folder`."""
-    with gzip.open(folder / TRACE, "rt", encoding="utf-8") as stream:
-        trace: dict[str, Any] = json.load(stream)
-    return trace
-
-
 def found(run: Path) -> Iterator[Path]:
     """The folders of a run's profiles, by name."""
     return (about.parent for about in sorted((run / FOLDER).glob(f"*/{ABOUT}")))

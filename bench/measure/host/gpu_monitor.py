@@ -19,15 +19,9 @@ PERIOD_S = 0.1
 
 # nvml.h: nvmlClocksThrottleReason*, which newer drivers also call nvmlClocksEventReason*.
 THROTTLE_REASONS = {
-    0x02: "applications_clocks",
-    0x04: "power_cap",
-    0x08: "hw_slowdown",
-    0x10: "sync_boost",
-    0x20: "sw_thermal_slowdown",
-    0x40: "hw_thermal_slowdown",
-    0x80: "hw_power_brake",
-    0x100: "display_clocks",
-}
+    0x02: "applications_clocks", 0x04: "power_cap", 0x08: "hw_slowdown", 0x10: "sync_boost",
+    0x20: "sw_thermal_slowdown", 0x40: "hw_thermal_slowdown", 0x80: "hw_power_brake", 0x100: "display_clocks",
+}  # fmt: skip
 """Bit 1, idle, is left out: it says that nothing runs."""
 
 
@@ -69,7 +63,7 @@ class GpuMonitor:
             self.note = f"clocks, power and other users of the GPU were not read: {problem}"
             return self
         self._handles = _handles_by_uuid(self._nvml, self._devices)
-        self._there_before = {uuid: self._processes(handle) for uuid, handle in self._handles.items()}
+        self._there_before = {uuid: set(_users(self._nvml, handle)) for uuid, handle in self._handles.items()}
         if self._handles:
             self._thread.start()
         else:
@@ -98,16 +92,13 @@ class GpuMonitor:
             device=self._devices[uuid],
             uuid=uuid,
             start_s=time.monotonic(),
-            sm_hz=_scaled(_reading(nvml, nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_SM), 1e6),
-            memory_hz=_scaled(_reading(nvml, nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_MEM), 1e6),
-            power_w=_scaled(_reading(nvml, nvml.nvmlDeviceGetPowerUsage, handle), 1e-3),
+            sm_hz=_reading(nvml, nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_SM, scale=1e6),
+            memory_hz=_reading(nvml, nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_MEM, scale=1e6),
+            power_w=_reading(nvml, nvml.nvmlDeviceGetPowerUsage, handle, scale=1e-3),
             temperature_c=_reading(nvml, nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU),
             throttle=_throttle(nvml, handle),
             foreign_processes=len(self._foreign(uuid, handle)),
         )
-
-    def _processes(self, handle: Any) -> set[int]:
-        return set(_users(self._nvml, handle))
 
     def _foreign(self, uuid: str, handle: Any) -> set[int]:
         """Compute processes of others: there before our own began, or seen here outside our tree.
@@ -115,8 +106,8 @@ class GpuMonitor:
         In a container NVML may list numbers from outside it; one that appears later and that is no
         process here can be our own, and is not counted.
         """
-        listed = self._processes(handle)
-        return {pid for pid in listed if pid in self._there_before[uuid] or _outside_our_tree(pid)}
+        users = _users(self._nvml, handle)
+        return {pid for pid in users if pid in self._there_before[uuid] or _outside_our_tree(pid)}
 
 
 def exclusive(devices: Mapping[str, str]) -> list[str]:
@@ -194,12 +185,10 @@ def _handles_by_uuid(nvml: Any, devices: Mapping[str, str]) -> dict[str, Any]:
     return {uuid: handle for uuid, handle in handles.items() if uuid in devices}
 
 
-def _reading(nvml: Any, read: Callable[..., Any], *arguments: Any) -> Any:
+def _reading(nvml: Any, read: Callable[..., Any], *arguments: Any, scale: float | None = None) -> Any:
+    """What NVML says, in our unit; None where it does not say."""
     try:
-        return read(*arguments)
+        value = read(*arguments)
     except nvml.NVMLError:
         return None
-
-
-def _scaled(value: float | None, factor: float) -> float | None:
-    return None if value is None else value * factor
+    return value if scale is None else value * scale

@@ -106,7 +106,7 @@ def _wanted_sizes(test: str) -> dict[str, list[float]]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     preset = os.environ.get("BENCH_PRESET", "default")
-    dropped = set(_beyond_preset(items, preset))
+    dropped = {item for item in items if _beyond_preset(item, preset)}
     dropped |= set(_sizes_left_out([item for item in items if item not in dropped], preset))
     dropped = {item for item in dropped if not _is_wanted(item)}
     if dropped:
@@ -116,11 +116,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         _give_synchronizing_clock(item)
 
 
-def _beyond_preset(items: Iterable[pytest.Item], preset: str) -> Iterable[pytest.Item]:
-    for item in items:
-        mark = item.get_closest_marker("preset")
-        if mark and PRESET_NAMES.index(mark.args[0]) > PRESET_NAMES.index(preset):
-            yield item
+def _beyond_preset(item: pytest.Item, preset: str) -> bool:
+    mark = item.get_closest_marker("preset")
+    return mark is not None and PRESET_NAMES.index(mark.args[0]) > PRESET_NAMES.index(preset)
 
 
 def _is_wanted(item: pytest.Item) -> bool:

@@ -58,16 +58,8 @@ class CaseTimer:
         notes = [*timed.notes, *taken.pop("notes")]
         if allocations != target.allocator_counts():
             notes.append("allocated")
-        return Block(
-            kind=command.kind,
-            start_s=start_s,
-            calls=command.calls,
-            wall_s=timed.wall_s,
-            host_s=timed.host_s,
-            device_s=timed.device_s,
-            notes=tuple(notes),
-            **taken,
-        )
+        times_s = timed.wall_s, timed.host_s, timed.device_s
+        return Block(command.kind, start_s, command.calls, *times_s, notes=tuple(notes), **taken)
 
 
 def look_aside(target: Device, calls: Calls, extra_info: Mapping[str, Any]) -> protocol.Aside:

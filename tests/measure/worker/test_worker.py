@@ -17,9 +17,9 @@ from bench.measure.drive import process
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.ledger import restored
 from bench.measure.drive.plan import Plan, Progress
-from bench.measure.drive.policy import Preset
+from bench.measure.drive.policy import PRESETS, Preset
 from bench.measure.drive.process import Spec, Worker, WorkerError
-from bench.records import Case
+from bench.records import PRESET_NAMES, Case
 from tests import ROOT
 
 FAST = Preset("quick", 2, math.inf, 100.0, 0.5, 5.0)
@@ -56,6 +56,10 @@ def outcomes(events: Events) -> dict[str, str]:
 def suite(folder: Path, text: str, name: str = "test_it.py") -> Path:
     (folder / name).write_text(text)
     return folder
+
+
+def test_presets_have_the_same_names_for_workers_and_coordinator() -> None:
+    assert tuple(PRESETS) == PRESET_NAMES
 
 
 def test_workers_are_as_nice_as_they_are_told(tmp_path: Path) -> None:
