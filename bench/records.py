@@ -23,8 +23,6 @@ device   k calls between two device events on a queue that was held: the device'
 cold     k calls, each after a flush of the device's last-level cache
 """
 
-Status = Literal["ok", "noisy", "skipped", "failed", "timeout"]
-
 PRESET_NAMES = ("quick", "default", "thorough")
 """How thorough a run can be, the shortest first."""
 

@@ -1,15 +1,13 @@
-"""Every private name of another library that this project uses: nothing public does what each of them does.
+"""Every private name of another library that this project uses, since nothing public does the same.
 
-`check` looks for those that every worker needs, so that one that is gone ends a run with a sentence before
-anything is measured. The names are known to be there from the oldest release that pyproject.toml allows up to
-the one in `NEWEST`; `nox -s compatibility` tries both ends.
+They are there from the oldest release that pyproject.toml allows up to the one in `NEWEST`; `nox -s
+compatibility` tries both ends. `check` ends a run with a sentence, before anything is measured.
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dis import get_instructions
 from importlib.metadata import version
-from types import FunctionType
 from typing import Any
 
 import pytest
@@ -41,20 +39,18 @@ def gone(library: str, name: str) -> CompatError:
 def check() -> None:
     """Raises CompatError where pytest or pytest-benchmark lacks a name that every worker needs."""
     for library, owner, names in NEEDED:
-        there = set(_names(owner))
         for name in names:
-            if name not in there:
+            if not hasattr(owner, name) and not _sets(owner, name):
                 raise gone(library, f"{owner.__name__}.{name}")
 
 
-def _names(owner: type) -> Iterator[str]:
-    """The attributes of a class, and those that its methods set on its instances."""
-    for class_ in owner.__mro__:
-        yield from vars(class_)
-        for member in vars(class_).values():
-            function = getattr(member, "fget", member)  # a property's
-            if isinstance(function, FunctionType):
-                yield from (each.argval for each in get_instructions(function) if each.opname == "STORE_ATTR")
+def _sets(owner: type, name: str) -> bool:
+    """True where a method or property of a class gives its instances the attribute."""
+    members = (member for class_ in owner.__mro__ for member in vars(class_).values())
+    codes = [getattr(getattr(each, "fget", each), "__code__", None) for each in members]
+    using = [code for code in codes if code is not None and name in code.co_names]
+    steps = (step for code in using for step in get_instructions(code))
+    return any(step.opname == "STORE_ATTR" and step.argval == name for step in steps)
 
 
 def runnable_copy(item: pytest.Item) -> pytest.Item:

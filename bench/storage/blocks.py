@@ -2,7 +2,7 @@
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from pyarrow import compute
 from pyarrow import json as arrow_json
 
 from bench.events import Visit
+from bench.records import Kind
 from bench.storage.journal import StoreError, lines, parse
 
 READINGS = ("start_s", "wall_s", "host_s", "device_s", "delay_s", "foreign_s", "throttled_s", "pace_s")
@@ -21,7 +22,7 @@ VISIT = b'{"event":"visit"'
 BLOCKS = b',"blocks":['
 """How the line of a visit begins, and where its blocks do."""
 
-KINDS = ("first", "warmup", "wall", "latency", "device", "cold")
+KINDS = get_args(Kind)
 COLUMNS = (
     "case", "side", "launch", "pass", "kind", "start_s", "calls", *READINGS[1:], "threads", "children",
     "processors", "notes",

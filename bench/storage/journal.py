@@ -8,6 +8,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -23,7 +24,7 @@ class StoreError(Exception):
     """What was seen in a run's files, what was expected there, and what to try."""
 
 
-class Journal:
+class Journal(AbstractContextManager["Journal"]):
     """A run's open journal. Only one process holds it; closing it, or dying, lets it go.
 
     Raises StoreError where the folder cannot be written, already holds a run, or is in other hands.
@@ -89,9 +90,6 @@ class Journal:
             os.fsync(self._file)
             os.close(self._file)
             self._file = -1
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

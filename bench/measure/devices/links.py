@@ -9,8 +9,7 @@ MAX_COPY_S = 0.0125
 """Sizes grow until a copy takes this long."""
 
 REMINDERS = 3
-"""Small copies ahead of each that is timed. Behind a long one the host's caches have forgotten how it goes:
-it then added 0.25 ms to a copy instead of 0.05, which took 1 % from the bandwidth."""
+"""Small copies ahead of each that is timed: after a long one the caches are cold, which adds 0.2 ms."""
 
 NOISE = 0.01
 """Error of a copy's time that grows with it."""

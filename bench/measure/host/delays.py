@@ -26,7 +26,7 @@ FIGURES = len(UNBORN)
 
 LAGGING_S = 0.01
 """Longest block for which the threads' clocks are asked, too: a running thread's figures lag by up to a tick
-of the scheduler, 1 to 10 ms."""
+of the scheduler, 1 to 10 ms. See docs/measurements.md, "Threads' clocks in short blocks"."""
 
 
 class Seen(NamedTuple):

@@ -44,9 +44,8 @@ class Interference:
     `delay_s` is the longest that one thread of the process was ready to run and did not: its run-queue
     delay, or what was stolen from the calling thread by a hypervisor or by interrupts where that is more
     and can be read, since the thread never left its processor. `foreign_s` is None for a block under
-    `MIN_FOREIGN_S`.
-    `pace_s` is the slower of the paces before and after. `threads` and `children` count those that ran; all
-    children that ended in the block and were reaped count as one.
+    `MIN_FOREIGN_S`; `pace_s` the slower of before and after. `threads` and `children` count those that ran;
+    all children that ended in the block count as one.
     """
 
     delay_s: float | None

@@ -29,9 +29,7 @@ def loop_of(function{values}):
 
 TWICE_EVERY = "BENCH_TWICE_EVERY"
 """The environment variable that slows a worker down: of how many calls one is made twice; unset: none is.
-
-Both sides of a comparison set it, since the wrapper costs a tenth of a microsecond a call. Sleeping would
-take many times what was asked for."""
+Both sides of a comparison set it, since the wrapper itself costs a tenth of a microsecond a call."""
 
 NEVER = 1 << 30
 """The period of a side that is not slowed down."""

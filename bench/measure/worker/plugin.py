@@ -99,8 +99,7 @@ def _extend_sizes(metafunc: pytest.Metafunc) -> None:
 
 
 def _wanted_sizes(test: str) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = json.loads(os.environ.get("BENCH_SIZES", "{}")).get(test, {})
-    return found
+    return dict(json.loads(os.environ.get("BENCH_SIZES", "{}")).get(test, {}))
 
 
 @pytest.hookimpl(tryfirst=True)

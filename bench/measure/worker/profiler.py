@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.measure import compat
-from bench.measure.devices.device import Device, Timed
+from bench.measure.devices.device import Device, Loop, Timed
 from bench.measure.host import environment
 from bench.measure.host.interference import descendants_run_s
 from bench.measure.worker import onnx_profile
@@ -72,13 +72,13 @@ def _watch(target: Device, calls: Calls, command: Record) -> Recorded:
         timed = calls.time(target, "wall", command.calls)
         allocated = target.allocator_counts()
     onnx_profile.watch_sessions()
-    names, counts = ("device_allocations", "retries"), zip(allocations, allocated, strict=True)
+    counts = (after - before for before, after in zip(allocations, allocated, strict=True))
     return Recorded(
         timed.wall_s,
         command.calls,
         steps=len(steps),
         facts=facts() | {"processes": watch.processes, "process_threads": watch.threads},
-        allocator=dict(zip(names, (after - before for before, after in counts), strict=False)),
+        allocator=dict(zip(("device_allocations", "retries"), counts, strict=False)),
     )
 
 
@@ -151,7 +151,7 @@ def _each_optimizer_step(then: Callable[[], object]) -> Iterator[None]:
 class Marking(Device):
     """A device that marks each call in the trace where it would time them."""
 
-    def time(self, kind: Kind, run: Callable[[int], object], calls: int) -> Timed:
+    def time(self, kind: Kind, run: Loop, calls: int) -> Timed:
         from torch.profiler import record_function
 
         def marked(calls: int) -> None:
@@ -159,7 +159,7 @@ class Marking(Device):
                 with record_function(CALL):
                     run(1)
 
-        return super().time("wall" if kind != "wall" else kind, marked, calls)
+        return super().time(kind, marked, calls)
 
 
 def _operators(target: Device, calls: Calls, command: Record) -> Recorded:

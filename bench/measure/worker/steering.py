@@ -9,6 +9,7 @@ import gc
 import sys
 from collections.abc import Generator
 from dataclasses import asdict
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -40,8 +41,6 @@ class Steering:
         self.timer: CaseTimer | None = None
         self.fixture: BenchmarkFixture | None = None
 
-    # Collection is announced as a whole: cases, what is skipped or left out, what could not be imported.
-
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             self.problems.append(protocol.Problem(report.nodeid, "failed", _tail(report.longreprtext)))
@@ -72,6 +71,7 @@ class Steering:
         return True
 
     def _collected(self) -> protocol.Collected:
+        """The collection as a whole: cases, what is skipped or left out, what could not be imported."""
         skips = {case: reason for case, item in self.items.items() if (reason := plugin.skipped(item))}
         facts: dict[str, Any] = {"nice": priority.nice()}
         if "torch" in sys.modules:
@@ -83,13 +83,14 @@ class Steering:
         cases = tuple(map(plugin.case_of, self.items.values()))
         return protocol.Collected(cases, skips, tuple(self.problems), tuple(self.left_out), facts)
 
-    # A visit runs a copy of the test through pytest's protocol, fixtures and all.
-
     def _visit(self, item: pytest.Item) -> protocol.Visited:
+        """Runs a copy of the test through pytest's protocol, fixtures and all."""
         copied = compat.runnable_copy(item)
         self.timer = CaseTimer(self.channel, self.readings, plugin.device_of(item), device.clock())
         self.fixture, self.reports = None, []
-        item.ihook.pytest_runtest_protocol(item=copied, nextitem=OnlySession(item.session))
+        # Stands for the test to come: pytest then tears all down except what lives as long as the session.
+        to_come = SimpleNamespace(listchain=lambda: [item.session])
+        item.ihook.pytest_runtest_protocol(item=copied, nextitem=to_come)
         outcome, message = _outcome(self.reports)
         fixture = self.fixture
         if outcome == "passed" and (fixture is None or not compat.is_used(fixture)):
@@ -117,16 +118,6 @@ class Steering:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.reports.append(report)
-
-
-class OnlySession:
-    """Stands for the test to come: pytest then tears all down except what lives as long as the session."""
-
-    def __init__(self, session: pytest.Session) -> None:
-        self._session = session
-
-    def listchain(self) -> list[pytest.Session]:
-        return [self._session]
 
 
 def _answer(command: protocol.UseDevice) -> protocol.Answer:
