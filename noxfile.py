@@ -162,7 +162,7 @@ def compatibility(session: nox.Session) -> None:
 
 
 def oldest() -> list[str]:
-    """The oldest releases allowed of libraries whose private names bench/measure/worker/compat.py uses."""
+    """The oldest releases allowed of libraries whose private names bench/measure/compat.py uses."""
     project = nox.project.load_toml(PROJECT / "pyproject.toml")["project"]
     requirements = [*project["dependencies"], *project["optional-dependencies"]["suites"]]
     named = ("pytest>=", "pytest-benchmark>=", "torch>=", "torchvision>=")

@@ -6,7 +6,7 @@
 4. `bench.render`   for people: units, figures, one self-contained page, a summary in Markdown.
 5. `bench.app`      what each command does; `bench.commands` only parses what the user typed.
 
-`bench.records` has the nouns: Case, Block, Estimate, Crossing, Change, Verdict.
+`bench.records` has the nouns: Case, Block, Crossing, Change, Verdict.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""Records as JSON objects, and back: what a journal keeps and what processes tell each other.
+"""Records as JSON objects, and back: what a journal keeps and what processes say to each other.
 
-A record is a frozen dataclass. It is written as its fields and a tag that names its type; a field with a
-default is left out where it is None or empty, and a trailing underscore, which Python's keywords need, is not
-written. Reading checks
-every field against its annotation, so that a damaged line or a foreign message is an error where it is read.
-The standard library alone is used: workers run where nothing of ours is installed.
+A record is a frozen dataclass, written as its fields and a tag that names its type. A field with a default is
+left out where it is None or empty; the trailing underscore of `pass_` is not written. Reading checks every
+field against its annotation, so that a damaged line is an error where it is read. The standard library alone
+is used: workers run where nothing of ours is installed.
 """
 
 import json
@@ -13,7 +12,7 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 Read = Callable[[Any], Any]
 """Turns a JSON value into what an annotation asks for; raises SchemaError where it is something else."""
@@ -27,8 +26,7 @@ class Codec:
     """Types of records by tag, as one kind of file or channel knows them; `key` is the tag's own name."""
 
     def __init__(self, key: str, types_: Mapping[str, type]) -> None:
-        self._key = key
-        self._types = types_
+        self._key, self._types = key, types_
         self._tags = {type_: tag for tag, type_ in types_.items()}
 
     def encode(self, record: Any) -> bytes:
@@ -40,25 +38,20 @@ class Codec:
         """The record on a line. Raises SchemaError where there is none, or one of an unknown type."""
         try:
             found = json.loads(line.decode())  # or json would guess the encoding of every line
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict) or self._key not in found:
             raise SchemaError(f"seen {line[:40]!r}, expected one JSON object with {self._key!r}")
         tag = found[self._key]
-        if tag not in self._types:
-            raise SchemaError(f"seen {self._key} {tag!r}, expected one of {', '.join(self._types)}")
+        if not isinstance(tag, str) or tag not in self._types:
+            raise SchemaError(f"seen {self._key} {tag!r:.40}, expected one of {', '.join(self._types)}")
         return read(self._types[tag], found)
 
 
 def written(record: Any) -> dict[str, Any]:
     """The fields of a record as JSON takes them."""
-    read_as = _fields(record.__class__)
-    values = {name: _written(getattr(record, name)) for name in read_as}
-    return {
-        key: values[name]
-        for name, (key, required, _) in read_as.items()
-        if required or not _is_nothing(values[name])
-    }
+    values = [(field, _written(getattr(record, field.name))) for field in _fields(record.__class__)]
+    return {field.key: value for field, value in values if field.required or not _is_nothing(value)}
 
 
 def _is_nothing(value: Any) -> bool:
@@ -86,29 +79,34 @@ def _plain(value: Any) -> Any:
 def read(type_: type, found: Mapping[str, Any]) -> Any:
     """A record of this type from a JSON object; fields that the type does not have are ignored."""
     values = {}
-    for name, (key, required, convert) in _fields(type_).items():
-        if key in found:
+    for field in _fields(type_):
+        if field.key in found:
             try:
-                values[name] = convert(found[key])
+                values[field.name] = field.read(found[field.key])
             except SchemaError as error:
-                raise SchemaError(f"{key}: {error}") from None
-        elif required:
-            raise SchemaError(f"{type_.__name__} without {key!r}")
+                raise SchemaError(f"{field.key}: {error}") from None
+        elif field.required:
+            raise SchemaError(f"{type_.__name__} without {field.key!r}")
     return type_(**values)
 
 
+class _Field(NamedTuple):
+    """A field: its name, its name in JSON, whether it has no default, and how it is read."""
+
+    name: str
+    key: str
+    required: bool
+    read: Read
+
+
 @cache
-def _fields(type_: Any) -> dict[str, tuple[str, bool, Read]]:
-    """For each field its name in JSON, whether it has no default, and how it is read."""
+def _fields(type_: Any) -> list[_Field]:
     hints = get_type_hints(type_)
-    return {
-        each.name: (
-            each.name.rstrip("_"),
-            each.default is MISSING and each.default_factory is MISSING,
-            _reader(hints[each.name]),
-        )
-        for each in fields(type_)
-    }
+    found = []
+    for each in fields(type_):
+        required = each.default is MISSING and each.default_factory is MISSING
+        found.append(_Field(each.name, each.name.rstrip("_"), required, _reader(hints[each.name])))
+    return found
 
 
 def _reader(hint: Any) -> Read:

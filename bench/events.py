@@ -1,6 +1,6 @@
 """The events of a journal: what a run writes down while it measures, one record a line.
 
-`JOURNAL` is their codec. A journal begins with a `Header`, which has the version of this schema:
+`EVENTS` is their codec. A journal begins with a `Header`, which has the version of this schema:
 
 1   a visit's blocks stood before its `elapsed_s`
 2   they are the last field of the line, so that a reader can cut them off without parsing them
@@ -124,7 +124,7 @@ class CeilingsMeasured:
 
 @dataclass(frozen=True)
 class GpuSample:
-    """What a GPU did at one moment, by NVML; None where it does not tell."""
+    """What a GPU did at one moment, by NVML; None where it does not say."""
 
     device: str
     uuid: str
@@ -169,7 +169,7 @@ Event = (
     | GpuSample | Note | Explained | End
 )  # fmt: skip
 
-JOURNAL = Codec(
+EVENTS = Codec(
     "event",
     {
         "header": Header, "case": Case, "skip": Skip, "launch": Launch, "launched": Launched, "visit": Visit,

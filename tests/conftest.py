@@ -52,12 +52,12 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     pytest.importorskip("torch")
     import simulated_accelerator
 
-    from bench.measure import devices
+    from bench.measure.devices import available, device
 
     simulated_accelerator.autoload()
     simulated_accelerator.reset(simulated_accelerator.Parameters(virtual=True))
     monkeypatch.setattr(simulated_accelerator.BackendModule, "available", True)
-    monkeypatch.setattr(devices, "clock", simulated_accelerator.timeline.clock)
-    devices.get.cache_clear()
+    monkeypatch.setattr(device, "clock", simulated_accelerator.timeline.clock)
+    available.get.cache_clear()
     yield simulated_accelerator
-    devices.get.cache_clear()
+    available.get.cache_clear()

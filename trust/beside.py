@@ -56,7 +56,7 @@ def pytest_fixture_setup() -> Generator[None, Any, Any]:
                         "pytest-benchmark": _pytest_benchmark(self, function, args, kwargs),
                     }
                 self.extra_info["peers"] = json.dumps(peers)
-                with _between_blocks(self.steering, timer) as near:
+                with _between_blocks(self.timer, timer) as near:
                     returned = super().__call__(function, *args, **kwargs)
                 self.extra_info["near"] = json.dumps(near)
                 return returned
@@ -115,18 +115,18 @@ def _blocked_autorange(timer: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def _between_blocks(steering: Any, timer: Any) -> Iterator[list[tuple[float, float]]]:
+def _between_blocks(case_timer: Any, timer: Any) -> Iterator[list[tuple[float, float]]]:
     """What blocked_autorange reads behind each wall block, and how long it took; not a number without a turn.
 
     Once it had to be stopped it gets no further turn in the visit.
     """
     near: list[tuple[float, float]] = []
-    block_of, stopped = steering._block, False
+    block_of, stopped = case_timer.block, False
 
     def block_and_peer(target: Any, calls: Any, command: Any) -> Any:
         nonlocal stopped
         block = block_of(target, calls, command)
-        if command["kind"] == "wall":
+        if command.kind == "wall":
             begun_s, seconds = time.perf_counter(), math.nan
             if len(near) >= ALONE and not stopped:
                 stopped = True
@@ -136,11 +136,11 @@ def _between_blocks(steering: Any, timer: Any) -> Iterator[list[tuple[float, flo
             near.append((seconds, time.perf_counter() - begun_s))
         return block
 
-    steering._block = block_and_peer
+    case_timer.block = block_and_peer
     try:
         yield near
     finally:
-        del steering._block
+        del case_timer.block
 
 
 def _pytest_benchmark(fixture: Any, function: Any, args: Any, kwargs: Any) -> dict[str, Any]:
@@ -156,8 +156,8 @@ def _pytest_benchmark(fixture: Any, function: Any, args: Any, kwargs: Any) -> di
         took_s = time.perf_counter() - begun_s
         stats = fixture.stats.stats
         return {"seconds": stats.mean, "median_s": median(stats.sorted_data), "took_s": took_s}
-    finally:  # as good as new for the one that steers it
-        fixture._mode, fixture.stats, fixture.has_error = None, None, False
+    finally:
+        fixture._mode, fixture.stats, fixture.has_error = None, None, False  # as good as new
 
 
 class _StoppedError(Exception):

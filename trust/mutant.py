@@ -6,7 +6,8 @@ from typing import Any
 
 
 def pytest_configure() -> None:
-    device: Any = sys.modules["_bench.measure.devices"].Device  # a worker hides our package under this name
+    # A worker hides our package under this name.
+    device: Any = sys.modules["_bench.measure.devices.device"].Device
     match os.environ["TRUST_MUTATION"]:
         case "synchronization":
             device.synchronize = lambda _device: None

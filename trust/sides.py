@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import trim_mean
 
-from bench.analyze.blocks.clean import marked_blocks
+from bench.analyze.blocks.clean import PACE_LIMIT, marked_blocks
 from bench.analyze.estimates import estimate
 from bench.analyze.estimates.intervals import TRIM
 from bench.analyze.gate.pairs import MIN_PAIRS, paired
@@ -34,7 +34,7 @@ from bench.measure.drive.session import CaseSession
 from bench.measure.drive.visits import visit
 from bench.measure.host import environment
 from bench.measure.host.interference import RECENT_S
-from bench.records import PACE_LIMIT, Case
+from bench.records import Case
 from bench.storage.journal import JOURNAL, events
 from bench.storage.store import Journal, read_run
 from bench.storage.tables import Run

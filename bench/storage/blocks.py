@@ -2,7 +2,7 @@
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from pyarrow import compute
 from pyarrow import json as arrow_json
 
 from bench.events import Visit
+from bench.records import Kind
 from bench.storage.journal import StoreError, lines, parse
 
 READINGS = ("start_s", "wall_s", "host_s", "device_s", "delay_s", "foreign_s", "throttled_s", "pace_s")
@@ -21,11 +22,14 @@ VISIT = b'{"event":"visit"'
 BLOCKS = b',"blocks":['
 """How the line of a visit begins, and where its blocks do."""
 
-KINDS = ("first", "warmup", "wall", "latency", "device", "cold")
+KINDS = get_args(Kind)
 COLUMNS = (
     "case", "side", "launch", "pass", "kind", "start_s", "calls", *READINGS[1:], "threads", "children",
     "processors", "notes",
 )  # fmt: skip
+
+UNVISITED = {"extra": {}, "visits": 0, "failed_visits": 0, "outcome": "", "message": ""}
+"""What the cases frame says of a case's visits, where there are none."""
 
 CHUNK_BYTES = 1 << 25
 """Journal lines parsed at a time: a million blocks are 200 MB of them."""
@@ -40,7 +44,7 @@ VISITS = pa.schema({"blocks": pa.list_(pa.struct(FIELDS))})
 
 
 class Visits:
-    """The visits of a journal: `cases` has what is told of each case and side, `frame` the blocks."""
+    """The visits of a journal: `cases` has what they say of each case and side, `frame` the blocks."""
 
     def __init__(self, folder: Path) -> None:
         """Reads them. Raises StoreError where the journal is missing or damaged."""
@@ -60,14 +64,12 @@ class Visits:
         self._parse(pending, folder)
 
     def _note(self, visit: Visit) -> None:
-        """Joins a visit to what is known of its case: the last extra_info, and the last failure."""
+        """Counts a visit of its case, with the last extra_info and the last failure."""
         cases, sides = self._codes["case"], self._codes["side"]
         codes = cases.setdefault(visit.case, len(cases)), sides.setdefault(visit.side, len(sides))
         self._visits.append((*codes, visit.launch, visit.pass_))
-        counted = self.cases.setdefault(
-            (visit.case, visit.side),
-            {"extra": {}, "visits": 0, "failed_visits": 0, "outcome": "passed", "message": ""},
-        )
+        fresh = {**UNVISITED, "extra": {}, "outcome": "passed"}
+        counted = self.cases.setdefault((visit.case, visit.side), fresh)
         counted["visits"] += 1
         counted["extra"] |= visit.extra_info
         if visit.outcome != "passed":
@@ -91,6 +93,10 @@ class Visits:
             ) from None
         self._lists += table["blocks"].chunks
         pending.clear()
+
+    def read(self) -> tuple[dict[tuple[str, str], dict[str, Any]], pd.DataFrame]:
+        """What the visits say of each case and side, and the blocks."""
+        return self.cases, self.frame()
 
     def frame(self) -> pd.DataFrame:
         """One row a block: whose visit it was made in, then its own fields; an absent reading is NaN."""

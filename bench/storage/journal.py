@@ -3,16 +3,18 @@
 It is the only file a run writes while it measures, so that a killed run loses at most the line in hand.
 """
 
+import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
 from bench.codec import SchemaError
-from bench.events import JOURNAL as JOURNAL_CODEC
-from bench.events import Event, Header
+from bench.events import EVENTS, VERSION, Event, Header
 
 JOURNAL = "journal.jsonl"
 HEADER = b'{"event":"header"'
@@ -22,7 +24,7 @@ class StoreError(Exception):
     """What was seen in a run's files, what was expected there, and what to try."""
 
 
-class Journal:
+class Journal(AbstractContextManager["Journal"]):
     """A run's open journal. Only one process holds it; closing it, or dying, lets it go.
 
     Raises StoreError where the folder cannot be written, already holds a run, or is in other hands.
@@ -69,7 +71,7 @@ class Journal:
 
     def append(self, event: Event) -> None:
         """Writes one event as one line. On a full disk the lines before it stay whole."""
-        line = JOURNAL_CODEC.encode(event) + b"\n"
+        line = EVENTS.encode(event) + b"\n"
         end = os.fstat(self._file).st_size
         try:
             rest = memoryview(line)
@@ -89,34 +91,39 @@ class Journal:
             os.close(self._file)
             self._file = -1
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self.close()
 
 
+def journal_file(folder: Path) -> Path:
+    """A run's journal, there or not; one that is only kept to be read may be compressed."""
+    plain, compressed = folder / JOURNAL, folder / f"{JOURNAL}.gz"
+    return compressed if compressed.is_file() and not plain.is_file() else plain
+
+
 def lines(folder: Path) -> Iterator[bytes]:
     """Every whole line of a run's journal; a torn last line is left out. Raises StoreError without one."""
+    file = journal_file(folder)
     try:
-        with (folder / JOURNAL).open("rb") as stream:
+        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
             for line in stream:
                 if line.endswith(b"\n"):
                     yield line
-    except OSError as error:
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
         raise StoreError(
-            f"{folder} has no readable {JOURNAL} ({error.strerror}); name a folder that `bench run` made."
+            f"{folder} has no readable {file.name} ({reason}); name a folder that `bench run` made."
         ) from error
 
 
 def parse(line: bytes, number: int, folder: Path) -> Event:
     """The event on one line of a journal. Raises StoreError where it is none."""
     try:
-        event: Event = JOURNAL_CODEC.decode(line)
+        event: Event = EVENTS.decode(line)
     except SchemaError as error:
         raise StoreError(
-            f"{folder / JOURNAL}, line {number}: {error}; the file was damaged after it was written: measure "
-            "again, or cut that line out."
+            f"{journal_file(folder)}, line {number}: {error}; the file was damaged after it was written: "
+            "measure again, or cut that line out."
         ) from None
     return event
 
@@ -124,21 +131,23 @@ def parse(line: bytes, number: int, folder: Path) -> Event:
 def events(folder: Path, without: bytes = b"") -> Iterator[Event]:
     """Every event of a run in the order written, the header first; lines that begin so are not even parsed.
 
-    Raises StoreError where the journal is missing or damaged.
+    Raises StoreError where the journal is missing, damaged, or of a later version than this code's.
     """
-    number = 0
+    file, number = journal_file(folder), 0
     for number, line in enumerate(lines(folder), start=1):
         if without and line.startswith(without):
             continue
         if number == 1 and not line.startswith(HEADER):
+            raise StoreError(f"{file}, line 1: seen {line[:40]!r}, expected a header; name another run.")
+        event = parse(line, number, folder)
+        if isinstance(event, Header) and event.version > VERSION:
             raise StoreError(
-                f"{folder / JOURNAL}, line 1: seen {line[:40]!r}, expected a header; name another run."
+                f"{file} is of version {event.version}, from a later bench; this one reads up to version "
+                f"{VERSION}: install the later one."
             )
-        yield parse(line, number, folder)
+        yield event
     if number == 0:
-        raise StoreError(
-            f"{folder / JOURNAL} holds no whole line: that run was killed at its start; measure again."
-        )
+        raise StoreError(f"{file} holds no whole line: that run was killed at its start; measure again.")
 
 
 def header(folder: Path) -> Header:
@@ -184,7 +193,7 @@ def unfinished(out: Path) -> Path | None:
 
 
 def _is_run(folder: Path) -> bool:
-    return (folder / JOURNAL).is_file() or (folder / "cases.parquet").is_file()
+    return journal_file(folder).is_file() or (folder / "cases.parquet").is_file()
 
 
 def _complete(journal: Path) -> bool:

@@ -48,7 +48,7 @@ class Profile:
 
 
 def slug(case: str) -> str:
-    """A folder's name for a case: its test's name and parameters, and a few digits that tell cases apart."""
+    """A folder's name for a case: its test's name and parameters, and digits that keep cases apart."""
     words = re.sub(r"[^A-Za-z0-9.]+", "-", case.rpartition("::")[2]).strip("-")[:MAX_SLUG]
     return f"{words}-{hashlib.sha256(case.encode()).hexdigest()[:6]}"
 
@@ -111,13 +111,6 @@ def read(folder: Path) -> Profile:
         raise StoreError(
             f"{folder} holds no whole profile ({error}); make one with `bench profile CASE`."
         ) from error
-
-
-def read_trace(folder: Path) -> dict[str, Any]:
-    """The trace of the profile in `folder`."""
-    with gzip.open(folder / TRACE, "rt", encoding="utf-8") as stream:
-        trace: dict[str, Any] = json.load(stream)
-    return trace
 
 
 def found(run: Path) -> Iterator[Path]:

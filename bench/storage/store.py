@@ -10,53 +10,31 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from bench.events import (
-    CeilingsMeasured,
-    Checked,
-    End,
-    Explained,
-    GpuSample,
-    Header,
-    Initialized,
-    Launch,
-    Note,
-    Skip,
-)
+from bench import events as kinds
 from bench.records import Case
-from bench.storage.blocks import COLUMNS, VISIT, Visits
+from bench.storage.blocks import COLUMNS, UNVISITED, VISIT, Visits
 from bench.storage.formats.pytest_benchmark import benchmark_json
 from bench.storage.journal import (
-    JOURNAL,
     Journal,
     StoreError,
     events,
     find_runs,
     header,
+    journal_file,
     new_run_folder,
     unfinished,
 )
 from bench.storage.tables import Run, merge
 
 __all__ = [
-    "Journal",
-    "Run",
-    "StoreError",
-    "events",
-    "find_runs",
-    "load",
-    "new_run_folder",
-    "read_run",
-    "unfinished",
-    "write_report",
-    "write_tables",
-]
+    "Journal", "Run", "StoreError", "events", "find_runs", "load", "new_run_folder", "read_run", "unfinished",
+    "write_report", "write_tables",
+]  # fmt: skip
 
 JOURNAL_BYTES = b"journal_bytes"
 """Key in blocks.parquet's metadata: how long the journal was that it was made from."""
 
 E = TypeVar("E")
-
-COUNTED = ("extra", "visits", "failed_visits", "outcome", "message")
 
 
 def read_run(folder: str | Path) -> Run:
@@ -66,24 +44,24 @@ def read_run(folder: str | Path) -> Run:
     """
     folder = Path(folder)
     rest = list(events(folder, without=VISIT))
-    visits, blocks = _tabled(folder) or _recorded(folder)
+    visits, blocks = _tabled(folder) or Visits(folder).read()
 
     def of(kind: type[E]) -> tuple[E, ...]:
         return tuple(event for event in rest if isinstance(event, kind))
 
     return Run(
         path=folder,
-        header=of(Header)[0],
-        cases=_cases(of(Case), of(Skip), visits),
+        header=of(kinds.Header)[0],
+        cases=_cases(of(Case), of(kinds.Skip), visits),
         blocks=blocks,
-        launches=of(Launch),
-        ceilings={event.device: event.ceilings for event in of(CeilingsMeasured)},
-        checks=of(Checked),
-        gpu=of(GpuSample),
-        initializations=of(Initialized),
-        notes=of(Note),
-        explained=of(Explained),
-        end=next(iter(of(End)[-1:]), None),
+        launches=of(kinds.Launch),
+        ceilings={event.device: event.ceilings for event in of(kinds.CeilingsMeasured)},
+        checks=of(kinds.Checked),
+        gpu=of(kinds.GpuSample),
+        initializations=of(kinds.Initialized),
+        notes=of(kinds.Note),
+        explained=of(kinds.Explained),
+        end=next(iter(of(kinds.End)[-1:]), None),
     )
 
 
@@ -106,7 +84,7 @@ def write_tables(folder: Path, cases: pd.DataFrame, blocks: pd.DataFrame) -> Non
     try:
         cases.to_parquet(folder / "cases.parquet", index=False)
         table = pa.Table.from_pandas(blocks, preserve_index=False)
-        size = {JOURNAL_BYTES: str((folder / JOURNAL).stat().st_size)}
+        size = {JOURNAL_BYTES: str(journal_file(folder).stat().st_size)}
         parquet.write_table(
             table.replace_schema_metadata(table.schema.metadata | size), folder / "blocks.parquet"
         )
@@ -152,37 +130,31 @@ def _cases_of(folder: Path, estimates: Callable[[Run], pd.DataFrame]) -> pd.Data
         ) from error
 
 
-def _recorded(folder: Path) -> tuple[dict[tuple[str, str], dict[str, Any]], pd.DataFrame]:
-    """What the journal tells of every case's visits, and the blocks."""
-    visits = Visits(folder)
-    return visits.cases, visits.frame()
-
-
 def _tabled(folder: Path) -> tuple[dict[tuple[str, str], dict[str, Any]], pd.DataFrame] | None:
-    """The same from the tables; None where they are older than the journal or this code."""
+    """Visits and blocks from the tables; None where they are older than the journal or this code."""
     try:
         table = parquet.read_table(folder / "blocks.parquet")
-        cases = pd.read_parquet(folder / "cases.parquet", columns=["case", "side", *COUNTED])
+        cases = pd.read_parquet(folder / "cases.parquet", columns=["case", "side", *UNVISITED])
         written = int(table.schema.metadata[JOURNAL_BYTES])
-        if written != (folder / JOURNAL).stat().st_size or not {*COLUMNS} <= {*table.column_names}:
+        if written != journal_file(folder).stat().st_size or not {*COLUMNS} <= {*table.column_names}:
             return None
     except (OSError, ValueError, KeyError):
         return None
     visited = cases[cases["visits"] > 0].to_dict("records")
-    visits = {(row["case"], row["side"]): {name: row[name] for name in COUNTED} for row in visited}
-    for known in visits.values():
-        known["extra"] = json.loads(known["extra"])
+    visits = {(row["case"], row["side"]): {name: row[name] for name in UNVISITED} for row in visited}
+    for counted in visits.values():
+        counted["extra"] = json.loads(counted["extra"])
     return visits, table.select(COLUMNS).to_pandas()
 
 
 def _cases(
-    identities: Sequence[Case], skips: Sequence[Skip], visits: Mapping[tuple[str, str], dict[str, Any]]
+    identities: Sequence[Case], skips: Sequence[kinds.Skip], visits: Mapping[tuple[str, str], dict[str, Any]]
 ) -> pd.DataFrame:
     sides: dict[str, list[str]] = defaultdict(list)
     for name, side in visits:
         sides[name].append(side)
     reasons = {skip.case: skip.reason for skip in skips}
-    never = {"extra": {}, "visits": 0, "failed_visits": 0, "outcome": "", "message": ""}
+    never = {**UNVISITED, "extra": {}}
     rows = []
     for case in {case.id: case for case in identities}.values():
         for side in sides.get(case.id) or [""]:
@@ -195,13 +167,4 @@ def _cases(
 
 
 def _identity(case: Case) -> dict[str, Any]:
-    return {
-        "suite": case.suite,
-        "operation": case.operation,
-        "device": case.device,
-        "params": case.params,
-        "axis": case.axis or "",
-        "between": case.between or "",
-        "isolate": case.isolate or "",
-        "doc": case.doc,
-    }
+    return {name: "" if value is None else value for name, value in vars(case).items() if name != "id"}

@@ -20,7 +20,7 @@ import sys
 
 ours = {
     name.rpartition(".")[2]: sys.modules[f"_bench.measure.{name}"]
-    for name in ("devices", "worker.controls", "host.interference")
+    for name in ("devices.device", "worker.controls", "host.interference")
 }
 now = [0.0]
 
@@ -34,7 +34,7 @@ def quiet(_readings):
 def work(seconds):
     now[0] += seconds
 
-ours["devices"].clock = clock
+ours["device"].clock = clock
 ours["interference"].Readings.before = lambda _readings, expected_s: None  # the worker has opened its own
 ours["interference"].Readings.after = quiet
 for name in ours["controls"].FUNCTIONS:

@@ -138,7 +138,8 @@ def autoload() -> None:
     if PARAMETERS in os.environ:
         reset(Parameters(**json.loads(os.environ[PARAMETERS])))
     if timeline.parameters.virtual:
-        for name in ("bench.measure.devices", "_bench.measure.devices"):  # a worker hides it by this name
+        for package in ("bench", "_bench"):  # a worker hides it under the second name
+            name = f"{package}.measure.devices.device"
             if name in sys.modules:
                 sys.modules[name].clock = timeline.clock  # type: ignore[attr-defined]  # a module's variable
 
@@ -151,7 +152,7 @@ def reset(parameters: Parameters) -> None:
 def install(folder: Path, parameters: Parameters | None = None) -> dict[str, str]:
     """Makes `folder` announce the device to torch; returns the environment that does it.
 
-    A process with virtual time takes `bench.measure.devices`' clock from the simulation, too.
+    A process with virtual time takes the clock of `bench.measure.devices.device` from the simulation, too.
     """
     info = folder / "simulated_accelerator-0.dist-info"
     info.mkdir(parents=True, exist_ok=True)

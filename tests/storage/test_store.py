@@ -1,11 +1,15 @@
 """The file between measuring and reading: nothing written is lost, and other programs read the tables."""
 
 import errno
+import gzip
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,10 +18,11 @@ import bench
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.blocks.clean import marked
 from bench.analyze.estimates.estimate import estimates
-from bench.events import End, Note, Visit
+from bench.events import VERSION, End, Header, Note, Visit
 from bench.records import Case
 from bench.storage import store
 from bench.storage.journal import JOURNAL, Journal, StoreError, events, find_runs, new_run_folder, unfinished
+from tests import ROOT
 from tests import recorded_runs as recorded
 
 HEADER = recorded.header("a run")
@@ -232,3 +237,50 @@ def test_benchmark_json_agrees_with_the_frame(small: Path) -> None:
 def test_importing_bench_is_light() -> None:
     code = "import sys, bench.storage.journal; sys.exit('pandas' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("read", [store.read_run, Journal.resume], ids=["read", "resume"])
+def test_a_journal_of_a_later_version_is_refused(tmp_path: Path, read: Callable[[Path], Any]) -> None:
+    Journal.create(tmp_path / "run", replace(HEADER, version=VERSION + 1)).close()
+    with pytest.raises(StoreError, match=rf"is of version {VERSION + 1}, from a later bench.*up to version"):
+        read(tmp_path / "run")
+
+
+RECORDED = [
+    *sorted((ROOT / "reports").glob("*/journal.jsonl.gz")),
+    ROOT / "tests/recorded/gate-h200.jsonl.gz",
+]
+
+
+@pytest.mark.parametrize("journal", RECORDED, ids=lambda journal: journal.parent.name)
+def test_journals_of_version_1_read_as_those_of_version_2(journal: Path, tmp_path: Path) -> None:
+    """Recorded ones of version 1, and the same events as they are written now."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / f"{JOURNAL}.gz").write_bytes(journal.read_bytes())
+    past = list(events(tmp_path / "old"))
+    assert isinstance(past[0], Header)
+    assert past[0].version == 1
+    with Journal.create(tmp_path / "new", replace(past[0], version=2)) as written:
+        for event in past[1:]:
+            written.append(event)
+    old, new = store.read_run(tmp_path / "old"), store.read_run(tmp_path / "new")
+    pd.testing.assert_frame_equal(old.blocks, new.blocks)
+    pd.testing.assert_frame_equal(old.cases, new.cases)
+    assert len(old.blocks) == sum(len(event.blocks) for event in past if isinstance(event, Visit))
+    assert (old.gpu, old.notes, old.launches, old.end) == (new.gpu, new.notes, new.launches, new.end)
+
+
+def test_a_compressed_journal_reads_as_the_plain_one(small: Path) -> None:
+    plain = store.read_run(small)
+    compressed = gzip.compress((small / JOURNAL).read_bytes())
+    (small / JOURNAL).unlink()
+    (small / f"{JOURNAL}.gz").write_bytes(compressed)
+    assert find_runs(small) == [small]
+    for _ in range(2):  # from the journal, then from the tables that were made of it
+        run = store.read_run(small)
+        pd.testing.assert_frame_equal(run.blocks, plain.blocks)
+        blocks = marked(run.blocks)
+        store.write_tables(small, estimates(run, blocks), blocks)
+    (small / f"{JOURNAL}.gz").write_bytes(compressed[:-9])
+    with pytest.raises(StoreError, match=r"no readable journal\.jsonl\.gz"):
+        store.read_run(small)

@@ -1,14 +1,15 @@
-"""Which blocks count: those that others left alone. The rule never looks at how long a block took."""
+"""Which blocks count: those that others left alone, by `bench.disturbance` and the pace of the processor."""
 
 import numpy as np
 import pandas as pd
 
 from bench.analyze.blocks.gpus import noted
-from bench.records import DELAY_LIMIT, FOREIGN_LIMIT, MISFIT, PACE_LIMIT, TELLING_S
+from bench.disturbance import MISFIT, disturbed, disturbs_itself, tells
 from bench.storage.tables import Run
 
-UNSTEADY = "allocated|throttled|foreign_device_use"
-"""Notes of a block during which the device asked for memory, slowed down, or served others."""
+PACE_LIMIT = 1.2
+"""Ratio of two readings of the processor's pace up to which they are the same: a neighbour on the physical
+core makes it 1.7, while on a quiet one nine in ten readings lie within 6 %."""
 
 SELF_DISTURBING_SHARE = 0.5
 """Share of a case's blocks from which the case counts as one that disturbs itself: a library's thread that
@@ -40,34 +41,22 @@ def marked_blocks(run: Run) -> pd.DataFrame:
 
 
 def marked(blocks: pd.DataFrame) -> pd.DataFrame:
-    """The blocks with `disturbed` and `counted`; a reading that the system does not offer disturbs nothing.
+    """The blocks with `disturbed`, `counted` and `off_pace`.
 
-    A case that disturbs itself in most wall blocks (children, more threads than processors) is judged by
-    the processor time that others took, where that was read, every other case by its own run-queue delay;
-    both by what a control group withheld. A device block whose queue stayed full does not depend on its
-    host. `off_pace` is true for blocks that are clean, but were made while the processor ran at another pace
-    than for most of the run.
+    A case disturbs itself if most of its wall blocks do. `off_pace` is true for blocks that are clean, but
+    were made while the processor ran at another pace than for most of the run.
     """
     case = blocks.groupby("case", observed=True, sort=False).ngroup()
     series = blocks.groupby(["case", "kind"], observed=True, sort=False).ngroup()
-    # The most a case had: in lock step it may be held on one of its processors.
-    processors = blocks["processors"].groupby(case).transform("max")
-    itself = (blocks["children"] > 0) | (blocks["threads"] > processors)
-    telling = (blocks["wall_s"] >= TELLING_S) & (blocks["kind"] == "wall")
-    disturbs_itself = (
-        itself.astype(float).where(telling).groupby(case).transform("mean") >= SELF_DISTURBING_SHARE
-    )
-    foreign = blocks["foreign_s"] / (blocks["wall_s"] * blocks["processors"]) > FOREIGN_LIMIT
-    delayed = blocks["delay_s"] / blocks["wall_s"] > DELAY_LIMIT
-    throttled = blocks["throttled_s"] / blocks["wall_s"] > DELAY_LIMIT
+    itself = disturbs_itself(blocks, blocks["processors"].groupby(case).transform("max"))
+    shares = itself.astype(float).where(tells(blocks)).groupby(case).transform("mean")
+    case_disturbs_itself = shares >= SELF_DISTURBING_SHARE
+    by_others = disturbed(blocks, case_disturbs_itself)
     on_device = (blocks["kind"] == "device") & blocks["device_s"].notna()
-    by_foreign = disturbs_itself & blocks["foreign_s"].notna()
-    by_host = (foreign.where(by_foreign, delayed) | throttled) & ~on_device
-    disturbed = by_host | blocks["notes"].str.contains(UNSTEADY)
-    clean = ~disturbed & blocks["kind"].isin(STEADY_KINDS)
+    clean = ~by_others & blocks["kind"].isin(STEADY_KINDS)
     clean &= ~_misfit(blocks, clean, series)
-    off_pace = _off_pace(blocks, clean, series) & clean & ~on_device & ~disturbs_itself
-    return blocks.assign(disturbed=disturbed | off_pace, counted=clean & ~off_pace, off_pace=off_pace)
+    off_pace = _off_pace(blocks, clean, series) & clean & ~on_device & ~case_disturbs_itself
+    return blocks.assign(disturbed=by_others | off_pace, counted=clean & ~off_pace, off_pace=off_pace)
 
 
 def _misfit(blocks: pd.DataFrame, clean: pd.Series, series: pd.Series) -> pd.Series:

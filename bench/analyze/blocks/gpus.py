@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.disturbance import DISTURBING
 from bench.events import GpuSample
-from bench.records import DISTURBING
 from bench.storage.tables import Run
 
 REACH_S = 0.15

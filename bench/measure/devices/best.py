@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
-from bench.measure import devices
-from bench.measure.devices import Device, Run, Timed
+from bench.disturbance import disturbed, disturbs_itself
+from bench.measure.devices.device import MAX_LAUNCHES, Device, Loop, Timed
 from bench.measure.host.interference import Readings
 from bench.records import Block, Kind
 
@@ -43,7 +43,7 @@ class Best:
 
         def block() -> tuple[float, bool]:
             nonlocal fastest_s
-            calls = max(1, min(devices.MAX_LAUNCHES, int(BLOCK_S / max(fastest_s, 1e-7))))
+            calls = max(1, min(MAX_LAUNCHES, int(BLOCK_S / max(fastest_s, 1e-7))))
             if self.device.is_accelerator:
                 on_device_s = self.device.time("device", run, calls).device_s
                 if on_device_s is not None:  # its queue stayed full: the host's delay did not reach it
@@ -55,7 +55,7 @@ class Best:
 
         return self._best(name, block, CLEAN_BLOCKS)
 
-    def host_seconds(self, name: str, run: Run, calls: int) -> float:
+    def host_seconds(self, name: str, run: Loop, calls: int) -> float:
         """The host's seconds of one call, back to back: until it returns, without a last wait."""
 
         def block() -> tuple[float, bool]:
@@ -65,7 +65,7 @@ class Best:
         run(2)
         return self._best(name, block, CLEAN_BLOCKS)
 
-    def latency(self, name: str, run: Run, ahead: Call = lambda: None) -> float:
+    def latency(self, name: str, run: Loop, ahead: Call = lambda: None) -> float:
         """Seconds of one call and its synchronization; `ahead` is called before each, untimed."""
 
         def block() -> tuple[float, bool]:
@@ -76,12 +76,12 @@ class Best:
         run(1)
         return self._best(name, block, CLEAN_CALLS)
 
-    def _judged(self, kind: Kind, run: Run, calls: int) -> tuple[Timed, bool]:
+    def _judged(self, kind: Kind, run: Loop, calls: int) -> tuple[Timed, bool]:
         """A timed stretch, and whether others left the processors alone meanwhile."""
         self.readings.before(0.0)
         timed = self.device.time(kind, run, calls)
         block = Block(kind, 0.0, calls, timed.wall_s, **asdict(self.readings.after()))
-        return timed, not block.disturbed(block.disturbs_itself)
+        return timed, not disturbed(block, disturbs_itself(block, block.processors))
 
     def _best(self, name: str, block: Callable[[], tuple[float, bool]], enough: int) -> float:
         clean: list[float] = []

@@ -6,9 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from bench.measure import devices
-from bench.measure.devices import Device, Run
 from bench.measure.devices.best import CLEAN_BLOCKS, Best
+from bench.measure.devices.device import MAX_LAUNCHES, Device, Loop
 from bench.measure.devices.links import links
 
 MAX_CALL_S = 0.0125
@@ -17,7 +16,7 @@ MAX_CALL_S = 0.0125
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 USUAL_CACHES = {"L1": 2**15, "L2": 2**20, "L3": 2**25}
-"""Bytes of an ordinary processor's caches, where the system does not tell."""
+"""Bytes of an ordinary processor's caches, where the system does not say."""
 
 CACHE_LINE = 64
 """Bytes of a cache line."""
@@ -25,15 +24,15 @@ CACHE_LINE = 64
 Ceilings = dict[str, Any]
 
 
-def measure(device: Device, known: Ceilings | None = None) -> Ceilings:
+def measure(device: Device, earlier: Ceilings | None = None) -> Ceilings:
     """The ceilings of a device, in SI units; what cannot be measured there is left out.
 
     `copy_bytes_per_s` counts bytes read and written, by memory level, `level_bytes` is what a level holds;
     `flops_per_s` is the best matrix product by dtype; `launch_s` the host's time for the smallest operation;
     `event_s` what an empty pair of events reads; `to_device` and `to_host` are links: latency and bandwidth,
     from and to pinned memory where there is such; then `to_device_pageable` and `to_host_pageable` are those
-    of ordinary memory. `disturbed` names those that were only measured beside others. `known` are ceilings
-    measured earlier on the same machine: the better of both stand.
+    of ordinary memory. `disturbed` names those that were only measured beside others. `earlier` are those
+    measured on the same machine: the better of both stand.
     """
     best = Best(device)
     try:
@@ -41,24 +40,24 @@ def measure(device: Device, known: Ceilings | None = None) -> Ceilings:
     finally:
         best.readings.close()
     found["disturbed"] = sorted(set(best.disturbed))
-    return better(known, found) if known else found
+    return better(earlier, found) if earlier else found
 
 
-def better(known: Mapping[str, Any], found: Mapping[str, Any]) -> Ceilings:
+def better(earlier: Mapping[str, Any], found: Mapping[str, Any]) -> Ceilings:
     """Of each ceiling the better: others on a machine only ever take from it.
 
     A ceiling is disturbed if it was each time.
     """
-    merged = {**known, **found}
+    merged = {**earlier, **found}
     for name in ("copy_bytes_per_s", "flops_per_s"):
-        rates = known.get(name, {})
+        rates = earlier.get(name, {})
         merged[name] = {key: max(rate, rates.get(key, 0.0)) for key, rate in found.get(name, {}).items()}
     for name in ("launch_s", "synchronize_s", "event_s"):
-        if name in known and name in found:
-            merged[name] = min(known[name], found[name])
-    for name in set(found["disturbed"]) & set(known):  # a link: its fit is taken as a whole
-        merged[name] = known[name]
-    merged["disturbed"] = sorted(set(known["disturbed"]) & set(found["disturbed"]))
+        if name in earlier and name in found:
+            merged[name] = min(earlier[name], found[name])
+    for name in set(found["disturbed"]) & set(earlier):  # a link: its fit is taken as a whole
+        merged[name] = earlier[name]
+    merged["disturbed"] = sorted(set(earlier["disturbed"]) & set(found["disturbed"]))
     return merged
 
 
@@ -118,7 +117,7 @@ def _threads() -> int:
 def processor_levels(caches: Path = CACHES) -> Iterator[tuple[str, int, bool]]:
     """The processor's memory levels: name, bytes to copy so as to stay in it, whether each core has its own.
 
-    Source and target together fill half of a cache. Where the system does not tell, usual sizes stand.
+    Source and target together fill half of a cache. Where the system does not say, usual sizes stand.
     """
     found: dict[str, int] = {}
     for index in sorted(caches.glob("index*")):
@@ -207,8 +206,8 @@ def _launch_s(best: Best) -> float:
     import torch
 
     one = torch.ones(1, device=best.device.name)
-    run: Run = lambda k: [one.add_(1) for _ in range(k)]  # noqa: E731 - named for what it is passed as
-    return best.host_seconds("launch_s", run, devices.MAX_LAUNCHES)
+    run: Loop = lambda k: [one.add_(1) for _ in range(k)]  # noqa: E731 - named for what it is passed as
+    return best.host_seconds("launch_s", run, MAX_LAUNCHES)
 
 
 def _synchronize_s(best: Best) -> float:

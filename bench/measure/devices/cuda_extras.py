@@ -43,7 +43,7 @@ def facts(device: str) -> dict[str, str | int | float | bool]:
 
 
 def nominal_bytes_per_s(device: str) -> float | None:
-    """The bandwidth that a CUDA device's memory clock and bus width allow; None where they are not told."""
+    """The bandwidth that a CUDA device's memory clock and bus width allow; None where they are not stated."""
     import torch
 
     if torch.device(device).type != "cuda":
@@ -88,17 +88,13 @@ def _why_not(gpu: str, build: str) -> str:
         import torch
     except ImportError:
         return f"{there} torch is not installed; install a {build} build{where}"
-    if not _built_for(torch, build):
+    if (torch.version.cuda if build == "CUDA" else torch.version.hip) is None:
         return f"{there} torch {torch.__version__} is built without {build}; install a {build} build{where}"
     version = torch.version.hip or torch.version.cuda
     return (
         f"{there} torch {torch.__version__} (built for {build} {version}) cannot use it: "
         f"{_init_error(torch)}; update the driver, or install a {build} build for an older driver{where}"
     )
-
-
-def _built_for(torch: Any, build: str) -> bool:
-    return (torch.version.cuda if build == "CUDA" else torch.version.hip) is not None
 
 
 def _init_error(torch: Any) -> str:

@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 
-from bench.measure.devices import Device, Run
 from bench.measure.devices.best import Best
+from bench.measure.devices.device import Device, Loop
 
 MAX_COPY_S = 0.0125
 """Sizes grow until a copy takes this long."""
 
 REMINDERS = 3
-"""Small copies ahead of each that is timed. Behind a long one the host's caches have forgotten how it goes:
-it then added 0.25 ms to a copy instead of 0.05, which took 1 % from the bandwidth."""
+"""Small copies ahead of each that is timed: after a long one the caches are cold, which adds 0.2 ms."""
 
 NOISE = 0.01
 """Error of a copy's time that grows with it."""
@@ -68,7 +67,7 @@ def _link(best: Best, name: str, *, towards_device: bool, pinned: bool) -> dict[
     return fit_link(sizes, seconds)
 
 
-def _copies(device: Device, size: int, *, towards_device: bool, pinned: bool) -> Run:
+def _copies(device: Device, size: int, *, towards_device: bool, pinned: bool) -> Loop:
     """Copies so many bytes between host and device, as often as asked."""
     import torch
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bench.measure import devices
-from bench.measure.devices import Device, Run, cuda_extras
+from bench.measure import compat
+from bench.measure.devices import cuda_extras
+from bench.measure.devices.device import MAX_LAUNCHES, Device, Loop
 
 HOLD_CYCLES = 10_000_000
 """Some milliseconds on the GPUs of today (5 ms at 2 GHz): long against launches and event costs."""
@@ -40,15 +41,17 @@ def _checks(device: Device) -> Iterator[Check]:
     yield synchronization_counts(device, work, calls)
     if device.has_events:
         yield from events_agree_with_wall(device, work, calls)
-        if device.hold_cycles_per_s is not None:
-            yield holds_are_linear(device)
+        if device.sleep is not None and device.hold_cycles_per_s is not None:
+            yield holds_are_linear(device, device.sleep)
+        elif device.sleep is None and device.name.partition(":")[0] == "cuda":
+            yield Check("holds_are_linear", False, str(compat.gone("torch", "cuda._sleep")))
         yield from copies_stay_below_nominal(device)
     else:
         yield Check("events", True, "no events that tell time: synchronized wall time serves")
     yield trips_are_ordered(device)
 
 
-def long_work(device: Device) -> tuple[Run, int]:
+def long_work(device: Device) -> tuple[Loop, int]:
     """A matrix product, and how many of it take at least LONG_S."""
     import torch
 
@@ -64,7 +67,7 @@ def long_work(device: Device) -> tuple[Run, int]:
         work(2)
         once_s = device.time("wall", work, 1).wall_s
         if once_s >= LONG_S or n >= 8192:  # 8192: 0.8 GB in all, and 10 ms at 100 TFLOP/s
-            return work, min(devices.MAX_LAUNCHES, math.ceil(1.5 * LONG_S / once_s))
+            return work, min(MAX_LAUNCHES, math.ceil(1.5 * LONG_S / once_s))
         n *= 2
 
 
@@ -72,7 +75,7 @@ def _products(calls: int) -> str:
     return f"{calls} product{'s' if calls > 1 else ''}"
 
 
-def synchronization_counts(device: Device, work: Run, calls: int) -> Check:
+def synchronization_counts(device: Device, work: Loop, calls: int) -> Check:
     """Without waiting for the device a stretch must read shorter: else launches wait, or waits do not."""
     timed = [device.time("wall", work, calls) for _ in range(TRIALS)]
     host_s, wall_s = min((one.host_s or 0.0, one.wall_s) for one in timed)
@@ -83,10 +86,10 @@ def synchronization_counts(device: Device, work: Run, calls: int) -> Check:
     )
 
 
-def events_agree_with_wall(device: Device, work: Run, calls: int) -> Iterator[Check]:
+def events_agree_with_wall(device: Device, work: Loop, calls: int) -> Iterator[Check]:
     """On a long stretch the device's clock and the host's must agree within 1 %, and never the wrong way."""
     event_s, wall_s = min(
-        (_by_both_clocks(device, work, calls) for _ in range(TRIALS)),
+        (device.by_both_clocks(work, calls) for _ in range(TRIALS)),
         key=lambda pair: abs(pair[1] / pair[0] - 1),
     )
     detail = (
@@ -96,23 +99,11 @@ def events_agree_with_wall(device: Device, work: Run, calls: int) -> Iterator[Ch
     yield Check("device_within_wall", event_s <= 1.001 * wall_s, detail)
 
 
-def _by_both_clocks(device: Device, work: Run, calls: int) -> tuple[float, float]:
-    start, end = device.event(), device.event()
-    device.synchronize()
-    start_s = devices.clock()
-    start.record()
-    work(calls)
-    end.record()
-    device.synchronize()
-    wall_s = devices.clock() - start_s
-    return float(start.elapsed_time(end)) / 1e3, wall_s
-
-
-def holds_are_linear(device: Device) -> Check:
+def holds_are_linear(device: Device, sleep: Loop) -> Check:
     """A hold of twice the cycles must take twice the time, by events and by the host's clock."""
     ratios = []
     for _ in range(TRIALS):
-        one, two = (_by_both_clocks(device, device.module._sleep, c) for c in (HOLD_CYCLES, 2 * HOLD_CYCLES))
+        one, two = (device.by_both_clocks(sleep, cycles) for cycles in (HOLD_CYCLES, 2 * HOLD_CYCLES))
         ratios.append((two[0] / one[0], two[1] / one[1]))
     by_events, by_wall = min(ratios, key=lambda pair: max(abs(pair[0] - 2), abs(pair[1] - 2)))
     return Check(

@@ -6,10 +6,11 @@ Nothing here reads a clock or talks to a worker, so every decision can be tested
 import math
 import random
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from statistics import NormalDist, median, quantiles
 
-from bench.records import TELLING_S, Block, Case, Kind
+from bench.disturbance import disturbed, disturbs_itself, tells
+from bench.records import Block, Case, Kind
 
 BLOCK_S = 0.010
 """Length of a block: long against the clock (50 ns), short against a burst of noise."""
@@ -108,19 +109,19 @@ class Known:
         self.call_s = block.wall_s / block.calls
         self.fastest_s = min(self.fastest_s, self.call_s)
         self.processors = max(self.processors, block.processors)  # in lock step some blocks are held on one
-        disturbs_itself = replace(block, processors=self.processors).disturbs_itself
-        if block.kind == "wall" and block.wall_s >= TELLING_S:
-            self.told.append(disturbs_itself)
+        waits_for_itself = disturbs_itself(block, self.processors)
+        if tells(block):
+            self.told.append(waits_for_itself)
             self.self_disturbing = 2 * sum(self.told) >= len(self.told)
         elif not self.told:  # threads of the set-up may still spin: the latest block tells best
-            self.self_disturbing = disturbs_itself
+            self.self_disturbing = waits_for_itself
 
     def learn(self, blocks: Iterable[Block]) -> None:
         """Takes in the blocks of a visit."""
         for block in blocks:
             if block.kind == "wall" or math.isnan(self.call_s):
                 self.learn_speed(block)
-            if block.kind == "wall" and not block.disturbed(self.self_disturbing):
+            if block.kind == "wall" and not disturbed(block, self.self_disturbing):
                 self.per_call_s.append(block.wall_s / block.calls)
         self.launches.add(self.launch)
         self.visits += 1

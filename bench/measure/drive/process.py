@@ -30,8 +30,8 @@ BOOTSTRAP = (
 )
 
 DEVICE_FACTS = (
-    "import json, sys; sys.path.insert(0, {home!r}); from bench.measure import devices; "
-    "print(json.dumps([{{'device': name, **devices.get(name).facts()}} for name in sys.argv[1:]]))"
+    "import json, sys; sys.path.insert(0, {home!r}); from bench.measure.devices import available; "
+    "print(json.dumps([{{'device': name, **available.get(name).facts()}} for name in sys.argv[1:]]))"
 )
 
 IDLE_PLUGINS = ("cacheprovider", "unraisableexception")

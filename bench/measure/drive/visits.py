@@ -8,7 +8,8 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from bench.measure.devices import MAX_LAUNCHES
+from bench.disturbance import MISFIT
+from bench.measure.devices.device import MAX_LAUNCHES
 from bench.measure.drive.policy import (
     WARMUP_BLOCKS,
     Known,
@@ -17,7 +18,7 @@ from bench.measure.drive.policy import (
     settled,
 )
 from bench.measure.drive.session import CaseSession, set_up, tear_down
-from bench.records import MISFIT, Kind
+from bench.records import Kind
 
 WARMUP_S = 0.25
 """The longest warm-up of a case in a launch, beyond its first call and its calibration."""

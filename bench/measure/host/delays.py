@@ -26,7 +26,7 @@ FIGURES = len(UNBORN)
 
 LAGGING_S = 0.01
 """Longest block for which the threads' clocks are asked, too: a running thread's figures lag by up to a tick
-of the scheduler, 1 to 10 ms, so that of blocks of 2.5 ms on two threads every third shows one."""
+of the scheduler, 1 to 10 ms. See docs/measurements.md, "Threads' clocks in short blocks"."""
 
 
 class Seen(NamedTuple):
@@ -83,8 +83,8 @@ class Threads:
         clocks = self._clocks() if self._clocks_then else []
         self._read()
         if self._threads is not threads:
-            known = {thread: begun[FIGURES * place :][:FIGURES] for place, thread in enumerate(threads)}
-            begun = [figure for thread in self._threads for figure in known.get(thread, UNBORN)]
+            before = {thread: begun[FIGURES * place :][:FIGURES] for place, thread in enumerate(threads)}
+            begun = [figure for thread in self._threads for figure in before.get(thread, UNBORN)]
         grown = list(map(int.__sub__, self._figures, begun))
         least_ns = RAN_SHARE * elapsed_s * 1e9
         ran, lag_ns = grown[::FIGURES], LAGGING_S * 1e9 * len(grown) / FIGURES

@@ -1,7 +1,7 @@
 """The facts that make a number repeatable: processor, memory, system, Python, packages, torch, commit, load.
 
 Functions that read the system take its root folder, so that a made-up /proc and /sys will do. What a system
-does not tell is None or left out, never guessed.
+does not say is None or left out, never guessed.
 """
 
 import hashlib
@@ -132,7 +132,7 @@ def packages() -> dict[str, str]:
 
 
 def numpy_blas() -> str | None:
-    """The library behind numpy's matrix product, as numpy was built."""
+    """The library that makes numpy's matrix products, as numpy was built."""
     import numpy
 
     configuration = numpy.show_config(mode="dicts")

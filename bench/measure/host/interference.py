@@ -1,7 +1,7 @@
 """What others took from a block: run-queue delay, stolen and foreign processor time, throttling.
 
 `Readings` is opened once in a worker and read around every block, outside the timed stretch. Which reading
-tells that a block was disturbed depends on the case (`bench.records.Block.disturbs_itself`), never on how
+shows that a block was disturbed depends on the case (`bench.disturbance`), never on how
 long the block took.
 """
 
@@ -15,19 +15,26 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.measure.host.control_groups import control_groups, quota_processors, throttled_s
 from bench.measure.host.delays import RAN_SHARE, Source, Switches, Threads, schedstat_works
-from bench.measure.host.pace import pace_s
-from bench.records import TEAM
+from bench.measure.host.processor import control_groups, quota_processors, throttled_s
 
 MIN_FOREIGN_S = 0.5
 """Shortest block whose foreign time is read: processor time comes in ticks of 10 ms a processor, so that
 over less than half a second a single tick would be over 2 %."""
 
-
 RECENT_S = 0.005
-"""How long what was read behind a block holds for the next: less than a case's set-up takes, or a partner's
+"""How long what was read after a block holds for the next: less than a case's set-up takes, or a partner's
 block, in which anything may have happened."""
+
+TEAM = "team"
+"""The note of a block whose threads are a team: the calling one worked, and others that stay."""
+
+NUMBERS = [1] * 400
+"""What is summed to read the processor's pace: 2 µs of work that stays in the first cache and in the
+interpreter's own code. It is one number, so that a cold cache costs little."""
+
+PACE_TRIES = 2
+"""The first try after a block brings the loop back into the cache; the fastest counts."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +43,9 @@ class Interference:
 
     `delay_s` is the longest that one thread of the process was ready to run and did not: its run-queue
     delay, or what was stolen from the calling thread by a hypervisor or by interrupts where that is more
-    and can be told, since the thread never left its processor. `foreign_s` is None for a block under
-    `MIN_FOREIGN_S`.
-    `pace_s` is the slower of the paces before and after. `threads` and `children` count those that ran; all
-    children that ended in the block and were reaped count as one.
+    and can be read, since the thread never left its processor. `foreign_s` is None for a block under
+    `MIN_FOREIGN_S`; `pace_s` the slower of before and after. `threads` and `children` count those that ran;
+    all children that ended in the block count as one.
     """
 
     delay_s: float | None
@@ -53,7 +59,7 @@ class Interference:
 
 
 class Readings:
-    """Open files and last values behind the readings; `source` names where the delay comes from.
+    """The open files and last values of the readings; `source` names where the delay comes from.
 
     Open and read it in the thread that times. Files are kept open: that costs a tenth of opening them anew.
     """
@@ -68,15 +74,15 @@ class Readings:
             os.open(group / "cpu.stat", os.O_RDONLY) for group in groups if quota_processors(group)
         ]
         self._quotas_known = bool(groups)
-        self._read_s = -math.inf  # when it last read behind a block
+        self._read_s = -math.inf  # when it last read after a block
         self._throttled_s = 0.0
         self._children_s: dict[int, float] = {}
 
     def before(self, expected_s: float = math.inf) -> None:
         """Read ahead of a block that is expected to last `expected_s`; by default it may be long.
 
-        Right behind another block what was read there holds, but for the threads' figures, and for children,
-        which may work meanwhile.
+        Right after another block what was read there holds, except for the threads' figures and
+        for children, which may work meanwhile.
         """
         recent = time.monotonic() - self._read_s < RECENT_S
         if not recent or self._children_s:
@@ -95,7 +101,7 @@ class Readings:
         self._start_s = time.perf_counter()
 
     def after(self) -> Interference:
-        """Read behind the block that `before` was called for."""
+        """Read after the block that `before` was called for."""
         elapsed_s = time.perf_counter() - self._start_s
         idle_s = elapsed_s - (time.thread_time() - self._thread_s)
         seen = self._threads.after(elapsed_s, idle_s)
@@ -130,6 +136,20 @@ class Readings:
     def _withheld_s(self) -> float:
         """Seconds since boot that quotas withheld, summed over processors and groups."""
         return sum(throttled_s(os.pread(file, 1024, 0)) for file in self._quotas)
+
+
+def pace_s() -> float:
+    """Seconds that a fixed piece of work takes now in the calling thread.
+
+    A neighbour on the same physical core and a clock that moves slow everything, while run-queue delay and
+    stolen time stay at zero. See docs/measurements.md, "The processor's pace".
+    """
+    clock, least_s = time.perf_counter, math.inf
+    for _ in range(PACE_TRIES):
+        begun_s = clock()
+        sum(NUMBERS)
+        least_s = min(least_s, clock() - begun_s)
+    return least_s
 
 
 def processors() -> tuple[int, ...]:

@@ -1,8 +1,7 @@
 """A worker's priority: as high as the system lets it be, so that other programs take less from what is timed.
 
-Beside a busy process an OpenMP team of two on two processors has hardly one block of 10 ms to itself: each of
-its threads waits for a whole slice of the scheduler (4 to 8 ms) in turn. At the highest priority nearly all
-blocks are clean. Raising it takes root, or CAP_SYS_NICE; elsewhere a worker stays as polite as its user.
+Raising it takes root, or CAP_SYS_NICE; elsewhere a worker stays as polite as its user. What it changes is in
+docs/measurements.md, "A worker's priority".
 """
 
 import os
@@ -10,9 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 VARIABLE = "BENCH_NICE"
-"""The environment variable that says how nice workers are: -20, unless given, to 19."""
-
-HIGHEST = -20
+"""The environment variable that says how nice workers are, from -20, which is usual, to 19."""
 
 AUTOGROUP = Path("/proc/self/autogroup")
 """On Linux, sessions share the processors among each other, and niceness counts within a session only; this
@@ -28,7 +25,7 @@ def raise_priority() -> None:
 
     Raises PriorityError where that is no number.
     """
-    asked = os.environ.get(VARIABLE, str(HIGHEST))
+    asked = os.environ.get(VARIABLE, "-20")
     try:
         wanted = int(asked)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Asking the operating system: a file, a field of a file, a command. What it does not tell is None.
+"""Asking the operating system: a file, a field of a file, a command. What it does not say is None.
 
 Functions that read files take the system's root folder, so that a made-up /proc and /sys will do.
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 Facts = dict[str, Any]
-"""What is known of something, by name; goes into a run's files as JSON."""
+"""Facts about something, by name; goes into a run's files as JSON."""
 
 ROOT = Path("/")
 
@@ -31,7 +31,7 @@ def text(path: Path) -> str | None:
 
 
 def field(path: Path, name: str) -> str | None:
-    """The value behind the first `name: value` line of a file; None without one."""
+    """The value of the first `name: value` line of a file; None without one."""
     for line in (text(path) or "").splitlines():
         key, _, value = line.partition(":")
         if key.strip() == name:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 
+from bench.disturbance import disturbed
 from bench.events import Event, Launch, Outcome, Visit
 from bench.measure.drive import device_tasks
 from bench.measure.drive.ledger import Spent
@@ -21,12 +22,13 @@ from bench.measure.drive.policy import Known, calls_per_block
 from bench.measure.drive.process import Worker, WorkerError
 from bench.measure.drive.session import CaseSession
 from bench.measure.drive.visits import visit
-from bench.measure.host.interference import processors
+from bench.measure.host.interference import TEAM, processors
 from bench.measure.sides.matching import Matching
 from bench.measure.sides.pair import CAN_PIN, Pair, Placement
 from bench.measure.sides.side import Side, SideError
 from bench.measure.sides.stopping import BLOCK_S, LaunchProgress, pairs_in_visit
-from bench.measure.worker import controls, injection
+from bench.measure.worker import controls
+from bench.measure.worker.calls import NEVER, TWICE_EVERY, period
 from bench.measure.worker.code import Texts
 from bench.measure.worker.protocol import (
     Collected,
@@ -37,7 +39,7 @@ from bench.measure.worker.protocol import (
     UseDevice,
     Visited,
 )
-from bench.records import TEAM, Block, Case
+from bench.records import Block, Case
 
 MAX_INJECTED_S = 1.0
 """The longest block into which a slowdown is injected: it holds as many calls as one slowed call takes."""
@@ -155,7 +157,7 @@ class Lockstep:
 
     def _can_be_slowed(self, known: Known) -> bool:
         """Fits the block to what is injected; False where it would be too long."""
-        multiple = injection.period(self._slowdown) if self._slowdown else 1
+        multiple = period(self._slowdown) if self._slowdown else 1
         if multiple != known.multiple:
             known.multiple = multiple
             known.calls = known.calls and calls_per_block(known)
@@ -203,10 +205,8 @@ class Lockstep:
         self._pairs += 1
         environments = [{"PYTHONHASHSEED": seed} for _ in self.sides]
         if self._slowdown:
-            for environment, every in zip(
-                environments, (injection.NEVER, injection.period(self._slowdown)), strict=True
-            ):
-                environment[injection.VARIABLE] = str(every)
+            for environment, every in zip(environments, (NEVER, period(self._slowdown)), strict=True):
+                environment[TWICE_EVERY] = str(every)
         pair = Pair(self.sides, environments)
         try:
             collected = pair.collected()
@@ -302,6 +302,6 @@ def _is_loose(block: Block, processors: int) -> bool:
 
 def _ratio(base: Block, head: Block, disturbs_itself: bool) -> float:
     """head/base of a pair of blocks; NaN where others disturbed one, or it took no time at all."""
-    if base.disturbed(disturbs_itself) or head.disturbed(disturbs_itself):
+    if disturbed(base, disturbs_itself) or disturbed(head, disturbs_itself):
         return math.nan
     return head.wall_s / head.calls / (base.wall_s / base.calls or math.nan)

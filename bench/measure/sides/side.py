@@ -3,13 +3,15 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from bench.measure.drive.process import HOME, Spec
 from bench.measure.sides import worktrees
-from bench.measure.worker import code
+from bench.measure.worker.code import Modules
 
 NAMES = ("base", "head")
 
@@ -44,9 +46,9 @@ class Side:
     elsewhere: tuple[Path, ...] = ()
     shared: tuple[Path, ...] = ()
 
-    def check(self, modules: code.Modules) -> None:
+    def check(self, modules: Modules) -> None:
         """Raises SideError where a worker of this side loaded the project's code from somewhere else."""
-        if found := code.strays(modules, self.tree.parent, self.tree, self.elsewhere, self.shared):
+        if found := strays(modules, self.tree.parent, self.tree, self.elsewhere, self.shared):
             name, file = found[0]
             more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
             raise SideError(
@@ -54,6 +56,50 @@ class Side:
                 f"expected it below {self.tree}; an editable install or a path set elsewhere leads there: "
                 "name the commands that install a side as `install` in [tool.bench.gate]"
             )
+
+
+def strays(
+    modules: Iterable[Sequence[str]],
+    home: Path,
+    tree: Path,
+    elsewhere: Iterable[Path],
+    shared: Iterable[Path],
+) -> Modules:
+    """The modules of the project that were loaded from outside of `home`, the folder of a side.
+
+    An editable install, or a path set elsewhere, can lead both sides to the same files without a word.
+    A module is the project's where its file lies in one of the trees `elsewhere` (the repository, the other
+    side) but not among installed packages there, or where the side's own `tree` has a module of that name.
+    Files below the folders `shared` are meant for both sides.
+    """
+    found = []
+    for name, file in modules:
+        path = _resolved(file)
+        if path.is_relative_to(home) or any(path.is_relative_to(folder) for folder in shared):
+            continue
+        if _in_a_tree(path, elsewhere) or _shadows(name, tree):
+            found.append((name, str(path)))
+    return found
+
+
+@cache
+def _resolved(file: str) -> Path:
+    return Path(file).resolve()
+
+
+def _in_a_tree(path: Path, trees: Iterable[Path]) -> bool:
+    installed = {"site-packages", "dist-packages"}.intersection(path.parts)
+    return not installed and any(path.is_relative_to(tree) for tree in trees)
+
+
+@cache  # launch after launch loads the same modules
+def _shadows(name: str, tree: Path) -> bool:
+    """True where the tree has a module of that name, which was not the one that was loaded."""
+    if name.partition(".")[0] in sys.stdlib_module_names or name.startswith("__"):
+        return False
+    relative = Path(*name.split("."))
+    files = (relative.with_suffix(".py"), relative / "__init__.py")
+    return any((root / file).is_file() for root in (tree, tree / "src") for file in files)
 
 
 def environment_of(folder: Path, repository: Path, tree: Path, on_path: bool) -> dict[str, str]:

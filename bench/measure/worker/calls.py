@@ -1,5 +1,6 @@
 """What a benchmark calls: `benchmark(fn, ...)` or `benchmark.pedantic(...)`, ready to be timed."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -7,22 +8,15 @@ from itertools import repeat
 from keyword import iskeyword
 from typing import Any, Protocol, Self
 
-from bench.measure.devices import Device, Timed
+from bench.measure.devices.device import Device, Timed
 from bench.records import Kind
 
 LEAD = 20
-"""Calls of a block to each that is made untimed just before it. What comes between blocks (readings, the
-channel, a partner) leaves caches cold and threads asleep. Blocks of 10 ms, every second of them led in by one
-call, in two visits: without, a network read 1.6 and 6.6 % slower at batch 1, 1.5 and 1.7 % at batch 48, a
-product of 16 0.4 and 3.3 %; a product of 64 read 1.5 % faster both times; eight others moved by under 1 %."""
+"""Calls of a block to each that is made untimed just before it: what comes between blocks leaves caches cold
+and threads asleep. See docs/measurements.md, "Calls that lead a block in"."""
 
 MIN_LED = 2
-"""Calls of the shortest block that is led in: a single call, of 10 ms or more, would cost as much again.
-Beside a competing process, which runs between the blocks as well, blocks of three or four calls of a network
-read 2.9, 2.6, 1.7 and 3.1 % more than quiet ones without, and 1.1, 1.5, 0.4 and 0.8 % with one. Of five other
-cases in the same runs none was clearly better: a product of 4 million numbers read 1.6 and 1.9 % without, 0.6
-and 3.4 % with; copies of 16 MB 1.5 to 5.9 % without, -1.3 to 4.3 % with."""
-
+"""Calls of the shortest block that is led in: a single call, of 10 ms or more, would cost as much again."""
 
 LOOP = """
 def loop_of(function{values}):
@@ -31,6 +25,14 @@ def loop_of(function{values}):
             function({call})
     return loop
 """
+
+
+TWICE_EVERY = "BENCH_TWICE_EVERY"
+"""The environment variable that slows a worker down: of how many calls one is made twice; unset: none is.
+Both sides of a comparison set it, since the wrapper itself costs a tenth of a microsecond a call."""
+
+NEVER = 1 << 30
+"""The period of a side that is not slowed down."""
 
 
 class Calls(Protocol):
@@ -90,7 +92,7 @@ def _loop(
         values, call = {"args": args, "kwargs": kwargs}, "*args, **kwargs"
     source = LOOP.format(values=", ".join(["", *values]), call=call)
     made: dict[str, Any] = {"repeat": repeat}
-    exec(compile(source, __file__, "exec"), made)  # stacks are told apart by this file's name
+    exec(compile(source, __file__, "exec"), made)  # stacks show this file's name
     loop: Callable[[int], None] = made["loop_of"](function, **values)
     return loop
 
@@ -175,12 +177,31 @@ def _sum(parts: list[Timed]) -> Timed:
     """One block of calls that were timed one by one."""
 
     def total(values: list[float | None]) -> float | None:
-        known = [value for value in values if value is not None]
-        return sum(known) if len(known) == len(values) else None
+        read = [value for value in values if value is not None]
+        return sum(read) if len(read) == len(values) else None
 
-    return Timed(
-        wall_s=sum(part.wall_s for part in parts),
-        host_s=total([part.host_s for part in parts]),
-        device_s=total([part.device_s for part in parts]),
-        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
-    )
+    host_s, device_s = total([part.host_s for part in parts]), total([part.device_s for part in parts])
+    notes = dict.fromkeys(note for part in parts for note in part.notes)
+    return Timed(sum(part.wall_s for part in parts), host_s, device_s, tuple(notes))
+
+
+def period(slowdown: float) -> int:
+    """Of how many calls one is made twice for a slowdown, a share such as 0.05."""
+    return round(1 / slowdown) if slowdown else NEVER
+
+
+def slowed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, slowed down as this process's environment says."""
+    asked = os.environ.get(TWICE_EVERY)
+    if asked is None:
+        return function
+    every, calls = int(asked), 0
+
+    def calling(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls % every == 0:
+            function(*args, **kwargs)
+        return function(*args, **kwargs)
+
+    return calling

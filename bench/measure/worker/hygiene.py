@@ -11,23 +11,12 @@ SPOILING_PLUGINS = ("timeout", "rerunfailures", "flaky", "dsession", "hypothesis
 that imports its whole library, two seconds of it, to print a summary that nobody reads."""
 
 NEUTRAL_OPTIONS: dict[str, Any] = {
-    "numprocesses": None,
-    "dist": "no",
-    "tx": [],
-    "maxfail": 0,
-    "randomly_reorganize": False,
-    "usepdb": False,
-    "benchmark_skip": False,
-    "benchmark_disable": False,
-    "benchmark_only": False,
-    "benchmark_autosave": False,
-    "benchmark_save": None,
-    "benchmark_json": None,
-    "benchmark_compare": None,
-    "benchmark_compare_fail": [],
+    "numprocesses": None, "dist": "no", "tx": [], "maxfail": 0, "randomly_reorganize": False, "usepdb": False,
+    "benchmark_skip": False, "benchmark_disable": False, "benchmark_only": False, "benchmark_autosave": False,
+    "benchmark_save": None, "benchmark_json": None, "benchmark_compare": None, "benchmark_compare_fail": [],
     "benchmark_histogram": None,
     "benchmark_storage": f"file://{tempfile.gettempdir()}",  # it makes its folder, used or not
-}
+}  # fmt: skip
 """Options of pytest and its plugins as a worker needs them, whatever a suite's settings say."""
 
 

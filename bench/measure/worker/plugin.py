@@ -12,16 +12,14 @@ whole run come as environment variables:
 import json
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
 
-from bench.measure import devices
-from bench.records import Case, Scalar
-
-PRESETS = ("quick", "default", "thorough")
+from bench.measure import compat
+from bench.measure.devices import available
+from bench.records import PRESET_NAMES, Case, Scalar
 
 SIZES_KEPT = {"quick": 4, "default": 5}
 """How many sizes of an axis a preset measures; thorough measures all. Four is the fewest that show a
@@ -52,7 +50,7 @@ def device(request: pytest.FixtureRequest) -> str:
 def chosen_devices() -> tuple[str, ...]:
     """The devices to measure: those chosen for this run, else those present."""
     chosen = os.environ.get("BENCH_DEVICES")
-    return tuple(chosen.split(",")) if chosen else devices.present()
+    return tuple(chosen.split(",")) if chosen else available.present()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -67,14 +65,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _uses_our_device(metafunc: pytest.Metafunc) -> bool:
-    fixtures = metafunc._arg2fixturedefs.get("device")
-    return fixtures is not None and fixtures[-1].func.__module__ == __name__
+    fixtures = compat.fixtures(metafunc, "device")
+    return bool(fixtures) and fixtures[-1].func.__module__ == __name__
 
 
 def _absent_accelerator() -> Any:
     chosen = os.environ.get("BENCH_DEVICES")
     reason = f"no accelerator among the chosen devices ({chosen})" if chosen else NO_ACCELERATOR
-    return pytest.param("accelerator", marks=pytest.mark.skip(reason=devices.unusable() or reason))
+    return pytest.param("accelerator", marks=pytest.mark.skip(reason=available.unusable() or reason))
 
 
 def _extend_sizes(metafunc: pytest.Metafunc) -> None:
@@ -97,18 +95,17 @@ def _extend_sizes(metafunc: pytest.Metafunc) -> None:
             added.update((metafunc.definition.nodeid, size) for size in sizes)
         parametrize(argnames, argvalues, *args, **kwargs)
 
-    metafunc.parametrize = extended  # type: ignore[method-assign]  # marks and hooks alike come by here
+    metafunc.parametrize = extended  # type: ignore[method-assign]  # marks and hooks alike call it
 
 
 def _wanted_sizes(test: str) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = json.loads(os.environ.get("BENCH_SIZES", "{}")).get(test, {})
-    return found
+    return dict(json.loads(os.environ.get("BENCH_SIZES", "{}")).get(test, {}))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     preset = os.environ.get("BENCH_PRESET", "default")
-    dropped = set(_beyond_preset(items, preset))
+    dropped = {item for item in items if _beyond_preset(item, preset)}
     dropped |= set(_sizes_left_out([item for item in items if item not in dropped], preset))
     dropped = {item for item in dropped if not _is_wanted(item)}
     if dropped:
@@ -118,11 +115,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         _give_synchronizing_clock(item)
 
 
-def _beyond_preset(items: Iterable[pytest.Item], preset: str) -> Iterable[pytest.Item]:
-    for item in items:
-        mark = item.get_closest_marker("preset")
-        if mark and PRESETS.index(mark.args[0]) > PRESETS.index(preset):
-            yield item
+def _beyond_preset(item: pytest.Item, preset: str) -> bool:
+    mark = item.get_closest_marker("preset")
+    return mark is not None and PRESET_NAMES.index(mark.args[0]) > PRESET_NAMES.index(preset)
 
 
 def _is_wanted(item: pytest.Item) -> bool:
@@ -182,18 +177,8 @@ def _give_synchronizing_clock(item: pytest.Item) -> None:
         return
     closest = item.get_closest_marker("benchmark")
     settings = dict(closest.kwargs) if closest else {}
-    settings.setdefault("timer", synchronizing_clock(devices.get(name)))
+    settings.setdefault("timer", available.get(name).synchronized_clock)
     item.add_marker(pytest.mark.benchmark(**settings), append=False)
-
-
-def synchronizing_clock(target: devices.Device) -> Callable[[], float]:
-    """A clock that waits for the device before each reading."""
-
-    def synchronized_clock() -> float:
-        target.synchronize()
-        return devices.clock()
-
-    return synchronized_clock
 
 
 def is_case(item: pytest.Item) -> bool:
@@ -249,8 +234,3 @@ def _scalars(item: pytest.Item) -> dict[str, Scalar]:
             continue
         scalars[name] = value if isinstance(value, Scalar) else pytest_id
     return scalars
-
-
-def as_event(case: Case) -> dict[str, Any]:
-    """A case as it goes over the channel and into the journal."""
-    return {"event": "case", **asdict(case)}

@@ -1,6 +1,6 @@
 """What a worker records of a case beside its time: operators, Python stacks, and what surrounds a call.
 
-Each is a recording of its own, in a visit of its own, behind the timing: none disturbs another.
+Each is a recording of its own, in a visit of its own, after the timing: none disturbs another.
 
     watch      plain calls: how long one takes, processes and threads meanwhile, optimizer steps in it
     operators  torch.profiler: a trace with operators, shapes, FLOPs and memory; ONNX Runtime's own profile
@@ -25,7 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.measure.devices import Device, Timed
+from bench.measure import compat
+from bench.measure.devices.device import Device, Loop, Timed
 from bench.measure.host import environment
 from bench.measure.host.interference import descendants_run_s
 from bench.measure.worker import onnx_profile
@@ -65,19 +66,19 @@ def record(target: Device, calls: Calls, command: Record) -> Recorded:
 
 def _watch(target: Device, calls: Calls, command: Record) -> Recorded:
     watch = Watch()
-    steps = _Count()
-    with watch, _each_optimizer_step(steps):
+    steps: list[None] = []
+    with watch, _each_optimizer_step(lambda: steps.append(None)):
         allocations = target.allocator_counts()
         timed = calls.time(target, "wall", command.calls)
         allocated = target.allocator_counts()
     onnx_profile.watch_sessions()
-    names, counts = ("device_allocations", "retries"), zip(allocations, allocated, strict=True)
+    counts = (after - before for before, after in zip(allocations, allocated, strict=True))
     return Recorded(
         timed.wall_s,
         command.calls,
-        steps=steps.value,
+        steps=len(steps),
         facts=facts() | {"processes": watch.processes, "process_threads": watch.threads},
-        allocator=dict(zip(names, (after - before for before, after in counts), strict=False)),
+        allocator=dict(zip(("device_allocations", "retries"), counts, strict=False)),
     )
 
 
@@ -125,17 +126,9 @@ class Watch:
             self.threads = max(self.threads, len(os.listdir("/proc/self/task")) - 1)
 
 
-@dataclass
-class _Count:
-    value: int = 0
-
-    def __call__(self) -> None:
-        self.value += 1
-
-
 @contextmanager
 def _each_optimizer_step(then: Callable[[], object]) -> Iterator[None]:
-    """Calls `then` behind each step of any of torch's optimizers."""
+    """Calls `then` after each step of any of torch's optimizers."""
     if "torch" not in sys.modules:
         yield
         return
@@ -158,7 +151,7 @@ def _each_optimizer_step(then: Callable[[], object]) -> Iterator[None]:
 class Marking(Device):
     """A device that marks each call in the trace where it would time them."""
 
-    def time(self, kind: Kind, run: Callable[[int], object], calls: int) -> Timed:
+    def time(self, kind: Kind, run: Loop, calls: int) -> Timed:
         from torch.profiler import record_function
 
         def marked(calls: int) -> None:
@@ -166,7 +159,7 @@ class Marking(Device):
                 with record_function(CALL):
                     run(1)
 
-        return super().time("wall" if kind != "wall" else kind, marked, calls)
+        return super().time(kind, marked, calls)
 
 
 def _operators(target: Device, calls: Calls, command: Record) -> Recorded:
@@ -206,20 +199,19 @@ def activities(device: str) -> list[Any]:
 
 @dataclass
 class _Trace:
-    """Exports a trace when the profiler has one; one of more than `most_events` is only counted."""
+    """Exports a trace when the profiler has one; one of more than `max_events` is only counted."""
 
     folder: Path
-    most_events: int
+    max_events: int
     events: int = 0
     flops: dict[int, int] = field(default_factory=dict)
 
     def take(self, profiler: Any) -> None:
-        recorded = profiler.profiler.kineto_results.events()
+        recorded = compat.recorded_events(profiler)
         self.events += len(recorded)
-        if self.events > self.most_events:
+        if self.events > self.max_events:
             return
-        # torch counts FLOPs of an operator but leaves them out of the trace, whose "External id" this is.
-        # `profiler.events()` knows them, too, but takes a minute for a training epoch.
+        # torch leaves an operator's FLOPs out of the trace, which has its correlation id as "External id".
         self.flops = {event.correlation_id(): event.flops() for event in recorded if event.flops()}
         profiler.export_chrome_trace(str(self.folder / RAW_TRACE))
 

@@ -1,4 +1,4 @@
-"""What a coordinator and a worker tell each other over their private channel: one frozen record a message.
+"""What a coordinator and a worker say to each other over their private channel: one frozen record a message.
 
 A worker first says `Collected`. It then obeys one command at a time, and answers each. At `VisitCase` it sets
 the test up and says `Announced` when that calls `benchmark(...)`; from then on it takes the commands that are
@@ -66,11 +66,11 @@ class Done:
 
 @dataclass(frozen=True)
 class UseDevice:
-    """Do something with a device; of `known` ceilings only those that others disturbed are read again."""
+    """Do something with a device; of `earlier` ceilings only those that others disturbed are read again."""
 
     task: Task
     device: str
-    known: Mapping[str, Any] = field(default_factory=dict)
+    earlier: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

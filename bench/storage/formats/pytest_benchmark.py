@@ -9,6 +9,7 @@ import pandas as pd
 from pytest_benchmark.stats import Stats
 
 from bench.events import Header
+from bench.patterns import name
 from bench.storage.tables import parameters
 
 ROUNDS_KEPT = 200
@@ -43,7 +44,7 @@ def benchmark_json(header: Header, cases: pd.DataFrame, blocks: pd.DataFrame) ->
 
 
 def _entry(row: Mapping[Any, Any], names: Sequence[str], seconds: Any, calls: int) -> dict[str, Any]:
-    params = {name: _plain(row[name]) for name in names if not pd.isna(row[name])}
+    params = {each: _plain(row[each]) for each in names if not pd.isna(row[each])}
     side = f" ({row['side']})" if row["side"] else ""
     stats = Stats()  # type: ignore[no-untyped-call]  # the library has no annotations
     stats.data = [float(value) for value in seconds]
@@ -52,7 +53,7 @@ def _entry(row: Mapping[Any, Any], names: Sequence[str], seconds: Any, calls: in
     stats.stddev = float(np.std(seconds, ddof=1)) if len(seconds) > 1 else 0.0
     return {
         "group": None,
-        "name": _name(str(row["case"])) + side,
+        "name": name(str(row["case"])) + side,
         "fullname": str(row["case"]) + side,
         "params": {"device": row["device"], **params},
         "param": None,
@@ -64,12 +65,6 @@ def _entry(row: Mapping[Any, Any], names: Sequence[str], seconds: Any, calls: in
             "iterations": calls,
         },
     }
-
-
-def _name(case: str) -> str:
-    """What follows the last `::` before any bracket: a parameter may hold `::` too."""
-    path, bracket, parameters = case.partition("[")
-    return path.rpartition("::")[2] + bracket + parameters
 
 
 def _thinned(seconds: Any, most: int) -> Any:

@@ -8,7 +8,8 @@ import pytest
 
 from bench.analyze.blocks.clean import marked
 from bench.analyze.estimates import doubts
-from bench.records import DELAY_LIMIT, FOREIGN_LIMIT, Block
+from bench.disturbance import DELAY_LIMIT, FOREIGN_LIMIT, disturbed
+from bench.records import Block
 
 
 def frame_of(*blocks: Block, case: str = "case") -> pd.DataFrame:
@@ -52,7 +53,7 @@ def test_a_self_disturbing_case_whose_foreign_time_was_not_read_is_judged_by_its
     child: dict[str, Any] = {"children": 1, "processors": 2}
     blocks = Block("wall", 0, 1, 0.1, delay_s=0.05, **child), Block("wall", 0, 1, 0.1, delay_s=0, **child)
     assert marked(frame_of(*blocks))["disturbed"].tolist() == [True, False]
-    assert [block.disturbed(True) for block in blocks] == [True, False]
+    assert [disturbed(block, True) for block in blocks] == [True, False]
 
 
 def test_threads_of_a_set_up_do_not_make_a_case_disturb_itself() -> None:

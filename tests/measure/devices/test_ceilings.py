@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.events import Event
-from bench.measure import devices
-from bench.measure.devices import best, ceilings, links
+from bench.measure.devices import available, best, ceilings, links
+from bench.measure.devices.device import Device, Loop, Timed
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.ledger import restored
 from bench.measure.drive.plan import Plan, Progress
@@ -79,7 +79,7 @@ def test_ceilings_are_the_simulation_s_parameters(
     simulated: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ceilings, "MAX_CALL_S", 1e-2)  # smaller sizes: less memory for the values
-    device = devices.get("sim")
+    device = available.get("sim")
     device.initialize()
     found = ceilings.measure(device)
     p = simulated.timeline.parameters
@@ -115,7 +115,7 @@ def test_a_host_that_long_copies_leave_cold_is_reminded_ahead_of_each(
 
     monkeypatch.setattr(timeline, "wait_until", waited)
     monkeypatch.setattr(timeline, "queue", queued)
-    for link in links.links(best.Best(devices.get("sim"))).values():
+    for link in links.links(best.Best(available.get("sim"))).values():
         assert link["bytes_per_s"] == pytest.approx(timeline.parameters.copy_bytes_per_s, rel=1e-3)
 
 
@@ -123,15 +123,15 @@ def test_a_device_whose_queue_runs_dry_has_ceilings_by_the_wall_clock(
     simulated: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until the last call returned is not until it is done."""
-    monkeypatch.setattr(devices.Device, "_hold", lambda _device, _seconds: None)
+    monkeypatch.setattr(Device, "_hold", lambda _device, _seconds: None)
     monkeypatch.setattr(ceilings, "MAX_CALL_S", 1e-3)
     p = simulated.timeline.parameters
-    for rate in ceilings.measure(devices.get("sim"))["flops_per_s"].values():
+    for rate in ceilings.measure(available.get("sim"))["flops_per_s"].values():
         assert 0.9 * p.flops_per_s < rate <= p.flops_per_s
 
 
 def test_no_simulated_rate_is_above_its_ceiling(simulated: ModuleType) -> None:
-    device = devices.get("sim")
+    device = available.get("sim")
     p = simulated.timeline.parameters
     for rate in ceilings.measure(device)["flops_per_s"].values():
         assert rate <= p.flops_per_s
@@ -148,7 +148,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_processor_has_finite_ceilings(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     small(monkeypatch)
-    found = ceilings.measure(devices.get("cpu"))
+    found = ceilings.measure(available.get("cpu"))
     assert found.keys() == {"copy_bytes_per_s", "level_bytes", "flops_per_s", "launch_s", "disturbed"}
     rates = [*found["copy_bytes_per_s"].values(), *found["flops_per_s"].values()]
     assert all(math.isfinite(rate) and rate > 0 for rate in rates)
@@ -158,7 +158,7 @@ def test_a_processor_has_finite_ceilings(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_processor_has_ceilings_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     small(monkeypatch)
     monkeypatch.setattr(ceilings, "find_spec", lambda _: None)
-    found = ceilings.measure(devices.get("cpu"))
+    found = ceilings.measure(available.get("cpu"))
     assert found.keys() == {"copy_bytes_per_s", "level_bytes", "flops_per_s", "disturbed"}
     assert found["flops_per_s"].keys() == {"float32", "float64"}
 
@@ -219,9 +219,9 @@ class Slow:
     blocks: list[float]
     is_accelerator = False
 
-    def time(self, _kind: str, run: devices.Run, calls: int) -> devices.Timed:
+    def time(self, _kind: str, run: Loop, calls: int) -> Timed:
         run(calls)
-        return devices.Timed(calls * (self.blocks.pop(0) if self.blocks else 1e-3))
+        return Timed(calls * (self.blocks.pop(0) if self.blocks else 1e-3))
 
 
 def test_a_ceiling_waits_for_undisturbed_blocks() -> None:
@@ -292,7 +292,7 @@ def test_ceilings_that_others_disturbed_are_tried_again_in_later_launches(tmp_pa
     for _ in range(5):
         coordinator._side_tasks(worker, "cpu")  # type: ignore[arg-type]  # a stand-in
     assert [message.task for message in worker.messages] == ["ceilings"] * 3
-    assert worker.messages[0].known == {}
-    assert worker.messages[1].known["disturbed"] == ["launch_s"]
+    assert worker.messages[0].earlier == {}
+    assert worker.messages[1].earlier["disturbed"] == ["launch_s"]
     again = restored(events)
     assert again.ceilings["cpu"]["disturbed"] == []

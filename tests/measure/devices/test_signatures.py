@@ -16,8 +16,8 @@ from unittest import mock
 
 import pytest
 
-from bench.measure import devices
-from bench.measure.devices import cuda_extras
+from bench.measure.devices import available, cuda_extras
+from bench.measure.devices.device import FIRST_HOLD_PER_CALL_S, FIRST_HOLD_S
 
 torch = pytest.importorskip("torch")
 
@@ -65,7 +65,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[mock.NonCallableMagicMock]
 
 def forget_devices() -> None:
     """Torch, too, keeps the module that it once found for a device."""
-    for kept in (cuda_extras.cache_flush, devices.get, torch.get_device_module):
+    for kept in (cuda_extras.cache_flush, available.get, torch.get_device_module):
         getattr(kept, "cache_clear", lambda: None)()
 
 
@@ -89,16 +89,16 @@ def properties() -> SimpleNamespace:
 
 
 def test_a_gpu_is_driven_by_its_index(cuda: mock.NonCallableMagicMock) -> None:
-    device = devices.get("cuda:1")
+    device = available.get("cuda:1")
     device.synchronize()
     cuda.set_device.assert_called_once_with(1)
     cuda.synchronize.assert_called_once_with()
-    with pytest.raises(devices.DeviceError, match="cuda has 2"):
-        devices.get("cuda:2")
+    with pytest.raises(available.DeviceError, match="cuda has 2"):
+        available.get("cuda:2")
 
 
 def test_memory_is_counted_in_cuda_s_own_terms(cuda: mock.NonCallableMagicMock) -> None:
-    device = devices.get("cuda")
+    device = available.get("cuda")
     assert device.allocator_counts() == (3, 1)
     assert device.peak_memory_bytes(lambda _: None) == 1234
     cuda.reset_peak_memory_stats.assert_called_once_with()
@@ -108,7 +108,7 @@ def test_memory_is_counted_in_cuda_s_own_terms(cuda: mock.NonCallableMagicMock) 
 
 @pytest.mark.usefixtures("cuda")
 def test_facts_name_the_gpu() -> None:
-    facts = devices.get("cuda").facts()
+    facts = available.get("cuda").facts()
     assert facts["name"] == "Test GPU"
     assert facts["memory_bytes"] == 2**37
     assert (facts["capability"], facts["l2_bytes"], facts["uuid"]) == ("9.0", 60 * 2**20, UUID)
@@ -116,15 +116,13 @@ def test_facts_name_the_gpu() -> None:
 
 
 def test_a_queue_is_held_by_sleep(cuda: mock.NonCallableMagicMock, monkeypatch: pytest.MonkeyPatch) -> None:
-    device = devices.get("cuda")
+    device = available.get("cuda")
     monkeypatch.setattr(device.module.Event, "elapsed_time", cycles_ms(cuda))
     assert device.hold_cycles_per_s == pytest.approx(1e9)
     timed = device.time("device", lambda _: None, 10)
     assert timed.notes == ()
     held = cuda._sleep.call_args.args
-    assert held == (
-        int((devices.FIRST_HOLD_S + 10 * devices.FIRST_HOLD_PER_CALL_S) * device.hold_cycles_per_s),
-    )
+    assert held == (int((FIRST_HOLD_S + 10 * FIRST_HOLD_PER_CALL_S) * device.hold_cycles_per_s),)
     inspect.signature(cuda._sleep).bind(*held)
 
 
@@ -143,7 +141,7 @@ def test_a_queue_that_ran_dry_has_no_device_time(
 ) -> None:
     monkeypatch.setattr(RecordedEvent, "reached", True)
     monkeypatch.setattr(RecordedEvent, "elapsed_time", cycles_ms(cuda))
-    assert devices.get("cuda").time("device", lambda _: None, 10).notes == ("queue_ran_dry",)
+    assert available.get("cuda").time("device", lambda _: None, 10).notes == ("queue_ran_dry",)
 
 
 def test_a_flush_first_used_in_inference_mode_serves_outside_it(
@@ -162,7 +160,7 @@ def test_a_cold_block_flushes_twice_the_cache(
     cuda: mock.NonCallableMagicMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RecordedEvent, "elapsed_time", cycles_ms(cuda))
-    device = devices.get("cuda")
+    device = available.get("cuda")
     assert device.hold_cycles_per_s
     monkeypatch.setattr(RecordedEvent, "elapsed_time", lambda *_: 2.0)
     buffer = mock.create_autospec(torch.Tensor, instance=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench.measure import devices
+from bench.measure.devices.device import Device
 from tests import ROOT
 
 torch = pytest.importorskip("torch")
@@ -73,7 +73,7 @@ def test_simulated_copies_take_what_the_host_had_at_the_time() -> None:
     assert there.tolist() == [1, 1, 1, 1]
 
 
-def test_simulated_events_raise_as_cuda_events_do(sim: devices.Device) -> None:
+def test_simulated_events_raise_as_cuda_events_do(sim: Device) -> None:
     start, end = sim.event(), sim.event()
     with pytest.raises(ValueError, match="recorded"):
         start.elapsed_time(end)
@@ -89,9 +89,8 @@ def test_simulated_events_raise_as_cuda_events_do(sim: devices.Device) -> None:
 def test_torch_loads_the_simulation_by_its_entry_point(simulated: ModuleType, tmp_path: Path) -> None:
     """A fresh process sees the device, on its virtual clock, through `bench.measure.devices` alone."""
     code = """if True:
-        from bench.measure import devices
-        names = devices.present()
-        device = devices.get(names[1])
+                names = available.present()
+        device = available.get(names[1])
         device.initialize()
         import torch
         a = torch.randn(256, 256, device=names[1])

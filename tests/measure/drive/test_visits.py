@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bench.measure.devices import MAX_LAUNCHES
+from bench.measure.devices.device import MAX_LAUNCHES
 from bench.measure.drive import visits
 from bench.measure.drive.policy import Known, first_pass
 from bench.records import Block, Case

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bench.measure.host import interference
-from bench.measure.host.control_groups import control_groups, quota_processors, throttled_s
 from bench.measure.host.interference import Readings
+from bench.measure.host.processor import control_groups, quota_processors, throttled_s
 
 
 def write(folder: Path, **files: str) -> Path:

@@ -9,8 +9,8 @@ from unittest.mock import create_autospec
 
 import pytest
 
-from bench.measure.host import doctor
-from bench.measure.host.doctor import Finding, Gpu, findings, machine
+from bench.measure.host import doctor, gpu_monitor
+from bench.measure.host.doctor import Finding, Gpu, findings
 from bench.measure.host.processor import cpu
 
 HEALTHY = {
@@ -186,7 +186,7 @@ def test_nvml_is_asked_by_its_own_signatures(monkeypatch: pytest.MonkeyPatch) ->
     nvml.nvmlDeviceGetCurrentClocksThrottleReasons.return_value = 0x40 | 0x04 | 0x01
     nvml.nvmlDeviceGetPersistenceMode.side_effect = pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
-    assert machine.nvidia_gpus() == [Gpu("H200", (7,), ("power_cap", "hw_thermal_slowdown"), None)]
+    assert gpu_monitor.nvidia_gpus() == [Gpu("H200", (7,), ("power_cap", "hw_thermal_slowdown"), None)]
     nvml.nvmlShutdown.assert_called_once()
 
 
@@ -198,7 +198,7 @@ def test_without_nvml_there_are_no_gpus(monkeypatch: pytest.MonkeyPatch, absent:
         pynvml = pytest.importorskip("pynvml")
         error = pynvml.NVMLError(pynvml.NVML_ERROR_DRIVER_NOT_LOADED)
         monkeypatch.setattr(pynvml, "nvmlInit", lambda: (_ for _ in ()).throw(error))
-    assert machine.nvidia_gpus() == []
+    assert gpu_monitor.nvidia_gpus() == []
 
 
 def test_the_serious_come_first(tmp_path: Path) -> None:

@@ -3,16 +3,17 @@
 import math
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from types import SimpleNamespace
 from unittest import mock
 
 import psutil
 import pytest
 
+from bench.disturbance import DISTURBING
 from bench.events import GpuSample
 from bench.measure.host import gpu_monitor
 from bench.measure.host.gpu_monitor import exclusive
-from bench.records import DISTURBING
 
 UUID = "GPU-0123"
 
@@ -48,7 +49,7 @@ class Nvml:
 def test_gpu_that_admits_one_process_is_told(
     monkeypatch: pytest.MonkeyPatch, mode: int, expected: list[str]
 ) -> None:
-    monkeypatch.setattr("bench.measure.host.gpu_monitor._start_nvml", lambda: Nvml(mode))
+    monkeypatch.setattr("bench.measure.host.gpu_monitor.started_nvml", lambda: nullcontext(Nvml(mode)))
     assert exclusive({"GPU-1": "cuda:0", "GPU-2": "cuda:1"}) == expected
 
 

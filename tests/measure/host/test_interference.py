@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from bench.measure.host import interference, pace
+from bench.measure.host import interference
 from bench.measure.host.delays import schedstat_works
 from bench.measure.host.interference import Readings, descendants_run_s, foreign_s
 
@@ -207,4 +207,4 @@ def test_the_pace_beside_a_block_is_the_slower_of_before_and_after(
 def test_the_pace_is_the_fastest_try(monkeypatch: pytest.MonkeyPatch) -> None:
     now = iter([0.0, 5.0, 5.0, 7.0])
     monkeypatch.setattr(time, "perf_counter", lambda: next(now))
-    assert pace.pace_s() == 2.0
+    assert interference.pace_s() == 2.0

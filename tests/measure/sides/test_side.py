@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.measure.drive.process import Spec
-from bench.measure.sides.side import environment_of, moved
-from bench.measure.worker import code
+from bench.measure.sides.side import environment_of, moved, strays
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ def test_module_of_the_project_from_elsewhere_is_a_stray(
 ) -> None:
     path = file.format(**trees)
     shared = [trees["repository"] / "shared"]
-    found = code.strays([(name, path)], trees["home"], trees["tree"], [trees["repository"]], shared)
+    found = strays([(name, path)], trees["home"], trees["tree"], [trees["repository"]], shared)
     assert found == ([(name, path)] if stray else [])
 
 

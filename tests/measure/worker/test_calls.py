@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from bench.measure.drive.policy import Known, calls_per_block
-from bench.measure.worker.calls import PlainCalls, leading
-from bench.measure.worker.injection import VARIABLE, injected, period
+from bench.measure.worker.calls import TWICE_EVERY, PlainCalls, leading, period, slowed
 from bench.records import Case
 
 
@@ -34,11 +33,11 @@ def test_long_blocks_are_led_in_by_a_twentieth_and_short_ones_by_one_call_or_non
 
 def test_injected_slowdown_makes_every_twentieth_call_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    assert injected(calls.append) == calls.append
-    monkeypatch.setenv(VARIABLE, str(period(0.05)))
-    slowed = injected(calls.append)
+    assert slowed(calls.append) == calls.append
+    monkeypatch.setenv(TWICE_EVERY, str(period(0.05)))
+    append = slowed(calls.append)
     for number in range(100):
-        slowed(number)
+        append(number)
     assert len(calls) == 105
     known = Known(Case("c", "s", "o"), multiple=period(0.05), fastest_s=1e-3)
     assert calls_per_block(known) == 20

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.events import Visit
-from bench.measure.worker import flops
+from bench.measure.worker.timing import counted_flops
 from tests.measure.builders import measured, suite
 
 torch = pytest.importorskip("torch")
@@ -14,25 +14,25 @@ torch = pytest.importorskip("torch")
 
 def test_a_product_has_two_flops_for_each_multiplication() -> None:
     a, b = torch.ones(3, 4), torch.ones(4, 5)
-    assert flops.counted(lambda _: a @ b) == 2 * 3 * 4 * 5
+    assert counted_flops(lambda _: a @ b) == 2 * 3 * 4 * 5
 
 
 def test_what_torch_does_not_count_is_unknown() -> None:
     a = torch.ones(3)
-    assert flops.counted(lambda _: a * a) is None
-    assert flops.counted(lambda _: sum([1, 2])) is None
+    assert counted_flops(lambda _: a * a) is None
+    assert counted_flops(lambda _: sum([1, 2])) is None
 
 
 def test_a_call_that_refuses_is_unknown() -> None:
     def refuse(_calls: int) -> None:
         raise RuntimeError("not under a dispatch mode")
 
-    assert flops.counted(refuse) is None
+    assert counted_flops(refuse) is None
 
 
 def test_without_torch_nothing_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "torch")
-    assert flops.counted(lambda _: pytest.fail("called")) is None
+    assert counted_flops(lambda _: pytest.fail("called")) is None
     assert "torch" not in sys.modules
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from bench.events import Visit
+from bench.measure.drive.policy import PRESETS
+from bench.records import PRESET_NAMES
 from tests.measure.builders import measured, outcomes, suite
 
 
@@ -165,3 +167,7 @@ def test_suite_settings_that_would_spoil_a_run_are_set_back(tmp_path: Path) -> N
     events = measured(suite(tmp_path, "def test_it(benchmark):\n    benchmark(sum, [1])\n"))
     assert outcomes(events) == {"test_it": "passed"}
     assert not (tmp_path / ".benchmarks").exists()
+
+
+def test_presets_have_the_same_names_for_workers_and_coordinator() -> None:
+    assert tuple(PRESETS) == PRESET_NAMES

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.measure.host.doctor import company, gpus, processors, settings
-from bench.measure.host.doctor.machine import Finding, Gpu, Machine, nvidia_gpus
+from bench.measure.host.doctor.machine import Finding, Machine
+from bench.measure.host.gpu_monitor import Gpu, nvidia_gpus
 from bench.measure.host.processor import cpu
 from bench.measure.host.system import ROOT, Facts
 

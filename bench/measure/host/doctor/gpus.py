@@ -1,7 +1,7 @@
 """Rules about NVIDIA GPUs, as NVML shows them before anything of ours runs on them."""
 
+from bench.disturbance import DISTURBING
 from bench.measure.host.doctor.machine import Finding, Machine
-from bench.records import DISTURBING
 
 
 def gpu_users(machine: Machine) -> Finding | None:

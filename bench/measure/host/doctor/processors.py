@@ -1,8 +1,8 @@
 """Rules about the processors: how many there are for a case, and what changes their speed."""
 
-from bench.measure.host.control_groups import control_groups, throttled_s
 from bench.measure.host.delays import schedstat_works
 from bench.measure.host.doctor.machine import Finding, Machine
+from bench.measure.host.processor import control_groups, throttled_s
 from bench.measure.host.system import text
 
 STOLEN_SHARE = 0.01

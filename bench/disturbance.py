@@ -1,0 +1,80 @@
+"""Which blocks others disturbed. The rule never looks at how long a block took, so that it favours no result.
+
+Its functions take a `Block`, or a frame of blocks, whose columns have the names of a block's fields: a worker
+asks about one block, the analysis about a million. A reading that the system does not offer disturbs nothing.
+"""
+
+from typing import Any
+
+DELAY_LIMIT = 0.01
+"""Run-queue delay, as a share of the block, above which others disturbed it. With under 1 % the median
+of a two-thread matmul beside busy processes stays within 2 % of its quiet value; without the rule it is
+off by a factor of 2 to 98."""
+
+FOREIGN_LIMIT = 0.05
+"""Processor time taken by others, as a share of the block on all processors, above which they disturbed
+a case that disturbs itself: its own delay says nothing."""
+
+TELLING_S = 0.005
+"""Shortest block that tells how many threads and children a case has: in a shorter one, threads that still
+spin after another case's work would count as its own."""
+
+MISFIT = 4
+"""How many times the calls of a case's block must be too few before they are chosen anew; its blocks until
+then do not count. Beside a busy process the first calls may take a hundred times as long as they need; a
+processor's pace alone changes by little more than two."""
+
+UNSTEADY_NOTES = ("allocated", "throttled", "foreign_device_use")
+"""Notes of a block during which the device asked for memory, slowed down, or served others."""
+
+DISTURBING = frozenset({"sw_thermal_slowdown", "hw_thermal_slowdown", "hw_slowdown", "hw_power_brake"})
+"""Why a GPU's clock is held down in a way that makes a block unlike its neighbours. A power cap is not among
+these reasons: it is how the card works, and a label."""
+
+
+def tells(blocks: Any) -> Any:
+    """True for a block that shows whether its case disturbs itself."""
+    return (blocks.kind == "wall") & (blocks.wall_s >= TELLING_S)
+
+
+def disturbs_itself(blocks: Any, processors: Any) -> Any:
+    """True where a block's own threads and processes wait for each other, so that delay proves nothing.
+
+    `processors` are the most that the case may use: in lock step it may be held on one of them.
+    """
+    return (blocks.wall_s >= TELLING_S) & ((blocks.children > 0) | (blocks.threads > processors))
+
+
+def disturbed(blocks: Any, case_disturbs_itself: Any) -> Any:
+    """True where others took so much from a block that it must not count.
+
+    A case that disturbs itself is judged by the processor time that others took, where that was read, every
+    other case by its own run-queue delay; both by what a control group withheld. A device block whose queue
+    stayed full does not depend on its host.
+    """
+    delayed = _exceeds(blocks.delay_s, DELAY_LIMIT * blocks.wall_s)
+    throttled = _exceeds(blocks.throttled_s, DELAY_LIMIT * blocks.wall_s)
+    foreign = _exceeds(blocks.foreign_s, FOREIGN_LIMIT * blocks.wall_s * blocks.processors)
+    by_foreign = case_disturbs_itself & _is_read(blocks.foreign_s)
+    on_device = (blocks.kind == "device") & _is_read(blocks.device_s)
+    by_host = throttled | (by_foreign & foreign) | (_not(by_foreign) & delayed)
+    return _is_unsteady(blocks.notes) | (by_host & _not(on_device))
+
+
+def _exceeds(readings: Any, limits: Any) -> Any:
+    return False if readings is None else readings > limits
+
+
+def _is_read(readings: Any) -> Any:
+    return readings.notna() if hasattr(readings, "notna") else readings is not None
+
+
+def _not(conditions: Any) -> Any:
+    return conditions ^ True  # `not` refuses a column, and `~` makes a number of a bool
+
+
+def _is_unsteady(notes: Any) -> Any:
+    """A frame has a block's notes as one text."""
+    if isinstance(notes, tuple):
+        return not set(notes).isdisjoint(UNSTEADY_NOTES)
+    return notes.str.contains("|".join(UNSTEADY_NOTES))

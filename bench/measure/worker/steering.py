@@ -1,0 +1,166 @@
+"""The pytest plugin that turns a session into a worker: it obeys the coordinator, one case at a time.
+
+pytest collects as ever; then, in place of its loop over the tests, the worker waits for commands. A visit
+runs one test through pytest's own protocol; when the test calls `benchmark(...)`, `timing` announces it and
+times the blocks that it is asked for; then pytest tears the test down.
+"""
+
+import gc
+import sys
+from collections.abc import Generator
+from dataclasses import asdict
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from bench.events import Outcome
+from bench.measure import compat
+from bench.measure.devices import available, ceilings, device, self_check
+from bench.measure.host import environment, priority
+from bench.measure.host.interference import Readings
+from bench.measure.worker import code, controls, plugin, protocol
+from bench.measure.worker.calls import PlainCalls
+from bench.measure.worker.timing import CaseTimer, SteeredFixture
+
+MAX_MESSAGE = 2000
+"""Characters of a failure that are kept: the end, where the exception stands."""
+
+
+class Steering:
+    """The plugin; `timer` and `fixture` are those of the test that is being visited."""
+
+    def __init__(self, channel: protocol.Channel) -> None:
+        self.channel = channel
+        self.readings = Readings()
+        self.items: dict[str, pytest.Item] = {}
+        self.problems: list[protocol.Problem] = []
+        self.left_out: list[str] = []
+        self.reports: list[pytest.TestReport] = []
+        self.timer: CaseTimer | None = None
+        self.fixture: BenchmarkFixture | None = None
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.problems.append(protocol.Problem(report.nodeid, "failed", _tail(report.longreprtext)))
+        elif report.skipped:
+            self.problems.append(protocol.Problem(report.nodeid, "skipped", _reason(report)))
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        self.left_out += [item.nodeid for item in items if plugin.is_case(item)]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        gc.collect()
+        gc.enable()
+        self.items = {item.nodeid: item for item in session.items if plugin.is_case(item)}
+        self.channel.send(self._collected())
+        for command in iter(self.channel.receive, protocol.Exit()):
+            match command:
+                case protocol.VisitCase(case) if case in controls.FUNCTIONS:
+                    self.channel.send(self._visit_control(case))
+                case protocol.VisitCase(case):
+                    self.channel.send(self._visit(self.items[case]))
+                case protocol.TellTexts():
+                    self.channel.send(protocol.Answer(code.texts(self.items)))
+                case protocol.TellModules():
+                    self.channel.send(protocol.Answer(code.loaded()))
+                case protocol.UseDevice():
+                    self.channel.send(_answer(command))
+        return True
+
+    def _collected(self) -> protocol.Collected:
+        """The collection as a whole: cases, what is skipped or left out, what could not be imported."""
+        skips = {case: reason for case, item in self.items.items() if (reason := plugin.skipped(item))}
+        facts: dict[str, Any] = {"nice": priority.nice()}
+        if "torch" in sys.modules:
+            facts |= {
+                "torch": environment.torch_facts(),
+                "unusable": available.unusable(),
+                "accelerators": [name for name in plugin.chosen_devices() if name != "cpu"],
+            }
+        cases = tuple(map(plugin.case_of, self.items.values()))
+        return protocol.Collected(cases, skips, tuple(self.problems), tuple(self.left_out), facts)
+
+    def _visit(self, item: pytest.Item) -> protocol.Visited:
+        """Runs a copy of the test through pytest's protocol, fixtures and all."""
+        copied = compat.runnable_copy(item)
+        self.timer = CaseTimer(self.channel, self.readings, plugin.device_of(item), device.clock())
+        self.fixture, self.reports = None, []
+        # Stands for the test to come: pytest then tears all down except what lives as long as the session.
+        to_come = SimpleNamespace(listchain=lambda: [item.session])
+        item.ihook.pytest_runtest_protocol(item=copied, nextitem=to_come)
+        outcome, message = _outcome(self.reports)
+        fixture = self.fixture
+        if outcome == "passed" and (fixture is None or not compat.is_used(fixture)):
+            outcome, message = "skipped", "the test passed without calling benchmark(...)"
+        if fixture is None:
+            return protocol.Visited(outcome, message)
+        return protocol.Visited(outcome, message, _plain(fixture.extra_info), fixture.group)
+
+    def _visit_control(self, case: str) -> protocol.Visited:
+        """A visit of a case that is ours: there is nothing to set up."""
+        timer = CaseTimer(self.channel, self.readings, "cpu", device.clock())
+        timer.time(PlainCalls(controls.FUNCTIONS[case], (), {}), {})
+        return protocol.Visited("passed")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+        result = yield
+        if fixturedef.argname == "benchmark" and not isinstance(result, BenchmarkFixture):
+            pytest.fail(f"`benchmark` is {result!r} here; expected pytest-benchmark's fixture", pytrace=False)
+        if isinstance(result, BenchmarkFixture) and self.timer is not None:
+            compat.steer(result, SteeredFixture)
+            result.timer = self.timer  # type: ignore[attr-defined]  # it is a SteeredFixture now
+            self.fixture = result
+        return result
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.reports.append(report)
+
+
+def _answer(command: protocol.UseDevice) -> protocol.Answer:
+    """What came of a device's task; an error is an answer too, since the cases can still be measured."""
+    try:
+        target = available.get(command.device)
+        match command.task:
+            case "initialize":
+                return protocol.Answer(target.initialize())
+            case "ceilings":
+                return protocol.Answer(ceilings.measure(target, dict(command.earlier)))
+            case "empty_cache":
+                target.empty_cache()
+                return protocol.Answer(None)
+            case "check":
+                return protocol.Answer([asdict(check) for check in self_check.run(target)])
+    except Exception as error:  # a device's driver raises what it likes
+        return protocol.Answer(None, f"{type(error).__name__}: {_tail(str(error))}")
+
+
+def _outcome(reports: list[pytest.TestReport]) -> tuple[Outcome, str]:
+    for report in reports:
+        if report.failed:
+            return "failed", _tail(report.longreprtext)
+    for report in reports:
+        if report.skipped:
+            return "skipped", _reason(report)
+    return "passed", ""
+
+
+def _tail(text: str) -> str:
+    return text[-MAX_MESSAGE:]
+
+
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    if isinstance(report.longrepr, tuple):
+        return report.longrepr[2].removeprefix("Skipped: ")
+    return str(getattr(report, "wasxfail", "") or report.longreprtext)
+
+
+def _plain(info: dict[str, Any]) -> dict[str, Any]:
+    """What a test put into `extra_info`, as JSON can hold it."""
+    return {
+        str(name): value if isinstance(value, str | int | float | bool | None) else str(value)
+        for name, value in info.items()
+    }

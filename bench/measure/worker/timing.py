@@ -1,0 +1,110 @@
+"""What happens at `benchmark(...)` in a worker: blocks are timed as the coordinator asks."""
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from bench.measure import compat
+from bench.measure.devices import available, device
+from bench.measure.devices.device import Device, Loop
+from bench.measure.host.interference import Readings
+from bench.measure.worker import profiler, protocol
+from bench.measure.worker.calls import Calls, PedanticCalls, PlainCalls, leading, slowed
+from bench.records import Block
+
+
+@dataclass
+class CaseTimer:
+    """Times the blocks of one visit, which began at `started_s`."""
+
+    channel: protocol.Channel
+    readings: Readings
+    device: str
+    started_s: float
+
+    def time(self, calls: Calls, extra_info: Mapping[str, Any]) -> list[Block]:
+        """Announces the calls and obeys until the coordinator is done; all blocks that it asked for."""
+        target = available.get(self.device)
+        blocks: list[Block] = []
+        setup_s = device.clock() - self.started_s
+        self.channel.send(protocol.Announced(setup_s, calls.left))
+        for command in iter(self.channel.receive, protocol.Done()):
+            match command:
+                case protocol.LookAside():
+                    self.channel.send(look_aside(target, calls, extra_info))
+                case protocol.Record():
+                    self.channel.send(profiler.record(target, calls, command))
+                case protocol.TimeBlock():
+                    blocks.append(self.block(target, calls, command))
+                    self.channel.send(blocks[-1])
+                case protocol.Exit():  # in the middle of a case, as on Ctrl-C
+                    os._exit(0)
+        return blocks
+
+    def block(self, target: Device, calls: Calls, command: protocol.TimeBlock) -> Block:
+        """One block, with what others took from it."""
+        if command.kind == "wall" and not target.is_accelerator and calls.left is None:
+            calls.run(leading(command.calls))
+        allocations = target.allocator_counts()
+        start_s = time.monotonic()
+        self.readings.before(command.expected_s)
+        timed = calls.time(target, command.kind, command.calls)
+        taken = asdict(self.readings.after())
+        notes = [*timed.notes, *taken.pop("notes")]
+        if allocations != target.allocator_counts():
+            notes.append("allocated")
+        times_s = timed.wall_s, timed.host_s, timed.device_s
+        return Block(command.kind, start_s, command.calls, *times_s, notes=tuple(notes), **taken)
+
+
+def look_aside(target: Device, calls: Calls, extra_info: Mapping[str, Any]) -> protocol.Aside:
+    """What untimed calls show: a device's peak memory, and FLOPs where the case declares them."""
+    found = {"peak_memory_bytes": target.peak_memory_bytes(calls.run)}
+    if extra_info.get("flops"):
+        found["counted_flops"] = counted_flops(calls.run)
+    return protocol.Aside({name: value for name, value in found.items() if value is not None})
+
+
+def counted_flops(run: Loop) -> int | None:
+    """What torch's `FlopCounterMode` counts in one call; None where torch is not there or cannot say.
+
+    It knows products, convolutions and attention; of elementwise work, or outside torch, it counts nothing.
+    """
+    if "torch" not in sys.modules:
+        return None
+    from torch.utils.flop_counter import FlopCounterMode
+
+    try:
+        with FlopCounterMode(display=False) as counter:
+            run(1)
+    except (RuntimeError, NotImplementedError, TypeError, AssertionError):  # not every call can be looked at
+        return None
+    return int(counter.get_total_flops()) or None
+
+
+class SteeredFixture(BenchmarkFixture):
+    """pytest-benchmark's fixture, made to obey the coordinator. Set on finished fixtures only."""
+
+    timer: CaseTimer
+
+    def __call__(self, function_to_benchmark: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._obey("benchmark(...)", PlainCalls(slowed(function_to_benchmark), args, kwargs))
+
+    def pedantic(self, target: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._obey("benchmark.pedantic(...)", PedanticCalls.of(slowed(target), *args, **kwargs))
+
+    def _obey(self, mode: str, calls: Calls) -> Any:
+        compat.use(self, mode)
+        try:
+            blocks = self.timer.time(calls, self.extra_info)
+        except Exception:
+            self.has_error = True
+            raise
+        timed = [block for block in blocks if block.kind == "wall"] or blocks
+        compat.fill_stats(self, [block.wall_s / block.calls for block in timed])
+        return calls.result
