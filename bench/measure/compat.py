@@ -69,18 +69,6 @@ def fixtures(metafunc: pytest.Metafunc, name: str) -> Sequence[pytest.FixtureDef
     return metafunc._arg2fixturedefs.get(name, ())
 
 
-def selects(expression: str) -> Callable[[Callable[..., bool]], bool]:
-    """What pytest's -k makes of an expression. Raises ValueError where it cannot be understood."""
-    try:
-        from _pytest.mark.expression import Expression
-    except ImportError:
-        raise gone("pytest", "mark.expression.Expression") from None
-    try:
-        return Expression.compile(expression).evaluate
-    except Exception as error:  # ParseError up to pytest 8, SyntaxError since
-        raise ValueError(error.args[0]) from None
-
-
 def steer(fixture: BenchmarkFixture, class_: type[BenchmarkFixture]) -> None:
     """Makes a finished fixture obey `class_`; the session would keep the statistics of every visit."""
     fixture.__class__ = class_

@@ -114,12 +114,6 @@ def test_what_some_runs_alone_need_is_told_where_they_need_it(use: Callable[[], 
         use()
 
 
-def test_expressions_without_pytests_own_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("_pytest.mark.expression.Expression")
-    with pytest.raises(compat.CompatError, match=r"pytest \S+ has no mark\.expression\.Expression"):
-        compat.selects("a or b")
-
-
 def test_a_worker_refuses_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_it(benchmark):\n    benchmark(len, ())\n")
     (tmp_path / "sitecustomize.py").write_text("import pytest\ndel pytest.Function._initrequest\n")
