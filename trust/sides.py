@@ -28,7 +28,8 @@ from bench.analyze.estimates.trimmed import TRIM
 from bench.analyze.gate.pairs import MIN_PAIRS, paired
 from bench.app import selection
 from bench.events import Header, Visit
-from bench.measure.drive.policy import PRESETS, Known, first_pass, next_pass
+from bench.measure.drive.plan import PRESETS
+from bench.measure.drive.policy import Known, first_pass, next_pass
 from bench.measure.drive.process import Spec, Worker, WorkerError
 from bench.measure.drive.session import CaseSession
 from bench.measure.drive.visits import visit

@@ -75,8 +75,7 @@ def _measure(options: argparse.Namespace) -> tuple[Path, bool]:
 
 
 def _plan(options: argparse.Namespace) -> "Plan":
-    from bench.measure.drive.plan import Plan
-    from bench.measure.drive.policy import PRESETS
+    from bench.measure.drive.plan import PRESETS, Plan
 
     preset = PRESETS[options.preset]
     spec = selection.spec(

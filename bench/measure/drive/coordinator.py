@@ -5,6 +5,7 @@ launch   one fresh worker process; a worker that dies is followed by a new launc
 pass     one walk through the cases of a launch
 """
 
+import json
 import random
 import time
 from collections.abc import Callable, Iterable
@@ -15,11 +16,9 @@ from bench.events import CeilingsMeasured, Event, Launch, Launched, Sizes, Sizes
 from bench.measure.drive import device_tasks
 from bench.measure.drive.ledger import restored
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S, Plan, Progress, file_as_case
-from bench.measure.drive.policy import Known, first_pass, foretold_s, next_pass
+from bench.measure.drive.policy import Known, among, first_pass, foretold_s, launch_until_s, next_pass
 from bench.measure.drive.process import Worker, WorkerError, start_together
 from bench.measure.drive.session import CaseSession
-from bench.measure.drive.shares import launch_until_s
-from bench.measure.drive.sizes import among, environment
 from bench.measure.drive.visits import visit
 from bench.measure.worker.protocol import Collected, Problem, Task
 from bench.records import Case
@@ -299,3 +298,14 @@ class Coordinator:
                 if isinstance(event, CeilingsMeasured):
                     self.state.ceilings[device] = event.ceilings
                 self.record(event)
+
+
+def environment(added: Iterable[Sizes]) -> dict[str, str]:
+    """What tells a worker's plugin of all sizes that were ever asked for; empty where none were."""
+    merged: dict[str, dict[str, list[float]]] = {}
+    for sizes in added:
+        for test, axes in sizes.items():
+            for axis, values in axes.items():
+                of_axis = merged.setdefault(test, {}).setdefault(axis, [])
+                of_axis += [value for value in values if value not in of_axis]
+    return {"BENCH_SIZES": json.dumps(merged)} if merged else {}

@@ -5,12 +5,38 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bench.measure.drive.policy import PRESETS, Preset
 from bench.measure.drive.process import Spec
 from bench.records import Case
 
 COLLECT_TIMEOUT_S = 300.0
 """Patience with the imports of a suite: torch alone takes 7 s on a busy machine, network drives far more."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How thorough a run is: launches, its deadline, the width aimed at, the longest call, the patience.
+
+    `refining_s` of the deadline are kept for further launches at sizes near crossovers; 0: none are added.
+    """
+
+    name: str
+    launches: int
+    deadline_s: float
+    width: float
+    longest_call_s: float
+    timeout_s: float
+    refining_s: float = 0.0
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset("quick", 2, 78, 0.03, 2.0, 30),
+        Preset("default", 5, 330, 0.02, 2.5, 120, refining_s=50),
+        Preset("thorough", 10, math.inf, 0.01, math.inf, 900, refining_s=600),
+    )
+}
+"""Deadlines leave 12 s (quick) and 30 s (default) for the report."""
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ Nothing here reads a clock or talks to a worker, so every decision can be tested
 
 import math
 import random
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist, median, quantiles
 
+from bench.events import Sizes
 from bench.records import TELLING_S, Block, Case, Kind
 
 BLOCK_S = 0.010
@@ -37,31 +38,8 @@ MIN_BLOCKS = 5
 """Counted blocks in a launch before its width is believed."""
 
 
-@dataclass(frozen=True)
-class Preset:
-    """How thorough a run is: launches, its deadline, the width aimed at, the longest call, the patience.
-
-    `refining_s` of the deadline are kept for further launches at sizes near crossovers; 0: none are added.
-    """
-
-    name: str
-    launches: int
-    deadline_s: float
-    width: float
-    longest_call_s: float
-    timeout_s: float
-    refining_s: float = 0.0
-
-
-PRESETS = {
-    preset.name: preset
-    for preset in (
-        Preset("quick", 2, 78, 0.03, 2.0, 30),
-        Preset("default", 5, 330, 0.02, 2.5, 120, refining_s=50),
-        Preset("thorough", 10, math.inf, 0.01, math.inf, 900, refining_s=600),
-    )
-}
-"""Deadlines leave 12 s (quick) and 30 s (default) for the report."""
+MAX_STARTING_SHARE = 0.5
+"""The largest share of the time left that may go into starting workers."""
 
 
 @dataclass
@@ -262,3 +240,30 @@ def settled(per_call_s: Sequence[float]) -> bool:
         return False
     before, recent = per_call_s[-6:-3], per_call_s[-3:]
     return median(recent) >= median(before) * 0.98 or max(recent) >= min(before)
+
+
+def among(case: Case, sizes: Sizes) -> bool:
+    """True where the case's size is one of those."""
+    of_test = sizes.get(case.id.partition("[")[0], {})
+    return case.params.get(case.axis or "") in of_test.get(case.axis or "", ())
+
+
+def launch_until_s(
+    kind: str, costs_s: Mapping[str, float], begun_s: float, deadline_s: float, start_s: float, later: int
+) -> float:
+    """When a launch of this kind of worker that began at `begun_s` is to end, in seconds of the run.
+
+    `costs_s` is what one pass takes by kind, in the order of a round; `start_s` what starting a round's
+    workers takes, side by side. The time left is shared by cost with the kinds behind it and `later` rounds
+    more. What no launch has measured may thus take the time of the rounds to come, but never another kind's;
+    and there are no more rounds than leave most of the time to what is measured.
+    """
+    left_s = deadline_s - begun_s
+    if math.isinf(left_s):
+        return math.inf
+    kinds = list(costs_s)
+    here = kinds[kinds.index(kind) :] if kind in costs_s else []
+    later = max(0, min(later, int(MAX_STARTING_SHARE * left_s / max(start_s, 1e-9))))
+    to_come_s = sum(costs_s[name] for name in here) + later * sum(costs_s.values())
+    share = costs_s.get(kind, 0.0) / max(to_come_s, 1e-9)
+    return min(begun_s + (left_s - later * start_s) * share, deadline_s)

@@ -10,12 +10,10 @@ import pytest
 
 from bench.analyze.contests import refine
 from bench.analyze.contests.crossover import Duel, duel, find
-from bench.events import Launch, SizesAdded, Visit
+from bench.events import Launch, Sizes, SizesAdded, Visit
 from bench.measure.drive.coordinator import Coordinator
-from bench.measure.drive.plan import Plan, Progress
-from bench.measure.drive.policy import Preset
+from bench.measure.drive.plan import Plan, Preset, Progress
 from bench.measure.drive.process import Spec
-from bench.measure.drive.sizes import Sizes
 from bench.measure.worker.plugin import evenly
 
 LAUNCHES = 5

@@ -9,8 +9,7 @@ import pytest
 from bench.events import Event, Visit
 from bench.measure.drive import coordinator
 from bench.measure.drive.coordinator import Coordinator
-from bench.measure.drive.plan import Plan, Progress
-from bench.measure.drive.policy import Preset
+from bench.measure.drive.plan import Plan, Preset, Progress
 from bench.measure.drive.process import Spec, WorkerError
 from bench.measure.worker.protocol import (
     Announced,

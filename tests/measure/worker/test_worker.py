@@ -16,8 +16,7 @@ from bench.events import Skip, Visit
 from bench.measure.drive import process
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.ledger import restored
-from bench.measure.drive.plan import Plan, Progress
-from bench.measure.drive.policy import Preset
+from bench.measure.drive.plan import Plan, Preset, Progress
 from bench.measure.drive.process import Spec, Worker, WorkerError
 from bench.records import Case
 from tests import ROOT

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from bench.measure.drive.shares import launch_until_s
+from bench.measure.drive.policy import launch_until_s
 
 COSTS_S = {"cpu": 10.0, "cuda": 30.0}
 
