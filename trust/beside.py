@@ -24,7 +24,8 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.measure.drive.policy import BLOCK_S, relative_width
+from bench.measure.drive.entry import BLOCK_S
+from bench.measure.drive.policy import relative_width
 from bench.measure.host import priority
 
 WIDTH = 0.02

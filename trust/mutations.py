@@ -79,7 +79,7 @@ def _seen(run: Run) -> str:
 
 def _of_warm_up(folder: Path) -> Iterator[Claim]:
     sound = measured(folder / "warm", virtual=True, keyword="lazy", launches=3, ceilings=False)
-    with patch.object(visits, "_warm_up", lambda _session, _known: None):
+    with patch.object(visits, "warm_up", lambda _session, _timing: None):
         cold = measured(folder / "cold", virtual=True, keyword="lazy", launches=3, ceilings=False)
     for run, what, demanded in (
         (sound, "a lazy case, warmed up", "no warning of it"),

@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +61,7 @@ def begin(
         ) as journal,
         recording.watched(journal, accelerators) as record,
     ):
-        lockstep.meet(matching, collected, record)
+        lockstep.add_cases(matching, collected, record)
         yield journal
 
 
@@ -142,6 +141,4 @@ def end(lockstep: "Lockstep") -> End:
     """The last event of a run: what its time went to."""
     from bench.measure.host import environment
 
-    spent = asdict(lockstep.spent)
-    spent["other"] = lockstep.elapsed_s - sum(spent.values())
-    return End(spent, load_after=environment.load())
+    return End(lockstep.spent_s(), load_after=environment.load())

@@ -78,7 +78,7 @@ def _record(options: argparse.Namespace) -> None:
             with live.begin(lockstep, compared, options, entry) as journal:
                 for launch, slowdown in enumerate(slowdowns):
                     progress.move(round=launch + 1, rounds=len(slowdowns))
-                    lockstep.launch(launch, lockstep.cases, slowdown)
+                    lockstep.measure_launch(launch, lockstep.cases, slowdown)
                 journal.append(live.end(lockstep))
         finally:
             lockstep.close()

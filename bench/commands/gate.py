@@ -151,7 +151,7 @@ def _launches(lockstep: "Lockstep", folder: Path, progress: "Progress") -> None:
         while number < rounds:
             begun_s = lockstep.elapsed_s
             progress.move(round=number + 1, rounds=rounds, left_s=(rounds - number) * latest_s)
-            lockstep.launch(number, wanted)
+            lockstep.measure_launch(number, wanted)
             number, latest_s = number + 1, lockstep.elapsed_s - begun_s
         open_cases = lockstep.cases
         wanted = {

@@ -88,8 +88,6 @@ def _record(
     coordinator: "Coordinator", options: argparse.Namespace, journal: "Journal | None"
 ) -> tuple[Path, bool]:
     """Collects, opens the journal, measures into it and closes it with what the run took."""
-    from dataclasses import asdict
-
     from bench.measure.drive.process import device_facts
     from bench.measure.host import environment
 
@@ -111,7 +109,7 @@ def _record(
             interrupted = True
             print("bench: interrupted; what was measured is kept; go on with --resume", file=sys.stderr)
         else:
-            journal.append(End(asdict(coordinator.state.spent), load_before, environment.load()))
+            journal.append(End(coordinator.spent_s(), load_before, environment.load()))
     return journal.folder, interrupted
 
 

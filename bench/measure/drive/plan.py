@@ -1,10 +1,12 @@
 """What a run measures and how thoroughly, and how far it has come."""
 
+import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from bench.events import Sizes
 from bench.measure.drive.process import Spec
 from bench.records import Case
 
@@ -73,3 +75,14 @@ def file_as_case(path: str) -> Case:
     """What stands for the cases of a file that could not be collected."""
     suite = path.rpartition("/")[2].removesuffix(".py")
     return Case(path, suite, suite, doc="the file could not be collected")
+
+
+def sizes_variable(added: Iterable[Sizes]) -> dict[str, str]:
+    """What tells a worker's plugin of all sizes that were ever asked for; empty where none were."""
+    merged: dict[str, dict[str, list[float]]] = {}
+    for sizes in added:
+        for test, axes in sizes.items():
+            for axis, values in axes.items():
+                of_axis = merged.setdefault(test, {}).setdefault(axis, [])
+                of_axis += [value for value in values if value not in of_axis]
+    return {"BENCH_SIZES": json.dumps(merged)} if merged else {}

@@ -1,7 +1,10 @@
 """A whole run with workers that follow a script on a virtual clock: which case is visited, and when."""
 
+import math
 import random
-from dataclasses import dataclass, field
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from bench.events import Event, Visit
 from bench.measure.drive import coordinator
 from bench.measure.drive.coordinator import Coordinator
+from bench.measure.drive.ledger import restored
 from bench.measure.drive.plan import Plan, Preset, Progress
 from bench.measure.drive.process import Spec, WorkerError
 from bench.measure.worker.protocol import (
@@ -78,16 +82,16 @@ class ScriptedWorker:
             case LookAside():
                 return Aside()
             case Done():
-                return Visited("passed")
+                outcome = self.script.outcomes.get(self.script.visits, "passed")
+                return Visited(outcome)  # type: ignore[arg-type]  # one of pytest's
 
-    def visit(self, script: Script) -> Announced | Visited:
+    def visit(self, script: Script) -> Announced:
         self.script = script
         script.visits += 1
         self.clock.now_s += script.setup_s
-        outcome = script.outcomes.get(script.visits, "passed")
-        if outcome == "died":
+        if script.outcomes.get(script.visits) == "died":
             raise WorkerError("died", "as the script says")
-        return Announced(script.setup_s) if outcome == "passed" else Visited(outcome)  # type: ignore[arg-type]
+        return Announced(script.setup_s)
 
     def block(self, command: TimeBlock) -> Block:
         """A block with a little noise; of every tenth others took something."""
@@ -101,7 +105,7 @@ class ScriptedWorker:
 
 
 class Run:
-    """A run of scripted cases, all its events, and what its coordinator knew at the end."""
+    """A run of scripted cases and all its events; with `cut_after` it is interrupted after so many."""
 
     def __init__(
         self,
@@ -110,10 +114,10 @@ class Run:
         preset: Preset = HURRIED,
         past: list[Event] | None = None,
         seed: int = 1,
+        cut_after: float = math.inf,
     ) -> None:
         clock = Clock()
         monkeypatch.setattr(coordinator, "time", clock)
-        monkeypatch.setattr("bench.measure.drive.visits.time", clock, raising=False)
         collected = Collected(tuple(map(case_named, scripts)))
 
         def start_together(_spec: Spec, count: int, _timeout_s: float) -> list[Any]:
@@ -124,7 +128,14 @@ class Run:
         self.coordinator = Coordinator(
             Plan(Spec(()), preset, preset.launches, seed, ceilings=False), Progress(), past or []
         )
-        self.coordinator.measure(self.events.append)
+        self.cut_after = cut_after
+        with suppress(KeyboardInterrupt):
+            self.coordinator.measure(self.write)
+
+    def write(self, event: Event) -> None:
+        self.events.append(event)
+        if len(self.events) >= self.cut_after:
+            raise KeyboardInterrupt
 
     def order(self) -> list[tuple[int, int, str]]:
         """Launch, pass and case of every visit."""
@@ -161,17 +172,21 @@ def scripts() -> dict[str, Script]:
 ORDER = """\
 0.0 plain[1] plain[2] plain[3] plain[4] plain[5]
 1.0 fragile[1] fragile[2] fragile[3] fragile[5] fragile[4]
-1.1 fragile[1]
 2.0 plain[1] plain[2] plain[3] plain[4]
-2.1 plain[5]
-2.2 plain[3] plain[2] plain[1]
-2.3 plain[2]
+2.1 plain[3] plain[2] plain[1]
+2.2 plain[3] plain[2]
+2.3 plain[3]
+2.4 plain[3]
+2.5 plain[3]
 3.0 fragile[3]
-4.0 fragile[1] fragile[4]
-4.1 fragile[5]
-6.0 fragile[4] fragile[5] fragile[1]
+4.0 fragile[1]
+4.1 fragile[4]
+5.0 plain[5]
+5.1 plain[4] plain[1] plain[2] plain[3]
+5.2 plain[4] plain[1] plain[3]
+5.3 plain[1]
+6.0 fragile[5] fragile[1]
 6.1 fragile[4]
-6.2 fragile[4]
 """
 
 
@@ -182,3 +197,26 @@ def test_the_same_seed_visits_the_same_cases_in_the_same_order(monkeypatch: pyte
         by_pass.setdefault((launch, pass_number), []).append(case)
     order = [f"{launch}.{number} {' '.join(names)}" for (launch, number), names in by_pass.items()]
     assert order == ORDER.splitlines()
+
+
+@pytest.mark.parametrize("cut_after", range(1, 40, 3))
+def test_a_resumed_run_knows_what_the_one_that_was_cut_knew(
+    monkeypatch: pytest.MonkeyPatch, cut_after: int
+) -> None:
+    """Wherever it is cut; a case that took too long, whose visit is not recorded, is left aside."""
+    whole = scripts()
+    del whole["t.py::test_plain[6]"]
+    live = Run(monkeypatch, whole, cut_after=cut_after)
+    ledger = restored(live.events)
+    assert ledger.entries == live.coordinator.ledger.entries
+    assert ledger == live.coordinator.ledger
+
+
+def test_a_fragile_case_stays_fragile_when_its_run_is_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It failed in its second visit, and so gets one visit in each launch that is still to come."""
+    name = "t.py::test_fragile[1]"
+    patient = Preset("default", 3, math.inf, 1e-6, 2.0, 30.0)
+    cut = Run(monkeypatch, {name: Script(1e-3, 0.01, {2: "failed"})}, replace(patient, launches=1))
+    resumed = Run(monkeypatch, {name: Script(1e-3)}, patient, past=cut.events)
+    visits = Counter(launch for launch, _, _ in resumed.order())
+    assert visits == {0: 2, 1: 1, 2: 1}

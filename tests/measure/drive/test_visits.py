@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from bench.events import Visit
 from bench.measure.devices import MAX_LAUNCHES
 from bench.measure.drive import visits
-from bench.measure.drive.policy import Known, first_pass
-from bench.records import Block, Case
+from bench.measure.drive.entry import Cost, Entry, Lifecycle, Timing
+from bench.measure.drive.policy import first_pass
+from bench.records import Block, Case, Kind
 
 
 class Queue:
@@ -28,9 +30,9 @@ class Queue:
 
 def device_calls(takes: int, calls: int, blocks: int = 5) -> list[int]:
     """The calls of the device blocks of one visit."""
-    session, known = Queue(takes), Known(Case("c", "s", "o", device="cuda"), calls=calls)
+    session, queued = Queue(takes), dict[Kind, int]()
     for _ in range(blocks):
-        visits._block_of_each_kind(session, known, False, accelerator=True)  # type: ignore[arg-type]  # as much of one as it needs
+        visits.device_blocks(session, calls, queued, False)  # type: ignore[arg-type]  # as much of one as it needs
     return [calls for kind, calls in session.asked if kind == "device"]
 
 
@@ -51,21 +53,34 @@ def test_a_queue_is_filled_with_what_fits(takes: int, calls: int, made: list[int
 
 def test_every_turn_follows_one_of_the_partner_s() -> None:
     sessions: Any = ["a", "b"]
-    assert "".join(session for session, _ in visits._order(sessions, 4, flip=False, length=1)) == "abababab"
-    assert "".join(session for session, _ in visits._order(sessions, 4, flip=True, length=1)) == "babababa"
-    order = list(visits._order(sessions, 5, flip=False, length=3))
+    assert (
+        "".join(session for session, _ in visits.order_of_blocks(sessions, 4, flip=False, length=1))
+        == "abababab"
+    )
+    assert (
+        "".join(session for session, _ in visits.order_of_blocks(sessions, 4, flip=True, length=1))
+        == "babababa"
+    )
+    order = list(visits.order_of_blocks(sessions, 5, flip=False, length=3))
     assert "".join(session for session, _ in order) == "aaabbbaabb"
     assert [number for session, number in order if session == "b"] == [0, 1, 2, 3, 4]
 
 
 def test_calls_that_wait_are_tried_once_more_in_the_next_launch() -> None:
-    known = Known(Case("c", "s", "o", device="cuda"), queued={"device": 0, "cold": 62})
-    known.enter(1)
-    assert known.queued == {"cold": 62}
+    timing = Timing(queued={"device": 0, "cold": 62})
+    assert timing.in_new_launch().queued == {"cold": 62}
 
 
-def visited(name: str, launches: int, cost_s: float) -> Known:
-    return Known(Case(name, "s", "o"), visits=launches, launches=set(range(launches)), cost_s=cost_s)
+def test_the_ledger_learns_how_many_calls_a_queue_takes() -> None:
+    """From both sides of a gate, which share the device."""
+    blocks = [Block("device", 0.0, calls, 1.0, notes=("queue_ran_dry",)) for calls in (500, 62)]
+    base, head = (Visit("c", 0, blocks=(block,)) for block in blocks)
+    assert Timing(calls=500).after([base, head]).queued == {"device": 7}
+
+
+def visited(name: str, launches: int, cost_s: float) -> Entry:
+    lifecycle = Lifecycle(dict.fromkeys(range(launches), 1))
+    return Entry(Case(name, "s", "o"), lifecycle=lifecycle, cost=Cost(cost_s))
 
 
 def test_what_does_not_fit_into_a_launch_is_what_a_crossover_needs_least() -> None:
@@ -73,10 +88,10 @@ def test_what_does_not_fit_into_a_launch_is_what_a_crossover_needs_least() -> No
     cases = [visited(f"known {n}", 3, 1.0) for n in range(4)]
     cases += [visited("known from one", 1, 1.0), visited("wanted", 3, 1.0), visited("new", 0, 0.0)]
     order = first_pass(cases, 2.5, random.Random(1), near={"wanted"})
-    assert {known.case.id for known in order} == {"new", "wanted", "known from one"}
+    assert {entry.case.id for entry in order} == {"new", "wanted", "known from one"}
 
 
 def test_a_cold_block_leaves_room_for_its_flushes_and_events() -> None:
-    session, known = Queue(1000), Known(Case("c", "s", "o", device="cuda"), calls=489)
-    visits._block_of_each_kind(session, known, True, accelerator=True)  # type: ignore[arg-type]  # as much of one as it needs
-    assert session.asked == [("wall", 489), ("device", 489), ("latency", 489), ("cold", MAX_LAUNCHES // 4)]
+    session = Queue(1000)
+    visits.device_blocks(session, 489, {}, True)  # type: ignore[arg-type]  # as much of one as it needs
+    assert session.asked == [("device", 489), ("latency", 489), ("cold", MAX_LAUNCHES // 4)]

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,10 +16,11 @@ import pytest
 from bench.analyze.gate.decision import replay
 from bench.analyze.gate.pairs import launch_ratios
 from bench.analyze.gate.settings import Settings, recorded
-from bench.events import Header
+from bench.events import Header, Visit
 from bench.measure.drive import visits
+from bench.measure.drive.entry import Cost, Entry, Lifecycle, Threads, Timing
 from bench.measure.drive.plan import Progress
-from bench.measure.drive.policy import Known, calls_per_block, settled
+from bench.measure.drive.policy import settled
 from bench.measure.drive.process import Spec
 from bench.measure.host.gpu_monitor import exclusive
 from bench.measure.sides import lockstep, stopping
@@ -31,7 +31,7 @@ from bench.measure.sides.side import Side, environment_of, moved
 from bench.measure.sides.stopping import LaunchProgress, pairs_due, pairs_in_visit
 from bench.measure.worker import code, controls
 from bench.measure.worker.injection import VARIABLE, injected, period
-from bench.measure.worker.protocol import TellTexts, Visited
+from bench.measure.worker.protocol import TellTexts
 from bench.records import Block, Case
 from bench.storage.journal import Journal
 from bench.storage.store import read_run
@@ -133,31 +133,26 @@ def test_spec_moves_with_its_tree_but_shared_paths_stay(tmp_path: Path) -> None:
     ("call_s", "visits"), [(1e-6, 16), (1e-3, 16), (0.01, 12), (0.05, 3), (0.2, 1), (3.0, 1)]
 )
 def test_launch_spends_an_eighth_of_a_second_on_a_case(call_s: float, visits: int) -> None:
-    known = Known(Case("c", "s", "o"), stopping.BLOCK_S, visits=1)
-    known.learn_speed(Block("wall", 0.0, 1, call_s))
-    known.calls = calls_per_block(known)
-    assert pairs_due(known) == visits
+    timing = Timing(stopping.BLOCK_S).with_speed(Block("wall", 0.0, 1, call_s))
+    assert pairs_due(replace(timing, calls=timing.calls_per_block)) == visits
 
 
 def test_case_that_disturbs_itself_gets_three_long_blocks() -> None:
-    known = Known(Case("c", "s", "o"), visits=1)
-    known.learn_speed(Block("wall", 0.0, 1, 0.02, children=1))
-    known.calls = calls_per_block(known)
-    assert known.calls * known.call_s == pytest.approx(0.56)
-    assert pairs_due(known) == 3
+    timing = Timing().with_speed(Block("wall", 0.0, 1, 0.02, children=1))
+    timing = replace(timing, calls=timing.calls_per_block)
+    assert timing.calls * timing.call_s == pytest.approx(0.56)
+    assert pairs_due(timing) == 3
 
 
-def test_whether_a_case_disturbs_itself_is_told_by_its_latest_warm_up_then_by_any_block() -> None:
-    known = Known(Case("c", "s", "o"))
+def test_whether_a_case_disturbs_itself_is_read_from_its_latest_warm_up_then_from_any_block() -> None:
     spinning = Block("warmup", 0.0, 1, 0.02, threads=3, processors=2)
-    known.learn_speed(spinning)
-    assert known.self_disturbing
-    known.learn_speed(replace(spinning, threads=2))
-    assert not known.self_disturbing
-    known.learn([replace(spinning, kind="wall")])
-    known.learn([replace(spinning, kind="wall", threads=2)])
-    known.learn_speed(replace(spinning, threads=2))
-    assert known.self_disturbing
+    timing = Timing().with_speed(spinning)
+    assert timing.self_disturbing
+    timing = timing.with_speed(replace(spinning, threads=2))
+    assert not timing.self_disturbing
+    blocks = replace(spinning, kind="wall"), replace(spinning, kind="wall", threads=2)
+    timing = timing.after([Visit("c", 0, blocks=blocks)]).with_speed(replace(spinning, threads=2))
+    assert timing.self_disturbing
 
 
 @pytest.mark.parametrize(
@@ -180,7 +175,7 @@ def test_noise_prolongs_a_warm_up_once_in_twenty_times() -> None:
     assert np.mean([not settled(list(series)) for series in noise]) == pytest.approx(0.05, abs=0.015)
 
 
-class FakeLane:
+class FakeSession:
     """A session whose calls take 0.1 ms each."""
 
     left = None
@@ -197,56 +192,58 @@ class FakeLane:
     ("calls", "chosen"), [(0, 100), (1, 100), (25, 100), (26, 26), (100, 100), (399, 399), (400, 100)]
 )
 def test_calls_that_were_misjudged_are_chosen_anew(calls: int, chosen: int) -> None:
-    known = Known(Case("c", "s", "o"), visits=1, calls=calls, call_s=1e-4, fastest_s=1e-4)
-    visits._calibrate(FakeLane(), known)  # type: ignore[arg-type]  # as much of one as it needs
-    assert known.calls == chosen
+    timing = Timing(calls=calls, call_s=1e-4, fastest_s=1e-4)
+    assert visits.calibrated(FakeSession(), timing).calls == chosen  # type: ignore[arg-type]  # as much of one as it needs
 
 
 def test_a_first_call_says_nothing_of_the_speed() -> None:
     """On a GPU the first call of a process waits for the libraries: 0.1 s, of which 0.1 ms are the call's."""
-    session, known = FakeLane(), Known(Case("c", "s", "o"))
+    session = FakeSession()
     session.blocks = [Block("first", 0.0, 1, 0.1)]
-    visits._calibrate(session, known)  # type: ignore[arg-type]  # as much of one as it needs
-    assert (known.calls, known.fastest_s) == (100, pytest.approx(1e-4))
+    timing = visits.calibrated(session, Timing())  # type: ignore[arg-type]  # as much of one as it needs
+    assert (timing.calls, timing.fastest_s) == (100, pytest.approx(1e-4))
 
 
 @pytest.mark.parametrize(("calls", "chosen"), [(3, 6), (6, 6), (9, 9)])
 def test_blocks_of_a_case_that_disturbs_itself_grow_with_its_speed(calls: int, chosen: int) -> None:
     """Else they would be too short to read what others took from them."""
-    known = Known(Case("c", "s", "o"), visits=1, calls=calls, call_s=0.1, fastest_s=0.1, self_disturbing=True)
-    visits._calibrate(FakeLane(), known)  # type: ignore[arg-type]  # as much of one as it needs
-    assert known.calls == chosen
+    timing = Timing(calls=calls, call_s=0.1, fastest_s=0.1, self_disturbing=True)
+    assert visits.calibrated(FakeSession(), timing).calls == chosen  # type: ignore[arg-type]  # as much of one as it needs
 
 
-def known_case(**fields: Any) -> Known:
-    """A case of 1 ms a call that was visited once."""
-    return Known(Case("c", "s", "o"), **{"visits": 1, "call_s": 1e-3, "calls": 10, **fields})
+MILLISECOND = Timing(call_s=1e-3, calls=10)
+"""Of a case that takes 1 ms a call."""
+
+
+def entry(timing: Timing = MILLISECOND, cost_s: float = 0.0, suite: str = "s") -> Entry:
+    """A case that was visited once, in an earlier launch."""
+    return Entry(Case("c", suite, "o"), timing, lifecycle=Lifecycle({-1: 1}), cost=Cost(cost_s))
 
 
 def test_a_launch_spreads_its_pairs_over_visits() -> None:
-    assert pairs_in_visit(known_case(calls=2)) == 4
-    assert pairs_in_visit(known_case()) == 2
-    assert pairs_in_visit(known_case(call_s=1.0, calls=1)) == 1
-    assert pairs_in_visit(known_case(call_s=math.nan)) == 1
+    assert pairs_in_visit(replace(MILLISECOND, calls=2)) == 4
+    assert pairs_in_visit(MILLISECOND) == 2
+    assert pairs_in_visit(Timing(call_s=1.0, calls=1)) == 1
+    assert pairs_in_visit(Timing()) == 1
 
 
-def visits_made(known: Known, visit: Callable[[int], list[float]]) -> int:
+def visits_made(entry: Entry, visit: Callable[[int], list[float]]) -> int:
     """How many visits a launch makes of a case whose n-th visit reads `visit(n)`."""
-    one, number = LaunchProgress(0, [known]), 0
-    while one.wants(known):
-        one.take_in(known, visit(number))
+    one, number = LaunchProgress({"c": entry}, ["c"]), 0
+    while one.wants("c"):
+        one.take_in("c", visit(number))
         number += 1
     return number
 
 
 def test_launch_goes_on_for_clean_pairs_but_not_for_ever() -> None:
-    known = known_case()
-    assert visits_made(known, lambda _: [1.0, 1.0]) == 6
-    assert visits_made(known, lambda _: [1.0, math.nan]) == 6, "half of the pairs are enough"
-    assert visits_made(known, lambda number: [1.0, math.nan] if number % 2 else [math.nan]) == 12
-    assert visits_made(known, lambda _: [math.nan, math.nan]) == 12
-    assert visits_made(known, lambda _: []) == 24
-    assert visits_made(known_case(cost_s=2.0), lambda _: [1.0, 1.0]) == 3, "the first is not counted"
+    case = entry()
+    assert visits_made(case, lambda _: [1.0, 1.0]) == 6
+    assert visits_made(case, lambda _: [1.0, math.nan]) == 6, "half of the pairs are enough"
+    assert visits_made(case, lambda number: [1.0, math.nan] if number % 2 else [math.nan]) == 12
+    assert visits_made(case, lambda _: [math.nan, math.nan]) == 12
+    assert visits_made(case, lambda _: []) == 24
+    assert visits_made(entry(cost_s=2.0), lambda _: [1.0, 1.0]) == 3, "the first is not counted"
 
 
 @pytest.mark.parametrize(
@@ -255,27 +252,28 @@ def test_launch_goes_on_for_clean_pairs_but_not_for_ever() -> None:
 def test_launch_goes_on_until_its_visits_agree(scatter: float, fewest: int, most: int) -> None:
     rng = np.random.default_rng(1)
     made = [
-        visits_made(known_case(), lambda _: [rng.normal(1.0, scatter)] * 2)  # as its data came to lie
+        visits_made(entry(), lambda _: [rng.normal(1.0, scatter)] * 2)  # as its data came to lie
         for _ in range(100)
     ]
     assert fewest <= np.mean(made) <= most
 
 
 def test_a_control_gets_no_more_visits_than_are_due() -> None:
-    control = replace(known_case(), case=Case("c", controls.SUITE, "o"))
-    assert visits_made(control, lambda number: [1.0 + 0.2 * (number % 2)] * 2) == 6
+    assert visits_made(entry(suite=controls.SUITE), lambda number: [1.0 + 0.2 * (number % 2)] * 2) == 6
 
 
 def test_a_case_of_long_calls_gets_one_more_of_them() -> None:
-    assert visits_made(known_case(call_s=0.3, calls=1, cost_s=0.7), lambda _: [1.0]) == 2
-    assert visits_made(known_case(call_s=0.3, calls=1, cost_s=0.7), lambda _: [math.nan]) == 2
+    long = entry(Timing(call_s=0.3, calls=1), cost_s=0.7)
+    assert visits_made(long, lambda _: [1.0]) == 2
+    assert visits_made(long, lambda _: [math.nan]) == 2
 
 
 def test_cases_on_one_thread_come_first_in_a_pass() -> None:
-    cases = [Known(Case(str(n), "s", "o"), parallel=n % 2 == 0) for n in range(10)]
-    order = LaunchProgress(0, cases).next_pass(random.Random(1))
-    assert [known.parallel for known in order] == [False] * 5 + [True] * 5
-    assert [known.case.id for known in order] != sorted(known.case.id for known in order)
+    threads = {str(number): Threads(parallel=number % 2 == 0) for number in range(10)}
+    entries = {name: Entry(Case(name, "s", "o"), threads=each) for name, each in threads.items()}
+    order = LaunchProgress(entries, entries).next_pass(random.Random(1))
+    assert [entry.threads.parallel for entry in order] == [False] * 5 + [True] * 5
+    assert [entry.case.id for entry in order] != sorted(entry.case.id for entry in order)
 
 
 @pytest.mark.parametrize(
@@ -286,17 +284,11 @@ def test_a_case_is_parallel_where_all_of_a_side_s_blocks_are(
     base: tuple[int, int], head: tuple[int, int], parallel: bool
 ) -> None:
     """In some of them another case's threads may still have spun; a side may have lost its threads."""
-    known = known_case()
-    sessions = [
-        SimpleNamespace(
-            ended=Visited("passed"),
-            blocks=[Block("wall", 0.0, 1, 0.01, threads=number) for number in threads],
-        )
+    both = [
+        Visit("c", 0, blocks=tuple(Block("wall", 0.0, 1, 0.01, threads=number) for number in threads))
         for threads in (base, head)
     ]
-    lockstep = Lockstep([], Progress())
-    lockstep._learn(known, sessions, LaunchProgress(0, [known]))  # type: ignore[arg-type]  # as much of sessions as it needs
-    assert known.parallel == parallel
+    assert entry().after(both).threads.parallel == parallel
 
 
 @pytest.mark.parametrize(
@@ -312,39 +304,37 @@ def test_a_case_is_parallel_where_all_of_a_side_s_blocks_are(
 def test_only_threads_that_can_be_given_places_are_a_team(
     threads: int, notes: tuple[str, ...], processors: int, is_team: bool
 ) -> None:
-    known = known_case()
-    known.processors = processors
     blocks = [Block("wall", 0.0, 1, 0.003, threads=threads, notes=notes, processors=1)] * 2
-    sessions = [SimpleNamespace(ended=Visited("passed"), blocks=blocks)] * 2
-    Lockstep([], Progress())._learn(known, sessions, LaunchProgress(0, [known]))  # type: ignore[arg-type]
-    assert known.is_team == is_team
+    case = entry(replace(MILLISECOND, processors=processors))
+    assert case.after([Visit("c", 0, blocks=tuple(blocks))] * 2).is_team == is_team
 
 
 @pytest.mark.skipif(not CAN_PIN, reason="needs a system with affinities")
 @pytest.mark.parametrize(
-    ("fields", "processors", "expected"),
+    ("visits", "threads", "self_disturbing", "processors", "expected"),
     [
-        ({"visits": 0}, 2, "free"),
-        ({"visits": 0, "parallel": True}, 2, "free"),
-        ({}, 2, "together"),
-        ({"parallel": True}, 2, "apart"),
-        ({"parallel": True}, 1, "free"),
-        ({"parallel": True, "loose": True}, 2, "free"),
-        ({"parallel": True, "self_disturbing": True}, 2, "free"),
+        (0, Threads(), False, 2, "free"),
+        (0, Threads(parallel=True), False, 2, "free"),
+        (1, Threads(), False, 2, "together"),
+        (1, Threads(parallel=True), False, 2, "apart"),
+        (1, Threads(parallel=True), False, 1, "free"),
+        (1, Threads(parallel=True, loose=True), False, 2, "free"),
+        (1, Threads(parallel=True), True, 2, "free"),
     ],
 )
-def test_where_the_workers_of_a_case_run(fields: dict[str, Any], processors: int, expected: str) -> None:
-    known = Known(Case("c", "s", "o"), **{"visits": 1, **fields})
-    assert lockstep._placement(known, processors) == expected
+def test_where_the_workers_of_a_case_run(
+    visits: int, threads: Threads, self_disturbing: bool, processors: int, expected: str
+) -> None:
+    case = replace(entry(Timing(self_disturbing=self_disturbing)), threads=threads)
+    case = case if visits else replace(case, lifecycle=Lifecycle())
+    assert lockstep._placement(case, processors) == expected
 
 
 def test_leftover_threads_and_pinning_make_no_case_disturb_itself() -> None:
-    known = known_case()
-    known.learn_speed(Block("warmup", 0.0, 1, 6e-5, threads=3, processors=2))
-    known.learn_speed(Block("wall", 0.0, 200, 0.012, threads=2, processors=1))
-    assert not known.self_disturbing
-    known.learn_speed(Block("wall", 0.0, 200, 0.012, threads=3, processors=2))
-    assert known.self_disturbing
+    timing = MILLISECOND.with_speed(Block("warmup", 0.0, 1, 6e-5, threads=3, processors=2))
+    timing = timing.with_speed(Block("wall", 0.0, 200, 0.012, threads=2, processors=1))
+    assert not timing.self_disturbing
+    assert timing.with_speed(Block("wall", 0.0, 200, 0.012, threads=3, processors=2)).self_disturbing
 
 
 def test_injected_slowdown_makes_every_twentieth_call_twice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -355,8 +345,7 @@ def test_injected_slowdown_makes_every_twentieth_call_twice(monkeypatch: pytest.
     for number in range(100):
         slowed(number)
     assert len(calls) == 105
-    known = Known(Case("c", "s", "o"), multiple=period(0.05), fastest_s=1e-3)
-    assert calls_per_block(known) == 20
+    assert Timing(multiple=period(0.05), fastest_s=1e-3).calls_per_block == 20
 
 
 SIDE = "import os\nfrom pathlib import Path\ndef test_it(benchmark):\n    benchmark(int)\n"
@@ -439,7 +428,7 @@ def test_the_calling_thread_is_held_on_a_processor_and_all_others_are_kept_off_i
     with Pair(sides(tmp_path, THREADED, THREADED), [{}, {}]) as pair:
         pair.collected()
         pair.run_on(everywhere)
-        pair.hold_apart(processor)
+        pair.keep_apart(processor)
         for worker in pair.workers:
             calling, *others = sorted(map(int, os.listdir(f"/proc/{worker.process.pid}/task")))
             assert os.sched_getaffinity(calling) == {processor}
@@ -484,8 +473,8 @@ def test_slowdown_on_a_device_shows_in_device_and_wall_time(tmp_path: Path) -> N
         collected, (base, head) = lockstep.collect()
         matching = match(base, head, {}, [])
         with Journal.create(tmp_path / "run", Header(run="run", gate=entry)) as journal:
-            lockstep.meet(matching, collected, journal.append)
-            lockstep.launch(0, lockstep.cases)
+            lockstep.add_cases(matching, collected, journal.append)
+            lockstep.measure_launch(0, lockstep.cases)
     finally:
         lockstep.close()
     run = read_run(tmp_path / "run")
