@@ -27,7 +27,7 @@ from bench.analyze.estimates.estimate import estimates_of
 from bench.analyze.estimates.trimmed import TRIM
 from bench.analyze.gate.pairs import MIN_PAIRS, paired
 from bench.app import selection
-from bench.events import Event, Header, Visit
+from bench.events import Header, Visit
 from bench.measure.drive.entry import Timing
 from bench.measure.drive.ledger import Ledger
 from bench.measure.drive.plan import PRESETS
@@ -177,7 +177,6 @@ class _Recorder:
         self.side = side
         self._rng = random.Random(1)
         self._plan = plan
-        self.ledger = Ledger()
         (folder / side.name / JOURNAL).unlink(missing_ok=True)  # an earlier proof of the same section
         header = Header(
             run=f"{folder.name}-{side.name}",
@@ -187,8 +186,9 @@ class _Recorder:
             commit=environment.commit(ROOT),
         )
         self._journal = Journal.create(folder / side.name, header)
+        self.ledger = Ledger(write=self._journal.append)
         for case in cases:
-            self._record(case)
+            self.ledger.record(case)
 
     def __enter__(self) -> Self:
         return self
@@ -210,15 +210,8 @@ class _Recorder:
         session, entry = CaseSession(worker, PRESET.timeout_s), self.ledger.entries[case]
         with self.side.circumstances():
             visit([session], entry, launch, blocks=self._plan.blocks, longest_s=PRESET.longest_call_s)
-        self._record(session.visit(case, launch, number))
+        self.ledger.record(session.visit(case, launch, number))
         return self.ledger.entries[case].cost.visit_s
-
-    def _record(self, event: Event) -> None:
-        self.ledger.learn(event)
-        self.write(event)
-
-    def write(self, event: Event) -> None:
-        self._journal.append(event)
 
 
 def _cases(plan: Plan) -> list[Case]:
@@ -276,7 +269,7 @@ def _shared_launch(
             lead.ledger.learn(visited)
             for side, recorder in enumerate(recorders):
                 part = [block for at, block in enumerate(visited.blocks) if side_of[at] == side]
-                recorder.write(replace(visited, blocks=tuple(part)))
+                recorder.ledger.write(replace(visited, blocks=tuple(part)))
             left_s -= lead.ledger.entries[case].cost.visit_s if number else 0.0
 
 

@@ -33,7 +33,6 @@ class Coordinator:
         self.plan = plan
         self.progress = progress
         self.ledger = restored(past)
-        self._write: Callable[[Event], None] = lambda _event: None
         self._rng = random.Random(plan.seed)
         self._started_s = time.monotonic() - self.ledger.elapsed_s
         self._waiting: list[tuple[Worker, Collected]] = []  # with what each collected
@@ -80,7 +79,7 @@ class Coordinator:
         launches that follow; then as many further launches look at them alone, while they are wanted and
         the time lasts.
         """
-        self._write = write
+        self.ledger.write = write
         if not self._waiting:
             self.collect()
         self._add_collected(self._waiting[0][1])
@@ -105,7 +104,7 @@ class Coordinator:
     def _ask_for_sizes(self, number: int, wanted: Callable[[], Sizes]) -> None:
         """Asks, once a round, which sizes are wanted; a run that is resumed asks what it asked for then."""
         if number not in self.ledger.sizes:
-            self._record(SizesAdded(number, wanted()))
+            self.ledger.record(SizesAdded(number, wanted()))
 
     def _measure_round(self, number: int) -> None:
         self.progress.move(round=number + 1, rounds=max(number + 1, self.plan.launches), done=0)
@@ -147,25 +146,22 @@ class Coordinator:
                 with worker:
                     self._add_collected(collected)
                     launch = self.ledger.launches
-                    self._record(Launch(launch, kind, "", number, collected.collect_s, self.elapsed_s))
-                    for event in device_tasks.run_due(
-                        worker, kind, self.ledger, self.progress, self.plan.ceilings
-                    ):
-                        self._record(event)
+                    self.ledger.record(Launch(launch, kind, "", number, collected.collect_s, self.elapsed_s))
+                    device_tasks.run_due(worker, kind, self.ledger, self.progress, self.plan.ceilings)
                     self._make_passes(worker, launch, kind, number, begun_s, visited)
             except WorkerError as error:
                 if len(visited) == before:  # it is not a case that ends it
                     self._give_up(kind, error)
                     return
                 continue
-            self._record(Launched(kind, number, self.elapsed_s))
+            self.ledger.record(Launched(kind, number, self.elapsed_s))
 
     def _give_up(self, kind: str, error: WorkerError) -> None:
         """No worker of this kind gets as far as its cases: they fail, and the other kinds go on."""
         for entry in list(self.ledger.entries.values()):
             if entry.case.worker == kind and not entry.lifecycle.closed and not entry.lifecycle.visits:
-                failed = never_visited(entry.case.id, "failed", f"no worker could begin: {error}")
-                self._record(replace(failed, elapsed_s=self.elapsed_s))
+                message = f"no worker could begin: {error}"
+                self.ledger.record(never_visited(entry.case.id, "failed", message, "", self.elapsed_s))
 
     def _add_collected(self, collected: Collected) -> None:
         """Adds the cases and problems that are new; what the ledger has already stays as it is."""
@@ -174,18 +170,17 @@ class Coordinator:
                 self._record_problem(problem)
         for case in collected.cases:
             if case.id not in self.ledger.entries:
-                self._record(case)
+                self.ledger.record(case)
                 if skip := collected.skips.get(case.id):
-                    self._record(Skip(case.id, skip))
+                    self.ledger.record(Skip(case.id, skip))
 
     def _record_problem(self, problem: Problem) -> None:
         """A file that could not be imported is a row of the results, once."""
-        self._record(file_as_case(problem.id))
+        self.ledger.record(file_as_case(problem.id))
         if problem.outcome == "skipped":
-            self._record(Skip(problem.id, problem.message))
+            self.ledger.record(Skip(problem.id, problem.message))
         else:
-            failed = never_visited(problem.id, "failed", problem.message)
-            self._record(replace(failed, elapsed_s=self.elapsed_s))
+            self.ledger.record(never_visited(problem.id, "failed", problem.message, "", self.elapsed_s))
 
     def _make_passes(
         self, worker: Worker, launch: int, kind: str, number: int, begun_s: float, visited: set[str]
@@ -229,7 +224,7 @@ class Coordinator:
             visit([session], entry, launch, longest_s=limit_s)
         except WorkerError:
             worker.kill()
-            self._record(session.visit(case, launch, pass_number, elapsed_s=self.elapsed_s))
+            self.ledger.record(session.visit(case, launch, pass_number, elapsed_s=self.elapsed_s))
             raise
         ended = session.visit(case, launch, pass_number, elapsed_s=self.elapsed_s)
         self.ledger.learn(ended)
@@ -237,13 +232,8 @@ class Coordinator:
         if entry.timing.fastest_s > limit_s and not entry.lifecycle.closed:
             self._leave_out(case, f"took {entry.timing.fastest_s:.1f}")
         else:
-            self._write(ended)
+            self.ledger.write(ended)
 
     def _leave_out(self, case: str, how_long: str) -> None:
-        limit_s = self.plan.preset.longest_call_s
-        self._record(Skip(case, f"{how_long} s a call; beyond {limit_s:g} s it belongs to a longer preset"))
-
-    def _record(self, event: Event) -> None:
-        """What the ledger learns is what is written down: a run that is resumed then knows the same."""
-        self.ledger.learn(event)
-        self._write(event)
+        beyond = f"beyond {self.plan.preset.longest_call_s:g} s it belongs to a longer preset"
+        self.ledger.record(Skip(case, f"{how_long} s a call; {beyond}"))

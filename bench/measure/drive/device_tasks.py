@@ -1,8 +1,5 @@
 """What is measured of a device apart from the cases: its first use, its self-check, its ceilings."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
 from bench.events import CeilingsMeasured, Checked, Initialized, Note
 from bench.measure.drive.ledger import Ledger
 from bench.measure.drive.plan import Progress
@@ -12,13 +9,9 @@ from bench.measure.worker.protocol import Task, UseDevice
 TIMEOUT_S = 120.0
 """Patience with one task: ceilings take a few seconds, on a busy machine many."""
 
-DeviceEvent = Initialized | Checked | CeilingsMeasured | Note
 
-
-def run_due(
-    worker: Worker, kind: str, ledger: Ledger, progress: Progress, ceilings: bool
-) -> Iterator[DeviceEvent]:
-    """The events of what is due on the device of a kind of worker, each task once in a run.
+def run_due(worker: Worker, kind: str, ledger: Ledger, progress: Progress, ceilings: bool) -> None:
+    """Runs and records what is due on the device of a kind of worker, each task once in a run.
 
     But `ceilings`, where they are wanted, are tried again while others disturb them.
     """
@@ -32,18 +25,12 @@ def run_due(
     for task in tasks:
         ledger.devices.add(device)  # also where a task fails: no later launch tries it again
         progress.move(case=f"{task} {device}")
-        yield from _events(worker, task, device, earlier)
-
-
-def _events(worker: Worker, task: Task, device: str, earlier: Mapping[str, Any]) -> list[DeviceEvent]:
-    """The events of one task; a note where it fails. Of `earlier` ceilings the disturbed ones are retried."""
-    reply = worker.ask(UseDevice(task, device, earlier), TIMEOUT_S)
-    if reply.error:
-        return [Note("warning", f"{task} of {device}: {reply.error}")]
-    match task:
-        case "check":
-            return [Checked(device, **check) for check in reply.answer]
-        case "ceilings":
-            return [CeilingsMeasured(device, reply.answer)]
-        case _:
-            return [Initialized(device, reply.answer)]
+        reply = worker.ask(UseDevice(task, device, earlier), TIMEOUT_S)
+        if reply.error:
+            ledger.record(Note("warning", f"{task} of {device}: {reply.error}"))
+        elif task == "check":
+            for check in reply.answer:
+                ledger.record(Checked(device, **check))
+        else:
+            event = Initialized if task == "initialize" else CeilingsMeasured
+            ledger.record(event(device, reply.answer))

@@ -4,21 +4,12 @@ It learns from the events that are recorded and from nothing else, so that a run
 the run that was cut knew.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from bench.events import (
-    CeilingsMeasured,
-    Event,
-    Initialized,
-    Launch,
-    Launched,
-    Sizes,
-    SizesAdded,
-    Skip,
-    Visit,
-)
+from bench import events
+from bench.events import Event, Sizes, Visit
 from bench.measure.drive.entry import BLOCK_S, WARMUP_KINDS, Entry, Timing
 from bench.records import Case
 
@@ -49,7 +40,7 @@ class Spent:
 
 @dataclass
 class Ledger:
-    """The entries by case, and how far the run has come.
+    """The entries by case, and how far the run has come. `write` keeps an event before it returns.
 
     `problems` are files that could not be collected, `done` the kinds of worker that had their turn in a
     round, `start_s` what the latest worker of a kind took to start, `devices` those whose own tasks were
@@ -57,6 +48,7 @@ class Ledger:
     """
 
     block_s: float = BLOCK_S
+    write: Callable[[Event], None] = field(default=lambda _event: None, compare=False)
     entries: dict[str, Entry] = field(default_factory=dict)
     problems: set[str] = field(default_factory=set)
     done: set[tuple[str, int]] = field(default_factory=set)
@@ -68,6 +60,11 @@ class Ledger:
     elapsed_s: float = 0.0
     spent: Spent = field(default_factory=Spent)
 
+    def record(self, event: Event) -> None:
+        """Learns from an event, and writes it down: a run that is resumed then learns the same."""
+        self.learn(event)
+        self.write(event)
+
     def learn(self, event: Event) -> None:
         """Takes in an event. Of two sides, the visits of a case are one: see `learn_visit`."""
         self.elapsed_s = max(self.elapsed_s, getattr(event, "elapsed_s", 0.0))
@@ -76,19 +73,19 @@ class Ledger:
                 self.entries[event.id] = Entry(event, Timing(self.block_s))
             case Case():
                 self.problems.add(event.id)
-            case Launch():
+            case events.Launch():
                 self.launches = event.launch + 1
                 self.start_s[event.worker] = event.collect_s
-            case Launched():
+            case events.Launched():
                 self.done.add((event.worker, event.round))
-            case SizesAdded():
+            case events.SizesAdded():
                 self.sizes[event.round] = event.sizes
-            case Initialized():
+            case events.Initialized():
                 self.devices.add(event.device)
-            case CeilingsMeasured():
+            case events.CeilingsMeasured():
                 self.devices.add(event.device)
                 self.ceilings[event.device] = event.ceilings
-            case Skip() if entry := self.entries.get(event.case):
+            case events.Skip() if entry := self.entries.get(event.case):
                 closed = replace(entry.lifecycle, closed="skipped")
                 self.entries[event.case] = replace(entry, lifecycle=closed)
             case Visit():

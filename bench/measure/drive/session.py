@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
 from bench.events import Outcome, Visit
 from bench.measure.drive.entry import BLOCK_S
@@ -16,10 +16,11 @@ from bench.measure.worker.protocol import (
     Command,
     Done,
     LookAside,
+    Recorded,
     TimeBlock,
     VisitCase,
     Visited,
-)
+)  # fmt: skip
 from bench.records import Block, Kind
 
 COME_BACK_S = 0.006
@@ -29,6 +30,8 @@ threads: see docs/measurements.md, "drive: a worker that was stopped"."""
 PINNED_COME_BACK_S = 0.001
 """The same where each thread has its processor and none has to be moved, from a visit's second turn on; in
 the first, memory may still have to be allocated."""
+
+Answer = TypeVar("Answer", Block, Aside, Recorded)
 
 UNKNOWN_S = 1e9
 """What the first call is expected to take: it may be anything."""
@@ -66,13 +69,10 @@ class CaseSession:
         if not self.running or (self.left is not None and calls > self.left):
             return None
         expected_s = calls * self.blocks[-1].wall_s / self.blocks[-1].calls if self.blocks else UNKNOWN_S
-        block = self._ask(TimeBlock(kind, calls, expected_s))
-        if not isinstance(block, Block):
-            self.take(block)
-            return None
-        self.blocks.append(block)
-        if self.left is not None:
-            self.left -= calls
+        block = self.ask(TimeBlock(kind, calls, expected_s), Block)
+        if block:
+            self.blocks.append(block)
+            self.left = None if self.left is None else self.left - calls
         return block
 
     def come_back(self, call_s: float) -> None:
@@ -80,9 +80,7 @@ class CaseSession:
         expected_s = PINNED_COME_BACK_S if self.pinned and self.came_back else COME_BACK_S
         self.came_back = True
         if self.running and self.left is None and call_s <= 2 * BLOCK_S:
-            block = self._ask(TimeBlock("warmup", math.ceil(expected_s / call_s), expected_s))
-            if not isinstance(block, Block):
-                self.take(block)
+            self.ask(TimeBlock("warmup", math.ceil(expected_s / call_s), expected_s), Block)
         elif self.running:
             with self.turn():
                 time.sleep(expected_s)
@@ -90,11 +88,7 @@ class CaseSession:
     def look_aside(self) -> None:
         """More calls, untimed, for what timing would disturb: the device's peak memory, and FLOPs."""
         if self.running and self.left is None:
-            reply = self._ask(LookAside())
-            if isinstance(reply, Aside):
-                self.aside = reply
-            else:
-                self.take(reply)
+            self.aside = self.ask(LookAside(), Aside) or self.aside
 
     def visit(
         self, case: str, launch: int, pass_number: int, side: str = "", elapsed_s: float = 0.0
@@ -107,10 +101,17 @@ class CaseSession:
             self.ended.group, elapsed_s, tuple(self.blocks),
         )  # fmt: skip
 
-    def _ask(self, command: Command) -> Any:
-        """The worker's reply in its turn. A worker that is lost ends the visit; raises WorkerError."""
+    def ask(self, command: Command, expected: type[Answer]) -> Answer | None:
+        """The worker's answer in its turn; None where the test has ended instead.
+
+        A worker that is lost ends the visit; raises WorkerError.
+        """
         with self.watched(), self.turn():
-            return self.worker.ask(command, self.timeout_s)
+            reply = self.worker.ask(command, self.timeout_s)
+        if isinstance(reply, expected):
+            return reply
+        self.take(reply)
+        return None
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -132,9 +133,9 @@ class CaseSession:
         return [block.wall_s / block.calls for block in self.blocks if block.kind == kind]
 
 
-def never_visited(case: str, outcome: Outcome, message: str, side: str = "") -> Visit:
+def never_visited(case: str, outcome: Outcome, message: str, side: str = "", elapsed_s: float = 0.0) -> Visit:
     """What stands for the visit of a case that no launch came to."""
-    return Visit(case, -1, side=side, outcome=outcome, message=message)
+    return Visit(case, -1, side=side, outcome=outcome, message=message, elapsed_s=elapsed_s)
 
 
 def set_up(sessions: Sequence[CaseSession], case: str) -> None:

@@ -53,7 +53,6 @@ class Lockstep:
         self.sides = sides
         self.progress = progress
         self.ledger = Ledger(BLOCK_S)
-        self._write: Callable[[Event], None] = lambda _event: None
         self._seed = seed
         self._with_controls = with_controls
         self._ceilings = ceilings
@@ -88,7 +87,7 @@ class Lockstep:
         self, matching: Matching, collected: Sequence[Collected], write: Callable[[Event], None]
     ) -> None:
         """Takes in the cases on both sides, and what writes an event down before it returns."""
-        self._write = write
+        self.ledger.write = write
         cases = {case.id: case for case in collected[1].cases}
         for name, old in matching.names.items():
             self._add(cases[name], (old, name))
@@ -97,21 +96,17 @@ class Lockstep:
                     self._record_unvisited(name, side, "skipped", each.skips[its_name])
         for side, each in zip(self.sides, collected, strict=True):
             for problem in each.problems:  # a file that could not be collected, or skips itself
-                self._record(file_as_case(problem.id))
+                self.ledger.record(file_as_case(problem.id))
                 self._record_unvisited(problem.id, side, problem.outcome, problem.message)
         for control in controls.cases() if self._with_controls else ():
             self._add(control, (control.id, control.id))
 
     def _add(self, case: Case, names: tuple[str, str]) -> None:
         self._names[case.id] = names
-        self._record(case)
+        self.ledger.record(case)
 
     def _record_unvisited(self, case: str, side: Side, outcome: Outcome, message: str) -> None:
-        self._record(never_visited(case, outcome, message, side.name))
-
-    def _record(self, event: Event) -> None:
-        self.ledger.learn(event)
-        self._write(event)
+        self.ledger.record(never_visited(case, outcome, message, side.name))
 
     def close(self) -> None:
         """Ends a pair that waits."""
@@ -158,16 +153,13 @@ class Lockstep:
         pair, collected = self._waiting or self._start()
         self._waiting = None
         for side, each in zip(self.sides, collected, strict=True):
-            self._record(Launch(number, kind, side.name, 0, each.collect_s, self.elapsed_s))
+            self.ledger.record(Launch(number, kind, side.name, 0, each.collect_s, self.elapsed_s))
         guards = [case for case, entry in self.ledger.entries.items() if entry.case.suite == controls.SUITE]
         todo = LaunchProgress(self.ledger.entries, [*cases, *guards])
         try:
             with pair:
                 ceilings = self._ceilings and not self.ledger.ceilings.get(kind)  # disturbed ones stay
-                for event in device_tasks.run_due(
-                    pair.workers[0], kind, self.ledger, self.progress, ceilings
-                ):
-                    self._record(event)
+                device_tasks.run_due(pair.workers[0], kind, self.ledger, self.progress, ceilings)
                 while order := todo.next_pass(self._rng):
                     for entry in order:
                         self._visit(pair, entry, todo, number, passes)
@@ -184,10 +176,8 @@ class Lockstep:
         self._pairs += 1
         environments = [{"PYTHONHASHSEED": seed} for _ in self.sides]
         if self._slowdown:
-            for environment, every in zip(
-                environments, (injection.NEVER, injection.period(self._slowdown)), strict=True
-            ):
-                environment[injection.VARIABLE] = str(every)
+            for environment, slowdown in zip(environments, (0.0, self._slowdown), strict=True):
+                environment[injection.VARIABLE] = str(injection.period(slowdown))
         pair = Pair(self.sides, environments)
         try:
             collected = pair.collected()
@@ -220,25 +210,25 @@ class Lockstep:
         sessions = pair.sessions(self._names[case], placement)
         visits: list[Visit] = []
         try:
-            with pair.turns():
-                visit(
-                    sessions,
-                    entry,
-                    launch,
-                    flip=(launch + pass_number) % 2 == 1,
-                    blocks=pairs_in_visit(entry.timing),
-                    every_kind=False,
-                    once_set_up=partial(pair.run_on, allowed),
-                    once_warm=partial(pair.keep_apart, of_pass) if placement == "apart" else lambda: None,
-                    once_timed=pair.resume,
-                )
+            visit(
+                sessions,
+                entry,
+                launch,
+                flip=(launch + pass_number) % 2 == 1,
+                blocks=pairs_in_visit(entry.timing),
+                every_kind=False,
+                once_set_up=partial(pair.run_on, allowed),
+                once_warm=partial(pair.keep_apart, of_pass) if placement == "apart" else lambda: None,
+                once_timed=pair.resume,
+            )
             if entry.case.device != "cpu":  # both sides share the device's memory
                 pair.ask(UseDevice("empty_cache", entry.case.device))
         finally:
+            pair.resume()
             for side, session in zip(self.sides, sessions, strict=True):
                 session.ended = session.ended or PARTNER_LOST
                 visits.append(session.visit(case, launch, pass_number, side.name, self.elapsed_s))
-                self._write(visits[-1])
+                self.ledger.write(visits[-1])
             self.ledger.learn_visit(*visits)
         todo.take_in(case, self._ratios(case, *visits))
 

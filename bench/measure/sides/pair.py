@@ -98,22 +98,14 @@ class Pair:
         if self._turn_of is not worker:
             self._turn_of = worker
             for partner in self.workers:
-                _signal(partner, signal.SIGCONT if partner is worker else signal.SIGSTOP)
+                partner.signal_group(signal.SIGCONT if partner is worker else signal.SIGSTOP)
         yield
 
-    @contextmanager
-    def turns(self) -> Iterator[None]:
-        """In here a worker may run alone in its turn; afterwards both run again."""
-        try:
-            yield
-        finally:
-            self.resume()
-
     def resume(self) -> None:
-        """Lets both run again."""
+        """Ends the turns: both run again."""
         self._turn_of = None
         for worker in self.workers:
-            _signal(worker, signal.SIGCONT)
+            worker.signal_group(signal.SIGCONT)
 
     def run_on(self, processors: Collection[int]) -> None:
         """Lets both run on these processors only, with every thread that they have."""
@@ -136,8 +128,3 @@ class Pair:
                 for thread in map(int, os.listdir(f"/proc/{process}/task")):
                     with contextlib.suppress(ProcessLookupError):  # a thread that ended meanwhile
                         os.sched_setaffinity(thread, calling if thread == process else others)
-
-
-def _signal(worker: Worker, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # it has gone, with all of its group
-        worker.signal_group(number)

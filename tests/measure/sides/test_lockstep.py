@@ -378,7 +378,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
 def test_partner_is_stopped_but_in_its_turn_and_both_run_on_afterwards(pair: Pair) -> None:
     base, head = (worker.process.pid for worker in pair.workers)
     sessions = pair.sessions(("test_it.py::test_it", "test_it.py::test_it"), "free")
-    with pair.turns():
+    try:
         assert "T" not in (state_of(base), state_of(head)), "both, until the first turn"
         for session, runs, waits in (
             (sessions[0], base, head),
@@ -389,6 +389,8 @@ def test_partner_is_stopped_but_in_its_turn_and_both_run_on_afterwards(pair: Pai
                 wait_until(lambda waits=waits: state_of(waits) == "T")
                 assert state_of(runs) != "T"
             assert (state_of(runs), state_of(waits)) != ("T", "T"), "it goes on until its partner's turn"
+    finally:
+        pair.resume()
     assert "T" not in (state_of(base), state_of(head))
     assert pair.ask(TellTexts())[0] == {"test_it.py::test_it": SIDE.partition("Path\n")[2]}
 
