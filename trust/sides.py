@@ -106,13 +106,13 @@ def _sharing(folder: Path, plan: Plan, sides: Sequence[Side], lead: Callable[...
         recorders = [stack.enter_context(_Recorder(folder, plan, side, cases)) for side in sides]
         for launch, kind in _launches(plan, cases):
             title = f"{folder.name}: launch {launch + 1}/{plan.launches}"
-            with _told_if_cut(title), _worker(plan, title) as worker:
+            with _says_if_cut(title), _worker(plan, title) as worker:
                 lead(worker, plan, kind, launch, recorders)
     return _read(folder, sides)
 
 
 @contextmanager
-def _told_if_cut(title: str) -> Iterator[None]:
+def _says_if_cut(title: str) -> Iterator[None]:
     """A worker that is lost costs the rest of its launch, not the proof."""
     try:
         yield
@@ -128,7 +128,7 @@ def apart(folder: Path, plan: Plan, sides: Sequence[Side]) -> Runs:
         for launch, kind in _launches(plan, cases):
             for recorder in recorders if launch % 2 == 0 else reversed(recorders):
                 title = f"{folder.name}: launch {launch + 1}/{plan.launches} {recorder.side.name}"
-                with _told_if_cut(title), _worker(plan, title) as worker:
+                with _says_if_cut(title), _worker(plan, title) as worker:
                     _launch(worker, plan, kind, launch, [recorder])
     return _read(folder, sides)
 

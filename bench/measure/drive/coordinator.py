@@ -83,28 +83,19 @@ class Coordinator:
         if not self._waiting:
             self.collect()
         self._add_collected(self._waiting[0][1])
+        planned = self.plan.launches
         if wanted:
             self._deadline_s -= self.plan.preset.refining_s
-        for number in range(self.plan.launches):
+        for number in range(2 * planned if wanted else planned):
+            if number == planned:
+                self._deadline_s, self._rounds = self.plan.preset.deadline_s, 2 * planned
+            if number >= planned:
+                self._near = self.ledger.sizes[number - 1]
+                if not self._near or self.elapsed_s + self._start_s > self._deadline_s:
+                    return
             self._measure_round(number)
-            if wanted:
-                self._ask_for_sizes(number, wanted)
-        if wanted:
-            self._measure_near_crossovers(wanted)
-
-    def _measure_near_crossovers(self, wanted: Callable[[], Sizes]) -> None:
-        self._deadline_s, self._rounds = self.plan.preset.deadline_s, 2 * self.plan.launches
-        for number in range(self.plan.launches, self._rounds):
-            self._near = self.ledger.sizes[number - 1]
-            if not self._near or self.elapsed_s + self._start_s > self._deadline_s:
-                return
-            self._measure_round(number)
-            self._ask_for_sizes(number, wanted)
-
-    def _ask_for_sizes(self, number: int, wanted: Callable[[], Sizes]) -> None:
-        """Asks, once a round, which sizes are wanted; a run that is resumed asks what it asked for then."""
-        if number not in self.ledger.sizes:
-            self.ledger.record(SizesAdded(number, wanted()))
+            if wanted and number not in self.ledger.sizes:  # a resumed run goes on with what it asked for
+                self.ledger.record(SizesAdded(number, wanted()))
 
     def _measure_round(self, number: int) -> None:
         self.progress.move(round=number + 1, rounds=max(number + 1, self.plan.launches), done=0)
@@ -119,10 +110,14 @@ class Coordinator:
                 self._measure_kind(kind, number)
         self.close()
 
-    def _entries(self) -> list[Entry]:
-        """The cases that this round may measure."""
-        near = self._near
-        return [entry for entry in self.ledger.entries.values() if near is None or among(entry.case, near)]
+    def _entries(self, kind: str = "") -> list[Entry]:
+        """The cases that this round may measure, of one kind of worker or of all."""
+        near, entries = self._near, self.ledger.entries.values()
+        return [
+            entry
+            for entry in entries
+            if kind in ("", entry.case.worker) and (near is None or among(entry.case, near))
+        ]
 
     def _costs_s(self) -> dict[str, float]:
         """What one visit of each open case takes, summed by the kinds of worker that have any."""
@@ -191,7 +186,7 @@ class Coordinator:
         first_until_s = self._until_s(kind, begun_s, later=0)
         wanted = self.ledger.sizes.get(number - 1, {})
         near = {entry.case.id for entry in self._entries() if among(entry.case, wanted)}
-        fitting = first_pass(self._of_kind(kind), until_s - self.elapsed_s, self._rng, near)
+        fitting = first_pass(self._entries(kind), until_s - self.elapsed_s, self._rng, near)
         order = [entry for entry in fitting if entry.case.id not in visited]
         pass_number = 0
         while order:
@@ -202,10 +197,7 @@ class Coordinator:
                     self._visit(worker, entry, launch, pass_number)
             pass_number += 1
             left_s = until_s - self.elapsed_s
-            order = next_pass(self._of_kind(kind), launch, self.plan.preset.width, left_s, self._rng)
-
-    def _of_kind(self, kind: str) -> list[Entry]:
-        return [entry for entry in self._entries() if entry.case.worker == kind]
+            order = next_pass(self._entries(kind), launch, self.plan.preset.width, left_s, self._rng)
 
     def _until_s(self, kind: str, begun_s: float, later: int) -> float:
         """When this launch ends, if so many rounds are to follow."""
@@ -227,7 +219,7 @@ class Coordinator:
             self.ledger.record(session.visit(case, launch, pass_number, elapsed_s=self.elapsed_s))
             raise
         ended = session.visit(case, launch, pass_number, elapsed_s=self.elapsed_s)
-        self.ledger.learn(ended)
+        self.ledger.learn(ended)  # also of a visit that is left out: larger sizes are extrapolated from it
         entry = self.ledger.entries[case]
         if entry.timing.fastest_s > limit_s and not entry.lifecycle.closed:
             self._leave_out(case, f"took {entry.timing.fastest_s:.1f}")

@@ -17,6 +17,9 @@ SELF_DISTURBING_BLOCK_S = 0.55
 """Shortest block of a case that disturbs itself: what others took is read from half a second on
 (`interference.MIN_FOREIGN_S`), and a block may turn out faster than expected."""
 
+MAX_CALLS = 1_000_000
+"""Calls of a block where a call takes no time that the clock could tell."""
+
 LONG_CALL_S = 1.0
 """From here a call is timed once a launch, after the first."""
 
@@ -57,12 +60,10 @@ class Timing:
     @property
     def calls_per_block(self) -> int:
         """How many calls make a block, by the fastest so far: a disturbed one would make all too short."""
-        calls: float = 1_000_000
-        if self.fastest_s > 0:
-            length_s = SELF_DISTURBING_BLOCK_S if self.self_disturbing else self.block_s
-            calls = length_s / self.fastest_s
-            calls = math.ceil(calls) if self.self_disturbing else calls
-        return math.ceil(max(1, round(calls)) / self.multiple) * self.multiple
+        length_s = SELF_DISTURBING_BLOCK_S if self.self_disturbing else self.block_s
+        calls = length_s / self.fastest_s if self.fastest_s > 0 else MAX_CALLS
+        calls = math.ceil(calls) if self.self_disturbing else round(calls)
+        return math.ceil(max(1, calls) / self.multiple) * self.multiple
 
     def with_multiple(self, multiple: int) -> "Timing":
         """The same case, whose blocks are to have a multiple of so many calls."""
@@ -85,14 +86,12 @@ class Timing:
         votes = self.votes
         if block.kind == "wall" and block.wall_s >= TELLING_S:
             votes = (*votes, disturbs_itself)
+        self_disturbing = 2 * sum(votes) >= len(votes) if votes else disturbs_itself
+        fastest_s = min(self.fastest_s, call_s)
         return replace(
-            self,
-            call_s=call_s,
-            fastest_s=min(self.fastest_s, call_s),
-            processors=processors,
-            votes=votes,
-            self_disturbing=2 * sum(votes) >= len(votes) if votes else disturbs_itself,
-        )
+            self, call_s=call_s, fastest_s=fastest_s, processors=processors, votes=votes,
+            self_disturbing=self_disturbing,
+        )  # fmt: skip
 
     def after(self, visits: Sequence[Visit]) -> "Timing":
         """After a visit; of two sides the first tells the times, as it has chosen the calls."""
@@ -106,12 +105,12 @@ class Timing:
         queued = dict(self.queued)
         for block in (block for visit in visits for block in visit.blocks if "queue_ran_dry" in block.notes):
             queued[block.kind] = min(queued.get(block.kind, block.calls), fewer_calls(block.calls))
-        return replace(
-            timing,
-            calls=max((block.calls for block in blocks if block.kind == "wall"), default=self.calls),
-            fastest_s=min([timing.fastest_s, *warm]),
-            queued=queued,
-        )
+        calls = max((block.calls for block in wall_blocks(visits[0])), default=self.calls)
+        return replace(timing, calls=calls, fastest_s=min([timing.fastest_s, *warm]), queued=queued)
+
+
+def wall_blocks(visit: Visit) -> list[Block]:
+    return [block for block in visit.blocks if block.kind == "wall"]
 
 
 def fewer_calls(calls: int) -> int:
@@ -133,7 +132,7 @@ class Threads:
         """After a visit. A side's blocks must agree: in some, another case's threads may still spin."""
         parallel, loose = self.parallel, self.loose
         for visit in visits:
-            blocks = [block for block in visit.blocks if block.kind == "wall"]
+            blocks = wall_blocks(visit)
             parallel |= bool(blocks) and all(block.threads > 1 or block.children for block in blocks)
             loose |= bool(blocks) and all(_has_loose_threads(block, processors) for block in blocks)
         return Threads(parallel, loose)

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
-from bench.events import Event, Launch, Outcome, Visit
+from bench.events import Event, Launch, Visit
 from bench.measure.drive import device_tasks
-from bench.measure.drive.entry import Entry
+from bench.measure.drive.entry import Entry, wall_blocks
 from bench.measure.drive.ledger import Ledger
 from bench.measure.drive.plan import Progress, file_as_case
 from bench.measure.drive.process import WorkerError
@@ -29,7 +29,7 @@ from bench.measure.sides.stopping import BLOCK_S, LaunchProgress, pairs_in_visit
 from bench.measure.worker import controls, injection
 from bench.measure.worker.code import Texts
 from bench.measure.worker.protocol import Collected, TellModules, TellTexts, UseDevice, Visited
-from bench.records import Block, Case
+from bench.records import Case
 
 MAX_INJECTED_S = 1.0
 """The longest block into which a slowdown is injected: it holds as many calls as one slowed call takes."""
@@ -93,20 +93,19 @@ class Lockstep:
             self._add(cases[name], (old, name))
             for side, each, its_name in zip(self.sides, collected, (old, name), strict=True):
                 if its_name in each.skips:
-                    self._record_unvisited(name, side, "skipped", each.skips[its_name])
+                    skipped = never_visited(name, "skipped", each.skips[its_name], side.name)
+                    self.ledger.record(skipped)
         for side, each in zip(self.sides, collected, strict=True):
             for problem in each.problems:  # a file that could not be collected, or skips itself
                 self.ledger.record(file_as_case(problem.id))
-                self._record_unvisited(problem.id, side, problem.outcome, problem.message)
+                outcome, message = problem.outcome, problem.message
+                self.ledger.record(never_visited(problem.id, outcome, message, side.name))
         for control in controls.cases() if self._with_controls else ():
             self._add(control, (control.id, control.id))
 
     def _add(self, case: Case, names: tuple[str, str]) -> None:
         self._names[case.id] = names
         self.ledger.record(case)
-
-    def _record_unvisited(self, case: str, side: Side, outcome: Outcome, message: str) -> None:
-        self.ledger.record(never_visited(case, outcome, message, side.name))
 
     def close(self) -> None:
         """Ends a pair that waits."""
@@ -236,15 +235,11 @@ class Lockstep:
         """head/base of each pair of blocks; NaN where others disturbed one, or it took no time at all."""
         self_disturbing = self.ledger.entries[case].timing.self_disturbing
         ratios = []
-        for pair in zip(_wall(base), _wall(head), strict=False):
+        for pair in zip(wall_blocks(base), wall_blocks(head), strict=False):
             base_s, head_s = (block.wall_s / block.calls for block in pair)
             disturbed = any(block.disturbed(self_disturbing) for block in pair)
             ratios.append(math.nan if disturbed or not base_s else head_s / base_s)
         return ratios
-
-
-def _wall(visit: Visit) -> list[Block]:
-    return [block for block in visit.blocks if block.kind == "wall"]
 
 
 def _placement(entry: Entry, processors: int) -> Placement:

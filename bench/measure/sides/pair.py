@@ -1,4 +1,4 @@
-"""Two live workers, one a side: started together, told apart by name, and kept out of each other's way.
+"""Two live workers, one a side: started together and kept out of each other's way.
 
 Cases that use one thread run with both workers on the same processor, where they cannot differ by it.
 All others get every processor, and the partner is stopped meanwhile: an idle OpenMP team spins and takes
