@@ -216,8 +216,7 @@ def _ended(status: int, words: str) -> str:
 def start_together(spec: Spec, count: int, timeout_s: float) -> list[tuple[Worker, protocol.Collected]]:
     """Starts so many workers side by side, and waits until all are idle; each with what it collected.
 
-    Their imports, seconds each, then disturb nobody's blocks. One that cannot collect is left out. Raises
-    WorkerError where none can.
+    Their imports then disturb nobody's blocks. One that cannot is left out; WorkerError where none can.
     """
     starting, idle, failure = [Worker(spec) for _ in range(count)], [], None
     try:

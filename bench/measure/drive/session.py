@@ -10,17 +10,7 @@ from typing import TypeVar
 from bench.events import Outcome, Visit
 from bench.measure.drive.entry import BLOCK_S
 from bench.measure.drive.process import Worker, WorkerError
-from bench.measure.worker.protocol import (
-    Announced,
-    Aside,
-    Command,
-    Done,
-    LookAside,
-    Recorded,
-    TimeBlock,
-    VisitCase,
-    Visited,
-)  # fmt: skip
+from bench.measure.worker import protocol
 from bench.records import Block, Kind
 
 COME_BACK_S = 0.006
@@ -31,7 +21,7 @@ PINNED_COME_BACK_S = 0.001
 """The same where each thread has its processor and none has to be moved, from a visit's second turn on; in
 the first, memory may still have to be allocated."""
 
-Answer = TypeVar("Answer", Block, Aside, Recorded)
+Expected = TypeVar("Expected", Block, protocol.Aside, protocol.Recorded)
 
 UNKNOWN_S = 1e9
 """What the first call is expected to take: it may be anything."""
@@ -54,9 +44,9 @@ class CaseSession:
     name: str = ""
     blocks: list[Block] = field(default_factory=list)
     left: int | None = None
-    ended: Visited | None = None
+    ended: protocol.Visited | None = None
     setup_s: float = 0.0
-    aside: Aside = field(default_factory=Aside)
+    aside: protocol.Aside = field(default_factory=protocol.Aside)
     came_back: bool = False
 
     @property
@@ -69,7 +59,7 @@ class CaseSession:
         if not self.running or (self.left is not None and calls > self.left):
             return None
         expected_s = calls * self.blocks[-1].wall_s / self.blocks[-1].calls if self.blocks else UNKNOWN_S
-        block = self.ask(TimeBlock(kind, calls, expected_s), Block)
+        block = self.ask(protocol.TimeBlock(kind, calls, expected_s), Block)
         if block:
             self.blocks.append(block)
             self.left = None if self.left is None else self.left - calls
@@ -80,7 +70,7 @@ class CaseSession:
         expected_s = PINNED_COME_BACK_S if self.pinned and self.came_back else COME_BACK_S
         self.came_back = True
         if self.running and self.left is None and call_s <= 2 * BLOCK_S:
-            self.ask(TimeBlock("warmup", math.ceil(expected_s / call_s), expected_s), Block)
+            self.ask(protocol.TimeBlock("warmup", math.ceil(expected_s / call_s), expected_s), Block)
         elif self.running:
             with self.turn():
                 time.sleep(expected_s)
@@ -88,7 +78,7 @@ class CaseSession:
     def look_aside(self) -> None:
         """More calls, untimed, for what timing would disturb: the device's peak memory, and FLOPs."""
         if self.running and self.left is None:
-            self.aside = self.ask(LookAside(), Aside) or self.aside
+            self.aside = self.ask(protocol.LookAside(), protocol.Aside) or self.aside
 
     def visit(
         self, case: str, launch: int, pass_number: int, side: str = "", elapsed_s: float = 0.0
@@ -101,7 +91,7 @@ class CaseSession:
             self.ended.group, elapsed_s, tuple(self.blocks),
         )  # fmt: skip
 
-    def ask(self, command: Command, expected: type[Answer]) -> Answer | None:
+    def ask(self, command: protocol.Command, expected: type[Expected]) -> Expected | None:
         """The worker's answer in its turn; None where the test has ended instead.
 
         A worker that is lost ends the visit; raises WorkerError.
@@ -119,12 +109,12 @@ class CaseSession:
         try:
             yield
         except WorkerError as lost:
-            self.ended = Visited(lost.outcome, str(lost))
+            self.ended = protocol.Visited(lost.outcome, str(lost))
             raise
 
-    def take(self, reply: Announced | Visited) -> None:
+    def take(self, reply: protocol.Announced | protocol.Visited) -> None:
         """Takes in what the test came to: `benchmark(...)`, or its end."""
-        if isinstance(reply, Announced):
+        if isinstance(reply, protocol.Announced):
             self.left, self.setup_s = reply.limit, reply.setup_s
         else:
             self.ended = reply
@@ -142,7 +132,7 @@ def set_up(sessions: Sequence[CaseSession], case: str) -> None:
     """Sets the test up in every session, side by side, out of turn; it may end before `benchmark`."""
     for session in sessions:
         with session.watched():
-            session.worker.tell(VisitCase(session.name or case))
+            session.worker.tell(protocol.VisitCase(session.name or case))
     for session in sessions:
         with session.watched():
             session.take(session.worker.hear(session.timeout_s))
@@ -153,7 +143,7 @@ def tear_down(sessions: Sequence[CaseSession]) -> None:
     while running := [session for session in sessions if session.running]:
         for session in running:
             with session.watched():
-                session.worker.tell(Done())
+                session.worker.tell(protocol.Done())
         for session in running:
             with session.watched():
                 session.take(session.worker.hear(session.timeout_s))

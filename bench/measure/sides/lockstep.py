@@ -39,8 +39,7 @@ PARTNER_LOST = Visited("passed")
 
 
 class Lockstep:
-    """Two sides under comparison: `collect` starts a pair, `add_cases` takes in what is on both sides, and
-    `measure_launch` measures it."""
+    """Two sides under comparison: `collect`, `add_cases`, then `measure_launch` as often as is wanted."""
 
     def __init__(
         self,
