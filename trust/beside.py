@@ -5,7 +5,7 @@ Same process, same call, same memory. What they read by their own rules, just be
 moments at which each entry was there. They then run at the priority that they have when a user starts them,
 which is any program's.
 
-Our first blocks follow each other as they would for a user. Behind each of the others blocked_autorange has
+Our first blocks follow each other as they would for a user. After each of the others blocked_autorange has
 another turn, of a block's length and at our priority: what it reads there, and how long it took, is under
 `near`, one pair a block. A machine's pace changes within a second; whether two tools agree shows in
 neighbours.
@@ -24,7 +24,8 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.measure.drive.policy import BLOCK_S, relative_width
+from bench.measure.drive.entry import BLOCK_S
+from bench.measure.drive.policy import relative_width
 from bench.measure.host import priority
 
 WIDTH = 0.02
@@ -34,7 +35,7 @@ PATIENCE_S = 1.0
 """How much longer blocked_autorange may go on where its usual 0.2 s do not make it so narrow."""
 
 ALONE = 80
-"""Blocks of ours behind which nobody has a turn: about a second, as blocked_autorange may take."""
+"""Blocks of ours after which nobody has a turn: about a second, as blocked_autorange may take."""
 
 TURN_S = 10.0
 """When a peer is stopped. They mean to take 0.2 s and a second, but fix how many calls they make by the first
@@ -116,7 +117,7 @@ def _blocked_autorange(timer: Any) -> dict[str, Any]:
 
 @contextmanager
 def _between_blocks(case_timer: Any, timer: Any) -> Iterator[list[tuple[float, float]]]:
-    """What blocked_autorange reads behind each wall block, and how long it took; not a number without a turn.
+    """What blocked_autorange reads after each wall block, and how long it took; not a number without a turn.
 
     Once it had to be stopped it gets no further turn in the visit.
     """

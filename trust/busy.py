@@ -26,7 +26,7 @@ CASES = (
 """What `bench run FILES -k CASES` measures: of every family, small and large, on one thread and on all."""
 
 LOADING = r"test_load|test_epoch|test_test_loop"
-"""Cases that run DataLoaders: beside a competitor they cannot be known, on a quiet machine they must be."""
+"""Cases that run DataLoaders: beside a competitor they cannot be timed, on a quiet machine they must be."""
 
 PAIRS_S = 0.4
 """Timed seconds of a side in a visit: forty pairs of blocks, of which the competitor, and others on the same
@@ -50,19 +50,19 @@ def prove(folder: Path) -> Proof:
 
 def without_priority(table: pd.DataFrame) -> list[Claim]:
     """What is left of it where workers may not raise their priority: there to compare with."""
-    known, close, _ = agreeing(table)
+    both_ok, close, _ = agreeing(table)
     what = f"busy, at any program's priority ({priority.VARIABLE}=0)"
     return [
         Claim(f"{what}: cases that are ok", share(int((table["busy"] == "ok").sum()), len(table))),
-        Claim(f"{what}: of these within 3 % of their quiet value", share(close, len(known))),
+        Claim(f"{what}: of these within 3 % of their quiet value", share(close, len(both_ok))),
     ]
 
 
 def agreeing(table: pd.DataFrame) -> tuple[pd.DataFrame, int, pd.Series]:
-    """The cases known on both sides, how many of them are close, and how far off each is."""
-    known = table[(table["busy"] == "ok") & (table["quiet"] == "ok")]
-    off = (known["ratio"] - 1).abs()
-    return known, int((off <= CLOSE).sum()), off
+    """The cases that are ok on both sides, how many of them are close, and how far off each is."""
+    both_ok = table[(table["busy"] == "ok") & (table["quiet"] == "ok")]
+    off = (both_ok["ratio"] - 1).abs()
+    return both_ok, int((off <= CLOSE).sum()), off
 
 
 def compared(runs: Runs) -> pd.DataFrame:
@@ -89,19 +89,19 @@ def compared(runs: Runs) -> pd.DataFrame:
 
 
 def claims(table: pd.DataFrame) -> list[Claim]:
-    known, close, off = agreeing(table)
+    both_ok, close, off = agreeing(table)
     ok = int((table["busy"] == "ok").sum())
     rest = table.loc[table["busy"] != "ok", "busy"]
     loading = table[table["case"].str.contains(LOADING)]
     quiet = int((loading["quiet"] == "ok").sum())
-    worst = known.loc[off.idxmax()] if len(known) else None
+    worst = both_ok.loc[off.idxmax()] if len(both_ok) else None
     return [
         Claim("busy: cases that are ok", share(ok, len(table)), "≥ 80 %", ok >= 0.8 * len(table)),
         Claim(
             "busy: of these within 3 % of their quiet value",
-            share(close, len(known)),
+            share(close, len(both_ok)),
             "≥ 95 %",
-            close >= 0.95 * len(known) > 0,
+            close >= 0.95 * len(both_ok) > 0,
         ),
         Claim(
             "busy: the one furthest off",
@@ -123,11 +123,11 @@ def claims(table: pd.DataFrame) -> list[Claim]:
         ),
         Claim(
             "busy: the same of neighbouring blocks at whatever pace",
-            share(int(((known["any_pace"] - 1).abs() <= CLOSE).sum()), len(known)),
+            share(int(((both_ok["any_pace"] - 1).abs() <= CLOSE).sum()), len(both_ok)),
         ),
         Claim(
             "busy: the same of the two medians, each by itself",
-            share(int(((known["alone"] - 1).abs() <= CLOSE).sum()), len(known)),
+            share(int(((both_ok["alone"] - 1).abs() <= CLOSE).sum()), len(both_ok)),
         ),
         Claim("busy: clean blocks of the median case", f"{100 * np.nanmedian(table['busy_clean']):.0f} %"),
         Claim("idle: clean blocks of the median case", f"{100 * np.nanmedian(table['quiet_clean']):.0f} %"),

@@ -71,11 +71,11 @@ def claims(table: pd.DataFrame, readings: Mapping[str, float], between: float) -
 
 def reading(threads: int) -> Mapping[str, float]:
     """What `trust.readings` prints of a process of so many threads."""
-    told = subprocess.run(
+    printed = subprocess.run(
         [sys.executable, "-m", "trust.readings", str(threads)], cwd=ROOT, capture_output=True, check=True
     )
-    found: dict[str, float] = json.loads(told.stdout)
-    return found
+    seconds: dict[str, float] = json.loads(printed.stdout)
+    return seconds
 
 
 def between_blocks_s(folder: Path) -> float:

@@ -1,7 +1,7 @@
 """The harness made wrong on purpose: what would then be false is noticed by a check, each time.
 
 synchronization   devices are not waited for
-hold              device blocks are timed without a held queue
+hold              device blocks are timed without keeping the queue waiting
 warm-up           series are counted from their first call on
 disturbed         blocks that others disturbed are counted
 """
@@ -80,7 +80,7 @@ def _seen(run: Run) -> str:
 
 def _of_warm_up(folder: Path) -> Iterator[Claim]:
     sound = measured(folder / "warm", virtual=True, keyword="lazy", launches=3, ceilings=False)
-    with patch.object(visits, "_warm_up", lambda _session, _known: None):
+    with patch.object(visits, "warm_up", lambda _session, _timing: None):
         cold = measured(folder / "cold", virtual=True, keyword="lazy", launches=3, ceilings=False)
     for run, what, demanded in (
         (sound, "a lazy case, warmed up", "no warning of it"),
@@ -110,11 +110,11 @@ def _of_disturbed(folder: Path) -> Iterator[Claim]:
         ("disturbed blocks not counted", compared(runs), False),
         ("disturbed blocks counted", counted, True),
     ):
-        known = table[(table["busy"] == "ok") & (table["quiet"] == "ok")]
-        off = (known["ratio"] - 1).abs().max() if len(known) else 0.0
+        both_ok = table[(table["busy"] == "ok") & (table["quiet"] == "ok")]
+        off = (both_ok["ratio"] - 1).abs().max() if len(both_ok) else 0.0
         yield Claim(
             f"mutations: {what}",
-            f"{len(known)} of {len(table)} cases ok, at most {100 * off:.0f} % off their quiet value",
+            f"{len(both_ok)} of {len(table)} cases ok, at most {100 * off:.0f} % off their quiet value",
             "beyond 10 %: the section busy notices" if wrong else "within 10 %",
             bool((off > FAR) == wrong),
         )

@@ -1,10 +1,10 @@
 """Beside torch.utils.benchmark and pytest-benchmark: the same calls, in the same processes, quiet and busy.
 
 In each visit the peers time the call first, by their own rules and with their usual settings, then we do.
-Whether blocked_autorange agrees with us is told by turns of it between our blocks (`trust.beside`).
+Whether blocked_autorange agrees with us shows in turns of it between our blocks (`trust.beside`).
 `to_2_s` is how long a tool takes until the 95 % interval of its median, by one and the same formula over its
 series, is ±2 %, and so on: on a machine whose pace changes no tool may get as far within a second.
-Which of our blocks were made at another pace than most, and do not count, is known only behind the run.
+Which of our blocks were made at another pace than most, and do not count, is known only after the run.
 blocked_autorange cannot stop before its 0.2 s are over; `at_once_s` is when it could have, had it looked.
 """
 
@@ -35,7 +35,7 @@ BLOCKS = ALONE + 40
 """Of ours in a visit: enough for ±2 % where blocks scatter by 8 %, and 40 beside a peer."""
 
 WIDTHS = {"2": 0.02, "5": 0.05, "10": 0.1}
-"""Half-widths to which times are told, by the name of their columns; the first is demanded."""
+"""Half-widths that a tool is to reach, by the name of their columns; the first is demanded."""
 
 CLOSE = 0.03
 TOOLS = {"ours": "this suite", "tub": "blocked_autorange", "pb_mean": "pytest-benchmark, mean",
@@ -92,7 +92,7 @@ def _readings(folder: Path, side: str, blocks: pd.DataFrame) -> Iterator[dict[st
 
 
 def beside(blocks: pd.DataFrame, near_s: NDArray[np.float64]) -> float:
-    """Our seconds per call as a multiple of those that a peer read before and behind each block.
+    """Our seconds per call as a multiple of those that a peer read before and after each block.
 
     The median over blocks that nobody disturbed, at whatever pace: a change of it meets both.
     """
@@ -176,12 +176,12 @@ def _seconds(seconds: float) -> str:
 def _moved(ratios: pd.DataFrame) -> Iterator[Claim]:
     """How each tool fares beside a competitor: there to compare with. Ours says which it cannot know."""
     for tool, name in TOOLS.items():
-        known = ratios[tool].dropna()
-        off = np.log(known).abs()
-        close = int(((known - 1).abs() <= CLOSE).sum())
-        furthest = per_cent(float(known[off.idxmax()])) if len(known) else "none"
-        read = f"{share(close, len(known))}, furthest {furthest}"
-        if len(known) < len(ratios):
+        read = ratios[tool].dropna()
+        off = np.log(read).abs()
+        close = int(((read - 1).abs() <= CLOSE).sum())
+        furthest = per_cent(float(read[off.idxmax()])) if len(read) else "none"
+        said = f"{share(close, len(read))}, furthest {furthest}"
+        if len(read) < len(ratios):
             why = "said to be noisy" if tool == "ours" else f"stopped after {TURN_S:.0f} s"
-            read += f"; {len(ratios) - len(known)} {why}"
-        yield Claim(f"busy: within 3 % of its own quiet value, {name}", read)
+            said += f"; {len(ratios) - len(read)} {why}"
+        yield Claim(f"busy: within 3 % of its own quiet value, {name}", said)

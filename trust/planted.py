@@ -34,22 +34,22 @@ def prove(folder: Path) -> Proof:
     return Proof((*_lost(lost), *_hogged(hogged)))
 
 
-def _lost(told: dict[str, Any]) -> Iterator[Claim]:
+def _lost(document: dict[str, Any]) -> Iterator[Claim]:
     """Needs two processors, as the project itself does."""
-    found = {verdict["case"].rpartition("::")[2]: verdict for verdict in told["verdicts"]}
+    by_test = {verdict["case"].rpartition("::")[2]: verdict for verdict in document["verdicts"]}
     for case, what, demanded in (
         ("test_threads", "a lost thread (2 → 1)", "slower"),
         ("test_workers", "a lost DataLoader worker (2 → 1)", "slower"),
         ("test_neither", "work that has neither", "not slower"),
     ):
-        verdict = found[case]
+        verdict = by_test[case]
         is_slower = verdict["state"] == "slower"
         yield Claim(f"planted: {what}", _seen(verdict), demanded, is_slower == (demanded == "slower"))
 
 
-def _hogged(told: dict[str, Any]) -> Iterator[Claim]:
-    (verdict,) = told["verdicts"]
-    what = f"{_seen(verdict)}, {100 * told['disturbed_share']:.0f} % of all blocks disturbed"
+def _hogged(document: dict[str, Any]) -> Iterator[Claim]:
+    (verdict,) = document["verdicts"]
+    what = f"{_seen(verdict)}, {100 * document['disturbed_share']:.0f} % of all blocks disturbed"
     yield Claim("planted: a hog in head's turns only", what, "not slower", verdict["state"] != "slower")
 
 
@@ -86,8 +86,8 @@ def _gate(project: Path, folder: Path, name: str, *arguments: str, nice: str = "
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
     if not file.exists():
         raise RuntimeError(f"{' '.join(command)} ended with status {done.returncode}: {done.stderr[-500:]}")
-    told: dict[str, Any] = json.loads(file.read_text("utf-8"))
-    return told
+    document: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    return document
 
 
 def _beside_a_hog(project: Path, folder: Path) -> dict[str, Any]:

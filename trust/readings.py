@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from bench.measure.drive.policy import BLOCK_S
+from bench.measure.drive.entry import BLOCK_S
 from bench.measure.host.interference import Readings
 
 BLOCKS = 200

@@ -1,7 +1,7 @@
 """Two independent runs of the same cases, launch by launch in turn: do their intervals tell the truth?
 
 A machine that is 1.4 times as fast while the second run is measured makes all cases of that run faster. So
-the ratio is told in units of the pace beside each block as well; what is demanded is demanded of times.
+the ratio is given in units of the pace beside each block as well; the demands are on times.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ CASES = (
     "test_share or test_copy or (test_matmul and not numpy-) or test_mul or test_ways_to or test_forward[ or "
     "test_loss or test_optimizer_step or test_training_step["
 )
-"""Many cases: a share of 93 % of them is told from one of 95 % only by many."""
+"""Many cases: only many tell a share of 93 % from one of 95 %."""
 
 CONFIDENCE = 0.95
 
@@ -32,7 +32,7 @@ def prove(folder: Path) -> Proof:
     runs = apart(folder, plan, [Side("first"), Side("second")])
     table, paced = ratios(runs), ratios(runs, paced=True)
     further = (
-        Claim("repeat: the same in units of the pace", share(_held(paced), len(paced))),
+        Claim("repeat: the same in units of the pace", share(_holding_1(paced), len(paced))),
         Claim("repeat: pace of the second run, the first's is 1", f"{_pace(runs):.2f}"),
         Claim("repeat: cases known from both runs", share(len(table), len(runs["first"].cases))),
     )
@@ -69,21 +69,21 @@ def _pace(runs: Runs) -> float:
     return second_s / first_s
 
 
-def _held(table: pd.DataFrame) -> int:
+def _holding_1(table: pd.DataFrame) -> int:
     """The cases whose interval holds 1."""
     return int(((table["low"] <= 1) & (table["high"] >= 1)).sum())
 
 
 def claims(table: pd.DataFrame) -> list[Claim]:
-    held = _held(table)
+    holding = _holding_1(table)
     half = (table["high"] / table["low"]) ** 0.5 - 1
     apart_ = (table["ratio"] - 1).abs()
     return [
         Claim(
             "repeat: the ratio's 95 % interval holds 1",
-            share(held, len(table)),
+            share(holding, len(table)),
             "≥ 93 %",
-            held >= 0.93 * len(table) > 0,
+            holding >= 0.93 * len(table) > 0,
         ),
         Claim("repeat: half of that interval, median case", f"{half.median():.1%}".replace("%", " %")),
         Claim("repeat: how far the runs are apart, median case", f"{apart_.median():.1%}".replace("%", " %")),

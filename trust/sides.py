@@ -28,7 +28,10 @@ from bench.analyze.estimates.intervals import TRIM
 from bench.analyze.gate.pairs import MIN_PAIRS, paired
 from bench.app import selection
 from bench.events import Header, Visit
-from bench.measure.drive.policy import PRESETS, Known, first_pass, next_pass
+from bench.measure.drive.entry import Timing
+from bench.measure.drive.ledger import Ledger
+from bench.measure.drive.plan import PRESETS
+from bench.measure.drive.policy import first_pass, next_pass
 from bench.measure.drive.process import Spec, Worker, WorkerError
 from bench.measure.drive.session import CaseSession
 from bench.measure.drive.visits import visit
@@ -103,13 +106,13 @@ def _sharing(folder: Path, plan: Plan, sides: Sequence[Side], lead: Callable[...
         recorders = [stack.enter_context(_Recorder(folder, plan, side, cases)) for side in sides]
         for launch, kind in _launches(plan, cases):
             title = f"{folder.name}: launch {launch + 1}/{plan.launches}"
-            with _told_if_cut(title), _worker(plan, title) as worker:
+            with _says_if_cut(title), _worker(plan, title) as worker:
                 lead(worker, plan, kind, launch, recorders)
     return _read(folder, sides)
 
 
 @contextmanager
-def _told_if_cut(title: str) -> Iterator[None]:
+def _says_if_cut(title: str) -> Iterator[None]:
     """A worker that is lost costs the rest of its launch, not the proof."""
     try:
         yield
@@ -125,7 +128,7 @@ def apart(folder: Path, plan: Plan, sides: Sequence[Side]) -> Runs:
         for launch, kind in _launches(plan, cases):
             for recorder in recorders if launch % 2 == 0 else reversed(recorders):
                 title = f"{folder.name}: launch {launch + 1}/{plan.launches} {recorder.side.name}"
-                with _told_if_cut(title), _worker(plan, title) as worker:
+                with _says_if_cut(title), _worker(plan, title) as worker:
                     _launch(worker, plan, kind, launch, [recorder])
     return _read(folder, sides)
 
@@ -168,13 +171,12 @@ def visits(folder: Path, side: str) -> Iterator[Visit]:
 
 
 class _Recorder:
-    """The run of one side while it is measured: its journal, and what is known of its cases."""
+    """The run of one side while it is measured: its journal and its ledger."""
 
     def __init__(self, folder: Path, plan: Plan, side: Side, cases: Sequence[Case]) -> None:
         self.side = side
         self._rng = random.Random(1)
         self._plan = plan
-        self.known = {case.id: Known(case) for case in cases}
         (folder / side.name / JOURNAL).unlink(missing_ok=True)  # an earlier proof of the same section
         header = Header(
             run=f"{folder.name}-{side.name}",
@@ -184,8 +186,9 @@ class _Recorder:
             commit=environment.commit(ROOT),
         )
         self._journal = Journal.create(folder / side.name, header)
-        for known in self.known.values():
-            self._journal.append(known.case)
+        self.ledger = Ledger(write=self._journal.append)
+        for case in cases:
+            self.ledger.record(case)
 
     def __enter__(self) -> Self:
         return self
@@ -193,32 +196,22 @@ class _Recorder:
     def __exit__(self, *_: object) -> None:
         self._journal.close()
 
-    def enter(self, launch: int) -> None:
-        for known in self.known.values():
-            known.enter(launch)
-
-    def due(self, kind: str, number: int, left_s: float) -> list[str]:
+    def due(self, kind: str, launch: int, number: int, left_s: float) -> list[str]:
         """The cases of a kind of worker that a pass is to visit."""
-        cases = [known for known in self.known.values() if known.case.worker == kind]
+        entries = [entry for entry in self.ledger.entries.values() if entry.case.worker == kind]
         if number:
-            chosen = next_pass(cases, PRESET.width, left_s, self._rng)
+            chosen = next_pass(entries, launch, PRESET.width, left_s, self._rng)
         else:
-            chosen = first_pass(cases, math.inf, self._rng)
-        return [known.case.id for known in chosen]
+            chosen = first_pass(entries, math.inf, self._rng)
+        return [entry.case.id for entry in chosen]
 
     def visit(self, worker: Worker, case: str, launch: int, number: int) -> float:
         """One visit, recorded; the seconds it took."""
-        session, known = CaseSession(worker, PRESET.timeout_s), self.known[case]
+        session, entry = CaseSession(worker, PRESET.timeout_s), self.ledger.entries[case]
         with self.side.circumstances():
-            visit([session], known, blocks=self._plan.blocks, longest_s=PRESET.longest_call_s)
-        recorded = session.visit(case, launch, number)
-        if recorded.outcome != "passed":
-            known.closed = recorded.outcome
-        self.record(recorded)
-        return known.cost_s
-
-    def record(self, visit: Visit) -> None:
-        self._journal.append(visit)
+            visit([session], entry, launch, blocks=self._plan.blocks, longest_s=PRESET.longest_call_s)
+        self.ledger.record(session.visit(case, launch, number))
+        return self.ledger.entries[case].cost.visit_s
 
 
 def _cases(plan: Plan) -> list[Case]:
@@ -251,10 +244,8 @@ def _worker(plan: Plan, title: str) -> Worker:
 def _launch(worker: Worker, plan: Plan, kind: str, launch: int, recorders: Sequence[_Recorder]) -> None:
     """Passes through the cases, each visited on every side that is due; who is first flips every time."""
     left_s = dict.fromkeys(recorders, plan.seconds)
-    for recorder in recorders:
-        recorder.enter(launch)
     for number in range(plan.most_passes):
-        due = {recorder: recorder.due(kind, number, left_s[recorder]) for recorder in recorders}
+        due = {recorder: recorder.due(kind, launch, number, left_s[recorder]) for recorder in recorders}
         for turn, case in enumerate(dict.fromkeys(itertools.chain.from_iterable(due.values()))):
             for recorder in recorders if (launch + number + turn) % 2 == 0 else reversed(recorders):
                 if case in due[recorder]:
@@ -265,51 +256,49 @@ def _launch(worker: Worker, plan: Plan, kind: str, launch: int, recorders: Seque
 def _shared_launch(
     worker: Worker, plan: Plan, kind: str, launch: int, recorders: Sequence[_Recorder]
 ) -> None:
-    """Passes through the cases; what is known of them is known from the blocks of all sides."""
+    """Passes through the cases; the first side's ledger learns from the blocks of all sides."""
     lead, left_s = recorders[0], plan.seconds
-    lead.enter(launch)
+    sides = [recorder.side for recorder in recorders]
     for number in range(plan.most_passes):
-        for case in lead.due(kind, number, left_s):
-            known = lead.known[case]
-            blocks = len(recorders) * _pairs_in_visit(plan, known)
-            ended = _shared_visit(worker, known, blocks, [recorder.side for recorder in recorders])
-            if ended[0].outcome != "passed":
-                known.closed = ended[0].outcome
-            for recorder, visited in zip(recorders, ended, strict=True):
-                recorder.record(replace(visited, launch=launch, pass_=number))
-            left_s -= known.cost_s if number else 0.0
+        for case in lead.due(kind, launch, number, left_s):
+            entry, session = lead.ledger.entries[case], CaseSession(worker, PRESET.timeout_s)
+            blocks = len(sides) * pairs_in_visit(plan, entry.timing)
+            side_of = _take_turns(session, sides)
+            visit([session], entry, launch, blocks=blocks, longest_s=PRESET.longest_call_s)
+            visited = session.visit(case, launch, number)
+            lead.ledger.learn(visited)
+            for side, recorder in enumerate(recorders):
+                part = [block for at, block in enumerate(visited.blocks) if side_of[at] == side]
+                recorder.ledger.write(replace(visited, blocks=tuple(part)))
+            left_s -= lead.ledger.entries[case].cost.visit_s if number else 0.0
 
 
-def _pairs_in_visit(plan: Plan, known: Known) -> int:
-    """How many pairs a visit times: one where nothing is known yet."""
-    if plan.blocks or not known.visits:
+def pairs_in_visit(plan: Plan, timing: Timing) -> int:
+    """How many pairs a visit times: one of a case that was never timed."""
+    if plan.blocks or math.isnan(timing.call_s):
         return plan.blocks or 1
-    block_s = known.calls * known.call_s
+    block_s = timing.calls * timing.call_s
     return max(MIN_TURNS if block_s < LONG_BLOCK_S else 1, round(plan.pairs_s / block_s))
 
 
-def _shared_visit(worker: Worker, known: Known, blocks: int, sides: Sequence[Side]) -> list[Visit]:
-    """One visit whose wall blocks are the sides' in turn, all else the first side's; a part for each side.
+def _take_turns(session: CaseSession, sides: Sequence[Side]) -> dict[int, int]:
+    """Gives the session's wall blocks to the sides in turn, in the order ABBA, and all else to the first.
 
-    Between the sides the worker rests for so long that it reads anew what it has read behind the other's.
+    The dictionary is filled while blocks are timed, with the side of each. Between the sides the worker rests
+    for so long that it reads anew what it has read after the other's block.
     """
-    session, taken = CaseSession(worker, PRESET.timeout_s), dict[int, int]()
+    side_of = dict[int, int]()
 
     def turn() -> AbstractContextManager[object]:
         wall = sum(block.kind == "wall" for block in session.blocks)
-        before = taken.get(len(session.blocks) - 1)
-        side = taken[len(session.blocks)] = (wall + 1) // 2 % len(sides)  # of the block that may come now
+        before = side_of.get(len(session.blocks) - 1)
+        side = side_of[len(session.blocks)] = (wall + 1) // 2 % len(sides)  # of the block that may come now
         if before not in (side, None):
             time.sleep(RECENT_S)
         return sides[side].circumstances()
 
     session.turn = turn
-    visit([session], known, blocks=blocks, longest_s=PRESET.longest_call_s)
-    visited = session.visit(known.case.id, -1, 0)
-    return [
-        replace(visited, blocks=tuple(block for at, block in enumerate(session.blocks) if taken[at] == side))
-        for side in range(len(sides))
-    ]
+    return side_of
 
 
 def _read(folder: Path, sides: Sequence[Side]) -> Runs:

@@ -12,8 +12,7 @@ import pandas as pd
 from bench.analyze.analyzed import AnalyzedRun
 from bench.events import Header
 from bench.measure.drive.coordinator import Coordinator
-from bench.measure.drive.plan import Plan, Progress
-from bench.measure.drive.policy import Preset
+from bench.measure.drive.plan import Plan, Preset, Progress
 from bench.measure.drive.process import Spec
 from bench.storage.store import Journal, read_run
 from bench.storage.tables import Run

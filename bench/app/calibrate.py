@@ -63,7 +63,7 @@ def record(request: revisions.SidesRequest, launches: int, competitors: int) -> 
         def launch_all(_: Path) -> None:
             for launch, slowdown in enumerate(slowdowns):
                 progress.move(round=launch + 1, rounds=len(slowdowns))
-                lockstep.launch(launch, lockstep.cases, slowdown)
+                lockstep.measure_launch(launch, lockstep.cases, slowdown)
 
         entry = {"condition": condition, "slowdowns": slowdowns}
         try:

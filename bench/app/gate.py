@@ -79,7 +79,7 @@ def _launches(lockstep: Lockstep, progress: Progress, folder: Path) -> None:
         while number < rounds:
             begun_s = lockstep.elapsed_s
             progress.move(round=number + 1, rounds=rounds, left_s=(rounds - number) * latest_s)
-            lockstep.launch(number, wanted)
+            lockstep.measure_launch(number, wanted)
             number, latest_s = number + 1, lockstep.elapsed_s - begun_s
         decision, open_cases = replay(AnalyzedRun(read_run(folder))), lockstep.cases
         wanted = {case: lacking for case, lacking in decision.wanted.items() if case in open_cases}

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +61,9 @@ def measured(
         request.out, request.recorded, facts, accelerators, commit, gate=entry, **further
     ) as journal:
         with recording.watched(journal, accelerators) as record:
-            lockstep.meet(matching, collected, record)
+            lockstep.add_cases(matching, collected, record)
             launches(journal.folder)
-        spent_s = asdict(lockstep.spent)
-        spent_s["other"] = lockstep.elapsed_s - sum(spent_s.values())
-        end = End(spent_s, load_after=environment.load())
+        end = End(lockstep.spent_s(), load_after=environment.load())
         yield journal
         journal.append(end)
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,7 @@ from bench.app import UserError, recording
 from bench.app.selection import Selection
 from bench.events import End, Event, Note, Sizes
 from bench.measure.drive.coordinator import Coordinator
-from bench.measure.drive.plan import Plan
-from bench.measure.drive.policy import PRESETS
+from bench.measure.drive.plan import PRESETS, Plan
 from bench.measure.drive.process import WorkerError, device_facts
 from bench.measure.host import environment
 from bench.measure.worker.protocol import Collected
@@ -76,7 +75,7 @@ def _record(coordinator: Coordinator, request: RunRequest, journal: Journal | No
             interrupted = True
             print("bench: interrupted; what was measured is kept; go on with --resume", file=sys.stderr)
         else:
-            journal.append(End(asdict(coordinator.state.spent), load_before, environment.load()))
+            journal.append(End(coordinator.spent_s(), load_before, environment.load()))
     return journal.folder, interrupted
 
 

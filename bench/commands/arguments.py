@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.measure.drive.policy import PRESETS
+from bench.records import PRESET_NAMES
 
 if TYPE_CHECKING:
     from bench.app.revisions import SidesRequest
@@ -22,7 +22,7 @@ def declare_selection(parser: argparse.ArgumentParser) -> None:
     declare_keyword(parser)
     add("--device", action="append", default=[], metavar="D",
         help="measure on this device only, as TYPE or TYPE:INDEX; may be given several times")  # fmt: skip
-    add("--preset", choices=list(PRESETS), default="default", help="how thorough (default: %(default)s)")
+    add("--preset", choices=PRESET_NAMES, default="default", help="how thorough (default: %(default)s)")
 
 
 def declare_keyword(parser: argparse.ArgumentParser) -> None:

@@ -2,12 +2,11 @@
 
 import math
 from pathlib import Path
-from typing import Any
 
 from bench.events import Event, Visit
 from bench.measure.drive.coordinator import Coordinator
-from bench.measure.drive.plan import Plan, Progress
-from bench.measure.drive.policy import Known, Preset
+from bench.measure.drive.entry import Cost, Entry, Lifecycle, Timing
+from bench.measure.drive.plan import Plan, Preset, Progress
 from bench.measure.drive.process import Spec
 from bench.measure.sides.side import Side
 from bench.records import Case
@@ -48,9 +47,13 @@ def suite(folder: Path, text: str, name: str = "test_it.py") -> Path:
     return folder
 
 
-def known_case(**fields: Any) -> Known:
-    """A case of 1 ms a call that was visited once."""
-    return Known(Case("c", "s", "o"), **{"visits": 1, "call_s": 1e-3, "calls": 10, **fields})
+MILLISECOND = Timing(call_s=1e-3, calls=10)
+"""Of a case that takes 1 ms a call."""
+
+
+def entry(timing: Timing = MILLISECOND, cost_s: float = 0.0, suite: str = "s") -> Entry:
+    """A case that was visited once, in an earlier launch."""
+    return Entry(Case("c", suite, "o"), timing, lifecycle=Lifecycle({-1: 1}), cost=Cost(cost_s))
 
 
 SIDE = "import os\nfrom pathlib import Path\ndef test_it(benchmark):\n    benchmark(int)\n"

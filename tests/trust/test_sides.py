@@ -13,10 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.measure.drive.policy import BLOCK_S, Known
+from bench.measure.drive.entry import BLOCK_S, Timing
 from bench.measure.drive.process import Spec
 from bench.measure.host.interference import RECENT_S
-from bench.records import Case
 from trust import sides
 
 
@@ -122,10 +121,8 @@ def test_a_side_s_first_block_reads_nothing_of_the_other_s(
 
 @pytest.mark.parametrize(("call_s", "pairs"), [(0.0, 1), (1e-3, 40), (0.05, 8), (0.3, 4), (0.6, 1)])
 def test_a_visit_has_many_pairs_but_of_long_blocks(call_s: float, pairs: int) -> None:
-    known = Known(Case("c", "s", "o"))
-    if call_s:
-        known.call_s, known.calls, known.visits = call_s, max(1, round(BLOCK_S / call_s)), 1
-    assert sides._pairs_in_visit(sides.Plan(Spec(()), pairs_s=0.4), known) == pairs
+    timing = Timing(call_s=call_s, calls=max(1, round(BLOCK_S / call_s))) if call_s else Timing()
+    assert sides.pairs_in_visit(sides.Plan(Spec(()), pairs_s=0.4), timing) == pairs
 
 
 def test_a_selection_that_matches_nothing_is_an_error(tmp_path: Path) -> None:

@@ -1,30 +1,36 @@
 """What is measured of a device apart from the cases: its first use, its self-check, its ceilings."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from bench.events import CeilingsMeasured, Checked, Initialized, Note
+from bench.measure.drive.ledger import Ledger
+from bench.measure.drive.plan import Progress
 from bench.measure.drive.process import Worker
 from bench.measure.worker.protocol import Task, UseDevice
 
-PATIENCE_S = 120.0
-"""With one task: ceilings take a few seconds, on a busy machine many."""
+TIMEOUT_S = 120.0
+"""Patience with one task: ceilings take a few seconds, on a busy machine many."""
 
 
-def run(
-    worker: Worker, task: Task, device: str, known: Mapping[str, Any] | None = None
-) -> list[Initialized | Checked | CeilingsMeasured | Note]:
-    """The events of one task; a note where it fails.
+def run_due(worker: Worker, kind: str, ledger: Ledger, progress: Progress, ceilings: bool) -> None:
+    """Runs and records what is due on the device of a kind of worker, each task once in a run.
 
-    `known` are ceilings read before, of which only those that others disturbed are tried again.
+    But `ceilings`, where they are wanted, are tried again while others disturb them.
     """
-    reply = worker.ask(UseDevice(task, device, known or {}), PATIENCE_S)
-    if reply.error:
-        return [Note("warning", f"{task} of {device}: {reply.error}")]
-    match task:
-        case "check":
-            return [Checked(device, **check) for check in reply.answer]
-        case "ceilings":
-            return [CeilingsMeasured(device, reply.answer)]
-        case _:
-            return [Initialized(device, reply.answer)]
+    device, _, isolate = kind.partition("/")
+    if isolate or device == "accelerator":  # that stands for one that is not there
+        return
+    first, earlier = device not in ledger.devices, ledger.ceilings.get(device, {})
+    tasks: list[Task] = ["initialize", "check"] if first and device != "cpu" else []
+    if ceilings and (first or earlier.get("disturbed")):
+        tasks.append("ceilings")
+    for task in tasks:
+        ledger.devices.add(device)  # also where a task fails: no later launch tries it again
+        progress.move(case=f"{task} {device}")
+        reply = worker.ask(UseDevice(task, device, earlier), TIMEOUT_S)
+        if reply.error:
+            ledger.record(Note("warning", f"{task} of {device}: {reply.error}"))
+        elif task == "check":
+            for check in reply.answer:
+                ledger.record(Checked(device, **check))
+        else:
+            event = Initialized if task == "initialize" else CeilingsMeasured
+            ledger.record(event(device, reply.answer))

@@ -1,22 +1,16 @@
-"""What a run knows while it goes on, and how that is taken up again from the events of a run that was cut."""
+"""The ledger: what is known of each case while a run or a gate goes on, and where its seconds went.
 
-import itertools
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+It learns from the events that are recorded and from nothing else, so that a run that is resumed knows what
+the run that was cut knew.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from bench.events import (
-    CeilingsMeasured,
-    Event,
-    Initialized,
-    Launch,
-    Launched,
-    Sizes,
-    SizesAdded,
-    Skip,
-    Visit,
-)
-from bench.measure.drive.policy import Known
+from bench import events
+from bench.events import Event, Sizes, Visit
+from bench.measure.drive.entry import BLOCK_S, WARMUP_KINDS, Entry, Timing
 from bench.records import Case
 
 
@@ -28,65 +22,91 @@ class Spent:
     warmup: float = 0.0
     setup: float = 0.0
     imports: float = 0.0
-    other: float = 0.0
 
-    def add(self, *visits: Visit) -> None:
-        """Takes in a visit, in every session: they set the test up side by side."""
-        self.setup += max(each.setup_s for each in visits)
-        for block in itertools.chain.from_iterable(each.blocks for each in visits):
-            if block.kind in ("first", "warmup"):
+    def add(self, visits: Sequence[Visit]) -> None:
+        """Takes in a visit, on every side: they set the test up side by side."""
+        self.setup += max(visit.setup_s for visit in visits)
+        for block in (block for visit in visits for block in visit.blocks):
+            if block.kind in WARMUP_KINDS:
                 self.warmup += block.wall_s
             else:
                 self.timed += block.wall_s
 
+    def of(self, elapsed_s: float) -> dict[str, float]:
+        """What so many seconds went to, by name; the rest is `other`."""
+        seconds = asdict(self)
+        return {**seconds, "other": elapsed_s - sum(seconds.values())}
+
 
 @dataclass
-class State:
-    """What a run knows while it goes on; `past` events, of a run that was cut, restore it."""
+class Ledger:
+    """The entries by case, and how far the run has come. `write` keeps an event before it returns.
 
-    known: dict[str, Known] = field(default_factory=dict)
+    `problems` are files that could not be collected, `done` the kinds of worker that had their turn in a
+    round, `start_s` what the latest worker of a kind took to start, `devices` those whose own tasks were
+    begun, `sizes` those asked for after each round.
+    """
+
+    block_s: float = BLOCK_S
+    write: Callable[[Event], None] = field(default=lambda _event: None, compare=False)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    problems: set[str] = field(default_factory=set)
     done: set[tuple[str, int]] = field(default_factory=set)
     launches: int = 0
-    side_tasks: set[str] = field(default_factory=set)
+    start_s: dict[str, float] = field(default_factory=dict)
+    devices: set[str] = field(default_factory=set)
     ceilings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    sizes: dict[int, Sizes] = field(default_factory=dict)
     elapsed_s: float = 0.0
     spent: Spent = field(default_factory=Spent)
-    problems: set[str] = field(default_factory=set)
-    sizes: dict[int, Sizes] = field(default_factory=dict)  # asked for after each round
 
+    def record(self, event: Event) -> None:
+        """Learns from an event, and writes it down: a run that is resumed then learns the same."""
+        self.learn(event)
+        self.write(event)
 
-def restored(past: Iterable[Event]) -> State:
-    """The state of a run that was cut, from its events; the launch in hand then stays a launch of its own."""
-    state = State()
-    for event in past:
-        state.elapsed_s = max(state.elapsed_s, getattr(event, "elapsed_s", 0.0))
+    def learn(self, event: Event) -> None:
+        """Takes in an event. Of two sides, the visits of a case are one: see `learn_visit`."""
+        self.elapsed_s = max(self.elapsed_s, getattr(event, "elapsed_s", 0.0))
         match event:
             case Case() if "::" in event.id:
-                state.known[event.id] = Known(event)
+                self.entries[event.id] = Entry(event, Timing(self.block_s))
             case Case():
-                state.problems.add(event.id)
-            case Launch():
-                state.launches = event.launch + 1
-            case Launched():
-                state.done.add((event.worker, event.round))
-            case SizesAdded():
-                state.sizes[event.round] = event.sizes
-            case Initialized():
-                state.side_tasks.add(event.device)
-            case CeilingsMeasured():
-                state.side_tasks.add(event.device)
-                state.ceilings[event.device] = event.ceilings
-            case Skip() if event.case in state.known:
-                state.known[event.case].closed = "skipped"
-            case Visit() if event.case in state.known:
-                _recall(state.known[event.case], event)
-    return state
+                self.problems.add(event.id)
+            case events.Launch():
+                self.launches = event.launch + 1
+                self.start_s[event.worker] = event.collect_s
+            case events.Launched():
+                self.done.add((event.worker, event.round))
+            case events.SizesAdded():
+                self.sizes[event.round] = event.sizes
+            case events.Initialized():
+                self.devices.add(event.device)
+            case events.CeilingsMeasured():
+                self.devices.add(event.device)
+                self.ceilings[event.device] = event.ceilings
+            case events.Skip() if entry := self.entries.get(event.case):
+                closed = replace(entry.lifecycle, closed="skipped")
+                self.entries[event.case] = replace(entry, lifecycle=closed)
+            case Visit():
+                self.learn_visit(event)
+
+    def learn_visit(self, *visits: Visit) -> None:
+        """Takes in a visit: one event, or one of each side."""
+        self.spent.add(visits)
+        if entry := self.entries.get(visits[0].case):
+            self.entries[entry.case.id] = entry.after(visits)
+
+    def fit_calls(self, case: str, multiple: int) -> None:
+        """Makes a multiple of so many calls a block of the case."""
+        entry = self.entries[case]
+        if entry.timing.multiple != multiple:
+            self.entries[case] = replace(entry, timing=entry.timing.with_multiple(multiple))
 
 
-def _recall(known: Known, visit: Visit) -> None:
-    """Takes in a visit of a run that was cut."""
-    known.enter(visit.launch)
-    known.learn(visit.blocks)
-    known.calls = max([known.calls, *(block.calls for block in visit.blocks if block.kind == "wall")])
-    if visit.outcome in ("died", "timeout") or (visit.outcome != "passed" and known.visits == 1):
-        known.closed = visit.outcome
+def restored(past: Iterable[Event]) -> Ledger:
+    """The ledger of a run that was cut, from its events; its last launch then stays a launch of its own."""
+    ledger = Ledger()
+    for event in past:
+        ledger.learn(event)
+    return ledger

@@ -1,16 +1,44 @@
 """What a run measures and how thoroughly, and how far it has come."""
 
+import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from bench.measure.drive.policy import PRESETS, Preset
+from bench.events import Sizes
 from bench.measure.drive.process import Spec
 from bench.records import Case
 
 COLLECT_TIMEOUT_S = 300.0
 """Patience with the imports of a suite: torch alone takes 7 s on a busy machine, network drives far more."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How thorough a run is: launches, its deadline, the width aimed at, the longest call, the patience.
+
+    `refining_s` of the deadline are kept for further launches at sizes near crossovers; 0: none are added.
+    """
+
+    name: str
+    launches: int
+    deadline_s: float
+    width: float
+    longest_call_s: float
+    timeout_s: float
+    refining_s: float = 0.0
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset("quick", 2, 78, 0.03, 2.0, 30),
+        Preset("default", 5, 330, 0.02, 2.5, 120, refining_s=50),
+        Preset("thorough", 10, math.inf, 0.01, math.inf, 900, refining_s=600),
+    )
+}
+"""Deadlines leave 12 s (quick) and 30 s (default) for the report."""
 
 
 @dataclass(frozen=True)
@@ -47,3 +75,14 @@ def file_as_case(path: str) -> Case:
     """What stands for the cases of a file that could not be collected."""
     suite = path.rpartition("/")[2].removesuffix(".py")
     return Case(path, suite, suite, doc="the file could not be collected")
+
+
+def sizes_variable(added: Iterable[Sizes]) -> dict[str, str]:
+    """What tells a worker's plugin of all sizes that were ever asked for; empty where none were."""
+    merged: dict[str, dict[str, list[float]]] = {}
+    for sizes in added:
+        for test, axes in sizes.items():
+            for axis, values in axes.items():
+                of_axis = merged.setdefault(test, {}).setdefault(axis, [])
+                of_axis += [value for value in values if value not in of_axis]
+    return {"BENCH_SIZES": json.dumps(merged)} if merged else {}

@@ -169,11 +169,9 @@ class Worker:
 
     def last_words(self) -> str:
         """The end of what the worker printed."""
-        size = os.fstat(self._output.fileno()).st_size
-        text = os.pread(
-            self._output.fileno(), LAST_WORDS, max(0, size - LAST_WORDS)
-        )  # moves no shared offset
-        return text.decode(errors="replace").strip()
+        file = self._output.fileno()
+        begin = max(0, os.fstat(file).st_size - LAST_WORDS)
+        return os.pread(file, LAST_WORDS, begin).decode(errors="replace").strip()  # moves no shared offset
 
     def _death(self) -> WorkerError:
         try:
@@ -182,11 +180,8 @@ class Worker:
             return WorkerError("died", "the worker closed its channel")
         if status == -signal.SIGKILL:
             return WorkerError("died", "the process was killed (signal 9), as a machine out of memory does")
-        if status < 0:
-            return WorkerError(
-                "died", f"the process died of {signal.Signals(-status).name}\n{self.last_words()}"
-            )
-        return WorkerError("died", f"the process exited with status {status}\n{self.last_words()}")
+        how = f"died of {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
+        return WorkerError("died", f"the process {how}\n{self.last_words()}")
 
     def end(self) -> None:
         """Ends the worker: politely, then its whole group, stopped or not."""
@@ -199,15 +194,15 @@ class Worker:
 
     def kill(self) -> None:
         """Ends the worker's whole process group at once."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # it has gone, with all of its group
-            os.killpg(self.process.pid, signal.SIGKILL)
+        self.signal_group(signal.SIGKILL)
         self.process.wait()
         self.channel.close()
         self._output.close()
 
     def signal_group(self, number: int) -> None:
         """Signals the worker and its children, so that a partner can be stopped between turns."""
-        os.killpg(self.process.pid, number)
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # it has gone, with all of its group
+            os.killpg(self.process.pid, number)
 
 
 def _ended(status: int, words: str) -> str:
@@ -221,12 +216,9 @@ def _ended(status: int, words: str) -> str:
 def start_together(spec: Spec, count: int, timeout_s: float) -> list[tuple[Worker, protocol.Collected]]:
     """Starts so many workers side by side, and waits until all are idle; each with what it collected.
 
-    Their imports, seconds each, then disturb nobody's blocks. One that cannot collect is left out. Raises
-    WorkerError where none can.
+    Their imports then disturb nobody's blocks. One that cannot is left out; WorkerError where none can.
     """
-    starting = [Worker(spec) for _ in range(count)]
-    idle = []
-    failure = None
+    starting, idle, failure = [Worker(spec) for _ in range(count)], [], None
     try:
         for worker in starting:
             try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S
-from bench.measure.drive.process import Spec, Worker, WorkerError
+from bench.measure.drive.process import Spec, Worker, WorkerError, start_together
 from bench.measure.drive.session import CaseSession, set_up, tear_down
 from bench.measure.worker.profiler import STACKS
 from bench.measure.worker.protocol import Collected, Record, Recorded
@@ -95,13 +95,7 @@ def _changed(worker: Worker | None, spec: Spec) -> Worker:
     """A fresh worker that has collected, in place of the last one."""
     if worker is not None:
         worker.end()
-    fresh = Worker(spec)
-    try:
-        fresh.collected(COLLECT_TIMEOUT_S)
-    except BaseException:
-        fresh.kill()
-        raise
-    return fresh
+    return start_together(spec, 1, COLLECT_TIMEOUT_S)[0][0]
 
 
 def _profiled(worker: Worker, case: Case, folder: Path) -> CaseProfile:
@@ -148,11 +142,11 @@ def _operators(worker: Worker, case: Case, folder: Path, watched: Recorded, note
 
 
 def _stacks(worker: Worker, case: Case, folder: Path, calls: int, notes: list[str]) -> Path | None:
-    found = py_spy()
-    if found is None:
+    path = py_spy()
+    if path is None:
         notes.append('stacks: py-spy is not installed; `pip install "torch-course-bench[profile]"` brings it')
         return None
-    answer = _record(worker, case, Record("stacks", calls, str(folder), py_spy=found))
+    answer = _record(worker, case, Record("stacks", calls, str(folder), py_spy=path))
     if answer.missing:
         notes.append(f"stacks: {answer.missing}")
         return None
@@ -174,11 +168,7 @@ def _record(worker: Worker, case: Case, command: Record) -> Recorded:
     recorded: Recorded | None = None
     if session.running:
         calls = command.calls if session.left is None else min(command.calls, session.left)
-        reply = worker.ask(replace(command, calls=max(1, calls)), TIMEOUT_S)
-        if isinstance(reply, Recorded):
-            recorded = reply
-        else:
-            session.take(reply)
+        recorded = session.ask(replace(command, calls=max(1, calls)), Recorded)
     tear_down([session])
     assert session.ended is not None
     if session.ended.outcome != "passed" or recorded is None:

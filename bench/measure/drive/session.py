@@ -5,52 +5,48 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
-from bench.events import Visit
-from bench.measure.drive.policy import BLOCK_S
+from bench.events import Outcome, Visit
+from bench.measure.drive.entry import BLOCK_S
 from bench.measure.drive.process import Worker, WorkerError
-from bench.measure.worker.protocol import (
-    Announced,
-    Aside,
-    Command,
-    Done,
-    LookAside,
-    TimeBlock,
-    VisitCase,
-    Visited,
-)
+from bench.measure.worker import protocol
 from bench.records import Block, Kind
 
 COME_BACK_S = 0.006
-"""How long a worker that was stopped works before it is timed. All of its threads wake up at once, often two
-on one processor, until the scheduler has moved one. Of the blocks of products on two threads 60 % are
-disturbed if they are timed at once, 40 % after 3 ms of work, 3 % after 6 ms, 12 % after 5 ms of sleep."""
+"""How long a worker that was stopped works before it is timed, since the scheduler first has to spread its
+threads: see docs/measurements.md, "A worker that was stopped"."""
 
-HELD_S = 0.001
-"""The same from a visit's second turn on where each thread has its place, and none has to be moved: after 1,
-3 and 6 ms the share of clean blocks is the same within 3 %, in seven cases with 4 to 49 % of them disturbed.
-In the first turn memory may have to be found yet: a product of 4 million numbers takes 7 ms then, not 2."""
+PINNED_COME_BACK_S = 0.001
+"""The same where each thread has its processor and none has to be moved, from a visit's second turn on; in
+the first, memory may still have to be allocated."""
 
-LONG_S = 1e9
-"""What the first call may take: nothing is known of it."""
+Expected = TypeVar("Expected", Block, protocol.Aside, protocol.Recorded)
+
+UNKNOWN_S = 1e9
+"""What the first call is expected to take: it may be anything."""
 
 
 @dataclass
 class CaseSession:
-    """One worker during one visit: its blocks, and how the visit ended."""
+    """One worker during one visit: its blocks, and how the visit ended.
+
+    Each block is timed within `turn`. `alone` says that the partner is stopped meanwhile, `pinned` that each
+    thread has its processor, `name` what this worker calls the case, where that differs. `left` is how many
+    calls the test still allows, None for any number; `aside` what untimed calls showed.
+    """
 
     worker: Worker
     timeout_s: float
     turn: Callable[[], AbstractContextManager[object]] = nullcontext
-    alone: bool = False  # in its turn its partner is stopped
-    held: bool = False  # each of its threads has its place
-    name: str = ""  # of the case, where this worker knows it by another
+    alone: bool = False
+    pinned: bool = False
+    name: str = ""
     blocks: list[Block] = field(default_factory=list)
     left: int | None = None
-    ended: Visited | None = None
+    ended: protocol.Visited | None = None
     setup_s: float = 0.0
-    aside: Aside = field(default_factory=Aside)
+    aside: protocol.Aside = field(default_factory=protocol.Aside)
     came_back: bool = False
 
     @property
@@ -62,25 +58,19 @@ class CaseSession:
         """Times one block; None where the test has ended instead, or may not be called so often."""
         if not self.running or (self.left is not None and calls > self.left):
             return None
-        expected_s = calls * self.blocks[-1].wall_s / self.blocks[-1].calls if self.blocks else LONG_S
-        block = self._ask(TimeBlock(kind, calls, expected_s))
-        if not isinstance(block, Block):
-            self.take(block)
-            return None
-        self.blocks.append(block)
-        if self.left is not None:
-            self.left -= calls
+        expected_s = calls * self.blocks[-1].wall_s / self.blocks[-1].calls if self.blocks else UNKNOWN_S
+        block = self.ask(protocol.TimeBlock(kind, calls, expected_s), Block)
+        if block:
+            self.blocks.append(block)
+            self.left = None if self.left is None else self.left - calls
         return block
 
     def come_back(self, call_s: float) -> None:
-        """Lets the worker, stopped until now, find itself again before it is timed: by work, not recorded."""
-        expected_s = HELD_S if self.held and self.came_back else COME_BACK_S
+        """Lets the worker, stopped until now, work for a moment that is not recorded, before it is timed."""
+        expected_s = PINNED_COME_BACK_S if self.pinned and self.came_back else COME_BACK_S
         self.came_back = True
         if self.running and self.left is None and call_s <= 2 * BLOCK_S:
-            calls = math.ceil(expected_s / call_s)
-            block = self._ask(TimeBlock("warmup", calls, expected_s))
-            if not isinstance(block, Block):
-                self.take(block)
+            self.ask(protocol.TimeBlock("warmup", math.ceil(expected_s / call_s), expected_s), Block)
         elif self.running:
             with self.turn():
                 time.sleep(expected_s)
@@ -88,35 +78,30 @@ class CaseSession:
     def look_aside(self) -> None:
         """More calls, untimed, for what timing would disturb: the device's peak memory, and FLOPs."""
         if self.running and self.left is None:
-            reply = self._ask(LookAside())
-            if isinstance(reply, Aside):
-                self.aside = reply
-            else:
-                self.take(reply)
+            self.aside = self.ask(protocol.LookAside(), protocol.Aside) or self.aside
 
     def visit(
         self, case: str, launch: int, pass_number: int, side: str = "", elapsed_s: float = 0.0
     ) -> Visit:
         """The visit as its run's journal keeps it; the test must have ended."""
         assert self.ended is not None
+        facts = {**self.aside.facts, **self.ended.extra_info}
         return Visit(
-            case,
-            launch,
-            pass_number,
-            side,
-            self.setup_s,
-            self.ended.outcome,
-            self.ended.message,
-            {**self.aside.facts, **self.ended.extra_info},
-            self.ended.group,
-            elapsed_s,
-            tuple(self.blocks),
-        )
+            case, launch, pass_number, side, self.setup_s, self.ended.outcome, self.ended.message, facts,
+            self.ended.group, elapsed_s, tuple(self.blocks),
+        )  # fmt: skip
 
-    def _ask(self, command: Command) -> Any:
-        """The worker's reply in its turn. A worker that is lost ends the visit; raises WorkerError."""
+    def ask(self, command: protocol.Command, expected: type[Expected]) -> Expected | None:
+        """The worker's answer in its turn; None where the test has ended instead.
+
+        A worker that is lost ends the visit; raises WorkerError.
+        """
         with self.watched(), self.turn():
-            return self.worker.ask(command, self.timeout_s)
+            reply = self.worker.ask(command, self.timeout_s)
+        if isinstance(reply, expected):
+            return reply
+        self.take(reply)
+        return None
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -124,25 +109,30 @@ class CaseSession:
         try:
             yield
         except WorkerError as lost:
-            self.ended = Visited(lost.outcome, str(lost))
+            self.ended = protocol.Visited(lost.outcome, str(lost))
             raise
 
-    def take(self, reply: Announced | Visited) -> None:
+    def take(self, reply: protocol.Announced | protocol.Visited) -> None:
         """Takes in what the test came to: `benchmark(...)`, or its end."""
-        if isinstance(reply, Announced):
+        if isinstance(reply, protocol.Announced):
             self.left, self.setup_s = reply.limit, reply.setup_s
         else:
             self.ended = reply
 
-    def per_call_s(self, kinds: Sequence[Kind]) -> list[float]:
-        return [block.wall_s / block.calls for block in self.blocks if block.kind in kinds]
+    def per_call_s(self, kind: Kind) -> list[float]:
+        return [block.wall_s / block.calls for block in self.blocks if block.kind == kind]
+
+
+def never_visited(case: str, outcome: Outcome, message: str, side: str = "", elapsed_s: float = 0.0) -> Visit:
+    """What stands for the visit of a case that no launch came to."""
+    return Visit(case, -1, side=side, outcome=outcome, message=message, elapsed_s=elapsed_s)
 
 
 def set_up(sessions: Sequence[CaseSession], case: str) -> None:
     """Sets the test up in every session, side by side, out of turn; it may end before `benchmark`."""
     for session in sessions:
         with session.watched():
-            session.worker.tell(VisitCase(session.name or case))
+            session.worker.tell(protocol.VisitCase(session.name or case))
     for session in sessions:
         with session.watched():
             session.take(session.worker.hear(session.timeout_s))
@@ -153,7 +143,7 @@ def tear_down(sessions: Sequence[CaseSession]) -> None:
     while running := [session for session in sessions if session.running]:
         for session in running:
             with session.watched():
-                session.worker.tell(Done())
+                session.worker.tell(protocol.Done())
         for session in running:
             with session.watched():
                 session.take(session.worker.hear(session.timeout_s))

@@ -5,42 +5,34 @@ same number of calls a block, chosen once on the first.
 """
 
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from bench.disturbance import MISFIT
 from bench.measure.devices.device import MAX_LAUNCHES
-from bench.measure.drive.policy import (
-    WARMUP_BLOCKS,
-    Known,
-    blocks_per_visit,
-    calls_per_block,
-    settled,
-)
+from bench.measure.drive.entry import Entry, Timing, fewer_calls
+from bench.measure.drive.policy import WARMUP_BLOCKS, blocks_per_visit, settled
 from bench.measure.drive.session import CaseSession, set_up, tear_down
 from bench.records import Kind
 
-WARMUP_S = 0.25
+MAX_WARMUP_S = 0.25
 """The longest warm-up of a case in a launch, beyond its first call and its calibration."""
 
 COLD_EXCESS = 3.0
 """How many times the longest call a cold first call may take before the case is given up."""
 
 TURN = 2
-"""Blocks that a worker times before its partner does, where turns cost something. Each turn follows one of
-the partner's, on both sides alike: behind a block of the same worker caches are warm, and a product of 4
-million numbers took 1.3 ms there, 2.5 ms behind the partner's. On a GPU that two share it is up to 15 %."""
+"""Blocks that a worker times before its partner does, where turns cost something: see
+docs/measurements.md, "Turns of two workers"."""
 
-QUEUED_CALLS: dict[Kind, int] = {"device": MAX_LAUNCHES, "cold": MAX_LAUNCHES // 4}
+MAX_QUEUED: dict[Kind, int] = {"device": MAX_LAUNCHES, "cold": MAX_LAUNCHES // 4}
 """Most calls of a block that is queued as a whole; with a cold call go a flush and two events."""
-
-FEWER = 8
-"""By how much a block is cut whose queue ran dry: a forward pass is five launches a call or more."""
 
 
 def visit(
     sessions: Sequence[CaseSession],
-    known: Known,
+    entry: Entry,
+    launch: int,
     *,
     flip: bool = False,
     blocks: int | None = None,
@@ -53,67 +45,96 @@ def visit(
     """Visits a case in every session. The sessions then hold the blocks and how the test ended.
 
     Without `every_kind` latency and cold calls are left out; `once_set_up` is called before the first call,
-    `once_warm` before the first that counts, `once_timed` behind the last.
+    `once_warm` before the first that counts, `once_timed` after the last.
 
     Raises WorkerError where a worker dies or hangs.
     """
-    begun_s = time.monotonic()
-    set_up(sessions, known.case.id)
+    fresh = launch not in entry.lifecycle.visits
+    set_up(sessions, entry.case.id)
     once_set_up()
-    _begin(sessions, known)  # also of a test whose partner has ended: it may read its result
+    for session in sessions:  # also of a test whose partner has ended: it may read its result
+        session.block("wall" if session.left == 1 else "first" if fresh else "warmup", 1)
     running = all(session.running for session in sessions)
-    if running and max(_per_call_s(session) for session in sessions) <= COLD_EXCESS * longest_s:
-        _warmed(sessions, known)
+    if running and max(_latest_call_s(session) for session in sessions) <= COLD_EXCESS * longest_s:
+        entry = replace(entry, timing=_warmed_up(sessions, entry.timing, fresh))
         once_warm()
-        _time(sessions, known, flip, blocks, every_kind)
+        _time(sessions, entry, flip, blocks, every_kind)
     once_timed()
     tear_down(sessions)
-    known.learn(sessions[0].blocks)
-    known.cost_s = time.monotonic() - begun_s
 
 
-def _begin(sessions: Sequence[CaseSession], known: Known) -> None:
-    """The first call of the visit: cold in a fresh process; the only one where the test allows no more."""
-    fresh = known.launch not in known.launches
-    for session in sessions:
-        session.block("wall" if session.left == 1 else "first" if fresh else "warmup", 1)
-
-
-def _per_call_s(session: CaseSession) -> float:
+def _latest_call_s(session: CaseSession) -> float:
     """Seconds of the latest call; infinite where the test has ended instead."""
-    return (
-        session.blocks[-1].wall_s / session.blocks[-1].calls
-        if session.running and session.blocks
-        else math.inf
-    )
+    ended = not (session.running and session.blocks)
+    return math.inf if ended else session.blocks[-1].wall_s / session.blocks[-1].calls
 
 
-def _warmed(sessions: Sequence[CaseSession], known: Known) -> None:
-    """Calls that do not count: until a block's calls are known, and in a fresh process until it is warm."""
-    _calibrate(sessions[0], known)
-    if known.launch not in known.launches and not known.long:
-        for session in sessions:
-            _warm_up(session, known)
-        known.fastest_s = min([known.fastest_s, *sessions[0].per_call_s(("warmup",))])
-        _calibrate(sessions[0], known)  # once more: the first call may have waited for others
+def _warmed_up(sessions: Sequence[CaseSession], timing: Timing, fresh: bool) -> Timing:
+    """Calls that do not count: until a block's calls are chosen, and in a fresh process until it is warm."""
+    timing = calibrated(sessions[0], timing.in_new_launch() if fresh else timing)
+    if not fresh or timing.is_long:
+        return timing
+    for session in sessions:
+        warm_up(session, timing)
+    fastest_s = min([timing.fastest_s, *sessions[0].per_call_s("warmup")])
+    # Once more: the first call may have waited for others.
+    return calibrated(sessions[0], replace(timing, fastest_s=fastest_s))
+
+
+def calibrated(session: CaseSession, timing: Timing) -> Timing:
+    """The timing with the calls that make a block, chosen on a case's very first visit.
+
+    A process's first call says nothing of it: it may wait for a second until libraries and device are ready.
+    They are chosen anew where they turn out to be far too few or too many, unless the case disturbs itself.
+    Where it does and has become faster, they grow: nobody could tell what others took from its short blocks.
+    """
+    fitting = timing.calls_per_block
+    if timing.calls and timing.calls / MISFIT < fitting < MISFIT * timing.calls:
+        return replace(timing, calls=max(timing.calls, fitting)) if timing.self_disturbing else timing
+    if session.left is None and session.blocks[-1].kind == "first" and session.block("warmup", 1) is None:
+        return timing
+    timing = timing.with_speed(session.blocks[-1])
+    tried = 1
+    while session.left is None and MISFIT * tried <= timing.calls_per_block:
+        tried = min(10 * tried, timing.calls_per_block)
+        block = session.block("warmup", tried)
+        if block is None:
+            return timing
+        timing = timing.with_speed(block)
+    return replace(timing, calls=timing.calls_per_block)
+
+
+def warm_up(session: CaseSession, timing: Timing) -> None:
+    """Goes on until the series is stationary, or its time is spent."""
+    if WARMUP_BLOCKS * timing.call_s > MAX_WARMUP_S:
+        return  # the first call has warmed up what so few more could
+    calls = min(timing.calls, max(1, round(timing.block_s / timing.call_s)))
+    spent_s = 0.0
+    while session.left is None and spent_s < MAX_WARMUP_S and not settled(session.per_call_s("warmup")):
+        block = session.block("warmup", calls)
+        if block is None:
+            return
+        spent_s += block.wall_s
 
 
 def _time(
-    sessions: Sequence[CaseSession], known: Known, flip: bool, blocks: int | None, every_kind: bool
+    sessions: Sequence[CaseSession], entry: Entry, flip: bool, blocks: int | None, every_kind: bool
 ) -> None:
-    accelerator = known.case.device != "cpu"
-    latest = None
+    timing, queued, latest = entry.timing, dict(entry.timing.queued), None
+    accelerator = entry.case.device != "cpu"
     turn = TURN if accelerator or any(session.alone for session in sessions) else 1
-    for session, number in _order(sessions, blocks or blocks_per_visit(known), flip, turn):
+    for session, number in order_of_blocks(sessions, blocks or blocks_per_visit(timing), flip, turn):
         if session.alone and session is not latest:
-            session.come_back(known.call_s)
-        _block_of_each_kind(session, known, every_kind and number == 0, accelerator)
+            session.come_back(timing.call_s)
         latest = session
-    if not known.visits and not known.long:
+        session.block("wall", _affordable(session, timing.calls))
+        if accelerator:
+            device_blocks(session, timing.calls, queued, every_kind and number == 0)
+    if not entry.lifecycle.visits and not timing.is_long:
         sessions[0].look_aside()
 
 
-def _order(
+def order_of_blocks(
     sessions: Sequence[CaseSession], blocks: int, flip: bool, length: int
 ) -> Iterator[tuple[CaseSession, int]]:
     """Whose block comes next, and its number: turns of so many, by one session and the other."""
@@ -123,64 +144,26 @@ def _order(
                 yield session, number
 
 
-def _block_of_each_kind(session: CaseSession, known: Known, every_kind: bool, accelerator: bool) -> None:
-    session.block("wall", _affordable(session, known.calls))
-    if not accelerator:
-        return
-    _queued_block(session, known, "device")
-    if every_kind:
-        session.block("latency", known.calls)
-        _queued_block(session, known, "cold")
-
-
-def _queued_block(session: CaseSession, known: Known, kind: Kind) -> None:
-    """A block that is queued as a whole; the next has fewer calls where so many do not fit into the queue.
-
-    Of calls that wait for the device not even one does: the launch then tries no more of them.
-    """
-    calls = known.queued.get(kind, min(QUEUED_CALLS[kind], known.calls))
-    block = session.block(kind, calls) if calls else None
-    if block and "queue_ran_dry" in block.notes:
-        known.queued[kind] = max(1, calls // FEWER) if calls > 1 else 0
-
-
 def _affordable(session: CaseSession, calls: int) -> int:
     """As many of the calls as the test allows in this visit."""
     return calls if session.left is None else max(1, min(calls, session.left))
 
 
-def _calibrate(session: CaseSession, known: Known) -> None:
-    """Finds, on a case's very first visit, the calls that fill a block.
+def device_blocks(session: CaseSession, calls: int, queued: dict[Kind, int], every_kind: bool) -> None:
+    """A block of each kind that only an accelerator has. `queued` is how many calls its queue takes by kind,
+    where these are fewer; it is changed where a queue runs dry."""
+    _queued_block(session, "device", calls, queued)
+    if every_kind:
+        session.block("latency", calls)
+        _queued_block(session, "cold", calls, queued)
 
-    A process's first call says nothing of it: it may wait for a second until libraries and device are ready.
-    Again where they turn out to be far too few, or far too many: the case is none that disturbs itself. More
-    of them where one that does has become faster: nobody could tell what others took from its short blocks.
+
+def _queued_block(session: CaseSession, kind: Kind, calls: int, queued: dict[Kind, int]) -> None:
+    """A block that is queued as a whole; the next has fewer calls where so many do not fit into the queue.
+
+    Of calls that wait for the device not even one does: the launch then tries no more of them.
     """
-    if known.calls and known.calls / MISFIT < calls_per_block(known) < MISFIT * known.calls:
-        if known.self_disturbing:
-            known.calls = max(known.calls, calls_per_block(known))
-        return
-    if session.left is None and session.blocks[-1].kind == "first" and session.block("warmup", 1) is None:
-        return
-    known.learn_speed(session.blocks[-1])
-    tried = 1
-    while session.left is None and MISFIT * tried <= calls_per_block(known):
-        tried = min(10 * tried, calls_per_block(known))
-        block = session.block("warmup", tried)
-        if block is None:
-            return
-        known.learn_speed(block)
-    known.calls = calls_per_block(known)
-
-
-def _warm_up(session: CaseSession, known: Known) -> None:
-    """Goes on until the series is stationary, or its time is spent."""
-    if WARMUP_BLOCKS * known.call_s > WARMUP_S:
-        return  # the first call has warmed up what so few more could
-    calls = min(known.calls, max(1, round(known.block_s / known.call_s)))
-    spent_s = 0.0
-    while session.left is None and spent_s < WARMUP_S and not settled(session.per_call_s(("warmup",))):
-        block = session.block("warmup", calls)
-        if block is None:
-            return
-        spent_s += block.wall_s
+    calls = queued.get(kind, min(MAX_QUEUED[kind], calls))
+    block = session.block(kind, calls) if calls else None
+    if block and "queue_ran_dry" in block.notes:
+        queued[kind] = fewer_calls(calls)

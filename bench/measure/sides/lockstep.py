@@ -1,7 +1,7 @@
 """Measures two sides in lock step: fresh pairs of workers, whose blocks alternate.
 
-launch   a fresh pair of workers for each kind (CPU, CPU with ONNX Runtime, accelerator, ...); behind one
-         that dies, another in the same launch
+launch   a fresh pair of workers for each kind (CPU, CPU with ONNX Runtime, accelerator, ...); after one that
+         dies, another in the same launch
 pass     one walk through the cases of a launch, in random order
 visit    one case in both workers: a pair of blocks, the first side changing from pass to pass
 """
@@ -10,36 +10,28 @@ import math
 import os
 import random
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from bench.disturbance import disturbed
-from bench.events import Event, Launch, Outcome, Visit
+from bench.events import Event, Launch, Visit
 from bench.measure.drive import device_tasks
-from bench.measure.drive.ledger import Spent
+from bench.measure.drive.entry import Entry, wall_blocks
+from bench.measure.drive.ledger import Ledger
 from bench.measure.drive.plan import Progress, file_as_case
-from bench.measure.drive.policy import Known, calls_per_block
-from bench.measure.drive.process import Worker, WorkerError
-from bench.measure.drive.session import CaseSession
+from bench.measure.drive.process import WorkerError
+from bench.measure.drive.session import never_visited
 from bench.measure.drive.visits import visit
-from bench.measure.host.interference import TEAM, processors
+from bench.measure.host.interference import processors
 from bench.measure.sides.matching import Matching
 from bench.measure.sides.pair import CAN_PIN, Pair, Placement
 from bench.measure.sides.side import Side, SideError
 from bench.measure.sides.stopping import BLOCK_S, LaunchProgress, pairs_in_visit
 from bench.measure.worker import controls
-from bench.measure.worker.calls import NEVER, TWICE_EVERY, period
+from bench.measure.worker.calls import TWICE_EVERY, period
 from bench.measure.worker.code import Texts
-from bench.measure.worker.protocol import (
-    Collected,
-    Problem,
-    Task,
-    TellModules,
-    TellTexts,
-    UseDevice,
-    Visited,
-)
-from bench.records import Block, Case
+from bench.measure.worker.protocol import Collected, TellModules, TellTexts, UseDevice, Visited
+from bench.records import Case
 
 MAX_INJECTED_S = 1.0
 """The longest block into which a slowdown is injected: it holds as many calls as one slowed call takes."""
@@ -49,7 +41,7 @@ PARTNER_LOST = Visited("passed")
 
 
 class Lockstep:
-    """Two sides under comparison: `collect` starts a pair, `meet` takes its cases in, `launch` measures."""
+    """Two sides under comparison: `collect`, `add_cases`, then `measure_launch` as often as is wanted."""
 
     def __init__(
         self,
@@ -61,14 +53,11 @@ class Lockstep:
     ) -> None:
         self.sides = sides
         self.progress = progress
-        self.record: Callable[[Event], None] = lambda _event: None
-        self.spent = Spent()
+        self.ledger = Ledger(BLOCK_S)
         self._seed = seed
         self._with_controls = with_controls
         self._ceilings = ceilings
-        self._introduced: set[str] = set()
         self._rng = random.Random(seed)
-        self._known: dict[str, Known] = {}
         self._names: dict[str, tuple[str, str]] = {}
         self._started_s = time.monotonic()
         self._waiting: tuple[Pair, list[Collected]] | None = None
@@ -78,6 +67,10 @@ class Lockstep:
     @property
     def elapsed_s(self) -> float:
         return time.monotonic() - self._started_s
+
+    def spent_s(self) -> dict[str, float]:
+        """What the seconds until now went to."""
+        return self.ledger.spent.of(self.elapsed_s)
 
     # Before anything is measured: what there is on both sides.
 
@@ -91,38 +84,29 @@ class Lockstep:
         self._waiting = pair, collected
         return collected, pair.ask(TellTexts())
 
-    def meet(
-        self, matching: Matching, collected: Sequence[Collected], record: Callable[[Event], None]
+    def add_cases(
+        self, matching: Matching, collected: Sequence[Collected], write: Callable[[Event], None]
     ) -> None:
-        """Takes in the cases on both sides, and what records an event before it returns."""
-        self.record = record
+        """Takes in the cases on both sides, and what writes an event down before it returns."""
+        self.ledger.write = write
         cases = {case.id: case for case in collected[1].cases}
-        base, head = (each.skips for each in collected)
         for name, old in matching.names.items():
-            self._meet(cases[name], (old, name))
-            reasons = base.get(old), head.get(name)
-            for side, reason in zip(self.sides, reasons, strict=True):
-                if reason is not None:
-                    self._known[name].closed = "skipped"
-                    self._record_unvisited(name, side, "skipped", reason)
+            self._add(cases[name], (old, name))
+            for side, each, its_name in zip(self.sides, collected, (old, name), strict=True):
+                if its_name in each.skips:
+                    skipped = never_visited(name, "skipped", each.skips[its_name], side.name)
+                    self.ledger.record(skipped)
         for side, each in zip(self.sides, collected, strict=True):
-            for problem in each.problems:
-                self._record_problem(side, problem)
+            for problem in each.problems:  # a file that could not be collected, or skips itself
+                self.ledger.record(file_as_case(problem.id))
+                outcome, message = problem.outcome, problem.message
+                self.ledger.record(never_visited(problem.id, outcome, message, side.name))
         for control in controls.cases() if self._with_controls else ():
-            self._meet(control, (control.id, control.id))
+            self._add(control, (control.id, control.id))
 
-    def _meet(self, case: Case, names: tuple[str, str]) -> None:
-        self._known[case.id] = Known(case, BLOCK_S)
+    def _add(self, case: Case, names: tuple[str, str]) -> None:
         self._names[case.id] = names
-        self.record(case)
-
-    def _record_problem(self, side: Side, problem: Problem) -> None:
-        """A file that could not be collected, or skips itself, is a case of its own."""
-        self.record(file_as_case(problem.id))
-        self._record_unvisited(problem.id, side, problem.outcome, problem.message)
-
-    def _record_unvisited(self, case: str, side: Side, outcome: Outcome, message: str) -> None:
-        self.record(Visit(case, -1, side=side.name, outcome=outcome, message=message))
+        self.ledger.record(case)
 
     def close(self) -> None:
         """Ends a pair that waits."""
@@ -137,67 +121,54 @@ class Lockstep:
         """The cases that can still be measured; controls go without saying."""
         return [
             case
-            for case, known in self._known.items()
-            if not known.closed and known.case.suite != controls.SUITE
+            for case, entry in self.ledger.entries.items()
+            if not entry.lifecycle.closed and entry.case.suite != controls.SUITE
         ]
 
-    def launch(self, number: int, cases: Collection[str], slowdown: float = 0.0) -> None:
+    def measure_launch(self, number: int, cases: Collection[str], slowdown: float = 0.0) -> None:
         """One launch of these cases and the controls. Raises SideError where a side no longer starts.
 
         `slowdown` is what head is slowed down by on purpose, as a share; calls too long for that are left
         out.
         """
         self._slowdown = slowdown
-        left = [known for case in cases if self._can_be_slowed(known := self._known[case])]
+        entries = self.ledger.entries
+        left = [entries[case] for case in cases if self._can_be_slowed(case)]
         passes = 0
-        for kind in dict.fromkeys(known.case.worker for known in left):
-            of_kind = [known for known in left if known.case.worker == kind and not known.closed]
-            while of_kind:
-                passes, of_kind = self._lead(number, passes, kind, of_kind)
+        for kind in dict.fromkeys(entry.case.worker for entry in left):
+            of_kind = [entry.case.id for entry in left if entry.case.worker == kind]
+            while of_kind := [case for case in of_kind if not entries[case].lifecycle.closed]:
+                passes, of_kind = self._measure_with_pair(number, passes, kind, of_kind)
 
-    def _can_be_slowed(self, known: Known) -> bool:
+    def _can_be_slowed(self, case: str) -> bool:
         """Fits the block to what is injected; False where it would be too long."""
         multiple = period(self._slowdown) if self._slowdown else 1
-        if multiple != known.multiple:
-            known.multiple = multiple
-            known.calls = known.calls and calls_per_block(known)
-        return known.multiple == 1 or known.multiple * known.call_s <= MAX_INJECTED_S
+        self.ledger.fit_calls(case, multiple)
+        return multiple == 1 or multiple * self.ledger.entries[case].timing.call_s <= MAX_INJECTED_S
 
-    def _lead(self, number: int, passes: int, kind: str, cases: list[Known]) -> tuple[int, list[Known]]:
+    def _measure_with_pair(
+        self, number: int, passes: int, kind: str, cases: list[str]
+    ) -> tuple[int, list[str]]:
         """One pair's visits; the passes made so far, and the cases that it left because a worker died."""
         pair, collected = self._waiting or self._start()
         self._waiting = None
-        self._record_launch(number, kind, collected)
-        guards = [each for each in self._known.values() if each.case.suite == controls.SUITE]
-        todo = LaunchProgress(number, [*cases, *guards])
+        for side, each in zip(self.sides, collected, strict=True):
+            self.ledger.record(Launch(number, kind, side.name, 0, each.collect_s, self.elapsed_s))
+        guards = [case for case, entry in self.ledger.entries.items() if entry.case.suite == controls.SUITE]
+        todo = LaunchProgress(self.ledger.entries, [*cases, *guards])
         try:
             with pair:
-                self._introduce(pair.workers[0], kind)
+                ceilings = self._ceilings and not self.ledger.ceilings.get(kind)  # disturbed ones stay
+                device_tasks.run_due(pair.workers[0], kind, self.ledger, self.progress, ceilings)
                 while order := todo.next_pass(self._rng):
-                    self._pass(pair, order, todo, passes)
+                    for entry in order:
+                        self._visit(pair, entry, todo, number, passes)
                     passes += 1
                 self._check(pair)
         except WorkerError:
             pair.kill()
-            return passes + 1, [known for known in cases if todo.wants(known)]
+            return passes + 1, [case for case in cases if todo.wants(case)]
         return passes, []
-
-    def _introduce(self, worker: Worker, kind: str) -> None:
-        """What is measured once of a device: first use, self-check, and ceilings where budgets need them."""
-        device, _, isolate = kind.partition("/")
-        if isolate or device in self._introduced:
-            return
-        self._introduced.add(device)
-        tasks: list[Task] = ["initialize", "check"] if device != "cpu" else []
-        for task in [*tasks, "ceilings"] if self._ceilings else tasks:
-            self.progress.move(case=f"{task} {device}")
-            for event in device_tasks.run(worker, task, device):
-                self.record(event)
-
-    def _pass(self, pair: Pair, order: Iterable[Known], todo: LaunchProgress, number: int) -> None:
-        for known in order:
-            if not known.closed:
-                self._visit(pair, known, todo, number)
 
     def _start(self) -> tuple[Pair, list[Collected]]:
         """A fresh pair that has collected. Both hash alike: the order of sets is part of the speed."""
@@ -205,8 +176,8 @@ class Lockstep:
         self._pairs += 1
         environments = [{"PYTHONHASHSEED": seed} for _ in self.sides]
         if self._slowdown:
-            for environment, every in zip(environments, (NEVER, period(self._slowdown)), strict=True):
-                environment[TWICE_EVERY] = str(every)
+            for environment, slowdown in zip(environments, (0.0, self._slowdown), strict=True):
+                environment[TWICE_EVERY] = str(period(slowdown))
         pair = Pair(self.sides, environments)
         try:
             collected = pair.collected()
@@ -217,7 +188,7 @@ class Lockstep:
         except BaseException:
             pair.kill()
             raise
-        self.spent.imports += max(each.collect_s for each in collected)
+        self.ledger.spent.imports += max(each.collect_s for each in collected)
         return pair, collected
 
     def _check(self, pair: Pair) -> None:
@@ -225,83 +196,57 @@ class Lockstep:
         for side, modules in zip(self.sides, pair.ask(TellModules()), strict=True):
             side.check(modules)
 
-    def _record_launch(self, number: int, kind: str, collected: Sequence[Collected]) -> None:
-        for side, each in zip(self.sides, collected, strict=True):
-            self.record(Launch(number, kind, side.name, 0, each.collect_s, self.elapsed_s))
-
     # Visits.
 
-    def _visit(self, pair: Pair, known: Known, todo: LaunchProgress, pass_number: int) -> None:
+    def _visit(self, pair: Pair, entry: Entry, todo: LaunchProgress, launch: int, pass_number: int) -> None:
         """One visit on both sides, recorded whatever comes of it. Raises WorkerError where one is lost."""
-        case = known.case.id
+        case = entry.case.id
         self.progress.move(case=case, elapsed_s=self.elapsed_s)
         everywhere = processors()
-        placement = _placement(known, len(everywhere))
-        of_launch, of_pass = (everywhere[each % len(everywhere)] for each in (todo.number, pass_number // 2))
-        held = {of_launch} if placement == "together" else set(everywhere)
+        placement = _placement(entry, len(everywhere))
+        of_launch, of_pass = (everywhere[each % len(everywhere)] for each in (launch, pass_number // 2))
+        allowed = {of_launch} if placement == "together" else set(everywhere)
         pair.run_on(set(everywhere))
         sessions = pair.sessions(self._names[case], placement)
-        flip = (todo.number + pass_number) % 2 == 1
+        visits: list[Visit] = []
         try:
-            with pair.turns():
-                visit(
-                    sessions,
-                    known,
-                    flip=flip,
-                    blocks=pairs_in_visit(known),
-                    every_kind=False,
-                    once_set_up=partial(pair.run_on, held),
-                    once_warm=partial(pair.hold_apart, of_pass) if placement == "apart" else lambda: None,
-                    once_timed=pair.resume,
-                )
-            if known.case.device != "cpu":  # both sides share the device's memory
-                pair.ask(UseDevice("empty_cache", known.case.device))
-        except WorkerError as lost:
-            known.closed = lost.outcome
-            raise
+            visit(
+                sessions,
+                entry,
+                launch,
+                flip=(launch + pass_number) % 2 == 1,
+                blocks=pairs_in_visit(entry.timing),
+                every_kind=False,
+                once_set_up=partial(pair.run_on, allowed),
+                once_warm=partial(pair.keep_apart, of_pass) if placement == "apart" else lambda: None,
+                once_timed=pair.resume,
+            )
+            if entry.case.device != "cpu":  # both sides share the device's memory
+                pair.ask(UseDevice("empty_cache", entry.case.device))
         finally:
-            visits = []
+            pair.resume()
             for side, session in zip(self.sides, sessions, strict=True):
                 session.ended = session.ended or PARTNER_LOST
-                visits.append(session.visit(case, todo.number, pass_number, side.name, self.elapsed_s))
-                self.record(visits[-1])
-            self.spent.add(*visits)
-        self._learn(known, sessions, todo)
+                visits.append(session.visit(case, launch, pass_number, side.name, self.elapsed_s))
+                self.ledger.write(visits[-1])
+            self.ledger.learn_visit(*visits)
+        todo.take_in(case, self._ratios(case, *visits))
 
-    def _learn(self, known: Known, sessions: Sequence[CaseSession], todo: LaunchProgress) -> None:
-        """Takes in how the visit ended, how parallel the case is, and how many clean pairs it has."""
-        outcomes = {session.ended.outcome for session in sessions if session.ended is not None}
-        if outcomes != {"passed"}:
-            if known.visits > 1:
-                known.fragile = True
-            else:
-                known.closed = next(iter(outcomes - {"passed"}))
-        timed = [[block for block in session.blocks if block.kind == "wall"] for session in sessions]
-        for blocks in timed:  # in some of a side's blocks threads of another case may still have spun
-            known.parallel |= bool(blocks) and all(block.threads > 1 or block.children for block in blocks)
-            known.loose |= bool(blocks) and all(_is_loose(block, known.processors) for block in blocks)
-        todo.take_in(
-            known,
-            (_ratio(base, head, known.self_disturbing) for base, head in zip(*timed, strict=False)),
-        )
+    def _ratios(self, case: str, base: Visit, head: Visit) -> list[float]:
+        """head/base of each pair of blocks; NaN where others disturbed one, or it took no time at all."""
+        self_disturbing = self.ledger.entries[case].timing.self_disturbing
+        ratios = []
+        for pair in zip(wall_blocks(base), wall_blocks(head), strict=False):
+            base_s, head_s = (block.wall_s / block.calls for block in pair)
+            others = any(disturbed(block, self_disturbing) for block in pair)
+            ratios.append(math.nan if others or not base_s else head_s / base_s)
+        return ratios
 
 
-def _placement(known: Known, processors: int) -> Placement:
-    """Where a case's workers run, once a first visit has told how many threads it has."""
-    if not (CAN_PIN and known.visits):
+def _placement(entry: Entry, processors: int) -> Placement:
+    """Where a case's workers run, once a first visit has shown how many threads it has."""
+    if not (CAN_PIN and entry.lifecycle.visits):
         return "free"
-    if not known.parallel:
+    if not entry.threads.parallel:
         return "together"
-    return "apart" if known.is_team and processors > 1 else "free"
-
-
-def _is_loose(block: Block, processors: int) -> bool:
-    """True where the threads that ran cannot all be given places."""
-    return block.threads > 1 and (TEAM not in block.notes or block.threads > processors)
-
-
-def _ratio(base: Block, head: Block, disturbs_itself: bool) -> float:
-    """head/base of a pair of blocks; NaN where others disturbed one, or it took no time at all."""
-    if disturbed(base, disturbs_itself) or disturbed(head, disturbs_itself):
-        return math.nan
-    return head.wall_s / head.calls / (base.wall_s / base.calls or math.nan)
+    return "apart" if entry.is_team and processors > 1 else "free"

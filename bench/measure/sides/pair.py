@@ -1,8 +1,8 @@
-"""Two live workers, one a side: started together, told apart by name, and kept out of each other's way.
+"""Two live workers, one a side: started together and kept out of each other's way.
 
 Cases that use one thread run with both workers on the same processor, where they cannot differ by it.
 All others get every processor, and the partner is stopped meanwhile: an idle OpenMP team spins and takes
-the other's processor. Without stopping it, 1 block of 80 is clean. A team's calling thread is held on the
+the other's processor. Without stopping it, 1 block of 80 is clean. A team's calling thread is kept on the
 same processor in both, all its other threads are kept off it.
 """
 
@@ -15,13 +15,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, Self
 
+from bench.measure.drive.plan import COLLECT_TIMEOUT_S
 from bench.measure.drive.process import Worker, WorkerError
 from bench.measure.drive.session import CaseSession
 from bench.measure.sides.side import Side, SideError
 from bench.measure.worker.protocol import Collected, Command, Exit
-
-COLLECT_TIMEOUT_S = 300.0
-"""Patience with the imports of a suite, twice at a time on a busy machine."""
 
 TIMEOUT_S = 120.0
 """Patience with a block, and with a test's set-up."""
@@ -86,10 +84,10 @@ class Pair:
 
     def sessions(self, names: Sequence[str], placement: Placement) -> list[CaseSession]:
         """A session for each worker, which knows the case by its own name."""
-        alone, held = placement != "together", placement == "apart"
+        alone, pinned = placement != "together", placement == "apart"
         return [
             CaseSession(
-                worker, TIMEOUT_S, partial(self._turn, worker) if alone else nullcontext, alone, held, name
+                worker, TIMEOUT_S, partial(self._turn, worker) if alone else nullcontext, alone, pinned, name
             )
             for worker, name in zip(self.workers, names, strict=True)
         ]
@@ -100,22 +98,14 @@ class Pair:
         if self._turn_of is not worker:
             self._turn_of = worker
             for partner in self.workers:
-                _signal(partner, signal.SIGCONT if partner is worker else signal.SIGSTOP)
+                partner.signal_group(signal.SIGCONT if partner is worker else signal.SIGSTOP)
         yield
 
-    @contextmanager
-    def turns(self) -> Iterator[None]:
-        """In here a worker may run alone in its turn; behind it both run again."""
-        try:
-            yield
-        finally:
-            self.resume()
-
     def resume(self) -> None:
-        """Lets both run again."""
+        """Ends the turns: both run again."""
         self._turn_of = None
         for worker in self.workers:
-            _signal(worker, signal.SIGCONT)
+            worker.signal_group(signal.SIGCONT)
 
     def run_on(self, processors: Collection[int]) -> None:
         """Lets both run on these processors only, with every thread that they have."""
@@ -123,11 +113,10 @@ class Pair:
             self._processors = processors
             self._place(processors, processors)
 
-    def hold_apart(self, processor: int) -> None:
-        """Holds the thread that calls on one processor, in both, and every other thread on the others.
+    def keep_apart(self, processor: int) -> None:
+        """Keeps the calling thread on one processor, in both, and every other thread on the others.
 
-        Left alone, it runs now on one, now on another, and beside threads now here, now there: visits of
-        networks and products on two processors scattered by 3 to 9 %, and held so by 2 to 5 %.
+        Visits then scatter less: see docs/measurements.md, "Where threads run".
         """
         others = set(self._processors) - {processor}
         self._processors = ()
@@ -139,8 +128,3 @@ class Pair:
                 for thread in map(int, os.listdir(f"/proc/{process}/task")):
                     with contextlib.suppress(ProcessLookupError):  # a thread that ended meanwhile
                         os.sched_setaffinity(thread, calling if thread == process else others)
-
-
-def _signal(worker: Worker, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # it has gone, with all of its group
-        worker.signal_group(number)

@@ -22,7 +22,7 @@ PARENT = (
     "import site, sys; print('\\n'.join(f'import site; site.addsitedir({folder!r})' "
     "for folder in dict.fromkeys([*site.getsitepackages(), *sys.path]) if folder.endswith('-packages')))"
 )
-"""Prints the lines of a .pth file that let another environment use this one's packages, behind its own."""
+"""Prints the lines of a .pth file that let another environment use this one's packages, after its own."""
 
 LAST_WORDS = 2000
 """Characters of a failed command's output that are shown."""
@@ -48,9 +48,9 @@ class Side:
 
     def check(self, modules: Modules) -> None:
         """Raises SideError where a worker of this side loaded the project's code from somewhere else."""
-        if found := strays(modules, self.tree.parent, self.tree, self.elsewhere, self.shared):
-            name, file = found[0]
-            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        if others := strays(modules, self.tree.parent, self.tree, self.elsewhere, self.shared):
+            name, file = others[0]
+            more = f" (and {len(others) - 1} more)" if len(others) > 1 else ""
             raise SideError(
                 f"{self.name} did not run its own code: module {name!r} was loaded from {file}{more}, "
                 f"expected it below {self.tree}; an editable install or a path set elsewhere leads there: "
@@ -106,10 +106,8 @@ def environment_of(folder: Path, repository: Path, tree: Path, on_path: bool) ->
     """What a side's workers find in their environment: its own tree first, where it is not installed."""
     first = [str(tree), str(tree / "src")] if on_path else []
     before = [_moved(entry, repository, tree) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    return {
-        worktrees.FOLDER_VARIABLE: str(folder),
-        "PYTHONPATH": os.pathsep.join([*first, *filter(None, before)]),
-    }
+    path = os.pathsep.join([*first, *filter(None, before)])
+    return {worktrees.FOLDER_VARIABLE: str(folder), "PYTHONPATH": path}
 
 
 def _moved(path: str, repository: Path, tree: Path) -> str:
@@ -141,9 +139,8 @@ def check_python(python: str) -> None:
         raise SideError(f"{python} cannot be run ({error.strerror}); expected a Python") from None
     if done.returncode:
         said = (done.stderr.strip().splitlines() or [""])[-1]
-        raise SideError(
-            f"{python} cannot measure: {said}; install pytest, pytest-benchmark and psutil for it"
-        )
+        needed = "pytest, pytest-benchmark and psutil"
+        raise SideError(f"{python} cannot measure: {said}; install {needed} for it")
 
 
 def install(name: str, tree: Path, python: str, commands: Sequence[str]) -> tuple[str, dict[str, str]]:
@@ -162,10 +159,8 @@ def install(name: str, tree: Path, python: str, commands: Sequence[str]) -> tupl
         pip = place / "bin" / "pip"
         pip.write_text(f'#!/bin/sh\nexec "{place}/bin/python" -m pip "$@"\n')
         pip.chmod(0o755)
-    variables = {
-        "VIRTUAL_ENV": str(place),
-        "PATH": os.pathsep.join([str(place / "bin"), os.environ.get("PATH", "")]),
-    }
+    path = os.pathsep.join([str(place / "bin"), os.environ.get("PATH", "")])
+    variables = {"VIRTUAL_ENV": str(place), "PATH": path}
     for command in commands:
         _run(name, tree, command, variables)
     return str(place / "bin" / "python"), variables
@@ -194,10 +189,8 @@ def _run(name: str, tree: Path, command: str | list[str], variables: dict[str, s
     )
     if done.returncode:
         shown = command if isinstance(command, str) else " ".join(command)
-        raise SideError(
-            f"{name} could not be installed: `{shown}` ended with status {done.returncode}:\n"
-            f"{done.stdout.strip()[-LAST_WORDS:]}"
-        )
+        ended = f"`{shown}` ended with status {done.returncode}:\n{done.stdout.strip()[-LAST_WORDS:]}"
+        raise SideError(f"{name} could not be installed: {ended}")
 
 
 def share(suites: Path, repository: Path, trees: Sequence[Path]) -> Path:

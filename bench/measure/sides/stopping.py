@@ -1,21 +1,23 @@
 """How far a launch of two sides has come: which cases are due, and how often.
 
-Nothing here reads a clock or talks to a worker.
+Nothing here reads a clock or talks to a worker. The constants rest on docs/measurements.md, "How much
+a launch measures".
 """
 
 import math
 import random
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from statistics import median
 
-from bench.measure.drive.policy import Known, relative_width
+from bench.measure.drive.entry import Entry, Timing
+from bench.measure.drive.policy import relative_width
 from bench.measure.worker import controls
 
 BLOCK_S = 0.0025
-"""Length of a block in lock step. The pace of a machine jumps: the median over many pairs of short blocks
-close together is hit less than one over few of long ones. In 0.12 s a side a launch scatters by 0.9, 0.8, 1.0
-and 1.3 % with blocks of 1, 2, 5 and 10 ms (a product on two threads; a network: 1.1, 1.2, 1.5, 2.0 %)."""
+"""Length of a block in lock step: the pace of a machine jumps, which hits the median over many pairs of short
+blocks less than one over few of long ones."""
 
 LAUNCH_S = 0.12
 """Timed seconds a case and side in a launch."""
@@ -36,22 +38,17 @@ MAX_PAIRS_FOR_CLEAN = 2
 """How many times as many pairs as are due a launch makes at most of a case, because too few were clean."""
 
 MAX_PAIRS_FOR_SCATTER = 1.5
-"""The same because its visits lie too far apart. Beyond that further launches tell more for their time: with
-up to 6, 7 and 8 visits where 4 are due, gates of 21 cases take 84, 88 and 90 s, and find 94 % of slowdowns
-of 5 % each time (redrawn from recorded launches that scatter by 1 to 4 %)."""
+"""The same because its visits lie too far apart; beyond that, further launches tell more for their time."""
 
 WIDTH = 0.03
 """Half the 95 % interval of a launch's median ratio that is aimed at. Launches themselves differ by about
 1 %; where they scatter by 3 %, slowdowns of 5 % begin to be missed."""
 
 CLEAN_SHARE = 0.5
-"""Share of the pairs due that a launch tries to get clean: the median of the third of them that may be left
-beside others says half as much."""
+"""Share of the pairs due that a launch tries to get clean."""
 
 VISIT_PAIRS = 4
-"""Pairs in a visit. Few, since where a visit's data come to lie in memory moves all of its pairs, by 2 to
-5 %, and setting up costs as much as the pairs. Four visits of 6, 4 and 2 pairs let launches of ten cases
-scatter by 2.2, 2.2 and 2.6 %, six of 6 or 2 by 1.9 and 2.2 %."""
+"""Pairs in a visit. Few, since where a visit's data come to lie in memory moves all of its pairs."""
 
 VISIT_S = 0.02
 """Timed seconds a side in a visit, and two pairs at least."""
@@ -61,73 +58,76 @@ CASE_S = 3.0
 hold its threads up. Its first visit is not counted, in which libraries may be loaded for seconds."""
 
 
+@dataclass
+class CaseProgress:
+    """What a launch has of a case: pairs made and clean, each visit's ratio, seconds after the first."""
+
+    made: int = 0
+    clean: int = 0
+    medians: list[float] = field(default_factory=list)
+    spent_s: float = 0.0
+
+
 class LaunchProgress:
-    """How far a pair of workers has come with its cases."""
+    """How far a pair of workers has come with its cases, whose `entries` are those of the ledger."""
 
-    def __init__(self, number: int, cases: Iterable[Known]) -> None:
-        self.number = number
-        self.cases = list(cases)
-        self._made: Counter[str] = Counter()
-        self._clean: Counter[str] = Counter()
-        self._visits: defaultdict[str, list[float]] = defaultdict(list)
-        self._spent_s: Counter[str] = Counter()
-        for known in self.cases:
-            known.enter(number)
+    def __init__(self, entries: Mapping[str, Entry], cases: Iterable[str]) -> None:
+        self._entries = entries
+        self._cases = list(cases)
+        self._progress: defaultdict[str, CaseProgress] = defaultdict(CaseProgress)
 
-    def next_pass(self, rng: random.Random) -> list[Known]:
+    def next_pass(self, rng: random.Random) -> list[Entry]:
         """The cases that want another visit, shuffled; those on one thread first.
 
-        Threads of a case before, which still spin, would make those look parallel.
+        Threads of an earlier case that still spin would make those look parallel.
         """
-        order = [known for known in self.cases if self.wants(known)]
+        order = [self._entries[case] for case in self._cases if self.wants(case)]
         rng.shuffle(order)
-        return sorted(order, key=lambda known: known.parallel)
+        return sorted(order, key=lambda entry: entry.threads.parallel)
 
-    def take_in(self, known: Known, ratios: Iterable[float]) -> None:
+    def take_in(self, case: str, ratios: Iterable[float]) -> None:
         """Takes in a visit: for each of its pairs head/base, or NaN where not both blocks were clean."""
-        pairs, case = list(ratios), known.case.id
+        pairs, progress = list(ratios), self._progress[case]
         clean = [ratio for ratio in pairs if not math.isnan(ratio)]
-        if self._made[case]:
-            self._spent_s[case] += known.cost_s  # type: ignore[assignment]  # Counter counts in ints
-        self._made[case] += max(1, len(pairs))  # a visit without any counts, too: else it never ends
-        self._clean[case] += len(clean)
+        if progress.made:
+            progress.spent_s += self._entries[case].cost.visit_s
+        progress.made += max(1, len(pairs))  # a visit without any counts, too: else it never ends
+        progress.clean += len(clean)
         if clean:
-            self._visits[case].append(median(clean))
+            progress.medians.append(median(clean))
 
-    def wants(self, known: Known) -> bool:
+    def wants(self, case: str) -> bool:
         """True while the launch owes the case a visit, or its clean pairs are too few or too far apart."""
-        case, due = known.case.id, pairs_due(known)
-        made, fewest = self._made[case], min(MIN_PAIRS, due)
-        if known.closed or (known.fragile and made):
+        entry, progress = self._entries[case], self._progress[case]
+        due = pairs_due(entry.timing)
+        made, fewest = progress.made, min(MIN_PAIRS, due)
+        if entry.lifecycle.closed or (entry.lifecycle.fragile and made):
             return False
         if made < fewest:
             return True
-        if self._spent_s[case] > CASE_S or made >= MAX_PAIRS_FOR_CLEAN * due:
+        if progress.spent_s > CASE_S or made >= MAX_PAIRS_FOR_CLEAN * due:
             return False
-        if made < due or self._clean[case] < max(fewest, CLEAN_SHARE * due):
+        if made < due or progress.clean < max(fewest, CLEAN_SHARE * due):
             return True
-        return made < MAX_PAIRS_FOR_SCATTER * due and self._lies_apart(known)
-
-    def _lies_apart(self, known: Known) -> bool:
-        """True where the visits so far leave the ratio too open; a control's need not tell so much."""
-        visits = self._visits[known.case.id]
-        return known.case.suite != controls.SUITE and relative_width(visits, MIN_VISITS) > WIDTH
+        if made >= MAX_PAIRS_FOR_SCATTER * due or entry.case.suite == controls.SUITE:
+            return False  # a control need not tell so much
+        return relative_width(progress.medians, MIN_VISITS) > WIDTH
 
 
-def pairs_due(known: Known) -> int:
+def pairs_due(timing: Timing) -> int:
     """How many pairs a launch owes a case: an eighth of a second of blocks, between 1 and `PAIRS`."""
-    if math.isnan(known.call_s):  # never timed: not visited yet, or skipped on one side
+    if math.isnan(timing.call_s):  # never timed: not visited yet, or skipped on one side
         return 1
-    fewest = min(MIN_PAIRS, MIN_S / known.call_s)
-    return round(min(max(LAUNCH_S / _block_s(known), fewest, 1), PAIRS))
+    fewest = min(MIN_PAIRS, MIN_S / timing.call_s)
+    return round(min(max(LAUNCH_S / _block_s(timing), fewest, 1), PAIRS))
 
 
-def pairs_in_visit(known: Known) -> int:
+def pairs_in_visit(timing: Timing) -> int:
     """How many pairs a visit times: a few, so that a launch spreads them."""
-    if math.isnan(known.call_s):
+    if math.isnan(timing.call_s):
         return 1
-    return min(max(round(VISIT_S / _block_s(known)), 2), VISIT_PAIRS, pairs_due(known))
+    return min(max(round(VISIT_S / _block_s(timing)), 2), VISIT_PAIRS, pairs_due(timing))
 
 
-def _block_s(known: Known) -> float:
-    return max(1, known.calls) * known.call_s
+def _block_s(timing: Timing) -> float:
+    return max(1, timing.calls) * timing.call_s

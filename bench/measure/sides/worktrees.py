@@ -21,7 +21,7 @@ OWNER = "owner"
 """The file in a folder of checkouts that its gate keeps locked; it names the repository."""
 
 FOLDER_VARIABLE = "BENCH_GATE"
-"""The environment variable by which a worker, and all that it starts, can be told to belong to a folder."""
+"""The environment variable that says to which folder a worker, and all that it starts, belongs."""
 
 NOT_OURS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
 """What git sets for its hooks: there it would lead every command to the wrong checkout."""
@@ -53,10 +53,8 @@ def repository_of(path: Path) -> Path:
         return Path(_git(path, "rev-parse", "--show-toplevel")).resolve()
     except CheckoutError as error:
         if "not a git repository" in str(error):
-            raise CheckoutError(
-                f"{path} is not in a git repository; run the gate in the project's checkout, or give --base "
-                "a stored run"
-            ) from None
+            advice = "run the gate in the project's checkout, or give --base a stored run"
+            raise CheckoutError(f"{path} is not in a git repository; {advice}") from None
         if "must be run in a work tree" in str(error):
             raise CheckoutError(f"{path} is a bare repository; run the gate in a checkout") from None
         raise
@@ -67,18 +65,15 @@ def commit_of(repository: Path, revision: str) -> str:
     try:
         return _git(repository, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
     except CheckoutError:
-        raise CheckoutError(
-            f"revision {revision!r} is unknown here; expected a branch, tag or commit; fetch it first (in "
-            "CI: fetch-depth: 0)"
-        ) from None
+        expected = "expected a branch, tag or commit; fetch it first (in CI: fetch-depth: 0)"
+        raise CheckoutError(f"revision {revision!r} is unknown here; {expected}") from None
 
 
 def merge_base(repository: Path, base: str, head: str) -> str:
     """The commit at which `head` left `base`. Raises CheckoutError where they have none in common."""
+    commits = commit_of(repository, base), commit_of(repository, head)
     with suppress(CheckoutError):
-        return _git(repository, "merge-base", commit_of(repository, base), commit_of(repository, head))
-    commit_of(repository, base)
-    commit_of(repository, head)
+        return _git(repository, "merge-base", *commits)
     raise CheckoutError(
         f"{base} and {head} have no commit in common; fetch the whole history (in CI: fetch-depth: 0)"
     )

@@ -11,8 +11,7 @@ from bench.analyze.contests import refine
 from bench.analyze.contests.crossover import Duel, Outcome, duel, find
 from bench.events import Event, Launch, Sizes, SizesAdded, Visit
 from bench.measure.drive.coordinator import Coordinator
-from bench.measure.drive.plan import Plan, Progress
-from bench.measure.drive.policy import Preset
+from bench.measure.drive.plan import Plan, Preset, Progress
 from bench.measure.drive.process import Spec
 from bench.measure.worker.plugin import evenly
 

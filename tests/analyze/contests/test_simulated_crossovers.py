@@ -20,8 +20,7 @@ from bench.analyze.contests.contests import contests as contests_of
 from bench.analyze.contests.order import disorders
 from bench.events import Header, Launch, SizesAdded
 from bench.measure.drive.coordinator import Coordinator
-from bench.measure.drive.plan import Plan, Progress
-from bench.measure.drive.policy import Preset
+from bench.measure.drive.plan import Plan, Preset, Progress
 from bench.measure.drive.process import Spec
 from bench.storage.journal import Journal
 from bench.storage.store import events, read_run

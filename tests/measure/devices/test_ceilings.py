@@ -11,13 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.events import Event
 from bench.measure.devices import available, best, ceilings, links
 from bench.measure.devices.device import Device, Loop, Timed
-from bench.measure.drive.coordinator import Coordinator
-from bench.measure.drive.ledger import restored
-from bench.measure.drive.plan import Plan, Progress
-from bench.measure.drive.process import Spec
+from bench.measure.drive import device_tasks
+from bench.measure.drive.ledger import Ledger
+from bench.measure.drive.plan import Progress
 from bench.measure.host.interference import Interference
 from bench.measure.worker.protocol import Answer, UseDevice
 
@@ -283,16 +281,11 @@ class Asked:
         return Answer({"flops_per_s": {}, "disturbed": ["launch_s"] if self.left >= 0 else []})
 
 
-def test_ceilings_that_others_disturbed_are_tried_again_in_later_launches(tmp_path: Path) -> None:
-    events: list[Event] = []
-    spec = Spec((str(tmp_path),), directory=tmp_path)
-    coordinator = Coordinator(Plan(spec), Progress())
-    coordinator.record = events.append
-    worker = Asked(disturbed_times=2)
+def test_ceilings_that_others_disturbed_are_tried_again_in_later_launches() -> None:
+    ledger, worker = Ledger(), Asked(disturbed_times=2)
     for _ in range(5):
-        coordinator._side_tasks(worker, "cpu")  # type: ignore[arg-type]  # a stand-in
+        device_tasks.run_due(worker, "cpu", ledger, Progress(), True)  # type: ignore[arg-type]  # a stand-in
     assert [message.task for message in worker.messages] == ["ceilings"] * 3
     assert worker.messages[0].earlier == {}
     assert worker.messages[1].earlier["disturbed"] == ["launch_s"]
-    again = restored(events)
-    assert again.ceilings["cpu"]["disturbed"] == []
+    assert ledger.ceilings["cpu"]["disturbed"] == []

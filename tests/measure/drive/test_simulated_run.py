@@ -11,8 +11,7 @@ import pytest
 
 from bench.events import CeilingsMeasured, Checked, Event, Initialized, Visit
 from bench.measure.drive.coordinator import Coordinator
-from bench.measure.drive.plan import Plan, Progress
-from bench.measure.drive.policy import Preset
+from bench.measure.drive.plan import Plan, Preset, Progress
 from bench.measure.drive.process import Spec
 from bench.records import Block
 

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from bench.events import Visit
 from bench.measure.devices.device import MAX_LAUNCHES
 from bench.measure.drive import visits
-from bench.measure.drive.policy import Known, first_pass
-from bench.records import Block, Case
+from bench.measure.drive.entry import Cost, Entry, Lifecycle, Timing
+from bench.measure.drive.policy import first_pass
+from bench.records import Block, Case, Kind
 
 
 class Queue:
@@ -28,9 +30,9 @@ class Queue:
 
 def device_calls(takes: int, calls: int, blocks: int = 5) -> list[int]:
     """The calls of the device blocks of one visit."""
-    session, known = Queue(takes), Known(Case("c", "s", "o", device="cuda"), calls=calls)
+    session, queued = Queue(takes), dict[Kind, int]()
     for _ in range(blocks):
-        visits._block_of_each_kind(session, known, False, accelerator=True)  # type: ignore[arg-type]  # as much of one as it needs
+        visits.device_blocks(session, calls, queued, False)  # type: ignore[arg-type]  # as much of one as it needs
     return [calls for kind, calls in session.asked if kind == "device"]
 
 
@@ -53,7 +55,7 @@ def test_every_turn_follows_one_of_the_partner_s() -> None:
     sessions: Any = ["a", "b"]  # whatever they are
 
     def turns(number: int, flip: bool, length: int) -> list[tuple[Any, int]]:
-        return list(visits._order(sessions, number, flip=flip, length=length))
+        return list(visits.order_of_blocks(sessions, number, flip=flip, length=length))
 
     assert "".join(session for session, _ in turns(4, False, 1)) == "abababab"
     assert "".join(session for session, _ in turns(4, True, 1)) == "babababa"
@@ -63,13 +65,13 @@ def test_every_turn_follows_one_of_the_partner_s() -> None:
 
 
 def test_calls_that_wait_are_tried_once_more_in_the_next_launch() -> None:
-    known = Known(Case("c", "s", "o", device="cuda"), queued={"device": 0, "cold": 62})
-    known.enter(1)
-    assert known.queued == {"cold": 62}
+    timing = Timing(queued={"device": 0, "cold": 62})
+    assert timing.in_new_launch().queued == {"cold": 62}
 
 
-def visited(name: str, launches: int, cost_s: float) -> Known:
-    return Known(Case(name, "s", "o"), visits=launches, launches=set(range(launches)), cost_s=cost_s)
+def visited(name: str, launches: int, cost_s: float) -> Entry:
+    lifecycle = Lifecycle(dict.fromkeys(range(launches), 1))
+    return Entry(Case(name, "s", "o"), lifecycle=lifecycle, cost=Cost(cost_s))
 
 
 def test_what_does_not_fit_into_a_launch_is_what_a_crossover_needs_least() -> None:
@@ -77,16 +79,16 @@ def test_what_does_not_fit_into_a_launch_is_what_a_crossover_needs_least() -> No
     cases = [visited(f"known {n}", 3, 1.0) for n in range(4)]
     cases += [visited("known from one", 1, 1.0), visited("wanted", 3, 1.0), visited("new", 0, 0.0)]
     order = first_pass(cases, 2.5, random.Random(1), near={"wanted"})
-    assert {known.case.id for known in order} == {"new", "wanted", "known from one"}
+    assert {entry.case.id for entry in order} == {"new", "wanted", "known from one"}
 
 
 def test_a_cold_block_leaves_room_for_its_flushes_and_events() -> None:
-    session, known = Queue(1000), Known(Case("c", "s", "o", device="cuda"), calls=489)
-    visits._block_of_each_kind(session, known, True, accelerator=True)  # type: ignore[arg-type]  # as much of one as it needs
-    assert session.asked == [("wall", 489), ("device", 489), ("latency", 489), ("cold", MAX_LAUNCHES // 4)]
+    session = Queue(1000)
+    visits.device_blocks(session, 489, {}, True)  # type: ignore[arg-type]  # as much of one as it needs
+    assert session.asked == [("device", 489), ("latency", 489), ("cold", MAX_LAUNCHES // 4)]
 
 
-class FakeLane:
+class FakeSession:
     """A session whose calls take 0.1 ms each."""
 
     left = None
@@ -103,22 +105,27 @@ class FakeLane:
     ("calls", "chosen"), [(0, 100), (1, 100), (25, 100), (26, 26), (100, 100), (399, 399), (400, 100)]
 )
 def test_calls_that_were_misjudged_are_chosen_anew(calls: int, chosen: int) -> None:
-    known = Known(Case("c", "s", "o"), visits=1, calls=calls, call_s=1e-4, fastest_s=1e-4)
-    visits._calibrate(FakeLane(), known)  # type: ignore[arg-type]  # as much of one as it needs
-    assert known.calls == chosen
+    timing = Timing(calls=calls, call_s=1e-4, fastest_s=1e-4)
+    assert visits.calibrated(FakeSession(), timing).calls == chosen  # type: ignore[arg-type]  # as much of one as it needs
 
 
 def test_a_first_call_says_nothing_of_the_speed() -> None:
     """On a GPU the first call of a process waits for the libraries: 0.1 s, of which 0.1 ms are the call's."""
-    session, known = FakeLane(), Known(Case("c", "s", "o"))
+    session = FakeSession()
     session.blocks = [Block("first", 0.0, 1, 0.1)]
-    visits._calibrate(session, known)  # type: ignore[arg-type]  # as much of one as it needs
-    assert (known.calls, known.fastest_s) == (100, pytest.approx(1e-4))
+    timing = visits.calibrated(session, Timing())  # type: ignore[arg-type]  # as much of one as it needs
+    assert (timing.calls, timing.fastest_s) == (100, pytest.approx(1e-4))
 
 
 @pytest.mark.parametrize(("calls", "chosen"), [(3, 6), (6, 6), (9, 9)])
 def test_blocks_of_a_case_that_disturbs_itself_grow_with_its_speed(calls: int, chosen: int) -> None:
     """Else they would be too short to read what others took from them."""
-    known = Known(Case("c", "s", "o"), visits=1, calls=calls, call_s=0.1, fastest_s=0.1, self_disturbing=True)
-    visits._calibrate(FakeLane(), known)  # type: ignore[arg-type]  # as much of one as it needs
-    assert known.calls == chosen
+    timing = Timing(calls=calls, call_s=0.1, fastest_s=0.1, self_disturbing=True)
+    assert visits.calibrated(FakeSession(), timing).calls == chosen  # type: ignore[arg-type]  # as much of one as it needs
+
+
+def test_the_ledger_learns_how_many_calls_a_queue_takes() -> None:
+    """From both sides of a gate, which share the device."""
+    blocks = [Block("device", 0.0, calls, 1.0, notes=("queue_ran_dry",)) for calls in (500, 62)]
+    base, head = (Visit("c", 0, blocks=(block,)) for block in blocks)
+    assert Timing(calls=500).after([base, head]).queued == {"device": 7}

@@ -1,9 +1,8 @@
 """Lock step: where the two workers of a case run, and what is read of them."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -11,19 +10,17 @@ from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.gate.decision import replay
 from bench.analyze.gate.pairs import launch_ratios
 from bench.analyze.gate.settings import Settings, recorded
-from bench.events import Header
+from bench.events import Header, Visit
+from bench.measure.drive.entry import Lifecycle, Threads, Timing
 from bench.measure.drive.plan import Progress
-from bench.measure.drive.policy import Known
 from bench.measure.sides import lockstep
 from bench.measure.sides.lockstep import Lockstep
 from bench.measure.sides.matching import match
 from bench.measure.sides.pair import CAN_PIN
-from bench.measure.sides.stopping import LaunchProgress
-from bench.measure.worker.protocol import Visited
-from bench.records import Block, Case
+from bench.records import Block
 from bench.storage.journal import Journal
 from bench.storage.store import read_run
-from tests.measure.builders import known_case, sides
+from tests.measure.builders import MILLISECOND, entry, sides
 
 
 @pytest.mark.parametrize(
@@ -34,17 +31,11 @@ def test_a_case_is_parallel_where_all_of_a_side_s_blocks_are(
     base: tuple[int, int], head: tuple[int, int], parallel: bool
 ) -> None:
     """In some of them another case's threads may still have spun; a side may have lost its threads."""
-    known = known_case()
-    sessions = [
-        SimpleNamespace(
-            ended=Visited("passed"),
-            blocks=[Block("wall", 0.0, 1, 0.01, threads=number) for number in threads],
-        )
+    both = [
+        Visit("c", 0, blocks=tuple(Block("wall", 0.0, 1, 0.01, threads=number) for number in threads))
         for threads in (base, head)
     ]
-    lockstep = Lockstep([], Progress())
-    lockstep._learn(known, sessions, LaunchProgress(0, [known]))  # type: ignore[arg-type]  # as much of sessions as it needs
-    assert known.parallel == parallel
+    assert entry().after(both).threads.parallel == parallel
 
 
 @pytest.mark.parametrize(
@@ -60,30 +51,30 @@ def test_a_case_is_parallel_where_all_of_a_side_s_blocks_are(
 def test_only_threads_that_can_be_given_places_are_a_team(
     threads: int, notes: tuple[str, ...], processors: int, is_team: bool
 ) -> None:
-    known = known_case()
-    known.processors = processors
     blocks = [Block("wall", 0.0, 1, 0.003, threads=threads, notes=notes, processors=1)] * 2
-    sessions = [SimpleNamespace(ended=Visited("passed"), blocks=blocks)] * 2
-    Lockstep([], Progress())._learn(known, sessions, LaunchProgress(0, [known]))  # type: ignore[arg-type]
-    assert known.is_team == is_team
+    case = entry(replace(MILLISECOND, processors=processors))
+    assert case.after([Visit("c", 0, blocks=tuple(blocks))] * 2).is_team == is_team
 
 
 @pytest.mark.skipif(not CAN_PIN, reason="needs a system with affinities")
 @pytest.mark.parametrize(
-    ("fields", "processors", "expected"),
+    ("visits", "threads", "self_disturbing", "processors", "expected"),
     [
-        ({"visits": 0}, 2, "free"),
-        ({"visits": 0, "parallel": True}, 2, "free"),
-        ({}, 2, "together"),
-        ({"parallel": True}, 2, "apart"),
-        ({"parallel": True}, 1, "free"),
-        ({"parallel": True, "loose": True}, 2, "free"),
-        ({"parallel": True, "self_disturbing": True}, 2, "free"),
+        (0, Threads(), False, 2, "free"),
+        (0, Threads(parallel=True), False, 2, "free"),
+        (1, Threads(), False, 2, "together"),
+        (1, Threads(parallel=True), False, 2, "apart"),
+        (1, Threads(parallel=True), False, 1, "free"),
+        (1, Threads(parallel=True, loose=True), False, 2, "free"),
+        (1, Threads(parallel=True), True, 2, "free"),
     ],
 )
-def test_where_the_workers_of_a_case_run(fields: dict[str, Any], processors: int, expected: str) -> None:
-    known = Known(Case("c", "s", "o"), **{"visits": 1, **fields})
-    assert lockstep._placement(known, processors) == expected
+def test_where_the_workers_of_a_case_run(
+    visits: int, threads: Threads, self_disturbing: bool, processors: int, expected: str
+) -> None:
+    case = replace(entry(Timing(self_disturbing=self_disturbing)), threads=threads)
+    case = case if visits else replace(case, lifecycle=Lifecycle())
+    assert lockstep._placement(case, processors) == expected
 
 
 DEVICE = """
@@ -108,8 +99,8 @@ def test_slowdown_on_a_device_shows_in_device_and_wall_time(tmp_path: Path) -> N
         collected, (base, head) = lockstep.collect()
         matching = match(base, head, {}, [])
         with Journal.create(tmp_path / "run", Header(run="run", gate=entry)) as journal:
-            lockstep.meet(matching, collected, journal.append)
-            lockstep.launch(0, lockstep.cases)
+            lockstep.add_cases(matching, collected, journal.append)
+            lockstep.measure_launch(0, lockstep.cases)
     finally:
         lockstep.close()
     run = read_run(tmp_path / "run")

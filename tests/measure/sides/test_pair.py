@@ -33,7 +33,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
 def test_partner_is_stopped_but_in_its_turn_and_both_run_on_afterwards(pair: Pair) -> None:
     base, head = (worker.process.pid for worker in pair.workers)
     sessions = pair.sessions(("test_it.py::test_it", "test_it.py::test_it"), "free")
-    with pair.turns():
+    try:
         assert "T" not in (state_of(base), state_of(head)), "both, until the first turn"
         for session, runs, waits in (
             (sessions[0], base, head),
@@ -44,6 +44,8 @@ def test_partner_is_stopped_but_in_its_turn_and_both_run_on_afterwards(pair: Pai
                 until(partial(is_stopped, waits), "the partner was not stopped")
                 assert state_of(runs) != "T"
             assert (state_of(runs), state_of(waits)) != ("T", "T"), "it goes on until its partner's turn"
+    finally:
+        pair.resume()
     assert "T" not in (state_of(base), state_of(head))
     assert pair.ask(TellTexts())[0] == {"test_it.py::test_it": SIDE.partition("Path\n")[2]}
 
@@ -83,7 +85,7 @@ def test_the_calling_thread_is_held_on_a_processor_and_all_others_are_kept_off_i
     with Pair(sides(tmp_path, THREADED, THREADED), [{}, {}]) as pair:
         pair.collected()
         pair.run_on(everywhere)
-        pair.hold_apart(processor)
+        pair.keep_apart(processor)
         for worker in pair.workers:
             calling, *others = sorted(map(int, os.listdir(f"/proc/{worker.process.pid}/task")))
             assert os.sched_getaffinity(calling) == {processor}

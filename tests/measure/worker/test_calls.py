@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from bench.measure.drive.policy import Known, calls_per_block
+from bench.measure.drive.entry import Timing
 from bench.measure.worker.calls import TWICE_EVERY, PlainCalls, leading, period, slowed
-from bench.records import Case
 
 
 @pytest.mark.parametrize("args", [(), (1,), (1, 2), tuple(range(7))])
@@ -39,5 +38,4 @@ def test_injected_slowdown_makes_every_twentieth_call_twice(monkeypatch: pytest.
     for number in range(100):
         append(number)
     assert len(calls) == 105
-    known = Known(Case("c", "s", "o"), multiple=period(0.05), fastest_s=1e-3)
-    assert calls_per_block(known) == 20
+    assert Timing(multiple=period(0.05), fastest_s=1e-3).calls_per_block == 20

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.events import Visit
-from bench.measure.drive.policy import PRESETS
+from bench.measure.drive.plan import PRESETS
 from bench.records import PRESET_NAMES
 from tests.measure.builders import measured, outcomes, suite
 

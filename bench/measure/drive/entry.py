@@ -1,0 +1,218 @@
+"""What is known of one case: how long its calls take, what its threads need, how far it has come.
+
+All of it is learned from the case's visits, in `Entry.after`, and frozen: only the ledger replaces an entry.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bench.disturbance import disturbed, disturbs_itself, tells
+from bench.events import Visit
+from bench.measure.host.interference import TEAM
+from bench.records import Block, Case, Kind
+
+BLOCK_S = 0.010
+"""Length of a block: long against the clock (50 ns), short against a burst of noise."""
+
+SELF_DISTURBING_BLOCK_S = 0.55
+"""Shortest block of a case that disturbs itself: what others took is read from half a second on
+(`interference.MIN_FOREIGN_S`), and a block may turn out faster than expected."""
+
+MAX_CALLS = 1_000_000
+"""Calls of a block where a call takes no time that the clock could tell."""
+
+LONG_CALL_S = 1.0
+"""From here a call is timed once a launch, after the first."""
+
+DRY_FACTOR = 8
+"""By how much a block is cut whose queue ran dry: a forward pass is five launches a call or more."""
+
+WARMUP_KINDS = ("first", "warmup")
+
+ENDED_BY_TEST = ("passed", "skipped", "failed")
+"""Outcomes after which the worker goes on; any other means that it was lost."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a case's calls take, and how many of them make a block.
+
+    `call_s` is a call's share of the latest block, `fastest_s` of the fastest, `clean_s` of each undisturbed
+    block of the latest launch. `calls`, a multiple of `multiple`, make a block; 0 while they are not chosen.
+    `votes` says of each block that was long enough whether it disturbed itself, `processors` how many a block
+    could use. `queued` has, by kind, how many calls fit into a device's queue, where that is fewer.
+    """
+
+    block_s: float = BLOCK_S
+    multiple: int = 1
+    calls: int = 0
+    call_s: float = math.nan
+    fastest_s: float = math.inf
+    clean_s: tuple[float, ...] = ()
+    processors: int = 1
+    votes: tuple[bool, ...] = ()
+    self_disturbing: bool = False
+    queued: Mapping[Kind, int] = field(default_factory=dict)
+
+    @property
+    def is_long(self) -> bool:
+        return self.call_s >= LONG_CALL_S
+
+    @property
+    def calls_per_block(self) -> int:
+        """How many calls make a block, by the fastest so far: a disturbed one would make all too short."""
+        length_s = SELF_DISTURBING_BLOCK_S if self.self_disturbing else self.block_s
+        calls = length_s / self.fastest_s if self.fastest_s > 0 else MAX_CALLS
+        calls = math.ceil(calls) if self.self_disturbing else round(calls)
+        return math.ceil(max(1, calls) / self.multiple) * self.multiple
+
+    def with_multiple(self, multiple: int) -> "Timing":
+        """The same case, whose blocks are to have a multiple of so many calls."""
+        fitted = replace(self, multiple=multiple)
+        return replace(fitted, calls=fitted.calls_per_block) if self.calls else fitted
+
+    def in_new_launch(self) -> "Timing":
+        """A launch is judged by its own blocks. Queues are tried again: the host may have been slow."""
+        return replace(self, clean_s=(), queued={kind: calls for kind, calls in self.queued.items() if calls})
+
+    def with_speed(self, block: Block) -> "Timing":
+        """With a block's time per call, and whether the case disturbs itself.
+
+        That is what most blocks say that were long enough to tell. Before there are any, the latest warm-up
+        says it: threads of the set-up may have spun in earlier ones.
+        """
+        call_s = block.wall_s / block.calls
+        processors = max(self.processors, block.processors)  # in lock step some blocks are kept on one
+        waits_for_itself = disturbs_itself(block, processors)
+        votes = (*self.votes, waits_for_itself) if tells(block) else self.votes
+        self_disturbing = 2 * sum(votes) >= len(votes) if votes else waits_for_itself
+        fastest_s = min(self.fastest_s, call_s)
+        return replace(
+            self, call_s=call_s, fastest_s=fastest_s, processors=processors, votes=votes,
+            self_disturbing=self_disturbing,
+        )  # fmt: skip
+
+    def after(self, visits: Sequence[Visit]) -> "Timing":
+        """After a visit; of two sides the first tells the times, as it has chosen the calls."""
+        timing, blocks = self, visits[0].blocks
+        for block in blocks:
+            if block.kind == "wall" or math.isnan(timing.call_s):
+                timing = timing.with_speed(block)
+            if block.kind == "wall" and not disturbed(block, timing.self_disturbing):
+                timing = replace(timing, clean_s=(*timing.clean_s, block.wall_s / block.calls))
+        warm = [block.wall_s / block.calls for block in blocks[1:] if block.kind == "warmup"]
+        queued = dict(self.queued)
+        for block in (block for visit in visits for block in visit.blocks if "queue_ran_dry" in block.notes):
+            queued[block.kind] = min(queued.get(block.kind, block.calls), fewer_calls(block.calls))
+        calls = max((block.calls for block in wall_blocks(visits[0])), default=self.calls)
+        return replace(timing, calls=calls, fastest_s=min([timing.fastest_s, *warm]), queued=queued)
+
+
+def wall_blocks(visit: Visit) -> list[Block]:
+    return [block for block in visit.blocks if block.kind == "wall"]
+
+
+def fewer_calls(calls: int) -> int:
+    """How many calls to queue after so many did not keep the queue full; 0: the calls wait for the device."""
+    return max(1, calls // DRY_FACTOR) if calls > 1 else 0
+
+
+@dataclass(frozen=True)
+class Threads:
+    """Whether a case's calls use several threads, and whether these can be kept on chosen processors.
+
+    `loose` ones cannot: they come and go, are too many, or leave the calling thread idle.
+    """
+
+    parallel: bool = False
+    loose: bool = False
+
+    def after(self, visits: Iterable[Visit], processors: int) -> "Threads":
+        """After a visit. A side's blocks must agree: in some, another case's threads may still spin."""
+        parallel, loose = self.parallel, self.loose
+        for visit in visits:
+            blocks = wall_blocks(visit)
+            parallel |= bool(blocks) and all(block.threads > 1 or block.children for block in blocks)
+            loose |= bool(blocks) and all(_has_loose_threads(block, processors) for block in blocks)
+        return Threads(parallel, loose)
+
+
+def _has_loose_threads(block: Block, processors: int) -> bool:
+    return block.threads > 1 and (TEAM not in block.notes or block.threads > processors)
+
+
+@dataclass(frozen=True)
+class Lifecycle:
+    """Whether a case can still be measured: its finished visits by launch, and what came of them.
+
+    A `fragile` case has failed in a later visit than its first: it keeps its blocks, and gets one visit a
+    launch. `closed` is the outcome that ended it for good; "" while it is open.
+    """
+
+    visits: Mapping[int, int] = field(default_factory=dict)
+    fragile: bool = False
+    closed: str = ""
+
+    def after(self, visits: Sequence[Visit]) -> "Lifecycle":
+        """After a visit. What takes its worker along is closed, and so is what skips or fails at once."""
+        launch = visits[0].launch
+        troubles = [visit.outcome for visit in visits if visit.outcome != "passed"]
+        lost = [outcome for outcome in troubles if outcome not in ENDED_BY_TEST]
+        if lost:
+            return replace(self, closed=lost[0])
+        counted = replace(self, visits={**self.visits, launch: self.visits.get(launch, 0) + 1})
+        if self.closed or not troubles:
+            return counted
+        return replace(counted, fragile=True) if self.visits else replace(counted, closed=troubles[0])
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of a case's latest visit that timed something: set-up, warm-up, and the blocks that count."""
+
+    setup_s: float = 0.0
+    warmup_s: float = 0.0
+    blocks_s: float = 0.0
+
+    @property
+    def visit_s(self) -> float:
+        return self.setup_s + self.warmup_s + self.blocks_s
+
+    def after(self, visits: Sequence[Visit]) -> "Cost":
+        blocks = [block for visit in visits for block in visit.blocks]
+        if not blocks:
+            return self
+        begun_s = min(block.start_s for block in blocks)
+        ended_s = max(block.start_s + block.wall_s for block in blocks)
+        counted = [block.start_s for block in blocks if block.kind not in WARMUP_KINDS]
+        warm_s = min(counted, default=ended_s)
+        return Cost(max(visit.setup_s for visit in visits), warm_s - begun_s, ended_s - warm_s)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a case."""
+
+    case: Case
+    timing: Timing = field(default_factory=Timing)
+    threads: Threads = field(default_factory=Threads)
+    lifecycle: Lifecycle = field(default_factory=Lifecycle)
+    cost: Cost = field(default_factory=Cost)
+
+    @property
+    def is_team(self) -> bool:
+        """True where its calling thread and others that stay work together, each on a processor."""
+        return self.threads.parallel and not self.threads.loose and not self.timing.self_disturbing
+
+    def after(self, visits: Sequence[Visit]) -> "Entry":
+        """The entry after one visit, in one worker or on two sides."""
+        fresh = visits[0].launch not in self.lifecycle.visits
+        timing = (self.timing.in_new_launch() if fresh else self.timing).after(visits)
+        return replace(
+            self,
+            timing=timing,
+            threads=self.threads.after(visits, timing.processors),
+            lifecycle=self.lifecycle.after(visits),
+            cost=self.cost.after(visits),
+        )
