@@ -101,8 +101,8 @@ def failed_checks(run: Run) -> dict[str, list[str]]:
     """Names of the self-checks that failed, by device."""
     failed: dict[str, list[str]] = {}
     for check in run.checks:
-        if not check.get("passed"):
-            failed.setdefault(check["device"], []).append(check["name"])
+        if not check.passed:
+            failed.setdefault(check.device, []).append(check.name)
     return failed
 
 
