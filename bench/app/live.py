@@ -8,7 +8,7 @@ from typing import Any
 
 import psutil
 
-from bench.analyze.gate.settings import Settings, recorded
+from bench.analyze.gate.settings import Settings
 from bench.app import UserError, configuration, recording
 from bench.app.revisions import Compared, SidesRequest
 from bench.events import End
@@ -45,7 +45,7 @@ def measured(
     entry = {
         "base": {**compared.base, "python": compared.sides[0].spec.python},
         "head": {**compared.head, "python": compared.sides[1].spec.python},
-        "settings": recorded(compared.settings),
+        "settings": asdict(compared.settings),
         "added": matching.added,
         "removed": matching.removed,
         "missing": matching.missing,

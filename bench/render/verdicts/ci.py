@@ -8,7 +8,6 @@ from typing import Any
 from xml.etree import ElementTree
 
 from bench.analyze.gate.decision import Decision
-from bench.analyze.gate.settings import recorded
 from bench.patterns import name
 from bench.render.verdicts.words import GateSummary, budget_words, headline, ordered
 
@@ -42,7 +41,7 @@ def json_document(gate: GateSummary) -> str:
         "not_measured": [asdict(each) for each in decision.troubles],
         "skipped": [asdict(each) for each in decision.skipped],
         "benchmarks": asdict(decision.sides),
-        "settings": recorded(decision.settings),
+        "settings": asdict(decision.settings),
     }
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
