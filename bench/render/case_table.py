@@ -95,7 +95,8 @@ def _pairs(row: Mapping[Any, Any], names: Sequence[str], options: str) -> Iterat
 def block_codes(part: RunReport, budget: int) -> list[list[list[int]]]:
     """Wall blocks in time order, for each case a list for each launch; a block is one whole number:
     twice its deviation from the case's median in thousandths, and one more where it was disturbed."""
-    wall = part.blocks[part.blocks["kind"] == "wall"]
+    blocks = part.analyzed.blocks
+    wall = blocks[blocks["kind"] == "wall"]
     keys = pd.MultiIndex.from_frame(part.cases[["case", "side"]])
     row = keys.get_indexer(pd.MultiIndex.from_frame(wall[["case", "side"]].astype(str)))
     median = part.cases["median_s"].to_numpy(float)[row]

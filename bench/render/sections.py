@@ -180,7 +180,7 @@ def _moved(form: str) -> str:
 
 def _trust(part: RunReport) -> list[tuple[str, str]]:
     """How far the run can be trusted, in numbers."""
-    quality, run = part.quality, part.run
+    quality, run = part.analyzed.quality, part.run
     half, end = quality.half_width, run.end or End()
     facts = [
         ("launches of each case", f"{quality.launches_of_case:g}" if quality.cases else "none"),

@@ -11,23 +11,16 @@ FEWER, MORE = 0.99, 1.01
 """Ratios of counts within which they are the same: a recording of some steps may cut one at its ends."""
 
 WAITING = {
-    "aten::item": "reads a value",
-    "aten::_local_scalar_dense": "reads a value",
-    "aten::nonzero": "waits for a count",
-    "aten::is_nonzero": "reads a value",
-    "cudaStreamSynchronize": "waits for the device",
-    "cudaDeviceSynchronize": "waits for the device",
-}
+    "aten::item": "reads a value", "aten::_local_scalar_dense": "reads a value",
+    "aten::is_nonzero": "reads a value", "aten::nonzero": "waits for a count",
+    "cudaStreamSynchronize": "waits for the device", "cudaDeviceSynchronize": "waits for the device",
+}  # fmt: skip
 """Operators for which the host waits, and how."""
 
 EFFECTS = {
-    **WAITING,
-    "aten::clone": "copies",
-    "aten::contiguous": "copies",
-    "aten::copy_": "copies",
-    "aten::_to_copy": "copies and converts",
-    "aten::to": "converts",
-}
+    **WAITING, "aten::clone": "copies", "aten::contiguous": "copies", "aten::copy_": "copies",
+    "aten::_to_copy": "copies and converts", "aten::to": "converts",
+}  # fmt: skip
 """What operators do that often are slips; waiting first."""
 
 BACKWARD = "autograd::engine::evaluate_function: "

@@ -34,18 +34,11 @@ TORCHS_PHASES = {
 REST = "forward, loss"
 
 KINDS = {
-    "cpu_op": "operator",
-    "user_annotation": "mark",
-    "onnxruntime": "onnxruntime",
-    "kernel": "kernel",
-    "gpu_memcpy": "copy",
-    "gpu_memset": "copy",
-    "device_work": "kernel",
-    "cuda_runtime": "runtime",
-    "cuda_driver": "runtime",
-    "xpu_runtime": "runtime",
+    "cpu_op": "operator", "user_annotation": "mark", "onnxruntime": "onnxruntime",
+    "kernel": "kernel", "device_work": "kernel", "gpu_memcpy": "copy", "gpu_memset": "copy",
+    "cuda_runtime": "runtime", "cuda_driver": "runtime", "xpu_runtime": "runtime",
     "privateuse1_runtime": "runtime",
-}
+}  # fmt: skip
 """Categories of the trace that take time, by what they are here. `kernel` and `copy` run on the device."""
 
 ON_DEVICE = ("kernel", "copy")

@@ -45,7 +45,7 @@ class GateSummary:
 
 def summary(part: RunReport, calibrated: str = "") -> GateSummary:
     """The summary of a recorded gate."""
-    run, quality, entry = part.run, part.quality, part.run.header.gate
+    run, quality, entry = part.run, part.analyzed.quality, part.run.header.gate
     assert part.gate is not None
     base, head = (_side(entry.get(side), side) for side in ("base", "head"))
     noise = quality.spent_s, quality.launches, quality.disturbed_share if quality.blocks else 0.0
