@@ -143,11 +143,9 @@ def _ratio(budget: Budget, case: str, row: int, measured: _Measured) -> BudgetCh
 def _partners(pattern: str, row: int, measured: _Measured) -> list[int]:
     """Rows of cases that the pattern fits and that differ from this one in one thing alone."""
     cases, own = measured.cases, _facets(measured.cases.loc[row])
-    on_side = [
-        each for each in measured.logs if each != row and cases["side"].at[each] == cases["side"].at[row]
-    ]
+    side = cases["side"]
     partners = []
-    for other in on_side:
+    for other in (each for each in measured.logs if each != row and side.at[each] == side.at[row]):
         facets = _facets(cases.loc[other]) if matches(pattern, cases["case"].at[other]) else {}
         if sum(own[name] != facets[name] for name in own.keys() & facets.keys()) == 1:
             partners.append(other)

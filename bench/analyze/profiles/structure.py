@@ -89,17 +89,14 @@ def _place(
     costly = sorted(
         pairs, key=lambda pair: (pair[1] not in WAITING, -max(one["total_s"][pair], two["total_s"][pair]))
     )
-    operators = tuple(
-        OperatorChange(
-            pair[1].removeprefix(BACKWARD),
-            float(one["count"][pair]),
-            float(two["count"][pair]),
-            _effect(pair[1], changed),
-            float(two["allocated_bytes"].get(pair, 0.0)),
-        )
-        for pair in costly
-    )
-    return PlaceChange(place, operators, float(two["total_s"][costly].sum() - one["total_s"][costly].sum()))
+    operators = []
+    for pair in costly:
+        base, head = float(one["count"][pair]), float(two["count"][pair])
+        name, allocated = pair[1], float(two["allocated_bytes"].get(pair, 0.0))
+        effect = _effect(name, changed)
+        operators.append(OperatorChange(name.removeprefix(BACKWARD), base, head, effect, allocated))
+    more_s = float(two["total_s"][costly].sum() - one["total_s"][costly].sum())
+    return PlaceChange(place, tuple(operators), more_s)
 
 
 def _effect(name: str, changed: Iterable[Pair]) -> str:
