@@ -41,7 +41,7 @@ def parse(text: str, file: str = "pyproject.toml") -> Settings:
         raise ConfigurationError(f"{file} is no TOML: {error}") from None
     table = _Table(file, _lines(text))
     gate, budgets = (table.of(document, "tool", "bench", name) for name in ("gate", "budgets"))
-    table.known(("tool", "bench", "gate"), gate, GATE)
+    table.check_keys(("tool", "bench", "gate"), gate, GATE)
     values = {key: GATE[key](table, ("tool", "bench", "gate", key), value) for key, value in gate.items()}
     read_budgets = tuple(_budget(table, pattern, entry) for pattern, entry in budgets.items())
     return Settings(**values, budgets=read_budgets)
@@ -87,7 +87,7 @@ class _Table:
                 raise self.error(path[:depth], f"{'.'.join(path[:depth])} is no table")
         return table
 
-    def known(self, path: tuple[str, ...], entry: Mapping[str, Any], keys: Iterable[str]) -> None:
+    def check_keys(self, path: tuple[str, ...], entry: Mapping[str, Any], keys: Iterable[str]) -> None:
         for key in entry:
             if key not in keys:
                 near = difflib.get_close_matches(key, keys, 1)
@@ -140,14 +140,14 @@ def _number(low: float, high: float, what: str) -> Reader:
     return _value(fits, float, what)
 
 
-def _texts(values: Iterable[Any]) -> bool:
+def _are_texts(values: Iterable[Any]) -> bool:
     return all(isinstance(value, str) and value for value in values)
 
 
-TEXT = _value(lambda value: _texts([value]), str, "text in quotes")
-TEXTS = _value(lambda value: isinstance(value, list) and _texts(value), tuple, "a list of texts")
+TEXT = _value(lambda value: _are_texts([value]), str, "text in quotes")
+TEXTS = _value(lambda value: isinstance(value, list) and _are_texts(value), tuple, "a list of texts")
 NAMES = _value(
-    lambda value: isinstance(value, dict) and _texts(value.values()), dict,
+    lambda value: isinstance(value, Mapping) and _are_texts(value.values()), dict,
     'a table of "old case" = "new case"',
 )  # fmt: skip
 
@@ -174,7 +174,7 @@ def _budget(table: _Table, pattern: str, entry: Any) -> Budget:
     path = ("tool", "bench", "budgets", pattern)
     if not isinstance(entry, Mapping):
         raise table.error(path, f'{pattern!r} = {entry!r}; expected a table, such as {{ max_time = "2 ms" }}')
-    table.known(path, entry, BUDGET)
+    table.check_keys(path, entry, BUDGET)
     for given, needed in (("max_ratio", "to"), ("to", "max_ratio"), ("machine", "max_time")):
         if given in entry and needed not in entry:
             raise table.error((*path, given), f"{pattern!r} has {given} without {needed}")

@@ -193,12 +193,8 @@ def error_of(tests: int, confidence: float) -> float:
 
 def budget_of(case: str, device: str, settings: Settings) -> float:
     """The smallest slowdown that matters for a case: the strictest budget that selects it, if any."""
-    own = [
-        budget.max_regression
-        for budget in settings.budgets
-        if budget.max_regression is not None and selects(budget, case, device)
-    ]
-    return min(own, default=settings.max_regression)
+    limits = (budget.max_regression for budget in settings.budgets if selects(budget, case, device))
+    return min((limit for limit in limits if limit is not None), default=settings.max_regression)
 
 
 def series_of(ratios: pd.DataFrame) -> dict[str, LogsByKind]:
