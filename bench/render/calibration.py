@@ -20,6 +20,9 @@ from bench.render.verdicts.terminal import PLAIN_WIDTH
 FILE = "calibration.json"
 """The document's name, beside the runs that it is worked out from."""
 
+COMPARED = (0.05, 0.1)
+"""Slowdowns of which the second table says how often each rule finds them."""
+
 
 def sentence(calibration: Calibration) -> str:
     """One line for a gate's output; "" where nothing was measured.
@@ -72,10 +75,6 @@ def table(calibration: Calibration) -> list[list[str]]:
             rows.setdefault(question, [""] * len(conditions))[column] = answer
     head = [f"on {calibration.machine or 'this machine'}", *(condition.name for condition in conditions)]
     return [head, *([question, *answers] for question, answers in rows.items())]
-
-
-COMPARED = (0.05, 0.1)
-"""Slowdowns of which the second table tells how often each rule finds them."""
 
 
 def peers(calibration: Calibration) -> list[list[str]]:

@@ -21,7 +21,7 @@ MAX_POINTS = 60_000
 
 @dataclass(frozen=True)
 class Place:
-    """A place in time at which series changed: told once, with every case that changed there."""
+    """A place in time at which series changed, with every case that changed there."""
 
     where: str
     cases: tuple[tuple[str, str], ...]

@@ -21,6 +21,8 @@ MANY_UNDECIDED = 0.2
 STATES: tuple[VerdictState, ...] = ("slower", "undecided", "faster", "same")
 """In the order in which a table shows them."""
 
+COLUMNS = ("verdict", "case", "change", "95 % bounds", "budget", "launches")
+
 
 @dataclass(frozen=True)
 class GateSummary:
@@ -134,9 +136,6 @@ def cells(verdict: Verdict, decision: Decision) -> list[str]:
         f"{100 * verdict.budget:g} %",
         str(change.launches) if change else "0",
     ]
-
-
-COLUMNS = ("verdict", "case", "change", "95 % bounds", "budget", "launches")
 
 
 def bounds(change: Change) -> str:
