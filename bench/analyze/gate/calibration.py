@@ -106,19 +106,19 @@ def _condition(
     by_gate = [list(each.verdicts) for each in decisions] or of_redrawn
     spent = [sum(run.end.spent_s.values()) if run.end else 0.0 for run, _ in gates]
     return Condition(
-        name,
-        len(cases_of(null)) or max((len(each.verdicts) for each in decisions), default=0),
-        launches,
-        Rate(sum(each.exit_status == 1 for each in decisions), len(decisions)),
-        _alarms(of_dealt),
-        _alarms(of_redrawn),
-        Rate(sum(each.contaminated for each in decisions), len(decisions)),
-        _share(by_gate, "same"),
-        _share(by_gate, "undecided"),
-        median(spent) if spent else float("nan"),
-        tuple(power(slowdown, pool, settings, redraws, random) for slowdown, pool in sorted(pools.items())),
-        smallest(null, settings, redraws, random),
-        tuple(_peers(runs)),
+        name=name,
+        cases=len(cases_of(null)) or max((len(each.verdicts) for each in decisions), default=0),
+        launches=launches,
+        live=Rate(sum(each.exit_status == 1 for each in decisions), len(decisions)),
+        dealt=_alarms(of_dealt),
+        redrawn=_alarms(of_redrawn),
+        contaminated=Rate(sum(each.contaminated for each in decisions), len(decisions)),
+        same=_share(by_gate, "same"),
+        undecided=_share(by_gate, "undecided"),
+        spent_s=median(spent) if spent else float("nan"),
+        powers=tuple(power(share, pool, settings, redraws, random) for share, pool in sorted(pools.items())),
+        smallest=smallest(null, settings, redraws, random),
+        peers=tuple(_peers(runs)),
     )
 
 
