@@ -47,11 +47,7 @@ def test_share_array(benchmark, random, way, n):
     assert shares_memory(tensor, array)
 
 
-SHARING_A_TENSOR = {
-    "numpy()": torch.Tensor.numpy,
-    "asarray": np.asarray,
-    "from_dlpack": np.from_dlpack,
-}
+SHARING_A_TENSOR = {"numpy()": torch.Tensor.numpy, "asarray": np.asarray, "from_dlpack": np.from_dlpack}
 
 
 @pytest.mark.preset("default")

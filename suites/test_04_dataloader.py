@@ -196,11 +196,7 @@ def test_pin_memory(benchmark, device, make_loader, images, facts, pin_memory):
     if pin_memory:
         skip_unless_pinnable()
     loader = make_loader(
-        images,
-        batch_size=COURSE_BATCH,
-        num_workers=2,
-        persistent_workers=True,
-        pin_memory=pin_memory,
+        images, batch_size=COURSE_BATCH, num_workers=2, persistent_workers=True, pin_memory=pin_memory
     )
     synchronize = torch.get_device_module(device).synchronize
 

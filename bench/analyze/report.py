@@ -6,7 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from bench.analyze.analyzed import AnalyzedRun, Quality
+from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.contests.across import Across, across
 from bench.analyze.contests.contests import Contest, contests
 from bench.analyze.contests.order import Disorder, disorders
@@ -35,29 +35,19 @@ class RunReport:
         """The cases frame, one row a case and side."""
         return self.analyzed.cases
 
-    @property
-    def blocks(self) -> pd.DataFrame:
-        """The blocks with `disturbed` and `counted`."""
-        return self.analyzed.blocks
-
     @cached_property
     def contests(self) -> tuple[Contest, ...]:
         """Every contest of the run, with the run's name among its circumstances."""
         on = {"on": self.name} if self.name else {}
         return tuple(
             replace(each, crossing=replace(each.crossing, fixed={**each.crossing.fixed, **on}))
-            for each in contests(self.run, self.blocks)
+            for each in contests(self.run, self.analyzed.blocks)
         )
 
     @cached_property
     def disorders(self) -> tuple[Disorder, ...]:
         """Contests that contradict each other."""
         return tuple(disorders(self.contests))
-
-    @property
-    def quality(self) -> Quality:
-        """How far the run can be trusted."""
-        return self.analyzed.quality
 
     @cached_property
     def gate(self) -> Decision | None:
@@ -91,7 +81,7 @@ class Report:
     @cached_property
     def blocks(self) -> pd.DataFrame:
         """Every run's blocks under each other, with `disturbed` and `counted`."""
-        frames = [each.blocks for each in self.runs]
+        frames = [each.analyzed.blocks for each in self.runs]
         return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
     @cached_property
@@ -123,7 +113,6 @@ def report(runs: Sequence[Run], view: View | None = None) -> Report:
 
 def _names(runs: Sequence[Run]) -> list[str]:
     """What each of several runs is called in answers: its machine if that tells them apart, else its name."""
-    if len(runs) == 1:
-        return [""]
     machines = [run.machine for run in runs]
-    return machines if len(set(machines)) == len(machines) else [run.name for run in runs]
+    names = machines if len(set(machines)) == len(machines) else [run.name for run in runs]
+    return names if len(runs) > 1 else [""]

@@ -96,11 +96,9 @@ def recorded(out: Path) -> list[Run]:
         with suppress(StoreError):  # there is none
             of_folder = {run: header(run) for run in find_runs(folder)}
             headers |= {run: each for run, each in of_folder.items() if each.calibration}
-    machines = {
-        run: headers[run].environment.get("machine_id")
-        for run in sorted(headers, key=lambda run: headers[run].created)
-    }
-    return [read_run(run) for run, machine in machines.items() if machine == list(machines.values())[-1]]
+    by_time = sorted(headers, key=lambda run: headers[run].created)
+    machines = [headers[run].environment.get("machine_id") for run in by_time]
+    return [read_run(run) for run, machine in zip(by_time, machines, strict=True) if machine == machines[-1]]
 
 
 def known_false_alarms(out: Path, machine: str) -> str:

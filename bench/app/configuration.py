@@ -41,7 +41,7 @@ def parse(text: str, file: str = "pyproject.toml") -> Settings:
         raise ConfigurationError(f"{file} is no TOML: {error}") from None
     table = _Table(file, _lines(text))
     gate, budgets = (table.of(document, "tool", "bench", name) for name in ("gate", "budgets"))
-    table.known(("tool", "bench", "gate"), gate, GATE)
+    table.check_keys(("tool", "bench", "gate"), gate, GATE)
     values = {key: GATE[key](table, ("tool", "bench", "gate", key), value) for key, value in gate.items()}
     read_budgets = tuple(_budget(table, pattern, entry) for pattern, entry in budgets.items())
     return Settings(**values, budgets=read_budgets)
@@ -56,9 +56,8 @@ def check_patterns(settings: Settings, cases: Iterable[str], file: str = "pyproj
     for budget in settings.budgets:
         for key, pattern in (("", budget.pattern), ("to = ", budget.to)):
             if pattern and not matching(pattern, named):
-                near = difflib.get_close_matches(
-                    pattern, [each.rpartition("::")[2] for each in named], 1, 0.4
-                )
+                tests = [case.rpartition("::")[2] for case in named]
+                near = difflib.get_close_matches(pattern, tests, 1, 0.4)
                 hint = f"; the nearest is {near[0]}" if near else ""
                 raise ConfigurationError(
                     f"{file}, line {budget.line}: no benchmark matches {key}{pattern!r}{hint}; only * and ? "
@@ -88,12 +87,16 @@ class _Table:
                 raise self.error(path[:depth], f"{'.'.join(path[:depth])} is no table")
         return table
 
-    def known(self, path: tuple[str, ...], entry: Mapping[str, Any], keys: Iterable[str]) -> None:
+    def check_keys(self, path: tuple[str, ...], entry: Mapping[str, Any], keys: Iterable[str]) -> None:
         for key in entry:
             if key not in keys:
                 near = difflib.get_close_matches(key, keys, 1)
                 hint = f"did you mean {near[0]}? " if near else ""
                 raise self.error((*path, key), f"unknown key {key!r}; {hint}expected {', '.join(keys)}")
+
+
+Reader = Callable[[_Table, tuple[str, ...], Any], Any]
+"""Reads the value at a path of the table. Raises ConfigurationError for one that is not as expected."""
 
 
 def parse_share(text: str) -> float:
@@ -119,55 +122,51 @@ def _seconds(table: _Table, path: tuple[str, ...], value: Any) -> float:
     return float(match[1]) * SECONDS[match[2]]
 
 
-def _number(low: float, high: float, what: str) -> Callable[[_Table, tuple[str, ...], Any], float]:
-    def read(table: _Table, path: tuple[str, ...], value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low < value < high:
+def _value(fits: Callable[[Any], bool], kept_as: Callable[[Any], Any], what: str) -> Reader:
+    """Reads values that fit, and raises an error that says what was expected for others."""
+
+    def read(table: _Table, path: tuple[str, ...], value: Any) -> Any:
+        if not fits(value):
             raise table.error(path, f"{path[-1]} = {value!r}; expected {what}")
-        return float(value)
+        return kept_as(value)
 
     return read
 
 
-def _text(table: _Table, path: tuple[str, ...], value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise table.error(path, f"{path[-1]} = {value!r}; expected text in quotes")
-    return value
+def _number(low: float, high: float, what: str) -> Reader:
+    def fits(value: Any) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool) and low < value < high
+
+    return _value(fits, float, what)
 
 
-def _texts(table: _Table, path: tuple[str, ...], value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
-        raise table.error(path, f"{path[-1]} = {value!r}; expected a list of texts")
-    return tuple(value)
+def _are_texts(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, str) and value for value in values)
 
 
-def _names(table: _Table, path: tuple[str, ...], value: Any) -> dict[str, str]:
-    if not isinstance(value, Mapping) or not all(isinstance(each, str) and each for each in value.values()):
-        raise table.error(path, f'{path[-1]} = {value!r}; expected a table of "old case" = "new case"')
-    return dict(value)
+TEXT = _value(lambda value: _are_texts([value]), str, "text in quotes")
+TEXTS = _value(lambda value: isinstance(value, list) and _are_texts(value), tuple, "a list of texts")
+NAMES = _value(
+    lambda value: isinstance(value, Mapping) and _are_texts(value.values()), dict,
+    'a table of "old case" = "new case"',
+)  # fmt: skip
 
-
-def _choice(table: _Table, path: tuple[str, ...], value: Any) -> str:
-    if value not in ("pass", "fail"):
-        raise table.error(path, f'{path[-1]} = {value!r}; expected "pass" or "fail"')
-    return str(value)
-
-
-GATE: dict[str, Callable[[_Table, tuple[str, ...], Any], Any]] = {
+GATE: dict[str, Reader] = {
     "max_regression": _share,
     "confidence": _number(0.5, 1, "a number between 0.5 and 1, such as 0.99"),
-    "undecided": _choice,
-    "install": _texts,
-    "renamed": _names,
-    "removed": _texts,
+    "undecided": _value(lambda value: value in ("pass", "fail"), str, '"pass" or "fail"'),
+    "install": TEXTS,
+    "renamed": NAMES,
+    "removed": TEXTS,
 }
-BUDGET: dict[str, Callable[[_Table, tuple[str, ...], Any], Any]] = {
+BUDGET: dict[str, Reader] = {
     "max_time": _seconds,
     "max_regression": _share,
     "min_ceiling_share": _number(0, 1, "a share between 0 and 1, such as 0.5"),
     "max_ratio": _number(0, float("inf"), "a number above 0, such as 1.2"),
-    "to": _text,
-    "device": _text,
-    "machine": _text,
+    "to": TEXT,
+    "device": TEXT,
+    "machine": TEXT,
 }
 
 
@@ -175,7 +174,7 @@ def _budget(table: _Table, pattern: str, entry: Any) -> Budget:
     path = ("tool", "bench", "budgets", pattern)
     if not isinstance(entry, Mapping):
         raise table.error(path, f'{pattern!r} = {entry!r}; expected a table, such as {{ max_time = "2 ms" }}')
-    table.known(path, entry, BUDGET)
+    table.check_keys(path, entry, BUDGET)
     for given, needed in (("max_ratio", "to"), ("to", "max_ratio"), ("machine", "max_time")):
         if given in entry and needed not in entry:
             raise table.error((*path, given), f"{pattern!r} has {given} without {needed}")

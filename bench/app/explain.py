@@ -52,10 +52,8 @@ def slower(gate: Path, decision: Decision, sides: Sequence[Side]) -> Iterator[tu
     for verdict in ordered(decision, "slower")[:MAX_EXPLAINED]:
         names = before.get(verdict.case, verdict.case), verdict.case
         try:
-            base, head = (
-                _profile(side.spec, name, gate / FOLDER / side.name)
-                for side, name in zip(sides, names, strict=True)
-            )
+            of_sides = zip(sides, names, strict=True)
+            base, head = (_profile(side.spec, name, gate / FOLDER / side.name) for side, name in of_sides)
             text = [*lines(base, head), f"profiles: {base.relative_to(gate)} {head.relative_to(gate)}"]
         except (UserError, StoreError) as error:
             text = [f"not explained: {error}"]

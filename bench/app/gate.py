@@ -46,10 +46,7 @@ def measure(
 
     With `null` head is a copy of base. Raises UserError, SideError and StoreError.
     """
-    with (
-        revisions.compared(request, base, head, null) as compared,
-        recording.progress() as progress,
-    ):
+    with revisions.compared(request, base, head, null) as compared, recording.progress() as progress:
         # A gate with nothing changed also tells how often gates err here.
         entry = {"calibration": {"condition": live.condition(), "slowdowns": []}} if null else {}
         alike = request.pythons[0] == request.pythons[1]

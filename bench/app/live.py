@@ -7,7 +7,7 @@ from typing import Any
 
 import psutil
 
-from bench.analyze.gate.settings import Settings, recorded
+from bench.analyze.gate.settings import Settings
 from bench.app import UserError, configuration, recording
 from bench.app.revisions import Compared, SidesRequest
 from bench.events import End
@@ -41,22 +41,12 @@ def measured(
     matching = _matched(collected, texts, compared.settings, request)
     facts = collected[1].facts
     accelerators = device_facts(compared.sides[1].spec, facts.get("accelerators", []))
-    entry = {
-        "base": {**compared.base, "python": compared.sides[0].spec.python},
-        "head": {**compared.head, "python": compared.sides[1].spec.python},
-        "settings": recorded(compared.settings),
-        "added": matching.added,
-        "removed": matching.removed,
-        "missing": matching.missing,
-        "renamed": matching.renamed,
-        "edited": matching.edited,
-    }
     if shut := exclusive(recording.uuids(accelerators)):
         raise UserError(
             f"{', '.join(shut)} admits one process at a time (compute mode EXCLUSIVE_PROCESS), but two sides "
             "share it; run `sudo nvidia-smi -c DEFAULT`"
         )
-    commit = compared.head["commit"]
+    entry, commit = _entry(compared, matching), compared.head["commit"]
     with recording.begin(
         request.out, request.recorded, facts, accelerators, commit, gate=entry, **further
     ) as journal:
@@ -66,6 +56,17 @@ def measured(
         end = End(lockstep.spent_s(), load_after=environment.load())
         yield journal
         journal.append(end)
+
+
+def _entry(compared: Compared, matching: Matching) -> dict[str, Any]:
+    """What a run's header says of a gate: see `bench.analyze.gate.decision`."""
+    names = ("added", "removed", "missing", "renamed", "edited")
+    return {
+        "base": {**compared.base, "python": compared.sides[0].spec.python},
+        "head": {**compared.head, "python": compared.sides[1].spec.python},
+        "settings": asdict(compared.settings),
+        **{name: getattr(matching, name) for name in names},
+    }
 
 
 def _matched(

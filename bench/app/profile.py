@@ -3,7 +3,8 @@
 import difflib
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,12 @@ def write(folder: Path, spec: Spec, cases: Sequence[Case]) -> Iterator[Path | No
 
     Raises StoreError where the disk refuses.
     """
-    for recorded in profile(spec, cases, _say(len(cases))):
+    numbers = count(1)
+
+    def say(case: str) -> None:
+        print(f"profiling {next(numbers)}/{len(cases)}: {case}", file=sys.stderr, flush=True)
+
+    for recorded in profile(spec, cases, say):
         if recorded.problem:
             print(f"bench: {recorded.case.id}: {recorded.problem}", file=sys.stderr)
             yield None
@@ -77,17 +83,6 @@ def write(folder: Path, spec: Spec, cases: Sequence[Case]) -> Iterator[Path | No
         _store(target, recorded)
         profiles.write_page(target, page(profiles.read(target)))
         yield target
-
-
-def _say(cases: int) -> Callable[[str], None]:
-    done = 0
-
-    def say(case: str) -> None:
-        nonlocal done
-        done += 1
-        print(f"profiling {done}/{cases}: {case}", file=sys.stderr, flush=True)
-
-    return say
 
 
 def whole_run(folder: Path, spec: Spec) -> Iterator[Path | None]:

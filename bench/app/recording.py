@@ -35,10 +35,8 @@ def begin(
     `further` entries of the header belong to what kind of run it is. Raises StoreError where the folder
     cannot be written.
     """
-    machine = environment.environment(accelerators) | {
-        "torch": facts.get("torch", {}),
-        "worker_nice": facts.get("nice", 0),
-    }
+    machine = environment.environment(accelerators)
+    machine |= {"torch": facts.get("torch", {}), "worker_nice": facts.get("nice", 0)}
     folder = new_run_folder(out, str(machine.get("host", "")), str(commit.get("id", ""))[:10])
     created = datetime.now(UTC).isoformat(timespec="seconds")
     header = Header(

@@ -48,19 +48,14 @@ def spec(paths: Sequence[str], keyword: str, devices: Sequence[str], preset: str
     named = [Path(path.partition("::")[0]) for path in paths]
     for path in named:
         if not path.exists():
-            raise UserError(
-                f"{path} does not exist; expected a file or folder of benchmarks; see `bench list`"
-            )
+            expected = "expected a file or folder of benchmarks; see `bench list`"
+            raise UserError(f"{path} does not exist; {expected}")
     environment = {"BENCH_PRESET": preset}
     if devices:
         environment["BENCH_DEVICES"] = ",".join(dict.fromkeys(devices))
-    absolute = [
-        str(file.resolve()) + path.removeprefix(path.partition("::")[0])
-        for file, path in zip(named, paths, strict=True)
-    ]
-    return Spec(
-        tuple(absolute), keyword, directory=Path.cwd(), rootdir=root_of(named), environment=environment
-    )
+    tests = ("".join(path.partition("::")[1:]) for path in paths)
+    absolute = tuple(f"{file.resolve()}{test}" for file, test in zip(named, tests, strict=True))
+    return Spec(absolute, keyword, directory=Path.cwd(), rootdir=root_of(named), environment=environment)
 
 
 def root_of(paths: Sequence[Path]) -> Path:

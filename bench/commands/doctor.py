@@ -11,11 +11,11 @@ def command(options: argparse.Namespace) -> int:  # noqa: ARG001 - every command
     """Exit status 0, or 1 where something makes numbers wrong."""
     from bench.measure.host.doctor import findings
 
-    found = findings()
-    for finding in found:
+    problems = findings()
+    for finding in problems:
         print(f"{'!' if finding.serious else '-'} {finding.name}: {finding.seen}")
         print(f"    {finding.effect}.")
         print(f"    To do: {finding.remedy}.")
-    if not found:
+    if not problems:
         print("Nothing seen that would make numbers untrustworthy.")
-    return int(any(finding.serious for finding in found))
+    return int(any(finding.serious for finding in problems))

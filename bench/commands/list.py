@@ -14,11 +14,11 @@ def command(options: argparse.Namespace) -> int:
     """Prints one case a line; exit status 2 where there is none."""
     from bench.app.selection import collected
 
-    found = collected(arguments.selection(options).spec)
-    for case in found.cases:
+    suites = collected(arguments.selection(options).spec)
+    for case in suites.cases:
         print(case.id)
-    for problem in found.problems:
+    for problem in suites.problems:
         print(f"{problem.id}: {problem.outcome}: {problem.message.strip().splitlines()[-1]}")
-    if not found.cases:
+    if not suites.cases:
         raise UserError("no benchmark matches; expected tests that use the `benchmark` fixture")
     return 0

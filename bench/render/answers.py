@@ -118,10 +118,10 @@ def _leaning(contest: Contest, led: Sequence[int]) -> str:
         before = max(i for i in range(first) if led[i])
         below, above = _exact(contest.sizes[before]), _exact(contest.sizes[first])
         return f"{rival} led up to {axis} = {below}, {winner} from {above} on"
-    least = min(max(ratio, 1 / ratio) for ratio in contest.ratio)
+    smallest = min(max(ratio, 1 / ratio) for ratio in contest.ratio)
     if len(led) == 1:
-        return f"{winner} led {rival} at {axis} = {_exact(contest.sizes[0])}, {_times(least)}"
-    return f"{winner} led {rival} at every {axis} measured, at least {_times(least)}"
+        return f"{winner} led {rival} at {axis} = {_exact(contest.sizes[0])}, {_times(smallest)}"
+    return f"{winner} led {rival} at every {axis} measured, at least {_times(smallest)}"
 
 
 def _last(led: Sequence[int]) -> int:

@@ -20,6 +20,9 @@ from bench.render.verdicts.terminal import PLAIN_WIDTH
 FILE = "calibration.json"
 """The document's name, beside the runs that it is worked out from."""
 
+COMPARED = (0.05, 0.1)
+"""Slowdowns of which the second table says how often each rule finds them."""
+
 
 def sentence(calibration: Calibration) -> str:
     """One line for a gate's output; "" where nothing was measured.
@@ -32,9 +35,8 @@ def sentence(calibration: Calibration) -> str:
         return ""
     kind = "gates" if live.trials else "gates made of recorded launches"
     alarms = f"{rate.count} false alarm{'' if rate.count == 1 else 's'}"
-    return (
-        f"On this machine: {alarms} in {rate.trials} {kind} without a change, at most {percent(rate.high)}."
-    )
+    most = percent(rate.high)
+    return f"On this machine: {alarms} in {rate.trials} {kind} without a change, at most {most}."
 
 
 def _sum(rates: list[Rate]) -> Rate:
@@ -75,10 +77,6 @@ def table(calibration: Calibration) -> list[list[str]]:
     return [head, *([question, *answers] for question, answers in rows.items())]
 
 
-COMPARED = (0.05, 0.1)
-"""Slowdowns of which the second table tells how often each rule finds them."""
-
-
 def peers(calibration: Calibration) -> list[list[str]]:
     """This gate beside other tools' rules on the same launches: the head, then a row a rule."""
     head = ["on the same launches"]
@@ -115,7 +113,10 @@ def _rows(condition: Condition) -> list[tuple[str, str]]:
         ("median time of a live gate", "–" if math.isnan(spent_s) else f"{spent_s:.0f} s"),
     ]
     for power in condition.powers:
-        found = _at_least(power.dealt) if power.dealt.trials else f"{percent(power.redrawn)} (no bound)"
+        dealt, found = power.dealt, f"{percent(power.redrawn)} (no bound)"
+        if dealt.trials:
+            share = f"{dealt.count} of {dealt.trials} ({percent(dealt.share)})"
+            found = f"{share}, at least {percent(dealt.low)}"
         size, worst = _size(power.slowdown), f"{percent(power.worst)} ({name(power.worst_case)})"
         rows += [
             (f"{size} slower: found", found),
@@ -133,10 +134,6 @@ def _rows(condition: Condition) -> list[tuple[str, str]]:
 
 def _at_most(rate: Rate) -> str:
     return f"{rate.count} of {rate.trials}, at most {percent(rate.high)}" if rate.trials else "–"
-
-
-def _at_least(rate: Rate) -> str:
-    return f"{rate.count} of {rate.trials} ({percent(rate.share)}), at least {percent(rate.low)}"
 
 
 def _size(slowdown: float | None) -> str:

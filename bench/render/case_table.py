@@ -39,13 +39,13 @@ def cells(row: Mapping[Any, Any], several: bool) -> list[Any]:
         [half_width(row["low_s"], row["high_s"]), sortable(row["high_s"] / row["low_s"])],
         [quantity(row["latency_s"], "s"), sortable(row["latency_s"])],
         [rate_text, sortable(rate)],
-        [_share(row["ceiling_share"], row["bound"]), sortable(row["ceiling_share"])],
+        [_of_ceiling(row["ceiling_share"], row["bound"]), sortable(row["ceiling_share"])],
         [f"{row['clean_blocks']} of {row['blocks']}" if row["blocks"] else "–", int(row["clean_blocks"])],
         row["status"] + (" ⚠" if row["warnings"] else ""),
     ]
 
 
-def _share(share: float, bound: str) -> str:
+def _of_ceiling(share: float, bound: str) -> str:
     """How much of the ceiling that binds is reached. A case that fits into a cache goes beyond memory's."""
     return f"beyond {bound}" if share > BEYOND else f"{percent(share)} {bound}".strip()
 
@@ -62,10 +62,8 @@ def facts(report: Report, rows: Sequence[Mapping[Any, Any]]) -> list[list[list[s
     """For each case what its details list: pairs of name and text."""
     names = parameters(report.cases)
     options = [_options(part) for part in report.runs for _ in range(len(part.cases))]
-    return [
-        [pair for pair in _pairs(row, names, again) if pair[1]]
-        for row, again in zip(rows, options, strict=True)
-    ]
+    of_rows = (_pairs(row, names, again) for row, again in zip(rows, options, strict=True))
+    return [[pair for pair in pairs if pair[1]] for pairs in of_rows]
 
 
 def _options(part: RunReport) -> str:
@@ -95,7 +93,8 @@ def _pairs(row: Mapping[Any, Any], names: Sequence[str], options: str) -> Iterat
 def block_codes(part: RunReport, budget: int) -> list[list[list[int]]]:
     """Wall blocks in time order, for each case a list for each launch; a block is one whole number:
     twice its deviation from the case's median in thousandths, and one more where it was disturbed."""
-    wall = part.blocks[part.blocks["kind"] == "wall"]
+    blocks = part.analyzed.blocks
+    wall = blocks[blocks["kind"] == "wall"]
     keys = pd.MultiIndex.from_frame(part.cases[["case", "side"]])
     row = keys.get_indexer(pd.MultiIndex.from_frame(wall[["case", "side"]].astype(str)))
     median = part.cases["median_s"].to_numpy(float)[row]

@@ -21,7 +21,7 @@ MAX_POINTS = 60_000
 
 @dataclass(frozen=True)
 class Place:
-    """A place in time at which series changed: told once, with every case that changed there."""
+    """A place in time at which series changed, with every case that changed there."""
 
     where: str
     cases: tuple[tuple[str, str], ...]
@@ -30,7 +30,8 @@ class Place:
 def lines(histories: Sequence[CaseHistory]) -> list[str]:
     """What changed, for a terminal."""
     changed = sum(bool(each.shifts) for each in histories)
-    text = [f"{len(histories)} series of up to {_longest(histories)} runs: {changed} changed."]
+    longest = max((len(series.runs) for series in histories), default=0)
+    text = [f"{len(histories)} series of up to {longest} runs: {changed} changed."]
     for place in places(histories):
         text += ["", place.where, *(f"  {sentence}" for _, sentence in place.cases)]
     return text
@@ -52,11 +53,10 @@ def places(histories: Sequence[CaseHistory]) -> list[Place]:
         for shift in series.shifts:
             sentences = by_place.setdefault(_where(series, shift), [])
             sentences.append((abs(np.log(shift.ratio)), key, f"{_name(series)} {_how(shift)}"))
-    ordered = sorted(by_place.items(), key=lambda item: -max(item[1])[0])
-    return [
-        Place(where, tuple((key, sentence) for _, key, sentence in sorted(sentences, reverse=True)))
-        for where, sentences in ordered
-    ]
+    for sentences in by_place.values():
+        sentences.sort(reverse=True)
+    ordered = sorted(by_place.items(), key=lambda item: -item[1][0][0])
+    return [Place(where, tuple(change[1:] for change in changes)) for where, changes in ordered]
 
 
 def _keyed(histories: Sequence[CaseHistory]) -> Iterator[tuple[str, CaseHistory]]:
@@ -143,7 +143,3 @@ def _kept(series: CaseHistory, budget: int) -> list[int]:
 
 def _signed(ratio: float) -> str:
     return f"{'+' if ratio >= 1 else '−'}{percent(abs(ratio - 1))}"
-
-
-def _longest(histories: Sequence[CaseHistory]) -> int:
-    return max((len(each.runs) for each in histories), default=0)

@@ -20,16 +20,14 @@ from bench.render.verdicts import words
 UNKNOWN: dict[CrossingState, int] = {"inconclusive": 1, "not_measured": 2}
 """States of a crossing that come after the others, in this order."""
 
+Profiled = Sequence[Mapping[str, Mapping[str, Any]]]
+"""For each run its profiled cases, as `bench.render.profile.entry` describes them."""
+
 
 def render(
-    report: Report,
-    drawn: Mapping[str, Mapping[str, bytes]] | None = None,
-    profiled: Sequence[Mapping[str, Mapping[str, Any]]] = (),
+    report: Report, drawn: Mapping[str, Mapping[str, bytes]] | None = None, profiled: Profiled = ()
 ) -> str:
-    """The page. `drawn` are the report's figures, if `figures.draw(report)` has made them already.
-
-    `profiled` has for each run its profiled cases, as `bench.render.profile.entry` describes them.
-    """
+    """The page. `drawn` are the report's figures, if `figures.draw(report)` has made them already."""
     drawn = figures.draw(report) if drawn is None else drawn
     history, answered = report.history, answers(report.contests)
     return document(
@@ -77,7 +75,7 @@ def _data(report: Report, history: Sequence[CaseHistory]) -> dict[str, Any]:
     }
 
 
-def _profiles(report: Report, profiled: Sequence[Mapping[str, Mapping[str, Any]]]) -> list[str | None]:
+def _profiles(report: Report, profiled: Profiled) -> list[str | None]:
     """For each row of the report's cases the address of its profile, or None."""
     return [
         of_run.get(case, {}).get("href")
@@ -102,11 +100,8 @@ def _contests(report: Report, keys: Sequence[str]) -> list[dict[str, Any]]:
     """
     left = iter(keys)
     key_of = [dict(zip(part.cases["case"], left, strict=False)) for part in report.runs]
-    rows = [
-        _contest(contest, of_run)
-        for part, of_run in zip(report.runs, key_of, strict=True)
-        for contest in part.contests
-    ]
+    parts = zip(report.runs, key_of, strict=True)
+    rows = [_contest(contest, of_run) for part, of_run in parts for contest in part.contests]
     for each in report.across:
         cases = report.runs[each.processor].cases
         on_processor = {
@@ -145,15 +140,13 @@ def _evidence(report: Report, answered: Sequence[Answer]) -> list[str]:
 def _gate(part: RunReport) -> dict[str, Any]:
     """A gate's decision: headline, warning, the table of cases, and what is said below it."""
     gate = words.summary(part)
+    decision = gate.decision
     return {
         "headline": words.headline(gate),
-        "passed": gate.decision.exit_status == 0,
-        "warning": words.warning(gate.decision),
+        "passed": decision.exit_status == 0,
+        "warning": words.warning(decision),
         "compared": f"{gate.base} → {gate.head}",
         "columns": words.COLUMNS,
-        "rows": [
-            (verdict.state, words.cells(verdict, gate.decision), verdict.reason)
-            for verdict in words.ordered(gate.decision)
-        ],
+        "rows": [(each.state, words.cells(each, decision), each.reason) for each in words.ordered(decision)],
         "sections": words.sections(gate),
     }

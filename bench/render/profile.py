@@ -160,20 +160,18 @@ def _memory(memory: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """The time line of allocations of each device, as points of a polyline, and its highest."""
     width, height = CHART
     for device, changes in memory.groupby("device", sort=False):
-        at, held = changes["at_s"].to_numpy(), changes["allocated_bytes"].to_numpy(float)
-        held = held - held[0] + changes["bytes"].iat[0]  # what was there before is not this case's
-        kept = np.unique(np.linspace(0, len(at) - 1, POINTS).round().astype(int))
-        peaks = np.maximum.reduceat(held, kept)
-        low, high = min(0.0, float(held.min())), max(float(held.max()), 1.0)
-        x = width * (at[kept] - at[0]) / max(float(at[-1] - at[0]), 1e-9)
+        at_s, allocated = changes["at_s"].to_numpy(), changes["allocated_bytes"].to_numpy(float)
+        allocated = allocated - allocated[0] + changes["bytes"].iat[0]  # what was there before is not its own
+        kept = np.unique(np.linspace(0, len(at_s) - 1, POINTS).round().astype(int))
+        peaks = np.maximum.reduceat(allocated, kept)
+        low, high = min(0.0, float(allocated.min())), max(float(allocated.max()), 1.0)
+        lasted_s = float(at_s[-1] - at_s[0])
+        x = width * (at_s[kept] - at_s[0]) / max(lasted_s, 1e-9)
         y = height - 5 - (height - 10) * (peaks - low) / (high - low)
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
-        lasted, most = quantity(float(at[-1] - at[0]), "s"), quantity(high, "B")
-        yield {
-            "device": device,
-            "points": points,
-            "text": f"{len(at)} allocations and returns in {lasted}; at most {most} more than before",
-        }
+        lasted, most = quantity(lasted_s, "s"), quantity(high, "B")
+        text = f"{len(at_s)} allocations and returns in {lasted}; at most {most} more than before"
+        yield {"device": device, "points": points, "text": text}
 
 
 def _flames(sampled: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -12,13 +12,21 @@ from bench.analyze.estimates.doubts import failed_checks, gist
 from bench.analyze.report import Report, RunReport
 from bench.analyze.runs.projection import Cell, Projection
 from bench.events import End
-from bench.records import Crossing
+from bench.records import CrossingState
 from bench.render.answers import circumstances, words
 from bench.render.document import table
 from bench.render.units import count, estimate, half_width, percent, quantity
 
 SPENT = {"timed": "timed blocks", "warmup": "warm-up", "setup": "set-up"}
 """What a run's time is spent on, where its name is not how people call it."""
+
+CROSSING_COLUMNS = ("operation", "with", "from → to", "timed", "outcome", "where", "note")
+
+OUTCOMES: dict[CrossingState, str] = {
+    "crosses_at": "{challenger} overtakes", "multiple": "{challenger} overtakes, more than once",
+    "always_faster": "{challenger} throughout", "never": "{incumbent} throughout",
+    "inconclusive": "not known", "not_measured": "not measured",
+}  # fmt: skip
 
 
 def suites(report: Report) -> list[dict[str, Any]]:
@@ -45,24 +53,10 @@ def crossing_cells(contest: Contest) -> list[Any]:
         circumstances(crossing),
         f"{crossing.incumbent} → {crossing.challenger}",
         timed.replace("_", " "),
-        _outcome(crossing),
+        OUTCOMES[crossing.state].format(incumbent=crossing.incumbent, challenger=crossing.challenger),
         [_where(contest), crossing.size],
         crossing.reason,
     ]
-
-
-def _outcome(crossing: Crossing) -> str:
-    return {
-        "crosses_at": f"{crossing.challenger} overtakes",
-        "multiple": f"{crossing.challenger} overtakes, more than once",
-        "always_faster": f"{crossing.challenger} throughout",
-        "never": f"{crossing.incumbent} throughout",
-        "inconclusive": "not known",
-        "not_measured": "not measured",
-    }[crossing.state]
-
-
-CROSSING_COLUMNS = ("operation", "with", "from → to", "timed", "outcome", "where", "note")
 
 
 def _where(contest: Contest) -> str:
@@ -78,20 +72,17 @@ def projection_table(projection: Projection) -> dict[str, Any]:
     heads = [", ".join(projection.rows)]
     for position, name in enumerate(projection.column_names):
         heads += [name or "–", *(["against the first"] if position else [])]
-    rows = [
-        {"cells": [name, *projection_cells(row)]}
-        for name, row in zip(projection.row_names, projection.cells, strict=True)
-    ]
-    return table("runs side by side", heads, rows)
+    rows = zip(projection.row_names, projection.cells, strict=True)
+    cells = [{"cells": [name, *projection_cells(row)]} for name, row in rows]
+    return table("runs side by side", heads, cells)
 
 
 def projection_cells(row: Sequence[Cell | None]) -> list[Any]:
     """A row's times and changes: each text and what to sort by."""
     cells: list[Any] = []
     for position, cell in enumerate(row):
-        cells.append(
-            [estimate(cell.median_s, cell.low_s, cell.high_s), cell.median_s] if cell else ["–", None]
-        )
+        time = estimate(cell.median_s, cell.low_s, cell.high_s) if cell else "–"
+        cells.append([time, cell.median_s if cell else None])
         if position:
             cells.append([change(cell.ratio), cell.ratio[0]] if cell and cell.ratio else ["–", None])
     return cells
@@ -180,7 +171,7 @@ def _moved(form: str) -> str:
 
 def _trust(part: RunReport) -> list[tuple[str, str]]:
     """How far the run can be trusted, in numbers."""
-    quality, run = part.quality, part.run
+    quality, run = part.analyzed.quality, part.run
     half, end = quality.half_width, run.end or End()
     facts = [
         ("launches of each case", f"{quality.launches_of_case:g}" if quality.cases else "none"),
@@ -220,12 +211,8 @@ def _off_pace(share: float | None) -> str:
 def _spent(part: RunReport) -> list[tuple[str, str, float]]:
     """How the run's time was spent: what on, how long, and which share."""
     seconds = part.run.end.spent_s if part.run.end else {}
-    total = sum(seconds.values())
-    return [
-        (SPENT.get(name, name), quantity(each, "s"), each / total)
-        for name, each in seconds.items()
-        if total > 0 and each
-    ]
+    total, spent = sum(seconds.values()), {name: each for name, each in seconds.items() if each}
+    return [(SPENT.get(name, name), quantity(each, "s"), each / total) for name, each in spent.items()]
 
 
 def flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -11,6 +11,9 @@ from bench.render.units import estimate, half_width
 MAX_CASES = 60
 """Rows of the table: GitHub folds longer comments away, and cases.csv has them all."""
 
+ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", "|": "\\|", "*": "\\*", "_": "\\_", "`": "'", "\n": " "})
+"""What stands for characters that Markdown or HTML would read as their own."""
+
 
 def render(report: Report) -> str:
     """The summary: answers, doubts, what failed or was skipped, then the cases."""
@@ -19,13 +22,10 @@ def render(report: Report) -> str:
         lines += [f"**Simulated:** the times of {', '.join(report.simulated)} are made up.", ""]
     runs = [sections.run(part) for part in report.runs]
     for run in runs:
-        lines += [
-            f"{run['machine']}, {run['created']}, commit {run['commit'] or 'unknown'} ({run['preset']})"
-        ]
-        lines.append("")
-    lines += [f"- {escaped(answer.sentence)}" for answer in answers(report.contests)] or [
-        "No contest had an answer."
-    ]
+        where = f"{run['machine']}, {run['created']}"
+        lines += [f"{where}, commit {run['commit'] or 'unknown'} ({run['preset']})", ""]
+    sentences = [f"- {escaped(answer.sentence)}" for answer in answers(report.contests)]
+    lines += sentences or ["No contest had an answer."]
     lines += _doubts(runs) + _side_by_side(report) + _troubled(report) + _cases(report)
     return "\n".join(lines) + "\n"
 
@@ -60,13 +60,10 @@ def _troubled(report: Report) -> list[str]:
     for heading, reasons in sections.troubled(report.cases).items():
         if reasons:
             lines += ["", f"## {heading.capitalize()}", ""]
-            lines += [f"- {escaped(reason)}: {_some(cases)}" for reason, cases in reasons]
+        for reason, cases in reasons:
+            more = f" and {len(cases) - 3} more" if len(cases) > 3 else ""
+            lines.append(f"- {escaped(reason)}: {', '.join(map(escaped, cases[:3]))}{more}")
     return lines
-
-
-def _some(cases: list[str]) -> str:
-    shown = ", ".join(map(escaped, cases[:3]))
-    return shown + (f" and {len(cases) - 3} more" if len(cases) > 3 else "")
 
 
 def _cases(report: Report) -> list[str]:
@@ -84,14 +81,4 @@ def _cases(report: Report) -> list[str]:
 
 def escaped(text: str) -> str:
     """Text that Markdown and HTML leave as it is."""
-    for character, replacement in {
-        "&": "&amp;",
-        "<": "&lt;",
-        "|": "\\|",
-        "*": "\\*",
-        "_": "\\_",
-        "`": "'",
-        "\n": " ",
-    }.items():
-        text = text.replace(character, replacement)
-    return text
+    return text.translate(ESCAPES)

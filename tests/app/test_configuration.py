@@ -110,8 +110,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(
-    "pattern",
-    ["test_forward*", "*cpu*", "test_y", "s/b.py::TestX::test_?", "*accelerator*"],
+    "pattern", ["test_forward*", "*cpu*", "test_y", "s/b.py::TestX::test_?", "*accelerator*"]
 )
 def test_patterns_that_match(pattern: str) -> None:
     check_patterns(Settings(budgets=(Budget(pattern),)), CASES)

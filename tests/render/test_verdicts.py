@@ -6,7 +6,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -19,7 +19,7 @@ from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.blocks import clean
 from bench.analyze.estimates import doubts
 from bench.analyze.gate import decision
-from bench.analyze.gate.settings import Budget, Settings, recorded
+from bench.analyze.gate.settings import Budget, Settings
 from bench.analyze.report import RunReport, report
 from bench.render import page
 from bench.render.verdicts import FORMS, ci, terminal
@@ -51,7 +51,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> GateSummary:
     folder = gates.write(
         tmp_path_factory.mktemp("gates") / "20260105T101500-attic-2222222",
         cases,
-        settings=recorded(SETTINGS),
+        settings=asdict(SETTINGS),
         added=["suites/test_made.py::test_new"],
         removed=["suites/test_made.py::test_old"],
         renamed={"suites/test_made.py::test_was": "suites/test_made.py::test_a"},
@@ -110,7 +110,7 @@ def test_a_gates_page_marks_and_estimates_its_run_once(
     calls: Counter[str] = Counter()
     for function in (clean.marked, doubts.warnings, decision.decide):
         counting(monkeypatch, function, calls)
-    settings = recorded(Settings(budgets=(Budget("test_a", max_time_s=1),)))
+    settings = asdict(Settings(budgets=(Budget("test_a", max_time_s=1),)))
     run = store.read_run(gates.write(tmp_path / "run", [Compared("test_a")], settings=settings))
     made = report([run])
     terminal.show(summary(made.runs[0]), Console(file=io.StringIO()))
@@ -147,7 +147,7 @@ def outcome(
     return summary(RunReport(AnalyzedRun(run)))
 
 
-STRICT = recorded(Settings(undecided="fail"))
+STRICT = asdict(Settings(undecided="fail"))
 
 
 @pytest.mark.parametrize(

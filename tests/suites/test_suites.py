@@ -18,12 +18,7 @@ from tests.suites.stand_ins import Once
 torch = pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 
-from suites import (  # noqa: E402 - only where torch is
-    network,
-    test_01_numpy_tensors,
-    test_03_matmul_mul,
-    test_06_epoch,
-)
+from suites import network, test_01_numpy_tensors, test_03_matmul_mul, test_06_epoch  # noqa: E402 - only where torch is
 from suites.sizes import half_octaves  # noqa: E402 - only where torch is
 
 

@@ -134,10 +134,7 @@ def test_a_peer_that_does_not_end_is_stopped_and_leaves_the_fixture_as_new(
         return SimpleNamespace(median=1.0)
 
     timer = SimpleNamespace(blocked_autorange=blocked_autorange)
-    for read in (
-        beside_us._blocked_autorange(timer),
-        beside_us._pytest_benchmark(benchmark, call, (), {}),
-    ):
+    for read in (beside_us._blocked_autorange(timer), beside_us._pytest_benchmark(benchmark, call, (), {})):
         assert math.isinf(read["took_s"]) == math.isnan(read["seconds"]) == stopped
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
     assert (benchmark.stats, benchmark.has_error) == (None, False)

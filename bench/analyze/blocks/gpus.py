@@ -28,7 +28,7 @@ def noted(run: Run) -> pd.DataFrame:
     notes = blocks["notes"]
     for name, samples in _by_device(run).items():
         on_it = (device == name).to_numpy()
-        for note, when_s in _moments(samples).items():
+        for note, when_s in _instants(samples).items():
             notes = notes.mask(on_it & _near(blocks, when_s), notes + "," + note)
     return blocks.assign(notes=notes.str.removeprefix(","))
 
@@ -44,8 +44,8 @@ def _by_device(run: Run) -> dict[str, list[GpuSample]]:
     return by_device
 
 
-def _moments(samples: Sequence[GpuSample]) -> dict[str, NDArray[np.float64]]:
-    """When what was seen, in time order."""
+def _instants(samples: Sequence[GpuSample]) -> dict[str, NDArray[np.float64]]:
+    """The instants at which each note was true of the GPU, in time order."""
     notes: dict[str, Callable[[GpuSample], object]] = {
         "throttled": lambda sample: DISTURBING.intersection(sample.throttle),
         "foreign_device_use": lambda sample: sample.foreign_processes > 0,
@@ -58,7 +58,7 @@ def _moments(samples: Sequence[GpuSample]) -> dict[str, NDArray[np.float64]]:
 
 
 def _near(blocks: pd.DataFrame, when_s: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """True for blocks with one of the moments in them or within reach."""
+    """True for blocks with one of the instants in them or within reach."""
     start_s, wall_s = blocks["start_s"].to_numpy(float), blocks["wall_s"].to_numpy(float)
     first = np.searchsorted(when_s, start_s - REACH_S, side="left")
     last = np.searchsorted(when_s, start_s + wall_s + REACH_S, side="right")

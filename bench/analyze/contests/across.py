@@ -26,16 +26,13 @@ def across(runs: Sequence[AnalyzedRun]) -> Iterator[Across]:
     """Every run without an accelerator against every run with one, on another machine."""
     for i, left in enumerate(runs):
         for j, right in enumerate(runs):
-            if left.run.machine == right.run.machine or _accelerated(left).any():
+            accelerated = ((left.cases["device"] != "cpu") & (left.cases["blocks"] > 0)).any()
+            if accelerated or left.run.machine == right.run.machine:
                 continue
             joined, blocks = _joined(left, right)
             for contest in contests(joined, blocks) if len(blocks) else ():
                 if {contest.crossing.incumbent, contest.crossing.challenger} > {"cpu"}:
                     yield Across(_marked(contest, left.run.machine, right.run.machine), i, j)
-
-
-def _accelerated(each: AnalyzedRun) -> pd.Series:
-    return (each.cases["device"] != "cpu") & (each.cases["blocks"] > 0)
 
 
 def _joined(left: AnalyzedRun, right: AnalyzedRun) -> tuple[Run, pd.DataFrame]:

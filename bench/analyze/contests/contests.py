@@ -7,7 +7,6 @@ more than two contenders each meets the first: the CPU, no worker, one thread, o
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +18,8 @@ from bench.analyze.contests.transfers import reuses, transfers
 from bench.analyze.estimates.estimate import launch_medians, row_of_block
 from bench.records import Crossing
 from bench.storage.tables import Run
+
+Cases = Sequence[Mapping[str, Any]]
 
 SUMMED = "transfers added as the link's own times"
 """What is noted of a contest whose transfers were not timed with its calls."""
@@ -94,7 +95,10 @@ def contests(run: Run, blocks: pd.DataFrame, side: str = "") -> list[Contest]:
     result: list[Contest] = []
     for group in _groups(run.cases[run.cases["side"] == side]):
         first, *others = _in_order(group.rows[""])
-        for pair in chain.from_iterable(_pairs(group, first, other) for other in others):
+        forms = sorted(group.rows.items())  # "" comes first: the data in place
+        challenges = [(other, form) for other in others for form, rows in forms if other in rows]
+        for challenger, form in challenges:
+            pair = _Pair.of(group, first, challenger, form)
             result += _of_pair(pair, "throughput", wall, cases, run.ceilings or {})
             if np.isfinite(measured[pair.rows]).any():
                 result += _of_pair(pair, "latency", latency, cases, run.ceilings or {})
@@ -141,13 +145,6 @@ def _parts(row: Any) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
         yield str(resident), form, "device", params
 
 
-def _pairs(group: _Group, incumbent: str, challenger: str) -> Iterator[_Pair]:
-    """The pair with the challenger's data in place, then in each form in which it was moved."""
-    for form, rows in sorted(group.rows.items()):
-        if challenger in rows:
-            yield _Pair.of(group, incumbent, challenger, form)
-
-
 def _in_order(rows: Mapping[str, Any]) -> list[str]:
     names = list(rows)
     if "cpu" in names:
@@ -157,16 +154,13 @@ def _in_order(rows: Mapping[str, Any]) -> list[str]:
 
 
 def _of_pair(
-    pair: _Pair,
-    basis: str,
-    logs: Array,
-    cases: Sequence[Mapping[str, Any]],
-    ceilings: Mapping[str, Mapping[str, Any]],
+    pair: _Pair, basis: str, logs: Array, cases: Cases, ceilings: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Contest]:
     """The pair's contest, and those with each transfer that is not timed but known from the run's links."""
     series = logs[pair.rows]
     measured = np.flatnonzero(np.isfinite(series).any(axis=2).all(axis=0))
-    contest = _contest(pair, basis, measured, series[0, measured], series[1, measured], cases)
+    incumbent, challenger = series[:2, measured]
+    contest = _contest(pair, basis, measured, (incumbent, challenger), cases)
     if pair.form:
         yield replace(contest, reuses=reuses(*np.exp(np.nanmean(series[:, measured], axis=2))))
         return
@@ -175,25 +169,20 @@ def _of_pair(
     extra = [cases[row]["extra"] for row in pair.rows[1, measured].tolist()]
     for form, seconds in transfers(links, extra).items():
         if form not in pair.group.rows:
-            moved = np.log(np.exp(series[1, measured]) + seconds[:, None])
-            summed = _contest(replace(pair, form=form), basis, measured, series[0, measured], moved, cases)
-            times = np.exp(np.nanmean(series[:2, measured], axis=2))
-            crossing = replace(
-                summed.crossing, reason="; ".join(filter(None, [summed.crossing.reason, SUMMED]))
-            )
-            yield replace(summed, crossing=crossing, reuses=reuses(times[0], times[1] + seconds, times[1]))
+            moved = np.log(np.exp(challenger) + seconds[:, None])
+            summed = _contest(replace(pair, form=form), basis, measured, (incumbent, moved), cases)
+            incumbent_s, resident_s = np.exp(np.nanmean(series[:2, measured], axis=2))
+            reason = "; ".join(filter(None, [summed.crossing.reason, SUMMED]))
+            crossing = replace(summed.crossing, reason=reason)
+            pays = reuses(incumbent_s, resident_s + seconds, resident_s)
+            yield replace(summed, crossing=crossing, reuses=pays)
 
 
 def _contest(
-    pair: _Pair,
-    basis: str,
-    measured: NDArray[np.int_],
-    incumbent_logs: Array,
-    challenger_logs: Array,
-    cases: Sequence[Mapping[str, Any]],
+    pair: _Pair, basis: str, measured: NDArray[np.int_], logs: tuple[Array, Array], cases: Cases
 ) -> Contest:
     """The contest as a record, its challenger the one who wins at the top where places are traded."""
-    ratios = duel(pair.sizes[measured], incumbent_logs, challenger_logs)
+    ratios = duel(pair.sizes[measured], *logs)
     outcome = find(ratios)
     if outcome.state == "not_measured":
         messages = (cases[row]["message"] for row in pair.rows.ravel().tolist())

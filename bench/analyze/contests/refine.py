@@ -57,7 +57,7 @@ def around(duel: Duel, places: Sequence[Place], launches: int) -> set[float]:
     for shape in suggested(duel)[-MAX_PLACES:]:
         stretches = _stretches(list(counts), shape)
         settled = min(counts[size] for stretch in stretches for size in stretch) >= launches
-        place = next((each for each in places if _overlap(each, shape)), None)
+        place = next((each for each in places if each.low <= shape.high and shape.low <= each.high), None)
         if settled and place and place.high <= WIDE * place.low:
             continue
         if shape.high > SHAPE * shape.low:
@@ -71,10 +71,6 @@ def around(duel: Duel, places: Sequence[Place], launches: int) -> set[float]:
 def _plain(size: float) -> float:
     """The size as a test would list it: an int where it is whole."""
     return int(size) if float(size).is_integer() else float(size)
-
-
-def _overlap(one: Place, other: Place) -> bool:
-    return one.low <= other.high and other.low <= one.high
 
 
 def _stretches(sizes: Sequence[float], place: Place) -> list[tuple[float, float]]:

@@ -12,10 +12,7 @@ import numpy as np
 
 from bench.analyze.contests.crossover import Array
 
-LINKS = {
-    "pinned": ("to_device", "to_host"),
-    "pageable": ("to_device_pageable", "to_host_pageable"),
-}
+LINKS = {"pinned": ("to_device", "to_host"), "pageable": ("to_device_pageable", "to_host_pageable")}
 """The ceilings that say how fast a link is, by the host's memory; the first where they are alike."""
 
 FORMS = ("", "inputs", "round_trip")

@@ -16,11 +16,10 @@ import pandas as pd
 from bench.storage.tables import Run
 
 DEFAULT_DTYPE = "float32"
-"""What torch computes in unless told otherwise."""
+"""What torch computes in by default."""
 
 IDLE = 0.5
 """Share of the time that the device works, below which its host holds it back."""
-
 
 EXPLAINS = 0.2
 """Share of the time from which the cost of one launch is an explanation of it."""
@@ -81,6 +80,6 @@ def _bandwidth(bytes_: float, ceilings: Mapping[str, Any]) -> float | None:
 
     The fastest that holds it: a near level is at least as fast as those further away, whatever was measured.
     """
-    rates, held = ceilings.get("copy_bytes_per_s") or {}, ceilings.get("level_bytes") or {}
-    holds = {"memory": math.inf, **held}
-    return max((rate for level, rate in rates.items() if holds.get(level, 0) >= bytes_), default=None)
+    rates, caches = ceilings.get("copy_bytes_per_s") or {}, ceilings.get("level_bytes") or {}
+    size_of = {"memory": math.inf, **caches}
+    return max((rate for level, rate in rates.items() if size_of.get(level, 0) >= bytes_), default=None)

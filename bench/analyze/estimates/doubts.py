@@ -36,7 +36,6 @@ CAPPED = 0.05
 MIN_OTHERS = 3
 """Counted blocks that a launch's first one is compared with."""
 
-
 RowWarning = tuple[int, str]
 """A warning, and the row of the frame that it is about."""
 

@@ -89,15 +89,11 @@ def centre(values: NDArray[np.float64]) -> Centre | None:
 def difference(minuend: Centre, subtrahend: Centre) -> Centre:
     """The centre of the difference of two independent samples, with Welch's degrees of freedom."""
     both = (minuend, subtrahend)
+    mean, median = minuend.mean - subtrahend.mean, minuend.median - subtrahend.median
     variance = sum(each.error**2 for each in both)
     spread = sum(each.error**4 / each.freedom for each in both)
-    return Centre(
-        minuend.mean - subtrahend.mean,
-        minuend.median - subtrahend.median,
-        variance**0.5,
-        variance**2 / spread if spread > 0 else sum(each.freedom for each in both),
-        min(each.count for each in both),
-    )
+    freedom = variance**2 / spread if spread > 0 else sum(each.freedom for each in both)
+    return Centre(mean, median, variance**0.5, freedom, min(each.count for each in both))
 
 
 def _tail(distance: float, error: float, freedom: float) -> float:

@@ -113,10 +113,10 @@ def _time(budget: Budget, row: Mapping[str, Any], machine: str) -> BudgetCheck:
     return _with_standing(check, row["status"] == "noisy")
 
 
-def _ceiling_share(least: float, row: Mapping[str, Any]) -> BudgetCheck:
+def _ceiling_share(min_share: float, row: Mapping[str, Any]) -> BudgetCheck:
     share, (median_s, low_s, high_s) = row["ceiling_share"], _interval(row)
     interval = share, share * median_s / high_s, share * median_s / low_s
-    check = BudgetCheck(row["case"], "min_ceiling_share", "met", least, *interval)
+    check = BudgetCheck(row["case"], "min_ceiling_share", "met", min_share, *interval)
     if math.isnan(share):
         reason = "no ceiling is known for it: its suite declares no flops or bytes, or none was measured"
         return replace(check, standing="missing", reason=reason)
@@ -143,11 +143,9 @@ def _ratio(budget: Budget, case: str, row: int, measured: _Measured) -> BudgetCh
 def _partners(pattern: str, row: int, measured: _Measured) -> list[int]:
     """Rows of cases that the pattern fits and that differ from this one in one thing alone."""
     cases, own = measured.cases, _facets(measured.cases.loc[row])
-    on_side = [
-        each for each in measured.logs if each != row and cases["side"].at[each] == cases["side"].at[row]
-    ]
+    side = cases["side"]
     partners = []
-    for other in on_side:
+    for other in (each for each in measured.logs if each != row and side.at[each] == side.at[row]):
         facets = _facets(cases.loc[other]) if matches(pattern, cases["case"].at[other]) else {}
         if sum(own[name] != facets[name] for name in own.keys() & facets.keys()) == 1:
             partners.append(other)
@@ -168,11 +166,11 @@ def _with_standing(check: BudgetCheck, noisy: bool = False) -> BudgetCheck:
     if noisy or not (math.isfinite(check.low) and math.isfinite(check.high)):
         reason = "too few clean blocks" if noisy else "a single launch has no interval"
         return replace(check, standing="unclear", reason=reason)
-    least = check.limit == "min_ceiling_share"
-    if check.high < check.allowed if least else check.low > check.allowed:
+    is_minimum = check.limit == "min_ceiling_share"
+    if check.high < check.allowed if is_minimum else check.low > check.allowed:
         return replace(check, standing="over")
     if check.low < check.allowed < check.high:
         return replace(check, standing="unclear", reason=check.reason or "the interval holds the budget")
-    settled = check.low / (1 + MARGIN) if least else check.high * (1 + MARGIN)
-    loose = settled > check.allowed * LOOSE if least else settled * LOOSE < check.allowed
-    return replace(check, tighter=settled) if loose else check
+    tighter = check.low / (1 + MARGIN) if is_minimum else check.high * (1 + MARGIN)
+    loose = tighter > check.allowed * LOOSE if is_minimum else tighter * LOOSE < check.allowed
+    return replace(check, tighter=tighter) if loose else check

@@ -22,20 +22,10 @@ import numpy as np
 import pandas as pd
 
 from bench.analyze.analyzed import AnalyzedRun
-from bench.analyze.gate.decision import replay
+from bench.analyze.gate.decision import is_control, replay
 from bench.analyze.gate.pairs import launch_ratios
 from bench.analyze.gate.peers import PROCESSES, RULES, trials
-from bench.analyze.gate.resampling import (
-    Power,
-    Rate,
-    cases_of,
-    dealt,
-    is_control,
-    power,
-    redrawn,
-    smallest,
-    verdicts,
-)
+from bench.analyze.gate.resampling import Power, Rate, cases_of, dealt, power, redrawn, smallest, verdicts
 from bench.analyze.gate.settings import Settings
 from bench.records import Verdict, VerdictState
 
@@ -109,29 +99,26 @@ def _condition(
     replayed = [(each.run, replay(each)) for each in runs if each.run.end and not _slowdowns(each)]
     gates = [(run, decision) for run, decision in replayed if decision.exit_status != INCOMPLETE]
     decisions = [decision for _, decision in gates]
-    null = pools.get(0.0, pd.DataFrame())
+    launches = sum(pool.shape[1] for pool in pools.values())
+    null = pools.pop(0.0, pd.DataFrame())
     of_dealt = [verdicts(each, settings) for each in dealt(null)]
     of_redrawn = [verdicts(each, settings) for each in redrawn(null, redraws, random)]
     by_gate = [list(each.verdicts) for each in decisions] or of_redrawn
     spent = [sum(run.end.spent_s.values()) if run.end else 0.0 for run, _ in gates]
     return Condition(
-        name,
-        len(cases_of(null)) or max((len(each.verdicts) for each in decisions), default=0),
-        sum(pool.shape[1] for pool in pools.values()),
-        Rate(sum(each.exit_status == 1 for each in decisions), len(decisions)),
-        Rate(sum(map(_alarm, of_dealt)), len(of_dealt)),
-        Rate(sum(map(_alarm, of_redrawn)), len(of_redrawn)),
-        Rate(sum(each.contaminated for each in decisions), len(decisions)),
-        _share(by_gate, "same"),
-        _share(by_gate, "undecided"),
-        median(spent) if spent else float("nan"),
-        tuple(
-            power(slowdown, pool, settings, redraws, random)
-            for slowdown, pool in sorted(pools.items())
-            if slowdown
-        ),
-        smallest(null, settings, redraws, random),
-        tuple(_peers(runs)),
+        name=name,
+        cases=len(cases_of(null)) or max((len(each.verdicts) for each in decisions), default=0),
+        launches=launches,
+        live=Rate(sum(each.exit_status == 1 for each in decisions), len(decisions)),
+        dealt=_alarms(of_dealt),
+        redrawn=_alarms(of_redrawn),
+        contaminated=Rate(sum(each.contaminated for each in decisions), len(decisions)),
+        same=_share(by_gate, "same"),
+        undecided=_share(by_gate, "undecided"),
+        spent_s=median(spent) if spent else float("nan"),
+        powers=tuple(power(share, pool, settings, redraws, random) for share, pool in sorted(pools.items())),
+        smallest=smallest(null, settings, redraws, random),
+        peers=tuple(_peers(runs)),
     )
 
 
@@ -151,12 +138,12 @@ def _peers(runs: Sequence[AnalyzedRun]) -> Iterable[Peer]:
                 {case: rules for case, rules in trial.items() if not is_control(case)}
                 for trial in trials(each.run.blocks, launches)
             ]
+    null = by_slowdown.pop(0.0, [])
     for rule in RULES:
-        alarms = [any(rules[rule] for rules in trial.values()) for trial in by_slowdown[0.0] if trial]
+        alarms = [any(rules[rule] for rules in trial.values()) for trial in null if trial]
         hits_of = {
             slowdown: [rules[rule] for trial in of_slowdown for rules in trial.values()]
             for slowdown, of_slowdown in sorted(by_slowdown.items())
-            if slowdown
         }
         rates = {slowdown: Rate(sum(hits), len(hits)) for slowdown, hits in hits_of.items()}
         yield Peer(rule, Rate(sum(alarms), len(alarms)), rates)
@@ -174,8 +161,8 @@ def _pools(runs: Sequence[AnalyzedRun]) -> dict[float, pd.DataFrame]:
     return {slowdown: pd.concat(each, axis="columns", ignore_index=True) for slowdown, each in pools}
 
 
-def _alarm(verdicts: Sequence[Verdict]) -> bool:
-    return any(verdict.state == "slower" for verdict in verdicts)
+def _alarms(gates: Sequence[Sequence[Verdict]]) -> Rate:
+    return Rate(sum(any(verdict.state == "slower" for verdict in gate) for gate in gates), len(gates))
 
 
 def _share(gates: Sequence[Sequence[Verdict]], state: VerdictState) -> float:

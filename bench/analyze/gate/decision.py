@@ -7,14 +7,14 @@ still after three or four launches, or after any even number of fresh ones, is l
 
 A gate run is a run whose visits carry a side, `base` or `head`, and whose header has an entry `gate`:
 
-    {"base": {...}, "head": {...}, "settings": settings.recorded(...), "added": [...], "removed": [...],
+    {"base": {...}, "head": {...}, "settings": asdict(settings), "added": [...], "removed": [...],
      "missing": [...], "renamed": {OLD: NEW}, "edited": [...]}
 
 Whoever measures asks `replay(AnalyzedRun(read_run(folder)))`, makes as many launches of the cases in `wanted`
 as it says, asks again, and is done when there are none.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -25,11 +25,10 @@ from numpy.typing import NDArray
 
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.estimates.doubts import gist
-from bench.analyze.gate import settings as settings_
 from bench.analyze.gate.budgets import BudgetCheck, check_budgets, selects
 from bench.analyze.gate.pairs import KINDS, launch_ratios
 from bench.analyze.gate.series import CHECKPOINTS, EXTENSION, Judgement, judge, moved, typical_scatter
-from bench.analyze.gate.settings import Settings
+from bench.analyze.gate.settings import Settings, of_header
 from bench.patterns import name
 from bench.records import Kind, Verdict
 
@@ -123,7 +122,7 @@ def replay(analyzed: AnalyzedRun) -> Decision:
     sides = Sides(
         **{name: tuple(entry.get(name) or ()) for name in names}, renamed=dict(entry.get("renamed") or {})
     )
-    settings = settings_.of_header(entry["settings"])
+    settings = of_header(entry["settings"])
     decision = decide(analyzed.blocks, analyzed.run.cases, settings, sides)
     return replace(decision, budgets=check_budgets(analyzed, settings.budgets))
 
@@ -152,11 +151,7 @@ def decide(
 
 
 def weigh(
-    ratios: pd.DataFrame,
-    budgets: Mapping[str, float],
-    controls: Collection[str],
-    made: int,
-    settings: Settings,
+    ratios: pd.DataFrame, budgets: Mapping[str, float], controls: set[str], made: int, settings: Settings
 ) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...], dict[str, int]]:
     """Verdicts, controls and wanted launches, from `launch_ratios`, budgets by case and the launches made."""
     table = series_of(ratios)
@@ -174,13 +169,21 @@ def weigh(
         for case, budget in budgets.items()
     }
     verdicts = tuple(_verdict(case, kinds, budgets[case]) for case, kinds in judgements.items())
-    witnesses = tuple(_witness(case, table.get(case, nothing), made, settings) for case in sorted(controls))
+    budget = settings.max_regression
+    witnesses = tuple(
+        _verdict(case, {"wall": moved(table.get(case, nothing)["wall"], made, budget)}, budget)
+        for case in sorted(controls)
+    )
     if shifted := [witness for witness in witnesses if witness.state in ("slower", "faster")]:
         return tuple(_contaminated(verdict, shifted[0]) for verdict in verdicts), witnesses, {}
     lacking = next((each - made for each in CHECKPOINTS if each > made), 0)
     still = [case for case, kinds in judgements.items() if any(each.open for each in kinds.values())]
     wanted = dict.fromkeys([*still, *sorted(controls)], lacking) if lacking and still else {}
     return verdicts, witnesses, wanted
+
+
+def is_control(case: str) -> bool:
+    return case.startswith(f"{CONTROLS}::")
 
 
 def error_of(tests: int, confidence: float) -> float:
@@ -190,12 +193,8 @@ def error_of(tests: int, confidence: float) -> float:
 
 def budget_of(case: str, device: str, settings: Settings) -> float:
     """The smallest slowdown that matters for a case: the strictest budget that selects it, if any."""
-    own = [
-        budget.max_regression
-        for budget in settings.budgets
-        if budget.max_regression is not None and selects(budget, case, device)
-    ]
-    return min(own, default=settings.max_regression)
+    limits = (budget.max_regression for budget in settings.budgets if selects(budget, case, device))
+    return min((limit for limit in limits if limit is not None), default=settings.max_regression)
 
 
 def series_of(ratios: pd.DataFrame) -> dict[str, LogsByKind]:
@@ -219,12 +218,6 @@ def _verdict(case: str, kinds: Mapping[Kind, Judgement], budget: float) -> Verdi
     judgement = kinds[kind]
     reason = judgement.reason if kind == "wall" else f"{kind} time: {judgement.reason}"
     return Verdict(case, judgement.state, judgement.stage, reason, budget, judgement.change(case, kind))
-
-
-def _witness(case: str, kinds: LogsByKind, made: int, settings: Settings) -> Verdict:
-    """A control's verdict, from its wall time."""
-    judgement = moved(kinds["wall"], made, settings.max_regression)
-    return _verdict(case, {"wall": judgement}, settings.max_regression)
 
 
 def _contaminated(verdict: Verdict, control: Verdict) -> Verdict:

@@ -50,9 +50,8 @@ def asv(factor: float) -> Callable[[LaunchTimes, LaunchTimes], bool]:
     """`asv continuous --factor`."""
 
     def slower(base: LaunchTimes, head: LaunchTimes) -> bool:
-        one, two = (
-            np.concatenate([each[:ASV_SAMPLES] for each in side[:ASV_ROUNDS]]) for side in (base, head)
-        )
+        rounds = (side[:ASV_ROUNDS] for side in (base, head))
+        one, two = (np.concatenate([each[:ASV_SAMPLES] for each in side]) for side in rounds)
         different = mannwhitneyu(one, two).pvalue < ASV_ALPHA
         return bool(different and np.median(two) > factor * np.median(one))
 

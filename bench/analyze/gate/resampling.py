@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from bench.analyze.gate.decision import CONTROLS, error_of, weigh
+from bench.analyze.gate.decision import error_of, is_control, weigh
 from bench.analyze.gate.series import STAGES, judge, typical_scatter
 from bench.analyze.gate.settings import Settings
 from bench.records import Verdict
@@ -74,11 +74,8 @@ def dealt(pool: pd.DataFrame) -> list[pd.DataFrame]:
 
 def redrawn(pool: pd.DataFrame, count: int, random: np.random.Generator) -> list[pd.DataFrame]:
     """Gates of 25 launches drawn at random, with the sides exchanged in every other one."""
-    if pool.empty:
-        return []
-    return [
-        _numbered(pool.iloc[:, _draw(pool.shape[1], random)]) * (-1.0) ** number for number in range(count)
-    ]
+    numbers = range(0 if pool.empty else count)
+    return [_numbered(pool.iloc[:, _draw(pool.shape[1], random)]) * (-1.0) ** number for number in numbers]
 
 
 def _draw(size: int, random: np.random.Generator) -> NDArray[np.int_]:
@@ -93,10 +90,6 @@ def _numbered(pool: pd.DataFrame) -> pd.DataFrame:
 def cases_of(pool: pd.DataFrame) -> list[str]:
     """The cases of a pool, without controls."""
     return [case for case in dict.fromkeys(case for case, _ in pool.index) if not is_control(case)]
-
-
-def is_control(case: str) -> bool:
-    return case.startswith(f"{CONTROLS}::")
 
 
 def verdicts(gate: pd.DataFrame, settings: Settings) -> list[Verdict]:
@@ -122,15 +115,9 @@ def power(
         for case, logs in series.items()
     }
     worst = min(shares, key=lambda case: shares[case])
-    shifts = [np.nanmedian(logs) for logs in series.values()]
-    return Power(
-        slowdown,
-        float(np.expm1(np.median(shifts))),
-        Rate(sum(of_dealt), len(of_dealt)),
-        mean(shares.values()),
-        worst,
-        shares[worst],
-    )
+    measured = float(np.expm1(np.median([np.nanmedian(logs) for logs in series.values()])))
+    found = Rate(sum(of_dealt), len(of_dealt))
+    return Power(slowdown, measured, found, mean(shares.values()), worst, shares[worst])
 
 
 def _series(pool: pd.DataFrame) -> dict[str, NDArray[np.float64]]:

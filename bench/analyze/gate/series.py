@@ -193,9 +193,9 @@ def _by_chance(fresh: Centre, budget: float) -> float:
 def moved(logs: NDArray[np.float64], made: int, budget: float) -> Judgement:
     """The judgement on a control: its screen, and its fresh launches by themselves, must both stand still."""
     judgement = _waiting(None)
-    for name, launches, (least, *_) in zip(NAMES, (STAGES[0], FRESH), EARLY, strict=False):
+    for name, launches, (first_look, *_) in zip(NAMES, (STAGES[0], FRESH), EARLY, strict=False):
         sample = _sample(logs, launches)
-        if sample is None or made < least.stop:
+        if sample is None or made < first_look.stop:
             continue
         low, high = sample.bounds(CONTROL_CONFIDENCE)
         if _is_suspect(sample, budget) and (low > 0 or high < 0):

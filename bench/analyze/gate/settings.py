@@ -1,7 +1,7 @@
 """What a gate is asked to hold: its settings and its budgets, as plain records that fit into a header."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 
@@ -43,13 +43,8 @@ class Settings:
     budgets: tuple[Budget, ...] = ()
 
 
-def recorded(settings: Settings) -> dict[str, Any]:
-    """The settings as a run's header keeps them."""
-    return asdict(settings)
-
-
 def of_header(entry: Mapping[str, Any]) -> Settings:
-    """The settings that `recorded` made, read back from JSON."""
+    """The settings that a run's header keeps: `asdict(settings)`, read back from JSON."""
     lists = {name: tuple(entry.get(name) or ()) for name in ("install", "removed")}
     budgets = tuple(Budget(**budget) for budget in entry.get("budgets") or ())
     return Settings(**{**entry, **lists, "budgets": budgets})

@@ -23,16 +23,9 @@ def merged(raw: Mapping[str, Any], extras: Mapping[str, Any]) -> dict[str, Any]:
 def _of_onnxruntime(events: Iterable[Event], process: Any, base_us: float) -> Iterable[Event]:
     for event in events:
         args = {name: event[name] for name in event.keys() - {"name", "dur", "tid", "start_ns"}}
-        yield {
-            "ph": "X",
-            "cat": "onnxruntime",
-            "name": event["name"],
-            "pid": process,
-            "tid": event["tid"],
-            "ts": event["start_ns"] / 1e3 - base_us,
-            "dur": event["dur"],
-            "args": args,
-        }
+        start_us = event["start_ns"] / 1e3 - base_us
+        track = {"pid": process, "tid": event["tid"]}
+        yield _complete("onnxruntime", event["name"], track, start_us, event["dur"], args)
 
 
 def _of_device(work: Iterable[Event], device: str, base_us: float) -> Iterable[Event]:
@@ -45,14 +38,12 @@ def _of_device(work: Iterable[Event], device: str, base_us: float) -> Iterable[E
     ahead_us = max(queued - each["start_s"] * 1e6 for queued, each in zip(queued_us, work, strict=True))
     yield {"ph": "M", "name": "process_name", "pid": device, "tid": 0, "ts": 0,
            "args": {"name": f"{device} (its own timeline)"}}  # fmt: skip
+    track = {"pid": device, "tid": 0}
     for each, queued in zip(work, queued_us, strict=True):
-        yield {
-            "ph": "X",
-            "cat": "device_work",
-            "name": each["name"],
-            "pid": device,
-            "tid": 0,
-            "ts": each["start_s"] * 1e6 + ahead_us,
-            "dur": (each["end_s"] - each["start_s"]) * 1e6,
-            "args": {"queued": queued},
-        }
+        start_us, duration_us = each["start_s"] * 1e6 + ahead_us, (each["end_s"] - each["start_s"]) * 1e6
+        yield _complete("device_work", each["name"], track, start_us, duration_us, {"queued": queued})
+
+
+def _complete(category: str, name: str, track: Event, ts: float, dur: float, args: Event) -> Event:
+    """What the trace-event format calls a complete event; `ts` and `dur` are its start and duration in µs."""
+    return {"ph": "X", "cat": category, "name": name, **track, "ts": ts, "dur": dur, "args": args}

@@ -11,23 +11,16 @@ FEWER, MORE = 0.99, 1.01
 """Ratios of counts within which they are the same: a recording of some steps may cut one at its ends."""
 
 WAITING = {
-    "aten::item": "reads a value",
-    "aten::_local_scalar_dense": "reads a value",
-    "aten::nonzero": "waits for a count",
-    "aten::is_nonzero": "reads a value",
-    "cudaStreamSynchronize": "waits for the device",
-    "cudaDeviceSynchronize": "waits for the device",
-}
+    "aten::item": "reads a value", "aten::_local_scalar_dense": "reads a value",
+    "aten::is_nonzero": "reads a value", "aten::nonzero": "waits for a count",
+    "cudaStreamSynchronize": "waits for the device", "cudaDeviceSynchronize": "waits for the device",
+}  # fmt: skip
 """Operators for which the host waits, and how."""
 
 EFFECTS = {
-    **WAITING,
-    "aten::clone": "copies",
-    "aten::contiguous": "copies",
-    "aten::copy_": "copies",
-    "aten::_to_copy": "copies and converts",
-    "aten::to": "converts",
-}
+    **WAITING, "aten::clone": "copies", "aten::contiguous": "copies", "aten::copy_": "copies",
+    "aten::_to_copy": "copies and converts", "aten::to": "converts",
+}  # fmt: skip
 """What operators do that often are slips; waiting first."""
 
 BACKWARD = "autograd::engine::evaluate_function: "
@@ -96,17 +89,14 @@ def _place(
     costly = sorted(
         pairs, key=lambda pair: (pair[1] not in WAITING, -max(one["total_s"][pair], two["total_s"][pair]))
     )
-    operators = tuple(
-        OperatorChange(
-            pair[1].removeprefix(BACKWARD),
-            float(one["count"][pair]),
-            float(two["count"][pair]),
-            _effect(pair[1], changed),
-            float(two["allocated_bytes"].get(pair, 0.0)),
-        )
-        for pair in costly
-    )
-    return PlaceChange(place, operators, float(two["total_s"][costly].sum() - one["total_s"][costly].sum()))
+    operators = []
+    for pair in costly:
+        base, head = float(one["count"][pair]), float(two["count"][pair])
+        name, allocated = pair[1], float(two["allocated_bytes"].get(pair, 0.0))
+        effect = _effect(name, changed)
+        operators.append(OperatorChange(name.removeprefix(BACKWARD), base, head, effect, allocated))
+    more_s = float(two["total_s"][costly].sum() - one["total_s"][costly].sum())
+    return PlaceChange(place, tuple(operators), more_s)
 
 
 def _effect(name: str, changed: Iterable[Pair]) -> str:

@@ -34,18 +34,11 @@ TORCHS_PHASES = {
 REST = "forward, loss"
 
 KINDS = {
-    "cpu_op": "operator",
-    "user_annotation": "mark",
-    "onnxruntime": "onnxruntime",
-    "kernel": "kernel",
-    "gpu_memcpy": "copy",
-    "gpu_memset": "copy",
-    "device_work": "kernel",
-    "cuda_runtime": "runtime",
-    "cuda_driver": "runtime",
-    "xpu_runtime": "runtime",
+    "cpu_op": "operator", "user_annotation": "mark", "onnxruntime": "onnxruntime",
+    "kernel": "kernel", "device_work": "kernel", "gpu_memcpy": "copy", "gpu_memset": "copy",
+    "cuda_runtime": "runtime", "cuda_driver": "runtime", "xpu_runtime": "runtime",
     "privateuse1_runtime": "runtime",
-}
+}  # fmt: skip
 """Categories of the trace that take time, by what they are here. `kernel` and `copy` run on the device."""
 
 ON_DEVICE = ("kernel", "copy")
@@ -243,13 +236,10 @@ def _with_phases(spans: pd.DataFrame) -> pd.DataFrame:
 def _outermost(spans: pd.DataFrame, names: Mapping[str, str]) -> list[tuple[float, float, str]]:
     """Start, end and phase of the outermost spans whose name begins with one of `names`, in time order."""
     outermost: list[tuple[float, float, str]] = []
-    if not names.keys() - set(PHASES):
-        candidates = spans[(spans["kind"] == "mark") & spans["name"].isin(list(names))]
-    else:
-        candidates = spans[spans["name"].str.startswith(tuple(names))]
-    for name, start, duration in candidates.sort_values("start_s")[
-        ["name", "start_s", "duration_s"]
-    ].itertuples(index=False):
+    by_loop = (spans["kind"] == "mark") & spans["name"].isin(list(names))
+    candidates = spans[by_loop if names.keys() <= set(PHASES) else spans["name"].str.startswith(tuple(names))]
+    table = candidates.sort_values("start_s")[["name", "start_s", "duration_s"]]
+    for name, start, duration in table.itertuples(index=False):
         if not outermost or start >= outermost[-1][1]:
             phase = next(phase for prefix, phase in names.items() if name.startswith(prefix))
             outermost.append((start, start + duration, phase))
@@ -260,16 +250,14 @@ def _memory(
     trace_events: Iterable[Event], counted: list[Event], spans: pd.DataFrame, begin_us: float
 ) -> pd.DataFrame:
     """Allocations and returns in time order; what an operator allocated itself goes into its span."""
-    changes = sorted(
-        (event for event in trace_events if event.get("name") == "[memory]"), key=lambda event: event["ts"]
-    )
+    changes = [event for event in trace_events if event.get("name") == "[memory]"]
     by_track: dict[str, list[int]] = defaultdict(list)
     for row, event in enumerate(counted):
         by_track[f"{event['pid']}/{event['tid']}"].append(row)
     allocated = np.zeros(len(spans))
     parents, ends = spans["parent"].to_numpy(), [_end(event) for event in counted]
     kept = []
-    for event in changes:
+    for event in sorted(changes, key=lambda event: event["ts"]):
         args = event["args"]
         rows = by_track.get(f"{event['pid']}/{event['tid']}", [])
         at = bisect_right(rows, event["ts"], key=lambda row: counted[row]["ts"]) - 1

@@ -8,7 +8,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.estimates.intervals import Centre, centre, difference
@@ -49,9 +48,9 @@ def compare(base: AnalyzedRun, head: AnalyzedRun, settings: Settings) -> Compari
 
 
 def _decision(base: AnalyzedRun, head: AnalyzedRun, settings: Settings) -> Decision:
-    before, after = (_centres(each) for each in (base, head))
-    names = [list(dict.fromkeys(of_head(each.run.cases)["case"])) for each in (base, head)]
-    common = [case for case in names[1] if case in set(names[0])]
+    before, after = _centres(base), _centres(head)
+    base_names, head_names = (dict.fromkeys(of_head(each.run.cases)["case"]) for each in (base, head))
+    common = [case for case in head_names if case in base_names]
     measured = [case for case in common if case in before and case in after]
     error = error_of(len(measured), settings.confidence)
     devices = dict(zip(head.run.cases["case"], head.run.cases["device"], strict=True))
@@ -60,35 +59,30 @@ def _decision(base: AnalyzedRun, head: AnalyzedRun, settings: Settings) -> Decis
         for case in measured
     )
     few = "was not measured in two launches of both runs"
-    sides = Sides(
-        added=tuple(case for case in names[1] if case not in set(common)),
-        removed=tuple(case for case in names[0] if case not in set(common)),
-    )
+    added = tuple(case for case in head_names if case not in base_names)
+    sides = Sides(added, removed=tuple(case for case in base_names if case not in head_names))
     skipped = tuple(Trouble(case, "", few) for case in common if case not in measured)
     return Decision(verdicts, skipped=skipped, sides=sides, settings=settings)
 
 
 def _differences(base: Run, head: Run) -> list[tuple[str, str, str]]:
     """What else differs: machine, Python, and packages."""
-    pairs = [("machine", base.machine, head.machine)]
-    before, after = (run.environment for run in (base, head))
-    pairs.append(("Python", str(before.get("python", "")), str(after.get("python", ""))))
-    packages = [dict(each.get("packages") or {}) for each in (before, after)]
-    names = [name for name in packages[0] if name in packages[1]]
-    pairs += [(name, str(packages[0][name]), str(packages[1][name])) for name in names]
-    return [each for each in pairs if each[1] != each[2]]
+    before, after = base.environment, head.environment
+    old, new = (each.get("packages") or {} for each in (before, after))
+    facts = [
+        ("machine", base.machine, head.machine),
+        ("Python", str(before.get("python", "")), str(after.get("python", ""))),
+        *((name, str(old[name]), str(new[name])) for name in old if name in new),
+    ]
+    return [fact for fact in facts if fact[1] != fact[2]]
 
 
 def _centres(each: AnalyzedRun) -> dict[str, Centre]:
     """For each case of a run the centre of ln(seconds per call) over its launches."""
     rows = of_head(each.run.cases)
     logs = launch_logs(each.run, each.blocks)
-    centres = {case: centre(_values(logs[row])) for row, case in rows["case"].items() if row in logs}
+    centres = {case: centre(logs[row].to_numpy(float)) for row, case in rows["case"].items() if row in logs}
     return {case: each for case, each in centres.items() if each}
-
-
-def _values(logs: pd.Series) -> np.ndarray:
-    return np.asarray(logs, dtype=float)
 
 
 def _verdict(case: str, change: Centre, budget: float, error: float) -> Verdict:

@@ -45,19 +45,11 @@ MIN_NOISE = 0.002
 """Noise that no series is believed to be below: repeated runs of a quiet machine agree within 0.2 %."""
 
 FACTS = {
-    "machine": "machine_id",
-    "processor": "cpu.model",
-    "processors": "cpu.usable",
-    "governors": "cpu.governors",
-    "python": "python.version",
-    "torch": "torch.version",
-    "numpy": "packages.numpy",
-    "onnxruntime": "packages.onnxruntime",
-    "variables": "variables",
-    "threads": "torch.threads",
-    "devices": "devices",
-    "driver": "nvidia_driver",
-}
+    "machine": "machine_id", "processor": "cpu.model", "processors": "cpu.usable",
+    "governors": "cpu.governors", "python": "python.version", "torch": "torch.version",
+    "numpy": "packages.numpy", "onnxruntime": "packages.onnxruntime", "variables": "variables",
+    "threads": "torch.threads", "devices": "devices", "driver": "nvidia_driver",
+}  # fmt: skip
 """What of an environment decides a time, by name: runs that differ in one of them are no one history."""
 
 OF_ACCELERATORS = ("devices", "driver")
@@ -119,11 +111,8 @@ def history(
     ]
     usable = usable.assign(setting=keys, created=usable["run"].map(created))
     usable = usable.sort_values("created", kind="stable")
-    series = [
-        _series(group, headers, threshold)
-        for _, group in usable.groupby(["case", "setting"], sort=False)
-        if len(group) > 1
-    ]
+    groups = usable.groupby(["case", "setting"], sort=False)
+    series = [_series(group, headers, threshold) for _, group in groups if len(group) > 1]
     return sorted(series, key=lambda each: -max((abs(np.log(s.ratio)) for s in each.shifts), default=0.0))
 
 
@@ -198,25 +187,20 @@ def _calmed(logs: Array, sd: float) -> Array:
 def shifts(logs: Array, cuts: Sequence[int], threshold: float) -> list[Shift]:
     """The changes that matter: abrupt ones of the threshold or more, and creep that adds up to it."""
     result: list[Shift | None] = []
-    least = np.log1p(threshold)
-    size = {
-        cut: np.median(logs[cut:stop]) - np.median(logs[start:cut]) for start, cut, stop in _triples(cuts)
-    }
+    min_change = np.log1p(threshold)
+    around = list(zip(cuts, cuts[1:], cuts[2:], strict=False))
+    size = {cut: np.median(logs[cut:stop]) - np.median(logs[start:cut]) for start, cut, stop in around}
     small = {
-        cut: abs(size[cut]) < least or _gradual(logs[start:stop], cut - start)
-        for start, cut, stop in _triples(cuts)
+        cut: abs(size[cut]) < min_change or _gradual(logs[start:stop], cut - start)
+        for start, cut, stop in around
     }
     for (creeping, _), group in groupby(size, key=lambda cut: (small[cut], size[cut] > 0)):
         steps = list(group)
         if not creeping:
             result += [_shift("step", logs, cuts, step, step) for step in steps]
-        elif abs(sum(size[step] for step in steps)) >= least:
+        elif abs(sum(size[step] for step in steps)) >= min_change:
             result.append(_shift("creep", logs, cuts, steps[0], steps[-1]))
-    return [each for each in result if each is not None]
-
-
-def _triples(cuts: Sequence[int]) -> list[tuple[int, int, int]]:
-    return list(zip(cuts, cuts[1:], cuts[2:], strict=False))
+    return [shift for shift in result if shift is not None]
 
 
 def _gradual(logs: Array, cut: int) -> bool:

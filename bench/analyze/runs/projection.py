@@ -181,7 +181,8 @@ def _warnings(
         yield f"cells merge cases that differ in {', '.join(merged)}: geometric means"
     for name in hidden:
         if name not in PARTICULARS and _differs(cases[name], cell):
-            yield f"cells merge runs that differ in {name} ({_listed(cases[name])})"
+            values = ", ".join(dict.fromkeys(cases[name].map(_text)))
+            yield f"cells merge runs that differ in {name} ({values})"
     if "run" in hidden and (runs := cases["run"].groupby([*cell, logs["rest"]]).nunique()).max() > 1:
         yield f"cells merge up to {runs.max()} runs"
     for name in hidden:
@@ -200,16 +201,10 @@ def _differs(values: pd.Series, cell: list[pd.Series]) -> bool:
     return bool(values.map(_text).groupby(cell).nunique().max() > 1)
 
 
-def _listed(values: pd.Series) -> str:
-    return ", ".join(dict.fromkeys(values.map(_text)))
-
-
 def _joined(cases: pd.DataFrame, names: Sequence[str]) -> pd.Series:
     """The named columns as one text a row; a value that no case has is left out."""
-    texts = [cases[name].map(_text) for name in names]
-    return pd.Series(
-        [" ".join(filter(None, each)) for each in zip(*texts, strict=True)], index=cases.index, dtype="str"
-    )
+    rows = zip(*(cases[name].map(_text) for name in names), strict=True)
+    return pd.Series([" ".join(filter(None, row)) for row in rows], index=cases.index, dtype="str")
 
 
 def _text(value: Any) -> str:

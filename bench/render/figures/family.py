@@ -14,18 +14,8 @@ from numpy.typing import NDArray
 from bench.analyze.contests.contests import Contest
 from bench.analyze.report import Report
 from bench.render.answers import contender, words
-from bench.render.figures.style import (
-    COLOURS,
-    MARKERS,
-    MAX_CHARACTERS,
-    MAX_RUNS,
-    Picture,
-    fitted,
-    label_ends,
-    log_axis,
-    placed,
-    refine,
-)
+from bench.render.figures import style
+from bench.render.figures.style import COLOURS, MARKERS, fitted, log_axis
 from bench.render.units import count, quantity
 from bench.storage.tables import parameters
 
@@ -65,10 +55,10 @@ class _Panel:
     crossing: float | None = None
 
 
-def figures(report: Report) -> Iterator[tuple[str, Picture]]:
+def figures(report: Report) -> Iterator[tuple[str, style.Picture]]:
     """A figure for every suite that has times; named by the suite, and the run where there are several."""
     by_name: dict[str, tuple[list[_Panel], Sequence[Contest]]] = {}
-    for position, part in enumerate(report.runs[:MAX_RUNS]):
+    for position, part in enumerate(report.runs[: style.MAX_RUNS]):
         measured = part.cases[part.cases["median_s"].notna()]
         for suite, cases in measured.groupby("suite", sort=False):
             name = str(suite) if len(report.runs) == 1 else f"{position}-{suite}"
@@ -118,10 +108,8 @@ def _varying(cases: pd.DataFrame, apart: set[str]) -> list[str]:
 
 
 def _title(operation: object, fixed: Mapping[str, object]) -> str:
-    values = ", ".join(
-        f"{name} {value}" if not isinstance(value, str) else value for name, value in fixed.items()
-    )
-    return str(operation).replace("_", " ") + (f" · {values}" if values else "")
+    values = [value if isinstance(value, str) else f"{name} {value}" for name, value in fixed.items()]
+    return str(operation).replace("_", " ") + (f" · {', '.join(values)}" if values else "")
 
 
 def _crossing(cases: pd.DataFrame, contests: Sequence[Contest]) -> float | None:
@@ -147,7 +135,7 @@ def _figure(panels: Sequence[_Panel], of: int) -> Figure:
         corner = width * column, height * (rows - row - 1)
         axes = _curves(figure, corner, panel) if panel.axis else _dots(figure, corner, panel)
         indent = 0 if panel.axis else (corner[0] + 0.1) / (width * columns) - axes.get_position().x0
-        axes.set_title(fitted(panel.title, 2 * MAX_CHARACTERS), x=indent / axes.get_position().width)
+        axes.set_title(fitted(panel.title, 2 * style.MAX_CHARACTERS), x=indent / axes.get_position().width)
     if of > len(panels):
         note = f"the first {len(panels)} of {of}; the table has all"
         figure.text(1 - 0.1 / figure.get_figwidth(), 0.05 / figure.get_figheight(), note, size=8, ha="right")
@@ -156,18 +144,14 @@ def _figure(panels: Sequence[_Panel], of: int) -> Figure:
 
 def _within(figure: Figure, corner: tuple[float, float], around: tuple[float, float, float, float]) -> Axes:
     """Axes in the panel whose lower left corner is given, with room left around them."""
-    left, below, right, above = around
-    return placed(
-        figure, corner[0] + left, corner[1] + below,
-        corner[0] + PANEL[0] - right, corner[1] + PANEL[1] - above,
-    )  # fmt: skip
+    (x, y), (left, below, right, above) = corner, around
+    return style.placed(figure, x + left, y + below, x + PANEL[0] - right, y + PANEL[1] - above)
 
 
 def _curves(figure: Figure, corner: tuple[float, float], panel: _Panel) -> Axes:
-    contenders = list(panel.cases.groupby(panel.between if _competes(panel) else "operation", sort=False))
-    labels = [
-        fitted(contender(panel.between, str(name))) if _competes(panel) else "" for name, _ in contenders
-    ]
+    competes = panel.between in panel.cases
+    contenders = list(panel.cases.groupby(panel.between if competes else "operation", sort=False))
+    labels = [fitted(contender(panel.between, str(name))) if competes else "" for name, _ in contenders]
     left, below, right, above = CURVES
     room = max(right, 0.1 + CHARACTER * max(map(len, labels)))
     axes = _within(figure, corner, (left, below, room, above))
@@ -186,13 +170,9 @@ def _curves(figure: Figure, corner: tuple[float, float], panel: _Panel) -> Axes:
         axes.axvline(panel.crossing, color="#777777", linewidth=1, linestyle=(0, (3, 3)))
         where = f" {count(float(f'{panel.crossing:.3g}'))}"
         axes.text(panel.crossing, 0.98, where, transform=axes.get_xaxis_transform(), va="top", fontsize=8.5)
-    refine(axes)
-    label_ends(axes, ends)
+    style.refine(axes)
+    style.label_ends(axes, ends)
     return axes
-
-
-def _competes(panel: _Panel) -> bool:
-    return panel.between in panel.cases
 
 
 def _curve(axes: Axes, curve: pd.DataFrame, x: NDArray[np.float64], colour: str, marker: str) -> None:
@@ -233,9 +213,6 @@ def _label(row: Mapping[Any, Any], names: Sequence[str], cases: pd.DataFrame) ->
     values = [words(row["operation"])] if cases["operation"].nunique() > 1 else []
     for name in names:
         if pd.notna(value := row[name]):
-            values.append(value if isinstance(value, str) else f"{words(name)} {_number(value)}")
+            number = str if isinstance(value, bool | np.bool_) else count
+            values.append(value if isinstance(value, str) else f"{words(name)} {number(value)}")
     return ", ".join(values) or words(row["operation"])
-
-
-def _number(value: Any) -> str:
-    return str(value) if isinstance(value, bool | np.bool_) else count(value)

@@ -12,16 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analyze.report import Report
-from bench.render.figures.style import (
-    COLOURS,
-    MARKERS,
-    MAX_RUNS,
-    Picture,
-    fitted,
-    label_ends,
-    log_axis,
-    placed,
-)
+from bench.render.figures import style
+from bench.render.figures.style import COLOURS, MARKERS, label_ends
 from bench.render.units import quantity
 
 ROOF = "#888888"
@@ -36,9 +28,9 @@ MAX_NAMES = 16
 """Operations that the legend has room for."""
 
 
-def figures(report: Report) -> Iterator[tuple[str, Picture]]:
+def figures(report: Report) -> Iterator[tuple[str, style.Picture]]:
     """A figure for every device that has ceilings and cases that declare flops and bytes."""
-    for position, part in enumerate(report.runs[:MAX_RUNS]):
+    for position, part in enumerate(report.runs[: style.MAX_RUNS]):
         for device, ceilings in (part.run.ceilings or {}).items():
             cases = part.cases[
                 (part.cases["device"] == device) & (part.cases["flops"] > 0) & (part.cases["bytes"] > 0)
@@ -51,10 +43,10 @@ def figures(report: Report) -> Iterator[tuple[str, Picture]]:
 
 def _figure(device: str, cases: pd.DataFrame, ceilings: Mapping[str, Any]) -> Figure:
     figure = Figure(figsize=(9.5, 4.4))
-    axes = placed(figure, 0.85, 0.6, 7.2, 4.05)
+    axes = style.placed(figure, 0.85, 0.6, 7.2, 4.05)
     axes.set_title(f"Roofline of {device}")
-    log_axis(axes, "x", "")
-    log_axis(axes, "y", "flop/s")
+    style.log_axis(axes, "x", "")
+    style.log_axis(axes, "y", "flop/s")
     axes.set_xlabel("flop per byte moved")
     intensity = (cases["flops"] / cases["bytes"]).to_numpy(float)
     start, end = intensity.min() / 4, intensity.max() * 4
@@ -64,7 +56,7 @@ def _figure(device: str, cases: pd.DataFrame, ceilings: Mapping[str, Any]) -> Fi
     _roofs(axes, (start, end), ceilings)
     groups = list(cases.groupby("operation", sort=False))
     for position, (operation, group) in enumerate(groups):
-        name = fitted(str(operation).replace("_", " ")) if position < MAX_NAMES else None
+        name = style.fitted(str(operation).replace("_", " ")) if position < MAX_NAMES else None
         # Colour and marker are out of step, so that no two of the first 36 look alike.
         marker = MARKERS[(position + position // len(COLOURS)) % len(MARKERS)]
         points = group["flops"] / group["bytes"], group["flops_per_s"]

@@ -24,30 +24,15 @@ INK = "#010203"
 """Stands for the text's own colour: in SVG it becomes `currentColor`, so that a page sets it."""
 
 STYLE: dict[Any, Any] = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
+    "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 9,
+    "axes.titlesize": 10, "axes.titlelocation": "left", "axes.titleweight": "bold",
     "axes.titley": 1.0,  # where it is; the default looks for a place that no tick's label takes
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "text.color": INK,
-    "text.parse_math": False,  # a name with two dollar signs is a name
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "grid.color": "#888888",
-    "grid.alpha": 0.25,
-    "grid.linewidth": 0.6,
-    "lines.linewidth": 1.6,
-    "lines.markersize": 4.5,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "bench",
-}
+    "axes.edgecolor": INK, "axes.labelcolor": INK, "axes.linewidth": 0.6,
+    "axes.spines.top": False, "axes.spines.right": False, "xtick.color": INK, "ytick.color": INK,
+    "text.color": INK, "text.parse_math": False,  # a name with two dollar signs is a name
+    "grid.color": "#888888", "grid.alpha": 0.25, "grid.linewidth": 0.6,
+    "lines.linewidth": 1.6, "lines.markersize": 4.5, "svg.fonttype": "none", "svg.hashsalt": "bench",
+}  # fmt: skip
 
 MAX_RUNS = 4
 """Runs with figures of their own; more are read side by side, or as a history."""
@@ -67,7 +52,9 @@ def saved(picture: Picture, simulated: Sequence[str]) -> Mapping[str, bytes]:
     with rc_context(STYLE):
         figure = picture()
         if simulated:
-            _across(figure, "simulated")
+            size = 6 * figure.get_size_inches()[0]
+            across: dict[str, Any] = {"ha": "center", "va": "center", "rotation": 25}
+            figure.text(0.5, 0.5, "simulated", size=size, alpha=0.16, zorder=10, **across)
         svg, png = io.BytesIO(), io.BytesIO()
         figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
         figure.savefig(png, format="png", dpi=110, facecolor="white")
@@ -87,11 +74,6 @@ def placed(figure: Figure, left: float, bottom: float, right: float, top: float)
     return axes
 
 
-def _across(figure: Figure, word: str) -> None:
-    size = 6 * figure.get_size_inches()[0]
-    figure.text(0.5, 0.5, word, size=size, rotation=25, alpha=0.16, ha="center", va="center", zorder=10)
-
-
 def _inked(svg: bytes) -> bytes:
     text = svg.decode().replace(INK, "currentColor")
     text = text[text.index("<svg") :]
@@ -104,14 +86,13 @@ def log_axis(axes: Axes, which: Literal["x", "y"], unit: str) -> None:
     getattr(axes, f"set_{which}scale")("log")
     axis = getattr(axes, f"{which}axis")
     axis.set_major_locator(LogLocator(numticks=6 if which == "y" else 5))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value, unit)))
+    plain = not unit  # small numbers without a unit need no prefix
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:g}" if plain and value < 1000 else quantity(value, unit, 1))
+    )
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
     axes.grid(True, axis=which)
-
-
-def _tick(value: float, unit: str) -> str:
-    return f"{value:g}" if not unit and value < 1000 else quantity(value, unit, 1)
 
 
 def refine(axes: Axes) -> None:

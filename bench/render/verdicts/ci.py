@@ -8,7 +8,6 @@ from typing import Any
 from xml.etree import ElementTree
 
 from bench.analyze.gate.decision import Decision
-from bench.analyze.gate.settings import recorded
 from bench.patterns import name
 from bench.render.verdicts.words import GateSummary, budget_words, headline, ordered
 
@@ -42,7 +41,7 @@ def json_document(gate: GateSummary) -> str:
         "not_measured": [asdict(each) for each in decision.troubles],
         "skipped": [asdict(each) for each in decision.skipped],
         "benchmarks": asdict(decision.sides),
-        "settings": recorded(decision.settings),
+        "settings": asdict(decision.settings),
     }
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
@@ -58,19 +57,14 @@ def junit(gate: GateSummary) -> str:
     A budget is a test of its own beside its case.
     """
     rows = list(_rows(gate.decision))
-    counts = {kind: sum(each == kind for _, each, _ in rows) for kind in ("failure", "error", "skipped")}
-    plural = {"failure": "failures", "error": "errors", "skipped": "skipped"}
-    facts = {"tests": len(rows), **{plural[kind]: count for kind, count in counts.items()}}
     document = ElementTree.Element("testsuites", name="bench gate")
-    suite = ElementTree.SubElement(
-        document, "testsuite", {"name": "bench gate", **{key: str(value) for key, value in facts.items()}}
-    )
+    suite = ElementTree.SubElement(document, "testsuite", name="bench gate", tests=str(len(rows)))
+    for kind, plural in {"failure": "failures", "error": "errors", "skipped": "skipped"}.items():
+        suite.set(plural, str(sum(outcome == kind for _, outcome, _ in rows)))
     suite.set("time", f"{gate.spent_s:.1f}")
     for case, kind, reason in rows:
-        path = case.removesuffix(name(case)).removesuffix("::")
-        row = ElementTree.SubElement(
-            suite, "testcase", classname=_clean(path), name=_clean(name(case)), time="0"
-        )
+        path, test = case.removesuffix(name(case)).removesuffix("::"), name(case)
+        row = ElementTree.SubElement(suite, "testcase", classname=_clean(path), name=_clean(test), time="0")
         if kind:
             ElementTree.SubElement(row, kind, message=_clean(reason))
         elif reason:

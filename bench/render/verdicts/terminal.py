@@ -26,8 +26,7 @@ def show(gate: GateSummary, console: Console | None = None) -> None:
     console = console or Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     decision = gate.decision
     verdicts = words.ordered(decision)
-    warning = words.warning(decision)
-    if warning:
+    if warning := words.warning(decision):
         console.print(Text(f"{warning}\n", "bold yellow"), soft_wrap=True)
     if verdicts:
         console.print(_table(gate, verdicts[:MAX_CASES]))

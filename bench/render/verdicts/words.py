@@ -21,6 +21,8 @@ MANY_UNDECIDED = 0.2
 STATES: tuple[VerdictState, ...] = ("slower", "undecided", "faster", "same")
 """In the order in which a table shows them."""
 
+COLUMNS = ("verdict", "case", "change", "95 % bounds", "budget", "launches")
+
 
 @dataclass(frozen=True)
 class GateSummary:
@@ -45,7 +47,7 @@ class GateSummary:
 
 def summary(part: RunReport, calibrated: str = "") -> GateSummary:
     """The summary of a recorded gate."""
-    run, quality, entry = part.run, part.quality, part.run.header.gate
+    run, quality, entry = part.run, part.analyzed.quality, part.run.header.gate
     assert part.gate is not None
     base, head = (_side(entry.get(side), side) for side in ("base", "head"))
     noise = quality.spent_s, quality.launches, quality.disturbed_share if quality.blocks else 0.0
@@ -134,9 +136,6 @@ def cells(verdict: Verdict, decision: Decision) -> list[str]:
         f"{100 * verdict.budget:g} %",
         str(change.launches) if change else "0",
     ]
-
-
-COLUMNS = ("verdict", "case", "change", "95 % bounds", "budget", "launches")
 
 
 def bounds(change: Change) -> str:

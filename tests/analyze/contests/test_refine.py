@@ -68,8 +68,7 @@ def of_logs(logs: Logs) -> Duel:
 
 
 @pytest.mark.parametrize(
-    ("contenders", "share"),
-    [(overtakes, 0.05), (overtakes, 0.3), (exchanged, 0), (between_overheads, 0.2)],
+    ("contenders", "share"), [(overtakes, 0.05), (overtakes, 0.3), (exchanged, 0), (between_overheads, 0.2)]
 )
 def test_adaptive_sizes_end_in_narrow_and_true_intervals(
     contenders: Callable[[float, float], Contenders], share: float

@@ -1,7 +1,7 @@
 """Budgets held against runs whose times are known, and written into pyproject.toml from one."""
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from bench.__main__ import main
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.gate.budgets import BudgetCheck, check_budgets
 from bench.analyze.gate.decision import replay
-from bench.analyze.gate.settings import Budget, Settings, recorded
+from bench.analyze.gate.settings import Budget, Settings
 from bench.storage import store
 from bench.storage.tables import Run
 from tests import recorded_gates as gates
@@ -106,12 +106,12 @@ def test_win_suggests_a_tighter_budget(run: Run) -> None:
 )
 def test_exit_status_of_a_gate(tmp_path: Path, budget: Budget, status: int) -> None:
     cases = [Compared("test_a"), Compared("test_skipped", skip={"base": "no data", "head": "no data"})]
-    folder = gates.write(tmp_path / "run", cases, settings=recorded(Settings(budgets=(budget,))))
+    folder = gates.write(tmp_path / "run", cases, settings=asdict(Settings(budgets=(budget,))))
     assert replay(AnalyzedRun(store.read_run(folder))).exit_status == status
 
 
 def test_gate_holds_head_to_a_budget_and_not_base(tmp_path: Path) -> None:
-    settings = recorded(Settings(budgets=(Budget("test_a", max_time_s=1.1e-4),)))
+    settings = asdict(Settings(budgets=(Budget("test_a", max_time_s=1.1e-4),)))
     folder = gates.write(tmp_path / "run", [Compared("test_a", ratio=0.8, seconds=1.3e-4)], settings=settings)
     (found,) = replay(AnalyzedRun(store.read_run(folder))).budgets
     assert (found.standing, found.value) == ("met", pytest.approx(1.04e-4, rel=0.02))

@@ -1,6 +1,7 @@
 """The gate's decision on whole recorded runs, odd ones among them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from bench.analyze.blocks.clean import marked
 from bench.analyze.estimates.estimate import estimates
 from bench.analyze.gate.decision import Decision, replay
 from bench.analyze.gate.pairs import launch_ratios
-from bench.analyze.gate.settings import Budget, Settings, of_header, recorded
+from bench.analyze.gate.settings import Budget, Settings, of_header
 from bench.storage import store
 from tests import recorded_gates as gates
 from tests.recorded_gates import Compared
@@ -92,7 +93,7 @@ def test_extension_is_wanted_where_confirmation_leaves_open(tmp_path: Path) -> N
 def test_replay_gives_the_same_decision(tmp_path: Path) -> None:
     cases = gates.twenty(test_c=Compared("test_c", 1.05), test_e=Compared("test_e", launch_sd=0.04))
     budgets = (Budget("test_a", max_time_s=9e-5), Budget("test_c*", max_regression=0.1))
-    folder = gates.write(tmp_path / "run", cases, settings=recorded(Settings(budgets=budgets)))
+    folder = gates.write(tmp_path / "run", cases, settings=asdict(Settings(budgets=budgets)))
     run = store.read_run(folder)
     first = replay(AnalyzedRun(run))
     blocks = marked(run.blocks)
@@ -105,7 +106,7 @@ def test_settings_survive_the_header() -> None:
     before = Settings(
         0.1, 0.95, "fail", ("pip install .",), {"a": "b"}, ("c*",), (Budget("x", max_ratio=1.2, to="y"),)
     )
-    assert of_header(recorded(before)) == before
+    assert of_header(asdict(before)) == before
 
 
 def test_moved_control_makes_everything_undecided(tmp_path: Path) -> None:
@@ -121,7 +122,7 @@ def test_moved_control_makes_everything_undecided(tmp_path: Path) -> None:
 def test_hog_in_heads_turns_makes_nothing_slower(tmp_path: Path) -> None:
     found = decided(tmp_path, [*gates.CONTROLS, Compared("test_a", disturbed=1)])
     assert (states(found), found.exit_status) == ({"a": "undecided"}, 0)
-    strict = recorded(Settings(undecided="fail"))
+    strict = asdict(Settings(undecided="fail"))
     assert decided(tmp_path / "strict", [Compared("test_a", disturbed=1)], settings=strict).exit_status == 4
 
 
@@ -161,7 +162,7 @@ def test_interrupted_gate_does_not_pass(tmp_path: Path) -> None:
 def test_budget_of_a_case_replaces_the_gates(tmp_path: Path) -> None:
     cases = [Compared("test_a", 1.06), Compared("test_b", 1.06)]
     budgets = (Budget("test_a", max_regression=0.2), Budget("test_b", device="cuda", max_regression=0.2))
-    found = decided(tmp_path, cases, settings=recorded(Settings(budgets=budgets)))
+    found = decided(tmp_path, cases, settings=asdict(Settings(budgets=budgets)))
     assert states(found) == {"a": "same", "b": "slower"}
 
 

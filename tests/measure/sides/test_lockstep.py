@@ -1,7 +1,7 @@
 """Lock step: where the two workers of a case run, and what is read of them."""
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.gate.decision import replay
 from bench.analyze.gate.pairs import launch_ratios
-from bench.analyze.gate.settings import Settings, recorded
+from bench.analyze.gate.settings import Settings
 from bench.events import Header, Visit
 from bench.measure.drive.entry import Lifecycle, Threads, Timing
 from bench.measure.drive.plan import Progress
@@ -94,7 +94,7 @@ def test_slowdown_on_a_device_shows_in_device_and_wall_time(tmp_path: Path) -> N
     environment["BENCH_DEVICES"] = "sim"
     both = sides(tmp_path, DEVICE.format(n=1_000_000), DEVICE.format(n=1_500_000), environment)
     lockstep = Lockstep(both, Progress(), with_controls=False)
-    entry = {"settings": recorded(Settings())}
+    entry = {"settings": asdict(Settings())}
     try:
         collected, (base, head) = lockstep.collect()
         matching = match(base, head, {}, [])
