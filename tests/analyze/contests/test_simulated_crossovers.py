@@ -187,7 +187,7 @@ def test_calls_that_pay_for_moving_the_data(contests: Contests) -> None:
 
 def test_sizes_were_added_by_bisection(run: Path) -> None:
     asked = [event for event in events(run) if isinstance(event, SizesAdded)]
-    assert 1448 < 1472 in asked[0]["sizes"]["test_it.py::test_zero"]["n"]
-    assert len(asked[-1]["sizes"]) <= 0.1 * len(asked[0]["sizes"])  # noise keeps a few open to the end
+    assert 1448 < 1472 in asked[0].sizes["test_it.py::test_zero"]["n"]
+    assert len(asked[-1].sizes) <= 0.1 * len(asked[0].sizes)  # noise keeps a few open to the end
     launches = [event for event in events(run) if isinstance(event, Launch)]
     assert max(event.round for event in launches) >= LAUNCHES
