@@ -49,12 +49,12 @@ LOAD = "import bench; assert len(bench.load(folder)) == 10_000"
 BLOCKS = "from bench.storage import store; assert len(store.read_run(folder).blocks) == 1_000_000"
 REPORT = "from bench.app import stored; stored.write(stored.read([folder]))"
 QUERY = """
-from bench import archive
+from bench.storage import archive
 cases, headers = archive.read(folder, ["suites/test_00.py::test_op[cpu-7]"])
 assert len(cases) == len(headers) == 1000
 """
 HISTORY = """
-from bench import archive
+from bench.storage import archive
 from bench.analyze.runs.history import history
 assert len(history(*archive.read(folder, ["suites/test_00.py::test_op[cpu-7]"]))) == 1
 """
