@@ -18,12 +18,7 @@ Events = list[Event]
 
 
 def measured(
-    folder: Path,
-    *,
-    launches: int = 2,
-    keyword: str = "",
-    past: Events | None = None,
-    preset: Preset = FAST,
+    folder: Path, *, launches: int = 2, keyword: str = "", past: Events | None = None, preset: Preset = FAST
 ) -> Events:
     """The events of a run over the suite in `folder`."""
     events: Events = []

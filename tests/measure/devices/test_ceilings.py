@@ -22,10 +22,7 @@ from bench.measure.worker.protocol import Answer, UseDevice
 SIZES = [2.0**exponent for exponent in range(10, 28, 3)]
 
 
-@given(
-    latency_s=st.floats(1e-7, 1e-2),
-    bytes_per_s=st.floats(1e6, 1e13),
-)
+@given(latency_s=st.floats(1e-7, 1e-2), bytes_per_s=st.floats(1e6, 1e13))
 def test_a_link_is_found_from_its_own_times(latency_s: float, bytes_per_s: float) -> None:
     seconds = [latency_s + size / bytes_per_s for size in SIZES]
     link = links.fit_link(SIZES, seconds)

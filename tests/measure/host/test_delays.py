@@ -74,12 +74,7 @@ def test_threads_that_leave_the_calling_one_idle_are_no_team(tasks: Path, own: i
     ],
 )
 def test_threads_that_came_and_went_count_by_what_the_process_ran_beyond_the_others(
-    tasks: Path,
-    own: int,
-    monkeypatch: pytest.MonkeyPatch,
-    expected_s: float,
-    process_ms: float,
-    seen: Seen,
+    tasks: Path, own: int, monkeypatch: pytest.MonkeyPatch, expected_s: float, process_ms: float, seen: Seen
 ) -> None:
     """Two threads that stay run for 18 ms each, in a block of 20 ms."""
     process_ns = iter([0, int(process_ms * MS)])

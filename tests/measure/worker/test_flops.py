@@ -52,7 +52,7 @@ def test_undeclared(benchmark):
     a = torch.ones(8, 8)
     benchmark(torch.matmul, a, a)
 """,
-        ),
+        )
     )
     counted: dict[str, list[object]] = {}
     for event in events:

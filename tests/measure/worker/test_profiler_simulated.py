@@ -52,10 +52,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tmp_path_factory.mktemp("installed"), simulation.Parameters(virtual=True)
     )
     spec = Spec(
-        (str(folder),),
-        directory=folder,
-        rootdir=folder,
-        environment={**environment, "BENCH_DEVICES": "sim"},
+        (str(folder),), directory=folder, rootdir=folder, environment={**environment, "BENCH_DEVICES": "sim"}
     )
     tests = ("test_zero[sim-1000]", "test_zero[sim-1000000]", "test_step[sim]")
     cases = [Case(f"test_it.py::{test}", "test_it", test, "sim") for test in tests]
