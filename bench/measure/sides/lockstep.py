@@ -30,7 +30,7 @@ from bench.measure.sides.stopping import BLOCK_S, LaunchProgress, pairs_in_visit
 from bench.measure.worker import controls
 from bench.measure.worker.calls import TWICE_EVERY, period
 from bench.measure.worker.code import Texts
-from bench.measure.worker.protocol import Collected, TellModules, TellTexts, UseDevice, Visited
+from bench.measure.worker.protocol import Ask, Collected, Visited
 from bench.records import Case
 
 MAX_INJECTED_S = 1.0
@@ -82,7 +82,7 @@ class Lockstep:
         self.progress.move(case="collecting")
         pair, collected = self._start()
         self._waiting = pair, collected
-        return collected, pair.ask(TellTexts())
+        return collected, pair.ask(Ask("texts"))
 
     def add_cases(
         self, matching: Matching, collected: Sequence[Collected], write: Callable[[Event], None]
@@ -193,7 +193,7 @@ class Lockstep:
 
     def _check(self, pair: Pair) -> None:
         """Raises SideError where a side has loaded code that is not its own."""
-        for side, modules in zip(self.sides, pair.ask(TellModules()), strict=True):
+        for side, modules in zip(self.sides, pair.ask(Ask("modules")), strict=True):
             side.check(modules)
 
     # Visits.
@@ -222,7 +222,7 @@ class Lockstep:
                 once_timed=pair.resume,
             )
             if entry.case.device != "cpu":  # both sides share the device's memory
-                pair.ask(UseDevice("empty_cache", entry.case.device))
+                pair.ask(Ask("empty_cache", entry.case.device))
         finally:
             pair.resume()
             for side, session in zip(self.sides, sessions, strict=True):

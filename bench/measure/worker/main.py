@@ -47,7 +47,7 @@ def main(descriptor: int, arguments: list[str]) -> None:
             available.get(name)
         status = pytest.main(arguments, plugins=[plugin, hygiene, Steering(channel)])
     except (compat.CompatError, available.DeviceError, priority.PriorityError) as error:
-        channel.send(protocol.Refused(str(error)))
+        channel.send(protocol.Ended(refusal=str(error)))
     except EOFError:
         os._exit(1)
     else:

@@ -14,8 +14,9 @@ from bench.codec import Codec
 from bench.events import Outcome
 from bench.records import Block, Case, Kind
 
-Task = Literal["initialize", "check", "ceilings", "empty_cache"]
-"""What a worker does with a device apart from its cases."""
+About = Literal["texts", "modules", "initialize", "check", "ceilings", "empty_cache"]
+"""What a worker is asked that concerns no single case: the text of every test, the files of all modules that
+were loaded, or what it is to do with a device."""
 
 
 # To a worker.
@@ -65,22 +66,12 @@ class Done:
 
 
 @dataclass(frozen=True)
-class UseDevice:
-    """Do something with a device; of `earlier` ceilings only those that others disturbed are read again."""
+class Ask:
+    """Answer a question. `earlier` are ceilings that were measured on the device before."""
 
-    task: Task
-    device: str
+    about: About
+    device: str = ""
     earlier: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class TellTexts:
-    """Answer with the text of every test."""
-
-
-@dataclass(frozen=True)
-class TellModules:
-    """Answer with the files of all modules that were loaded."""
 
 
 @dataclass(frozen=True)
@@ -114,13 +105,6 @@ class Collected:
     left_out: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     collect_s: float = 0.0
-
-
-@dataclass(frozen=True)
-class Refused:
-    """The worker cannot begin: a device or a priority that is not to be had."""
-
-    message: str
 
 
 @dataclass(frozen=True)
@@ -163,7 +147,7 @@ class Visited:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to a command that concerns no case; `error` says why there is none."""
+    """The answer to `Ask`; `error` says why there is none."""
 
     answer: Any
     error: str = ""
@@ -171,13 +155,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Ended:
-    """pytest ended, with this exit status: nothing more will come."""
+    """Nothing more will come: pytest ended with `status`, or never began, for the reason in `refusal`."""
 
-    status: int
+    status: int = 0
+    refusal: str = ""
 
 
-Command = VisitCase | TimeBlock | LookAside | Record | Done | UseDevice | TellTexts | TellModules | Exit
-Reply = Collected | Refused | Announced | Block | Aside | Recorded | Visited | Answer | Ended
+Command = VisitCase | TimeBlock | LookAside | Record | Done | Ask | Exit
+Reply = Collected | Announced | Block | Aside | Recorded | Visited | Answer | Ended
 
 COMMANDS = Codec("do", {type_.__name__: type_ for type_ in Command.__args__})
 REPLIES = Codec("said", {type_.__name__: type_ for type_ in Reply.__args__})
