@@ -96,7 +96,7 @@ class SteeredFixture(BenchmarkFixture):
         return self._obey("benchmark(...)", PlainCalls(slowed(function_to_benchmark), args, kwargs))
 
     def pedantic(self, target: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._obey("benchmark.pedantic(...)", PedanticCalls.of(slowed(target), *args, **kwargs))
+        return self._obey("benchmark.pedantic(...)", PedanticCalls(slowed(target), *args, **kwargs))
 
     def _obey(self, mode: str, calls: Calls) -> Any:
         compat.use(self, mode)
