@@ -134,7 +134,7 @@ def _operators(worker: Worker, case: Case, folder: Path, watched: Recorded, note
         active = max(1, MAX_EVENTS // 2 // (a_call // steps))
     active = min(active, steps - SKIPPED_STEPS - 2)
     notes.append(
-        f"operators: {why}, so only {active} of its {steps} optimizer steps were recorded, behind the first "
+        f"operators: {why}, so only {active} of its {steps} optimizer steps were recorded, after the first "
         f"{SKIPPED_STEPS + 1}"
     )
     window = replace(command, calls=1, active=active, skip=SKIPPED_STEPS)
@@ -167,8 +167,7 @@ def _record(worker: Worker, case: Case, command: Record) -> Recorded:
         session.block("warmup", 1)
     recorded: Recorded | None = None
     if session.running:
-        calls = command.calls if session.left is None else min(command.calls, session.left)
-        recorded = session.ask(replace(command, calls=max(1, calls)), Recorded)
+        recorded = session.ask(replace(command, calls=session.allowed(command.calls)), Recorded)
     tear_down([session])
     assert session.ended is not None
     if session.ended.outcome != "passed" or recorded is None:

@@ -31,7 +31,6 @@ from bench.measure.worker import controls
 from bench.measure.worker.calls import TWICE_EVERY, period
 from bench.measure.worker.code import Texts
 from bench.measure.worker.protocol import Ask, Collected, Visited
-from bench.records import Case
 
 MAX_INJECTED_S = 1.0
 """The longest block into which a slowdown is injected: it holds as many calls as one slowed call takes."""
@@ -91,7 +90,8 @@ class Lockstep:
         self.ledger.write = write
         cases = {case.id: case for case in collected[1].cases}
         for name, old in matching.names.items():
-            self._add(cases[name], (old, name))
+            self._names[name] = (old, name)
+            self.ledger.record(cases[name])
             for side, each, its_name in zip(self.sides, collected, (old, name), strict=True):
                 if its_name in each.skips:
                     skipped = never_visited(name, "skipped", each.skips[its_name], side.name)
@@ -102,11 +102,8 @@ class Lockstep:
                 outcome, message = problem.outcome, problem.message
                 self.ledger.record(never_visited(problem.id, outcome, message, side.name))
         for control in controls.cases() if self._with_controls else ():
-            self._add(control, (control.id, control.id))
-
-    def _add(self, case: Case, names: tuple[str, str]) -> None:
-        self._names[case.id] = names
-        self.ledger.record(case)
+            self._names[control.id] = (control.id, control.id)
+            self.ledger.record(control)
 
     def close(self) -> None:
         """Ends a pair that waits."""

@@ -178,8 +178,8 @@ def test_small_copies_repeat_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None
 def test_memory_levels_are_read_from_the_system(tmp_path: Path) -> None:
     listed = [("1", "Data", "48K"), ("1", "Instruction", "32K"), ("2", "Unified", "2048K")]
     for i, (level, kind, size) in enumerate(listed):
-        index = tmp_path / f"index{i}"
-        index.mkdir()
+        index = tmp_path / f"sys/devices/system/cpu/cpu0/cache/index{i}"
+        index.mkdir(parents=True)
         (index / "level").write_text(level + "\n")
         (index / "type").write_text(kind + "\n")
         (index / "size").write_text(size + "\n")
