@@ -19,7 +19,7 @@ from bench.measure.sides.matching import Matching, match
 from bench.measure.sides.side import SideError
 from bench.measure.worker.code import Texts
 from bench.measure.worker.protocol import Collected
-from bench.storage.store import Journal
+from bench.storage.journal import Journal
 
 OBSERVED_S, BUSY_PROCESSORS = 1.0, 0.1
 """How long a machine is watched before anything is measured, and the use by others that makes it busy."""

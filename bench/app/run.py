@@ -16,8 +16,8 @@ from bench.measure.drive.plan import PRESETS, Plan
 from bench.measure.drive.process import WorkerError, device_facts
 from bench.measure.host import environment
 from bench.measure.worker.protocol import Collected
-from bench.storage.journal import header
-from bench.storage.store import Journal, StoreError, read_run, unfinished
+from bench.storage.journal import Journal, StoreError, header, unfinished
+from bench.storage.store import read_run
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ def read(folder: Path) -> Profile:
         ) from error
 
 
-def found(run: Path) -> Iterator[Path]:
+def of_run(run: Path) -> Iterator[Path]:
     """The folders of a run's profiles, by name."""
     return (about.parent for about in sorted((run / FOLDER).glob(f"*/{ABOUT}")))
 
