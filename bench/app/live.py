@@ -63,7 +63,7 @@ def measured(
         with recording.watched(journal, accelerators) as record:
             lockstep.add_cases(matching, collected, record)
             launches(journal.folder)
-        end = End(lockstep.spent_s(), load_after=environment.load())
+        end = End(lockstep.ledger.spent_of(lockstep.elapsed_s), load_after=environment.load())
         yield journal
         journal.append(end)
 

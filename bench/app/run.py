@@ -75,7 +75,8 @@ def _record(coordinator: Coordinator, request: RunRequest, journal: Journal | No
             interrupted = True
             print("bench: interrupted; what was measured is kept; go on with --resume", file=sys.stderr)
         else:
-            journal.append(End(coordinator.spent_s(), load_before, environment.load()))
+            spent_s = coordinator.ledger.spent_of(coordinator.elapsed_s)
+            journal.append(End(spent_s, load_before, environment.load()))
     return journal.folder, interrupted
 
 

@@ -142,8 +142,8 @@ class Worker:
         """
         deadline_s = time.monotonic() + timeout_s
         try:
-            while not self.channel.poll(POLL_S):
-                if self.process.poll() is not None and not self.channel.poll(0):
+            while not self.channel.connection.poll(POLL_S):
+                if self.process.poll() is not None and not self.channel.connection.poll(0):
                     raise self._death()
                 if time.monotonic() > deadline_s:
                     raise WorkerError("timeout", f"no answer within {timeout_s:.0f} s")
@@ -182,18 +182,16 @@ class Worker:
 
     def end(self) -> None:
         """Ends the worker: politely, then its whole group, stopped or not."""
-        try:
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             self.channel.send(protocol.Exit())
             self.process.wait(timeout=5)
-        except (OSError, subprocess.TimeoutExpired):
-            pass
         self.kill()
 
     def kill(self) -> None:
         """Ends the worker's whole process group at once."""
         self.signal_group(signal.SIGKILL)
         self.process.wait()
-        self.channel.close()
+        self.channel.connection.close()
         self._output.close()
 
     def signal_group(self, number: int) -> None:

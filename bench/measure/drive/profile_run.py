@@ -77,25 +77,19 @@ def profile(spec: Spec, cases: Iterable[Case], say: Callable[[str], None] = prin
             with tempfile.TemporaryDirectory(prefix="bench-profile-") as folder:
                 try:
                     if worker is None or case.worker != kind:
-                        worker, kind = _changed(worker, spec), case.worker
+                        if worker is not None:
+                            worker.end()
+                        [(worker, _)] = start_together(spec, 1, COLLECT_TIMEOUT_S)
+                        kind = case.worker
                     yield _profiled(worker, case, Path(folder))
-                except WorkerError as error:
-                    if worker is not None:
+                except (WorkerError, ProfileError, OSError) as error:
+                    if isinstance(error, WorkerError) and worker is not None:
                         worker.kill()
-                    worker = None
-                    yield CaseProfile(case, problem=str(error))
-                except (ProfileError, OSError) as error:
+                        worker = None
                     yield CaseProfile(case, problem=str(error))
     finally:
         if worker is not None:
             worker.end()
-
-
-def _changed(worker: Worker | None, spec: Spec) -> Worker:
-    """A fresh worker that has collected, in place of the last one."""
-    if worker is not None:
-        worker.end()
-    return start_together(spec, 1, COLLECT_TIMEOUT_S)[0][0]
 
 
 def _profiled(worker: Worker, case: Case, folder: Path) -> CaseProfile:

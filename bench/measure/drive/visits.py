@@ -131,7 +131,7 @@ def _time(
         if accelerator:
             device_blocks(session, timing.calls, queued, every_kind and number == 0)
     if not entry.lifecycle.visits and not timing.is_long:
-        sessions[0].look_aside()
+        sessions[0].record_work()
 
 
 def order_of_blocks(

@@ -7,9 +7,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, NamedTuple
-
-Source = Literal["schedstat", "context switches"]
+from typing import NamedTuple
 
 RAN_SHARE = 0.01
 """Processor time, as a share of the block, above which a thread or child counts as running in it: idle
@@ -47,8 +45,6 @@ class Threads:
     kept open takes 1 µs, and is most of what this costs. The figures of all threads are one flat list, which
     is parsed at once.
     """
-
-    source: Source = "schedstat"
 
     def __init__(self, tasks: Path = Path("/proc/self/task")) -> None:
         self._tasks = tasks
@@ -102,7 +98,6 @@ class Threads:
         )
 
     def close(self) -> None:
-        """Close the files."""
         for file in (self._folder, *self._files):
             os.close(file)
 
@@ -143,8 +138,6 @@ def clock_of(thread: int) -> int:
 
 class Switches:
     """What every Unix counts, where the scheduler's figures are missing: involuntary context switches."""
-
-    source: Source = "context switches"
 
     def before(self, expected_s: float) -> None:  # noqa: ARG002 - as in Threads
         """Keep the figures that `after` counts from."""

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.measure.host.delays import RAN_SHARE, Source, Switches, Threads, schedstat_works
+from bench.measure.host.delays import RAN_SHARE, Switches, Threads, schedstat_works
 from bench.measure.host.processor import control_groups, quota_processors, throttled_s
 
 MIN_FOREIGN_S = 0.5
@@ -59,16 +59,13 @@ class Interference:
 
 
 class Readings:
-    """The open files and last values of the readings; `source` names where the delay comes from.
+    """The open files and last values of the readings.
 
     Open and read it in the thread that times. Files are kept open: that costs a tenth of opening them anew.
     """
 
-    source: Source
-
     def __init__(self) -> None:
         self._threads = Threads() if schedstat_works() else Switches()
-        self.source = self._threads.source
         groups = control_groups()
         self._quotas = [
             os.open(group / "cpu.stat", os.O_RDONLY) for group in groups if quota_processors(group)
@@ -128,7 +125,6 @@ class Readings:
         )
 
     def close(self) -> None:
-        """Close the files."""
         self._threads.close()
         for file in self._quotas:
             os.close(file)
@@ -179,12 +175,12 @@ def descendants_run_s() -> dict[int, float]:
             return dict(_run_s(os.getpid()))
     import psutil
 
-    found = {}
+    run_s = {}
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
             times = child.cpu_times()
-            found[child.pid] = times.user + times.system
-    return found
+            run_s[child.pid] = times.user + times.system
+    return run_s
 
 
 def _run_s(process: int) -> Iterator[tuple[int, float]]:

@@ -68,10 +68,7 @@ def control_groups(root: Path = ROOT) -> list[Path]:
     Empty where there are none or none can be seen. A container may see its own group as the top folder, by a
     path that leads nowhere from there: then only the top is listed.
     """
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return []
+    lines = (text(root / "proc/self/cgroup") or "").splitlines()
     mounts = root / "sys/fs/cgroup"
     groups = []
     for line in lines:

@@ -67,10 +67,6 @@ class Lockstep:
     def elapsed_s(self) -> float:
         return time.monotonic() - self._started_s
 
-    def spent_s(self) -> dict[str, float]:
-        """What the seconds until now went to."""
-        return self.ledger.spent.of(self.elapsed_s)
-
     # Before anything is measured: what there is on both sides.
 
     def collect(self) -> tuple[list[Collected], list[Texts]]:
@@ -185,7 +181,7 @@ class Lockstep:
         except BaseException:
             pair.kill()
             raise
-        self.ledger.spent.imports += max(each.collect_s for each in collected)
+        self.ledger.spent_s["imports"] += max(each.collect_s for each in collected)
         return pair, collected
 
     def _check(self, pair: Pair) -> None:

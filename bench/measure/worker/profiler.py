@@ -125,17 +125,14 @@ def _highest_counts() -> Iterator[dict[str, int]]:
 
 
 @contextmanager
-def _each_optimizer_step(then: Callable[[], object]) -> Iterator[None]:
+def _each_optimizer_step(then: Callable[[], None]) -> Iterator[None]:
     """Calls `then` after each step of any of torch's optimizers."""
     if "torch" not in sys.modules:
         yield
         return
     from torch.optim.optimizer import register_optimizer_step_post_hook
 
-    def hooked(*_: Any) -> None:
-        then()
-
-    hook = register_optimizer_step_post_hook(hooked)
+    hook = register_optimizer_step_post_hook(lambda *_: then())
     try:
         yield
     finally:

@@ -39,20 +39,16 @@ class TimeBlock:
 
 
 @dataclass(frozen=True)
-class LookAside:
-    """Make untimed calls for what timing would disturb: peak memory, and FLOPs."""
-
-
-@dataclass(frozen=True)
 class Record:
-    """Make one recording of the case: `what` names a recorder of `bench.measure.worker.profiler`.
+    """Make one recording of the case, in calls that are not timed for the run.
 
-    Files go to `folder`. A trace keeps at most `max_events`; of one call it holds `active` optimizer steps
-    after `skip` others, where that is given.
+    `what` is `work`, which is peak memory and FLOPs, or a recorder of `bench.measure.worker.profiler`. Files
+    go to `folder`. A trace keeps at most `max_events`; of one call it holds `active` optimizer steps after
+    `skip` others, where that is given.
     """
 
-    what: Literal["watch", "operators", "stacks"]
-    calls: int
+    what: Literal["work", "watch", "operators", "stacks"]
+    calls: int = 1
     folder: str = ""
     max_events: int = 0
     active: int | None = None
@@ -116,15 +112,11 @@ class Announced:
 
 
 @dataclass(frozen=True)
-class Aside:
-    """What untimed calls showed, by the names under which `extra_info` would have them."""
-
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Recorded:
-    """What came of a recording: `missing` says why there is none."""
+    """What came of a recording: `missing` says why there is none.
+
+    The `facts` of `work` have the names under which `extra_info` would have them.
+    """
 
     wall_s: float = 0.0
     calls: int = 0
@@ -161,8 +153,8 @@ class Ended:
     refusal: str = ""
 
 
-Command = VisitCase | TimeBlock | LookAside | Record | Done | Ask | Exit
-Reply = Collected | Announced | Block | Aside | Recorded | Visited | Answer | Ended
+Command = VisitCase | TimeBlock | Record | Done | Ask | Exit
+Reply = Collected | Announced | Block | Recorded | Visited | Answer | Ended
 
 COMMANDS = Codec("do", {type_.__name__: type_ for type_ in Command.__args__})
 REPLIES = Codec("said", {type_.__name__: type_ for type_ in Reply.__args__})
@@ -172,19 +164,12 @@ class Channel:
     """One end of a duplex connection; `ours` are the messages sent from here, `theirs` those that arrive."""
 
     def __init__(self, connection: "Connection[Any, Any]", ours: Codec, theirs: Codec) -> None:
-        self._connection = connection
+        self.connection = connection
         self._ours, self._theirs = ours, theirs
 
     def send(self, message: Command | Reply) -> None:
-        self._connection.send_bytes(self._ours.encode(message))
+        self.connection.send_bytes(self._ours.encode(message))
 
     def receive(self) -> Any:
         """The next message; raises EOFError when the other end is gone."""
-        return self._theirs.decode(self._connection.recv_bytes())
-
-    def poll(self, timeout_s: float) -> bool:
-        """True as soon as `receive` would not wait."""
-        return self._connection.poll(timeout_s)
-
-    def close(self) -> None:
-        self._connection.close()
+        return self._theirs.decode(self.connection.recv_bytes())
