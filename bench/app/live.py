@@ -1,5 +1,6 @@
 """A run of both sides, measured on this machine: what `gate` decides on, and `calibrate` learns from."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,6 @@ from bench.app import UserError, configuration, recording
 from bench.app.revisions import Compared, SidesRequest
 from bench.events import End
 from bench.measure.drive.process import device_facts
-from bench.measure.host import environment
 from bench.measure.host.gpu_monitor import exclusive
 from bench.measure.sides.lockstep import Lockstep
 from bench.measure.sides.matching import Matching, match
@@ -63,7 +63,7 @@ def measured(
         with recording.watched(journal, accelerators) as record:
             lockstep.add_cases(matching, collected, record)
             launches(journal.folder)
-        end = End(lockstep.ledger.spent_of(lockstep.elapsed_s), load_after=environment.load())
+        end = End(lockstep.ledger.spent_of(lockstep.elapsed_s), load_after=os.getloadavg())
         yield journal
         journal.append(end)
 

@@ -1,5 +1,6 @@
 """A run measured: into a new folder, or on in one that was not finished."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def _record(coordinator: Coordinator, request: RunRequest, journal: Journal | No
         if unusable := facts.get("unusable"):
             print(f"bench: warning: {unusable}", file=sys.stderr)
             journal.append(Note("warning", unusable))
-        load_before = environment.load()
+        load_before = os.getloadavg()
         try:
             with recording.watched(journal, accelerators) as record:
                 coordinator.measure(record, _wanted(coordinator.plan, journal.folder))
@@ -76,7 +77,7 @@ def _record(coordinator: Coordinator, request: RunRequest, journal: Journal | No
             print("bench: interrupted; what was measured is kept; go on with --resume", file=sys.stderr)
         else:
             spent_s = coordinator.ledger.spent_of(coordinator.elapsed_s)
-            journal.append(End(spent_s, load_before, environment.load()))
+            journal.append(End(spent_s, load_before, os.getloadavg()))
     return journal.folder, interrupted
 
 

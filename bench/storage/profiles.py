@@ -1,6 +1,5 @@
 """Profiles in a run's folder: `profiles/<case>/` with a trace, its tables, stacks, and how it was made."""
 
-import csv
 import gzip
 import hashlib
 import json
@@ -70,7 +69,7 @@ def write(
             with gzip.open(folder / TRACE, "wt", encoding="utf-8", compresslevel=6) as stream:
                 json.dump(trace, stream, separators=(",", ":"))
         operators.to_csv(folder / OPERATORS, index=False)
-        memory.to_csv(folder / MEMORY, index=False, quoting=csv.QUOTE_MINIMAL)
+        memory.to_csv(folder / MEMORY, index=False)
         (folder / PHASES).write_text(json.dumps(phases.to_dict("records"), indent=1) + "\n", "utf-8")
         if stacks is not None:
             shutil.copyfile(stacks, folder / STACKS)

@@ -36,38 +36,37 @@ def measure(device: Device, earlier: Ceilings | None = None) -> Ceilings:
     """
     best = Best(device)
     try:
-        found = _accelerator(best) if device.is_accelerator else _processor(best)
+        ceilings = _accelerator(best) if device.is_accelerator else _processor(best)
     finally:
         best.readings.close()
-    found["disturbed"] = sorted(set(best.disturbed))
-    return better(earlier, found) if earlier else found
+    ceilings["disturbed"] = sorted(set(best.disturbed))
+    return better(earlier, ceilings) if earlier else ceilings
 
 
-def better(earlier: Mapping[str, Any], found: Mapping[str, Any]) -> Ceilings:
+def better(earlier: Mapping[str, Any], latest: Mapping[str, Any]) -> Ceilings:
     """Of each ceiling the better: others on a machine only ever take from it.
 
     A ceiling is disturbed if it was each time.
     """
-    merged = {**earlier, **found}
+    merged = {**earlier, **latest}
     for name in ("copy_bytes_per_s", "flops_per_s"):
         rates = earlier.get(name, {})
-        merged[name] = {key: max(rate, rates.get(key, 0.0)) for key, rate in found.get(name, {}).items()}
+        merged[name] = {key: max(rate, rates.get(key, 0.0)) for key, rate in latest.get(name, {}).items()}
     for name in ("launch_s", "synchronize_s", "event_s"):
-        if name in earlier and name in found:
-            merged[name] = min(earlier[name], found[name])
-    for name in set(found["disturbed"]) & set(earlier):  # a link: its fit is taken as a whole
+        if name in earlier and name in latest:
+            merged[name] = min(earlier[name], latest[name])
+    for name in set(latest["disturbed"]) & set(earlier):  # a link: its fit is taken as a whole
         merged[name] = earlier[name]
-    merged["disturbed"] = sorted(set(earlier["disturbed"]) & set(found["disturbed"]))
+    merged["disturbed"] = sorted(set(earlier["disturbed"]) & set(latest["disturbed"]))
     return merged
 
 
 def _accelerator(best: Best) -> Ceilings:
     device = best.device
     levels = list(_device_levels(device))
+    copies = {level: _copy_rate(best, level, size) for level, size, _ in levels}
     return {
-        "copy_bytes_per_s": _nearer_is_faster(
-            {level: _copy_rate(best, level, size) for level, size, _ in levels}
-        ),
+        "copy_bytes_per_s": _nearer_is_faster(copies),
         "level_bytes": {level: held for level, _, held in levels if held},
         "flops_per_s": dict(_product_rates(best)),
         "launch_s": _launch_s(best),

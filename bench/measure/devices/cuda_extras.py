@@ -31,15 +31,15 @@ def facts(device: str) -> dict[str, str | int | float | bool]:
     import torch
 
     properties = torch.cuda.get_device_properties(device)
-    found: dict[str, str | int | float | bool] = {
+    facts: dict[str, str | int | float | bool] = {
         "capability": f"{properties.major}.{properties.minor}",
         "multiprocessors": int(properties.multi_processor_count),
         "l2_bytes": int(properties.L2_cache_size),
         "uuid": f"GPU-{properties.uuid}",
     }
     if torch.version.hip is None:
-        found["cuda_build"] = str(torch.version.cuda)
-    return found
+        facts["cuda_build"] = str(torch.version.cuda)
+    return facts
 
 
 def nominal_bytes_per_s(device: str) -> float | None:

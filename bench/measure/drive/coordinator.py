@@ -7,6 +7,7 @@ pass     one walk through the cases of a launch
 
 import random
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -117,11 +118,10 @@ class Coordinator:
 
     def _costs_s(self) -> dict[str, float]:
         """What one visit of each open case takes, summed by the kinds of worker that have any."""
-        costs_s: dict[str, float] = {}
+        costs_s: dict[str, float] = defaultdict(float)
         for entry in self._entries():
             if not entry.lifecycle.closed:
-                kind = entry.case.worker
-                costs_s[kind] = costs_s.get(kind, 0.0) + (entry.cost.visit_s or TYPICAL_VISIT_S)
+                costs_s[entry.case.worker] += entry.cost.visit_s or TYPICAL_VISIT_S
         return costs_s
 
     def _measure_kind(self, kind: str, number: int) -> None:

@@ -196,8 +196,3 @@ def git(path: Path, *arguments: str) -> str | None:
     """What git answers at `path`; None where it fails or is not installed."""
     # Without optional locks: a status must not get in the way of someone's commit.
     return output("git", "--no-optional-locks", "-C", str(path), *arguments)
-
-
-def load() -> tuple[float, float, float]:
-    """The system's load averages over 1, 5 and 15 minutes."""
-    return os.getloadavg()

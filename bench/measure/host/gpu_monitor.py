@@ -146,12 +146,10 @@ def _throttle(nvml: Any, handle: Any) -> tuple[str, ...]:
 
 
 def _outside_our_tree(pid: int) -> bool:
-    own = psutil.Process()
-    try:
-        process = psutil.Process(pid)
+    with suppress(psutil.Error):
+        own, process = psutil.Process(), psutil.Process(pid)
         return process != own and own not in process.parents()
-    except psutil.Error:
-        return False
+    return False
 
 
 @contextmanager

@@ -101,7 +101,7 @@ class Readings:
         """Read after the block that `before` was called for."""
         elapsed_s = time.perf_counter() - self._start_s
         idle_s = elapsed_s - (time.thread_time() - self._thread_s)
-        seen = self._threads.after(elapsed_s, idle_s)
+        delay = self._threads.after(elapsed_s, idle_s)
         begun = self._pace_s, self._throttled_s, self._children_s, self._reaped_s
         self._pace_s, self._children_s, self._reaped_s = pace_s(), descendants_run_s(), reaped_s()
         if self._quotas:
@@ -114,14 +114,14 @@ class Readings:
         if self._foreign_s is not None and elapsed_s >= MIN_FOREIGN_S:
             foreign = max(0.0, foreign_s(self._processors, self._children_s) - self._foreign_s)
         return Interference(
-            delay_s=seen.delay_s,
+            delay_s=delay.delay_s,
             foreign_s=foreign,
             throttled_s=self._throttled_s - withheld_s if self._quotas_known else None,
             pace_s=max(pace_before_s, self._pace_s),
-            threads=seen.threads,
+            threads=delay.threads,
             children=sum(s > RAN_SHARE * elapsed_s for s in grown_s),
             processors=len(self._processors),
-            notes=(TEAM,) if seen.team else (),
+            notes=(TEAM,) if delay.team else (),
         )
 
     def close(self) -> None:

@@ -95,9 +95,8 @@ class Lockstep:
         for side, each in zip(self.sides, collected, strict=True):
             for problem in each.problems:  # a file that could not be collected, or skips itself
                 self.ledger.record(file_as_case(problem.id))
-                outcome, message = problem.outcome, problem.message
-                self.ledger.record(never_visited(problem.id, outcome, message, side.name))
-        for control in controls.cases() if self._with_controls else ():
+                self.ledger.record(never_visited(problem.id, problem.outcome, problem.message, side.name))
+        for control in controls.CASES if self._with_controls else ():
             self._names[control.id] = (control.id, control.id)
             self.ledger.record(control)
 

@@ -30,6 +30,6 @@ def findings(
     `torch` is what `environment.torch_facts` said, where a worker was asked; `nvidia` the GPUs, read by
     default.
     """
-    seen = Machine(root, environ, cpu(root), torch or {}, nvidia_gpus() if nvidia is None else nvidia)
-    found = [finding for rule in RULES if (finding := rule(seen)) is not None]
-    return sorted(found, key=lambda finding: not finding.serious)
+    machine = Machine(root, environ, cpu(root), torch or {}, nvidia_gpus() if nvidia is None else nvidia)
+    of_rules = [finding for rule in RULES if (finding := rule(machine)) is not None]
+    return sorted(of_rules, key=lambda finding: not finding.serious)
