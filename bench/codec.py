@@ -124,7 +124,7 @@ def _reader(hint: Any) -> Read:
     if origin is Literal:
         return lambda value: _checked(value, str)  # a later version may have more of them
     if origin in (Union, types.UnionType):
-        some = [each for each in arguments if each is not types.NoneType]
+        some = [argument for argument in arguments if argument is not types.NoneType]
         one = _reader(some[0]) if len(some) == 1 else lambda value: _checked(value, *some)
         return lambda value: None if value is None and types.NoneType in arguments else one(value)
     if is_dataclass(hint):
@@ -136,4 +136,4 @@ def _checked(value: Any, *types_: type) -> Any:
     """The value, where it is of one of these types; a whole number is a float, too."""
     if isinstance(value, types_) or (float in types_ and isinstance(value, int)):
         return value
-    raise SchemaError(f"seen {value!r:.40}, expected {' or '.join(each.__name__ for each in types_)}")
+    raise SchemaError(f"seen {value!r:.40}, expected {' or '.join(type_.__name__ for type_ in types_)}")

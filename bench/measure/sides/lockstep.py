@@ -88,12 +88,12 @@ class Lockstep:
         for name, old in matching.names.items():
             self._names[name] = (old, name)
             self.ledger.record(cases[name])
-            for side, each, its_name in zip(self.sides, collected, (old, name), strict=True):
-                if its_name in each.skips:
-                    skipped = never_visited(name, "skipped", each.skips[its_name], side.name)
+            for side, of_side, its_name in zip(self.sides, collected, (old, name), strict=True):
+                if its_name in of_side.skips:
+                    skipped = never_visited(name, "skipped", of_side.skips[its_name], side.name)
                     self.ledger.record(skipped)
-        for side, each in zip(self.sides, collected, strict=True):
-            for problem in each.problems:  # a file that could not be collected, or skips itself
+        for side, of_side in zip(self.sides, collected, strict=True):
+            for problem in of_side.problems:  # a file that could not be collected, or skips itself
                 self.ledger.record(file_as_case(problem.id))
                 self.ledger.record(never_visited(problem.id, problem.outcome, problem.message, side.name))
         for control in controls.CASES if self._with_controls else ():
@@ -144,8 +144,8 @@ class Lockstep:
         """One pair's visits; the passes made so far, and the cases that it left because a worker died."""
         pair, collected = self._waiting or self._start()
         self._waiting = None
-        for side, each in zip(self.sides, collected, strict=True):
-            self.ledger.record(Launch(number, kind, side.name, 0, each.collect_s, self.elapsed_s))
+        for side, of_side in zip(self.sides, collected, strict=True):
+            self.ledger.record(Launch(number, kind, side.name, 0, of_side.collect_s, self.elapsed_s))
         guards = [case for case, entry in self.ledger.entries.items() if entry.case.suite == controls.SUITE]
         todo = LaunchProgress(self.ledger.entries, [*cases, *guards])
         try:
@@ -180,7 +180,7 @@ class Lockstep:
         except BaseException:
             pair.kill()
             raise
-        self.ledger.spent_s["imports"] += max(each.collect_s for each in collected)
+        self.ledger.spent_s["imports"] += max(of_side.collect_s for of_side in collected)
         return pair, collected
 
     def _check(self, pair: Pair) -> None:
@@ -196,7 +196,7 @@ class Lockstep:
         self.progress.move(case=case, elapsed_s=self.elapsed_s)
         everywhere = processors()
         placement = _placement(entry, len(everywhere))
-        of_launch, of_pass = (everywhere[each % len(everywhere)] for each in (launch, pass_number // 2))
+        of_launch, of_pass = (everywhere[turn % len(everywhere)] for turn in (launch, pass_number // 2))
         allowed = {of_launch} if placement == "together" else set(everywhere)
         pair.run_on(set(everywhere))
         sessions = pair.sessions(self._names[case], placement)

@@ -2,7 +2,7 @@
 
 They are git worktrees whose paths have the same length: the length of a path changes the layout of a
 process's memory, and with it its speed (Mytkowicz et al., ASPLOS 2009). A gate that was killed leaves its
-folder behind; the next one finds it by its lock being free, ends what still runs from there and removes it.
+folder; the next one finds it by its lock being free, ends what still runs from there and removes it.
 """
 
 import fcntl

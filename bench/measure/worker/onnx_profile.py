@@ -75,7 +75,7 @@ def _like_torch(event: dict[str, Any]) -> dict[str, Any]:
     """An event with its operator as name, and shapes and types as torch's trace has them."""
     args = event.get("args") or {}
     node = event.get("cat") == "Node"
-    inputs = [next(iter(each.items())) for each in args.get("input_type_shape") or []]
+    inputs = [next(iter(type_shape.items())) for type_shape in args.get("input_type_shape") or []]
     return {
         "name": f"onnx::{args['op_name']}" if node and "op_name" in args else event["name"],
         "dur": event["dur"],

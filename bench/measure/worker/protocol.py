@@ -156,8 +156,8 @@ class Ended:
 Command = VisitCase | TimeBlock | Record | Done | Ask | Exit
 Reply = Collected | Announced | Block | Recorded | Visited | Answer | Ended
 
-COMMANDS = Codec("do", {type_.__name__: type_ for type_ in Command.__args__})
-REPLIES = Codec("said", {type_.__name__: type_ for type_ in Reply.__args__})
+COMMANDS = Codec("command", {type_.__name__: type_ for type_ in Command.__args__})
+REPLIES = Codec("reply", {type_.__name__: type_ for type_ in Reply.__args__})
 
 
 class Channel:

@@ -125,7 +125,7 @@ def gpu_users(machine: Machine) -> Finding | None:
 
 def gpu_throttled(machine: Machine) -> Finding | None:
     """A GPU that slows down for heat or for want of power."""
-    slow = {gpu.name: found for gpu in machine.gpus if (found := DISTURBING.intersection(gpu.throttle))}
+    slow = {gpu.name: reasons for gpu in machine.gpus if (reasons := DISTURBING.intersection(gpu.throttle))}
     if not slow:
         return None
     return Finding(
