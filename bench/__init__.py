@@ -25,7 +25,7 @@ __all__ = ["load"]
 def load(path: str | Path | Sequence[str | Path]) -> pd.DataFrame:
     """The tidy frame of one run, of several, or of a folder of runs: one row a case, SI units.
 
-    Raises bench.storage.store.StoreError where there is no run or it cannot be read.
+    Raises bench.storage.journal.StoreError where there is no run or it cannot be read.
     """
     from bench.analyze.analyzed import AnalyzedRun
     from bench.storage.store import load as load_frames

@@ -37,15 +37,15 @@ class Codec:
     def decode(self, line: bytes) -> Any:
         """The record on a line. Raises SchemaError where there is none, or one of an unknown type."""
         try:
-            found = json.loads(line.decode())  # or json would guess the encoding of every line
+            values = json.loads(line.decode())  # or json would guess the encoding of every line
         except (ValueError, RecursionError):
-            found = None
-        if not isinstance(found, dict) or self._key not in found:
+            values = None
+        if not isinstance(values, dict) or self._key not in values:
             raise SchemaError(f"seen {line[:40]!r}, expected one JSON object with {self._key!r}")
-        tag = found[self._key]
+        tag = values[self._key]
         if not isinstance(tag, str) or tag not in self._types:
             raise SchemaError(f"seen {self._key} {tag!r:.40}, expected one of {', '.join(self._types)}")
-        return read(self._types[tag], found)
+        return read(self._types[tag], values)
 
 
 def written(record: Any) -> dict[str, Any]:
@@ -76,13 +76,13 @@ def _plain(value: Any) -> Any:
         return repr(value)
 
 
-def read(type_: type, found: Mapping[str, Any]) -> Any:
+def read(type_: type, json_object: Mapping[str, Any]) -> Any:
     """A record of this type from a JSON object; fields that the type does not have are ignored."""
     values = {}
     for field in _fields(type_):
-        if field.key in found:
+        if field.key in json_object:
             try:
-                values[field.name] = field.read(found[field.key])
+                values[field.name] = field.read(json_object[field.key])
             except SchemaError as error:
                 raise SchemaError(f"{field.key}: {error}") from None
         elif field.required:
@@ -102,11 +102,15 @@ class _Field(NamedTuple):
 @cache
 def _fields(type_: Any) -> list[_Field]:
     hints = get_type_hints(type_)
-    found = []
-    for each in fields(type_):
-        required = each.default is MISSING and each.default_factory is MISSING
-        found.append(_Field(each.name, each.name.rstrip("_"), required, _reader(hints[each.name])))
-    return found
+    return [
+        _Field(
+            name=field.name,
+            key=field.name.rstrip("_"),
+            required=field.default is MISSING and field.default_factory is MISSING,
+            read=_reader(hints[field.name]),
+        )
+        for field in fields(type_)
+    ]
 
 
 def _reader(hint: Any) -> Read:
@@ -120,7 +124,7 @@ def _reader(hint: Any) -> Read:
     if origin is Literal:
         return lambda value: _checked(value, str)  # a later version may have more of them
     if origin in (Union, types.UnionType):
-        some = [each for each in arguments if each is not types.NoneType]
+        some = [argument for argument in arguments if argument is not types.NoneType]
         one = _reader(some[0]) if len(some) == 1 else lambda value: _checked(value, *some)
         return lambda value: None if value is None and types.NoneType in arguments else one(value)
     if is_dataclass(hint):
@@ -132,4 +136,4 @@ def _checked(value: Any, *types_: type) -> Any:
     """The value, where it is of one of these types; a whole number is a float, too."""
     if isinstance(value, types_) or (float in types_ and isinstance(value, int)):
         return value
-    raise SchemaError(f"seen {value!r:.40}, expected {' or '.join(each.__name__ for each in types_)}")
+    raise SchemaError(f"seen {value!r:.40}, expected {' or '.join(type_.__name__ for type_ in types_)}")

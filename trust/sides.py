@@ -38,8 +38,8 @@ from bench.measure.drive.visits import visit
 from bench.measure.host import environment
 from bench.measure.host.interference import RECENT_S
 from bench.records import Case
-from bench.storage.journal import JOURNAL, events
-from bench.storage.store import Journal, read_run
+from bench.storage.journal import JOURNAL, Journal, events
+from bench.storage.store import read_run
 from bench.storage.tables import Run
 
 Runs = dict[str, Run]

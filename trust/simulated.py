@@ -14,7 +14,8 @@ from bench.events import Header
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.plan import Plan, Preset, Progress
 from bench.measure.drive.process import Spec
-from bench.storage.store import Journal, read_run
+from bench.storage.journal import Journal
+from bench.storage.store import read_run
 from bench.storage.tables import Run
 from trust.claims import Claim, Proof
 from trust.sides import ROOT

@@ -13,8 +13,8 @@ from bench.app import UserError, live, recording, revisions
 from bench.events import Header
 from bench.measure.sides.lockstep import Lockstep
 from bench.render import calibration as rendered
-from bench.storage.journal import header
-from bench.storage.store import StoreError, find_runs, read_run
+from bench.storage.journal import StoreError, find_runs, header
+from bench.storage.store import read_run
 from bench.storage.tables import Run
 
 FOLDER = "calibration"

@@ -12,7 +12,7 @@ from bench.measure.sides.side import Side
 from bench.render import explanation
 from bench.render.verdicts.words import ordered
 from bench.storage import profiles
-from bench.storage.store import StoreError, new_run_folder
+from bench.storage.journal import StoreError, new_run_folder
 
 WORKING_TREE = "."
 
@@ -74,7 +74,7 @@ def _stored(side: str, case: str) -> Path | None:
         return None
     if folder := profiles.of_case(Path(side), case):
         return folder
-    there = ", ".join(profiles.read(each).case for each in profiles.found(Path(side))) or "none"
+    there = ", ".join(profiles.read(each).case for each in profiles.of_run(Path(side))) or "none"
     raise UserError(
         f"{side} holds no profile of {case}; profiled there: {there}; make one with `bench profile --run`"
     )

@@ -1,5 +1,6 @@
 """A run of both sides, measured on this machine: what `gate` decides on, and `calibrate` learns from."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,14 +14,13 @@ from bench.app import UserError, configuration, recording
 from bench.app.revisions import Compared, SidesRequest
 from bench.events import End
 from bench.measure.drive.process import device_facts
-from bench.measure.host import environment
 from bench.measure.host.gpu_monitor import exclusive
 from bench.measure.sides.lockstep import Lockstep
 from bench.measure.sides.matching import Matching, match
 from bench.measure.sides.side import SideError
 from bench.measure.worker.code import Texts
 from bench.measure.worker.protocol import Collected
-from bench.storage.store import Journal
+from bench.storage.journal import Journal
 
 OBSERVED_S, BUSY_PROCESSORS = 1.0, 0.1
 """How long a machine is watched before anything is measured, and the use by others that makes it busy."""
@@ -54,7 +54,7 @@ def measured(
         with recording.watched(journal, accelerators) as record:
             lockstep.add_cases(matching, collected, record)
             launches(journal.folder)
-        end = End(lockstep.spent_s(), load_after=environment.load())
+        end = End(lockstep.ledger.spent_of(lockstep.elapsed_s), load_after=os.getloadavg())
         yield journal
         journal.append(end)
 

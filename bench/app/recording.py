@@ -13,7 +13,7 @@ from bench.events import Event, Header, Note
 from bench.measure.drive.plan import Progress
 from bench.measure.host import environment, gpu_monitor
 from bench.measure.host.doctor import findings
-from bench.storage.store import Journal, new_run_folder
+from bench.storage.journal import Journal, new_run_folder
 
 Facts = Mapping[str, Any]
 

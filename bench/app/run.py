@@ -1,5 +1,6 @@
 """A run measured: into a new folder, or on in one that was not finished."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ from bench.measure.drive.plan import PRESETS, Plan
 from bench.measure.drive.process import WorkerError, device_facts
 from bench.measure.host import environment
 from bench.measure.worker.protocol import Collected
-from bench.storage.journal import header
-from bench.storage.store import Journal, StoreError, read_run, unfinished
+from bench.storage.journal import Journal, StoreError, header, unfinished
+from bench.storage.store import read_run
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def _record(coordinator: Coordinator, request: RunRequest, journal: Journal | No
         if unusable := facts.get("unusable"):
             print(f"bench: warning: {unusable}", file=sys.stderr)
             journal.append(Note("warning", unusable))
-        load_before = environment.load()
+        load_before = os.getloadavg()
         try:
             with recording.watched(journal, accelerators) as record:
                 coordinator.measure(record, _wanted(coordinator.plan, journal.folder))
@@ -75,7 +76,8 @@ def _record(coordinator: Coordinator, request: RunRequest, journal: Journal | No
             interrupted = True
             print("bench: interrupted; what was measured is kept; go on with --resume", file=sys.stderr)
         else:
-            journal.append(End(coordinator.spent_s(), load_before, environment.load()))
+            spent_s = coordinator.ledger.spent_of(coordinator.elapsed_s)
+            journal.append(End(spent_s, load_before, os.getloadavg()))
     return journal.folder, interrupted
 
 

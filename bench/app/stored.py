@@ -15,7 +15,7 @@ from bench.analyze.runs.projection import View
 from bench.app import UserError, configuration
 from bench.render import figures, history_page, page, profile, summary
 from bench.render.answers import answers
-from bench.storage import archive, profiles, store
+from bench.storage import archive, journal, profiles, store
 from bench.storage.tables import Run
 
 MAX_SENTENCES = 5
@@ -38,7 +38,7 @@ def read(folders: Sequence[Path], view: View | None = None) -> Report:
 
 def one_run(path: Path) -> Run:
     """The run in a folder, or the only one in a folder of runs. Raises StoreError and UserError."""
-    folders = store.find_runs(path)
+    folders = journal.find_runs(path)
     if len(folders) > 1:
         raise UserError(f"{path} holds {len(folders)} runs; expected one, such as {folders[-1]}")
     return store.read_run(folders[0])
@@ -63,7 +63,7 @@ def write(made: Report, out: Path | None = None) -> Written:
 def _profile_pages(run: Path, target: Path) -> dict[str, Any]:
     """Writes the page of each profile in a run's folder; what a report in `target` says of them, by case."""
     entries = {}
-    for folder in profiles.found(run):
+    for folder in profiles.of_run(run):
         stored = profiles.read(folder)
         path = profiles.write_page(folder, profile.page(stored))
         entries[stored.case] = profile.entry(stored, quote(os.path.relpath(path, target)))

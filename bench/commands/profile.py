@@ -26,7 +26,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def command(options: argparse.Namespace) -> int:
     """Exit status 0; 1 where a case could not be profiled; 2 where none matches."""
     from bench.app import profile, selection, stored
-    from bench.storage.store import new_run_folder
+    from bench.storage.journal import new_run_folder
 
     if not options.cases and not options.keyword:
         raise UserError("no case named; expected a CASE or -k EXPR; see `bench list`")

@@ -47,7 +47,7 @@ def check() -> None:
 def _sets(owner: type, name: str) -> bool:
     """True where a method or property of a class gives its instances the attribute."""
     members = (member for class_ in owner.__mro__ for member in vars(class_).values())
-    codes = [getattr(getattr(each, "fget", each), "__code__", None) for each in members]
+    codes = [getattr(getattr(member, "fget", member), "__code__", None) for member in members]
     using = [code for code in codes if code is not None and name in code.co_names]
     steps = (step for code in using for step in get_instructions(code))
     return any(step.opname == "STORE_ATTR" and step.argval == name for step in steps)

@@ -29,8 +29,8 @@ def read(folder: Path, patterns: Sequence[str] = ()) -> tuple[pd.DataFrame, dict
     written has a header alone. Raises StoreError where there is no run or a file is damaged.
     """
     folders = find_runs(folder)
-    headers = {each.name: _header(each) for each in folders}
-    tables = [str(file) for each in folders if (file := each / "cases.parquet").is_file()]
+    headers = {run.name: _header(run) for run in folders}
+    tables = [str(file) for run in folders if (file := run / "cases.parquet").is_file()]
     try:
         scanner = dataset.dataset(tables, schema=COLUMNS, format="parquet").scanner(
             columns=[*COLUMNS.names, "__filename"]
@@ -59,7 +59,7 @@ def _chosen(batches: Iterable[pa.RecordBatch], patterns: Sequence[str]) -> Itera
 
 def _header(folder: Path) -> Header:
     try:
-        found: Header = codec.read(Header, json.loads((folder / "environment.json").read_text("utf-8")))
+        about: Header = codec.read(Header, json.loads((folder / "environment.json").read_text("utf-8")))
     except FileNotFoundError:
         return header(folder)
     except (OSError, ValueError) as error:
@@ -67,4 +67,4 @@ def _header(folder: Path) -> Header:
             f"{folder / 'environment.json'} cannot be read ({error}); delete it, and `bench report {folder}` "
             "makes it again."
         ) from error
-    return found
+    return about

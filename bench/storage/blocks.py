@@ -44,11 +44,10 @@ VISITS = pa.schema({"blocks": pa.list_(pa.struct(FIELDS))})
 
 
 class Visits:
-    """The visits of a journal: `cases` has what they say of each case and side, `frame` the blocks."""
+    """The visits of a journal. Raises StoreError where that is missing or damaged."""
 
     def __init__(self, folder: Path) -> None:
-        """Reads them. Raises StoreError where the journal is missing or damaged."""
-        self.cases: dict[tuple[str, str], dict[str, Any]] = {}
+        self._cases: dict[tuple[str, str], dict[str, Any]] = {}
         self._codes: dict[str, dict[str, int]] = {"case": {}, "side": {"": 0}}
         self._visits: list[tuple[int, ...]] = []
         self._lists: list[pa.ListArray] = []
@@ -69,7 +68,7 @@ class Visits:
         codes = cases.setdefault(visit.case, len(cases)), sides.setdefault(visit.side, len(sides))
         self._visits.append((*codes, visit.launch, visit.pass_))
         fresh = {**UNVISITED, "extra": {}, "outcome": "passed"}
-        counted = self.cases.setdefault((visit.case, visit.side), fresh)
+        counted = self._cases.setdefault((visit.case, visit.side), fresh)
         counted["visits"] += 1
         counted["extra"] |= visit.extra_info
         if visit.outcome != "passed":
@@ -95,11 +94,8 @@ class Visits:
         pending.clear()
 
     def read(self) -> tuple[dict[tuple[str, str], dict[str, Any]], pd.DataFrame]:
-        """What the visits say of each case and side, and the blocks."""
-        return self.cases, self.frame()
-
-    def frame(self) -> pd.DataFrame:
-        """One row a block: whose visit it was made in, then its own fields; an absent reading is NaN."""
+        """What the visits say of each case and side; and the blocks, one a row: whose visit it was made in,
+        then its own fields. An absent reading is NaN."""
         lists = pa.chunked_array(self._lists, VISITS.field("blocks").type).combine_chunks()
         lengths = compute.list_value_length(lists).fill_null(0).to_numpy()
         blocks = pa.Table.from_struct_array(lists.flatten())
@@ -114,7 +110,7 @@ class Visits:
         columns["kind"] = pd.Categorical.from_codes(kinds, categories=list(KINDS))
         notes = compute.binary_join(blocks["notes"], ",").fill_null("")
         columns["notes"] = pd.array(notes.to_pandas(), dtype="str")
-        return pd.DataFrame({name: columns[name] for name in COLUMNS})
+        return self._cases, pd.DataFrame({name: columns[name] for name in COLUMNS})
 
 
 def _without_blocks(line: bytes) -> bytes:

@@ -31,9 +31,17 @@ class Journal(AbstractContextManager["Journal"]):
     """
 
     def __init__(self, folder: Path, file: int) -> None:
+        import fcntl  # POSIX only: reading a run must work where writing one does not
+
         self.folder = folder
         self._file = file
-        _lock(file, folder)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(file)
+            raise StoreError(
+                f"{folder} is being written by another process; wait for it, or choose another --out."
+            ) from None
 
     @classmethod
     def create(cls, folder: Path, header: Header) -> Self:
@@ -177,13 +185,13 @@ def find_runs(path: Path) -> list[Path]:
     """The run folders at `path`: itself, or those in it, oldest name first. Raises StoreError for none."""
     if _is_run(path):
         return [path]
-    found = sorted(folder for folder in path.iterdir() if _is_run(folder)) if path.is_dir() else []
-    if not found:
+    runs = sorted(folder for folder in path.iterdir() if _is_run(folder)) if path.is_dir() else []
+    if not runs:
         raise StoreError(
             f"{path} {'holds no run' if path.exists() else 'does not exist'}; expected a run's folder or a "
             "folder of runs, such as `bench run` puts into reports/."
         )
-    return found
+    return runs
 
 
 def unfinished(out: Path) -> Path | None:
@@ -202,15 +210,3 @@ def _complete(journal: Path) -> bool:
         tail = stream.read().splitlines(keepends=True)
     last = tail[-1] if tail else b""
     return b'"end"' in last[:20] and last.endswith(b"\n") and json.loads(last).get("complete") is True
-
-
-def _lock(file: int, folder: Path) -> None:
-    import fcntl  # POSIX only: reading a run must work where writing one does not
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(file)
-        raise StoreError(
-            f"{folder} is being written by another process; wait for it, or choose another --out."
-        ) from None

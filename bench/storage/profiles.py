@@ -1,12 +1,11 @@
 """Profiles in a run's folder: `profiles/<case>/` with a trace, its tables, stacks, and how it was made."""
 
-import csv
 import gzip
 import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,11 +69,12 @@ def write(
             with gzip.open(folder / TRACE, "wt", encoding="utf-8", compresslevel=6) as stream:
                 json.dump(trace, stream, separators=(",", ":"))
         operators.to_csv(folder / OPERATORS, index=False)
-        memory.to_csv(folder / MEMORY, index=False, quoting=csv.QUOTE_MINIMAL)
-        _put_json(folder / PHASES, phases.to_dict("records"))
+        memory.to_csv(folder / MEMORY, index=False)
+        (folder / PHASES).write_text(json.dumps(phases.to_dict("records"), indent=1) + "\n", "utf-8")
         if stacks is not None:
             shutil.copyfile(stacks, folder / STACKS)
-        _put_json(folder / ABOUT, about)  # the last: a folder that has it is whole
+        # The last: a folder that has it is whole.
+        (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n", "utf-8")
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise StoreError(
@@ -96,15 +96,13 @@ def read(folder: Path) -> Profile:
     """The profile in `folder`. Raises StoreError where there is none."""
     try:
         stacks = folder / STACKS
+        phases = json.loads((folder / PHASES).read_text("utf-8"))
         return Profile(
             folder,
             json.loads((folder / ABOUT).read_text("utf-8")),
             pd.read_csv(folder / OPERATORS, keep_default_na=False),
             pd.read_csv(folder / MEMORY),
-            pd.DataFrame(
-                json.loads((folder / PHASES).read_text("utf-8")),
-                columns=["phase", "host_s", "device_s", "share"],
-            ),
+            pd.DataFrame(phases, columns=["phase", "host_s", "device_s", "share"]),
             json.loads(stacks.read_text("utf-8")) if stacks.is_file() else None,
         )
     except (OSError, ValueError) as error:
@@ -113,7 +111,7 @@ def read(folder: Path) -> Profile:
         ) from error
 
 
-def found(run: Path) -> Iterator[Path]:
+def of_run(run: Path) -> Iterator[Path]:
     """The folders of a run's profiles, by name."""
     return (about.parent for about in sorted((run / FOLDER).glob(f"*/{ABOUT}")))
 
@@ -122,7 +120,3 @@ def of_case(run: Path, case: str) -> Path | None:
     """The folder of a case's profile in a run, or None."""
     folder = run / FOLDER / slug(case)
     return folder if (folder / ABOUT).is_file() else None
-
-
-def _put_json(path: Path, data: Mapping[str, Any] | Iterable[Any]) -> None:
-    path.write_text(json.dumps(data, indent=1) + "\n", "utf-8")

@@ -14,22 +14,8 @@ from bench import events as kinds
 from bench.records import Case
 from bench.storage.blocks import COLUMNS, UNVISITED, VISIT, Visits
 from bench.storage.formats.pytest_benchmark import benchmark_json
-from bench.storage.journal import (
-    Journal,
-    StoreError,
-    events,
-    find_runs,
-    header,
-    journal_file,
-    new_run_folder,
-    unfinished,
-)
+from bench.storage.journal import StoreError, events, find_runs, header, journal_file
 from bench.storage.tables import Run, merge
-
-__all__ = [
-    "Journal", "Run", "StoreError", "events", "find_runs", "load", "new_run_folder", "read_run", "unfinished",
-    "write_report", "write_tables",
-]  # fmt: skip
 
 JOURNAL_BYTES = b"journal_bytes"
 """Key in blocks.parquet's metadata: how long the journal was that it was made from."""
@@ -68,19 +54,16 @@ def read_run(folder: str | Path) -> Run:
 def load(path: str | Path | Sequence[str | Path], estimates: Callable[[Run], pd.DataFrame]) -> pd.DataFrame:
     """The cases frame of every run at `path`: from Parquet where it was written, else by `estimates`."""
     paths = [path] if isinstance(path, str | Path) else list(path)
-    folders = [folder for each in paths for folder in find_runs(Path(each))]
+    folders = [folder for name in paths for folder in find_runs(Path(name))]
     return merge([_cases_of(folder, estimates) for folder in folders])
 
 
 def write_tables(folder: Path, cases: pd.DataFrame, blocks: pd.DataFrame) -> None:
     """Writes a run's tables beside its journal. Raises StoreError where the disk refuses."""
     run = header(folder)
-    documents = {
-        "benchmark.json": benchmark_json(run, cases, blocks),
-        "environment.json": {
-            key: getattr(run, key) for key in ("run", "created", "arguments", "commit", "environment")
-        },
-    }
+    about = {key: getattr(run, key) for key in ("run", "created", "arguments", "commit", "environment")}
+    # Without indent json has its fast encoder, which ten thousand cases need.
+    benchmark = json.dumps(benchmark_json(run, cases, blocks), allow_nan=False)
     try:
         cases.to_parquet(folder / "cases.parquet", index=False)
         table = pa.Table.from_pandas(blocks, preserve_index=False)
@@ -89,10 +72,9 @@ def write_tables(folder: Path, cases: pd.DataFrame, blocks: pd.DataFrame) -> Non
             table.replace_schema_metadata(table.schema.metadata | size), folder / "blocks.parquet"
         )
         cases.to_csv(folder / "cases.csv", index=False)
-        for name, document in documents.items():
-            # Without indent json has its fast encoder, which ten thousand cases need.
-            indent = 1 if name == "environment.json" else None
-            (folder / name).write_text(json.dumps(document, indent=indent, allow_nan=False) + "\n", "utf-8")
+        (folder / "benchmark.json").write_text(benchmark + "\n", "utf-8")
+        environment = json.dumps(about, indent=1, allow_nan=False)
+        (folder / "environment.json").write_text(environment + "\n", "utf-8")
     except OSError as error:
         raise _unwritable(folder, error) from error
 
@@ -158,10 +140,10 @@ def _cases(
     rows = []
     for case in {case.id: case for case in identities}.values():
         for side in sides.get(case.id) or [""]:
-            seen = dict(visits.get((case.id, side), never))
-            if not seen["visits"] and case.id in reasons:
-                seen |= {"outcome": "skipped", "message": reasons[case.id]}
-            rows.append({"case": case.id, "side": side, **_identity(case), **seen})
+            counted = dict(visits.get((case.id, side), never))
+            if not counted["visits"] and case.id in reasons:
+                counted |= {"outcome": "skipped", "message": reasons[case.id]}
+            rows.append({"case": case.id, "side": side, **_identity(case), **counted})
     columns = ["case", "side", *_identity(Case("", "", "")), *never]
     return pd.DataFrame(rows, columns=columns)
 

@@ -67,8 +67,8 @@ class Run:
 
 def merge(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Cases frames under each other, the columns in the contract's order."""
-    known = {*IDENTITY, *MEASURED, *FURTHER}
-    parameters = dict.fromkeys(name for frame in frames for name in frame.columns if name not in known)
+    fixed = {*IDENTITY, *MEASURED, *FURTHER}
+    parameters = dict.fromkeys(name for frame in frames for name in frame.columns if name not in fixed)
     merged = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
     return merged[[*IDENTITY, *parameters, *MEASURED, *FURTHER]]
 

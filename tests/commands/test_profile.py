@@ -50,7 +50,7 @@ def test_a_run_profiles_what_it_has_measured_behind_the_measuring(run: Path) -> 
     assert events[-1]["event"] == "end"
     assert events[-1]["complete"]
     assert not [event for event in events if "profile" in event["event"]]
-    (folder,) = profiles.found(run)
+    (folder,) = profiles.of_run(run)
     assert profiles.read(folder).case == "test_it.py::test_sum"
     assert (folder / profiles.ABOUT).stat().st_mtime >= (run / "journal.jsonl").stat().st_mtime
 

@@ -9,14 +9,14 @@ from typing import Any
 from bench.measure.devices.best import CLEAN_BLOCKS, Best
 from bench.measure.devices.device import MAX_LAUNCHES, Device, Loop
 from bench.measure.devices.links import links
+from bench.measure.host.processor import caches
+from bench.measure.host.system import ROOT
 
 MAX_CALL_S = 0.0125
 """Products grow until one takes this long, so that all ceilings of a device take a few seconds."""
 
-CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
-
-USUAL_CACHES = {"L1": 2**15, "L2": 2**20, "L3": 2**25}
-"""Bytes of an ordinary processor's caches, where the system does not say."""
+USUAL_CACHES = {"L1": "32K", "L2": "1024K", "L3": "32768K"}
+"""Sizes of an ordinary processor's caches, where the system does not say."""
 
 CACHE_LINE = 64
 """Bytes of a cache line."""
@@ -36,38 +36,37 @@ def measure(device: Device, earlier: Ceilings | None = None) -> Ceilings:
     """
     best = Best(device)
     try:
-        found = _accelerator(best) if device.is_accelerator else _processor(best)
+        ceilings = _accelerator(best) if device.is_accelerator else _processor(best)
     finally:
         best.readings.close()
-    found["disturbed"] = sorted(set(best.disturbed))
-    return better(earlier, found) if earlier else found
+    ceilings["disturbed"] = sorted(set(best.disturbed))
+    return better(earlier, ceilings) if earlier else ceilings
 
 
-def better(earlier: Mapping[str, Any], found: Mapping[str, Any]) -> Ceilings:
+def better(earlier: Mapping[str, Any], latest: Mapping[str, Any]) -> Ceilings:
     """Of each ceiling the better: others on a machine only ever take from it.
 
     A ceiling is disturbed if it was each time.
     """
-    merged = {**earlier, **found}
+    merged = {**earlier, **latest}
     for name in ("copy_bytes_per_s", "flops_per_s"):
         rates = earlier.get(name, {})
-        merged[name] = {key: max(rate, rates.get(key, 0.0)) for key, rate in found.get(name, {}).items()}
+        merged[name] = {key: max(rate, rates.get(key, 0.0)) for key, rate in latest.get(name, {}).items()}
     for name in ("launch_s", "synchronize_s", "event_s"):
-        if name in earlier and name in found:
-            merged[name] = min(earlier[name], found[name])
-    for name in set(found["disturbed"]) & set(earlier):  # a link: its fit is taken as a whole
+        if name in earlier and name in latest:
+            merged[name] = min(earlier[name], latest[name])
+    for name in set(latest["disturbed"]) & set(earlier):  # a link: its fit is taken as a whole
         merged[name] = earlier[name]
-    merged["disturbed"] = sorted(set(earlier["disturbed"]) & set(found["disturbed"]))
+    merged["disturbed"] = sorted(set(earlier["disturbed"]) & set(latest["disturbed"]))
     return merged
 
 
 def _accelerator(best: Best) -> Ceilings:
     device = best.device
     levels = list(_device_levels(device))
+    copies = {level: _copy_rate(best, level, size) for level, size, _ in levels}
     return {
-        "copy_bytes_per_s": _nearer_is_faster(
-            {level: _copy_rate(best, level, size) for level, size, _ in levels}
-        ),
+        "copy_bytes_per_s": _nearer_is_faster(copies),
         "level_bytes": {level: held for level, _, held in levels if held},
         "flops_per_s": dict(_product_rates(best)),
         "launch_s": _launch_s(best),
@@ -78,11 +77,12 @@ def _accelerator(best: Best) -> Ceilings:
 
 
 def _processor(best: Best) -> Ceilings:
-    has_torch = find_spec("torch") is not None
+    if has_torch := find_spec("torch") is not None:
+        import torch
     rates = _product_rates(best) if has_torch else _numpy_product_rates(best)
     copies, held = {}, {}
     for level, size, per_core in processor_levels():
-        cores = _threads() if has_torch and per_core else 1
+        cores = torch.get_num_threads() if has_torch and per_core else 1
         copies[level] = _numpy_copy_rate(best, level, size)
         if has_torch:
             copies[level] = max(copies[level], _copy_rate(best, level, size * cores))
@@ -108,26 +108,16 @@ def _nearer_is_faster(rates: dict[str, float]) -> dict[str, float]:
     return {level: best[level] for level in rates}
 
 
-def _threads() -> int:
-    import torch
-
-    return torch.get_num_threads()
-
-
-def processor_levels(caches: Path = CACHES) -> Iterator[tuple[str, int, bool]]:
+def processor_levels(root: Path = ROOT) -> Iterator[tuple[str, int, bool]]:
     """The processor's memory levels: name, bytes to copy so as to stay in it, whether each core has its own.
 
     Source and target together fill half of a cache. Where the system does not say, usual sizes stand.
     """
-    found: dict[str, int] = {}
-    for index in sorted(caches.glob("index*")):
-        if (index / "type").read_text().strip() == "Instruction":
-            continue
-        kibibytes = (index / "size").read_text().strip().removesuffix("K")
-        found["L" + (index / "level").read_text().strip()] = int(kibibytes) * 2**10
-    for level, size in (found or USUAL_CACHES).items():
-        yield level, size // 4, level in ("L1", "L2")
-    yield "memory", max(2**26, 2 * max((found or USUAL_CACHES).values())), False
+    sizes = caches(root) or USUAL_CACHES
+    held_bytes = {level: int(kibibytes.removesuffix("K")) * 2**10 for level, kibibytes in sizes.items()}
+    for level, held in held_bytes.items():
+        yield level, held // 4, level in ("L1", "L2")
+    yield "memory", max(2**26, 2 * max(held_bytes.values())), False
 
 
 def _numpy_copy_rate(best: Best, level: str, size: int) -> float:

@@ -1,13 +1,13 @@
 """What only CUDA devices have: a cache that can be flushed by size, a driver, a reason not to work."""
 
 import os
-import shutil
-import subprocess
 import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from bench.measure.host.system import output
 
 TORCH_BUILDS = "https://pytorch.org/get-started/locally"
 """Where torch's own site says which command installs which build."""
@@ -31,15 +31,15 @@ def facts(device: str) -> dict[str, str | int | float | bool]:
     import torch
 
     properties = torch.cuda.get_device_properties(device)
-    found: dict[str, str | int | float | bool] = {
+    facts: dict[str, str | int | float | bool] = {
         "capability": f"{properties.major}.{properties.minor}",
         "multiprocessors": int(properties.multi_processor_count),
         "l2_bytes": int(properties.L2_cache_size),
         "uuid": f"GPU-{properties.uuid}",
     }
     if torch.version.hip is None:
-        found["cuda_build"] = str(torch.version.cuda)
-    return found
+        facts["cuda_build"] = str(torch.version.cuda)
+    return facts
 
 
 def nominal_bytes_per_s(device: str) -> float | None:
@@ -70,16 +70,7 @@ def unusable() -> str | None:
 
 def _nvidia_gpu_is_there() -> bool:
     """By its device file, else (on WSL) by nvidia-smi: a container has neither for a GPU it may not use."""
-    if any(Path("/dev").glob("nvidia[0-9]*")):
-        return True
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return False
-    try:
-        listed = subprocess.run([tool, "-L"], capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return listed.returncode == 0 and "GPU 0" in listed.stdout
+    return any(Path("/dev").glob("nvidia[0-9]*")) or "GPU 0" in (output("nvidia-smi", "-L") or "")
 
 
 def _why_not(gpu: str, build: str) -> str:

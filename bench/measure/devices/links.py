@@ -55,7 +55,6 @@ def links(best: Best) -> dict[str, dict[str, float]]:
 
 
 def _link(best: Best, name: str, *, towards_device: bool, pinned: bool) -> dict[str, float]:
-    """A link between host and device."""
     remind = _copies(best.device, 2**10, towards_device=towards_device, pinned=pinned)
     sizes, seconds = [], []
     for exponent in range(10, 29, 3):

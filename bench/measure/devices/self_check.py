@@ -31,12 +31,10 @@ class Check:
     detail: str
 
 
-def run(device: Device) -> list[Check]:
+def run(device: Device) -> Iterator[Check]:
     """All checks that the device allows, a few tenths of a second; none for the processor."""
-    return list(_checks(device)) if device.is_accelerator else []
-
-
-def _checks(device: Device) -> Iterator[Check]:
+    if not device.is_accelerator:
+        return
     work, calls = long_work(device)
     yield synchronization_counts(device, work, calls)
     if device.has_events:

@@ -7,6 +7,7 @@ pass     one walk through the cases of a launch
 
 import random
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -20,7 +21,7 @@ from bench.measure.drive.policy import among, extrapolated_s, first_pass, launch
 from bench.measure.drive.process import Worker, WorkerError, start_together
 from bench.measure.drive.session import CaseSession, never_visited
 from bench.measure.drive.visits import visit
-from bench.measure.worker.protocol import Collected, Problem
+from bench.measure.worker.protocol import Collected
 
 TYPICAL_VISIT_S = 0.2
 """What a visit takes before a case was ever visited."""
@@ -45,10 +46,6 @@ class Coordinator:
     def elapsed_s(self) -> float:
         return time.monotonic() - self._started_s
 
-    def spent_s(self) -> dict[str, float]:
-        """What the seconds of the run went to until now."""
-        return self.ledger.spent.of(self.elapsed_s)
-
     def collect(self) -> Collected:
         """Starts the first worker, which then waits; what it collected: cases, problems, facts.
 
@@ -65,7 +62,7 @@ class Coordinator:
         spec = replace(self.plan.spec, environment=environment)
         self._waiting += start_together(spec, count, COLLECT_TIMEOUT_S)
         self._start_s = time.monotonic() - begun_s
-        self.ledger.spent.imports += self._start_s
+        self.ledger.spent_s["imports"] += self._start_s
 
     def close(self) -> None:
         """Ends the workers that wait."""
@@ -121,11 +118,10 @@ class Coordinator:
 
     def _costs_s(self) -> dict[str, float]:
         """What one visit of each open case takes, summed by the kinds of worker that have any."""
-        costs_s: dict[str, float] = {}
+        costs_s: dict[str, float] = defaultdict(float)
         for entry in self._entries():
             if not entry.lifecycle.closed:
-                kind = entry.case.worker
-                costs_s[kind] = costs_s.get(kind, 0.0) + (entry.cost.visit_s or TYPICAL_VISIT_S)
+                costs_s[entry.case.worker] += entry.cost.visit_s or TYPICAL_VISIT_S
         return costs_s
 
     def _measure_kind(self, kind: str, number: int) -> None:
@@ -161,21 +157,19 @@ class Coordinator:
     def _add_collected(self, collected: Collected) -> None:
         """Adds the cases and problems that are new; what the ledger has already stays as it is."""
         for problem in collected.problems:
-            if problem.id not in self.ledger.problems:
-                self._record_problem(problem)
+            if problem.id in self.ledger.problems:
+                continue
+            self.ledger.record(file_as_case(problem.id))  # a row of the results
+            if problem.outcome == "skipped":
+                self.ledger.record(Skip(problem.id, problem.message))
+            else:
+                failed = never_visited(problem.id, "failed", problem.message, "", self.elapsed_s)
+                self.ledger.record(failed)
         for case in collected.cases:
             if case.id not in self.ledger.entries:
                 self.ledger.record(case)
                 if skip := collected.skips.get(case.id):
                     self.ledger.record(Skip(case.id, skip))
-
-    def _record_problem(self, problem: Problem) -> None:
-        """A file that could not be imported is a row of the results, once."""
-        self.ledger.record(file_as_case(problem.id))
-        if problem.outcome == "skipped":
-            self.ledger.record(Skip(problem.id, problem.message))
-        else:
-            self.ledger.record(never_visited(problem.id, "failed", problem.message, "", self.elapsed_s))
 
     def _make_passes(
         self, worker: Worker, launch: int, kind: str, number: int, begun_s: float, visited: set[str]
@@ -191,8 +185,8 @@ class Coordinator:
         pass_number = 0
         while order:
             for entry in order:
-                seen = entry.lifecycle.visits or number
-                if self.elapsed_s + entry.cost.visit_s <= (until_s if seen else first_until_s):
+                visited_before = entry.lifecycle.visits or number
+                if self.elapsed_s + entry.cost.visit_s <= (until_s if visited_before else first_until_s):
                     visited.add(entry.case.id)
                     self._visit(worker, entry, launch, pass_number)
             pass_number += 1

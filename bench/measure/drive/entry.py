@@ -134,12 +134,11 @@ class Threads:
         for visit in visits:
             blocks = wall_blocks(visit)
             parallel |= bool(blocks) and all(block.threads > 1 or block.children for block in blocks)
-            loose |= bool(blocks) and all(_has_loose_threads(block, processors) for block in blocks)
+            loose |= bool(blocks) and all(
+                block.threads > 1 and (TEAM not in block.notes or block.threads > processors)
+                for block in blocks
+            )
         return Threads(parallel, loose)
-
-
-def _has_loose_threads(block: Block, processors: int) -> bool:
-    return block.threads > 1 and (TEAM not in block.notes or block.threads > processors)
 
 
 @dataclass(frozen=True)

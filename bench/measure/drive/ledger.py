@@ -4,8 +4,8 @@ It learns from the events that are recorded and from nothing else, so that a run
 the run that was cut knew.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench import events
@@ -13,29 +13,8 @@ from bench.events import Event, Sizes, Visit
 from bench.measure.drive.entry import BLOCK_S, WARMUP_KINDS, Entry, Timing
 from bench.records import Case
 
-
-@dataclass
-class Spent:
-    """Where the seconds of a run went."""
-
-    timed: float = 0.0
-    warmup: float = 0.0
-    setup: float = 0.0
-    imports: float = 0.0
-
-    def add(self, visits: Sequence[Visit]) -> None:
-        """Takes in a visit, on every side: they set the test up side by side."""
-        self.setup += max(visit.setup_s for visit in visits)
-        for block in (block for visit in visits for block in visit.blocks):
-            if block.kind in WARMUP_KINDS:
-                self.warmup += block.wall_s
-            else:
-                self.timed += block.wall_s
-
-    def of(self, elapsed_s: float) -> dict[str, float]:
-        """What so many seconds went to, by name; the rest is `other`."""
-        seconds = asdict(self)
-        return {**seconds, "other": elapsed_s - sum(seconds.values())}
+SPENT_ON = ("timed", "warmup", "setup", "imports")
+"""What the seconds of a run go to; the rest is `other`."""
 
 
 @dataclass
@@ -58,7 +37,7 @@ class Ledger:
     ceilings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     sizes: dict[int, Sizes] = field(default_factory=dict)
     elapsed_s: float = 0.0
-    spent: Spent = field(default_factory=Spent)
+    spent_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SPENT_ON, 0.0))
 
     def record(self, event: Event) -> None:
         """Learns from an event, and writes it down: a run that is resumed then learns the same."""
@@ -93,9 +72,15 @@ class Ledger:
 
     def learn_visit(self, *visits: Visit) -> None:
         """Takes in a visit: one event, or one of each side."""
-        self.spent.add(visits)
+        self.spent_s["setup"] += max(visit.setup_s for visit in visits)  # sides set up side by side
+        for block in (block for visit in visits for block in visit.blocks):
+            self.spent_s["warmup" if block.kind in WARMUP_KINDS else "timed"] += block.wall_s
         if entry := self.entries.get(visits[0].case):
             self.entries[entry.case.id] = entry.after(visits)
+
+    def spent_of(self, elapsed_s: float) -> dict[str, float]:
+        """What so many seconds of the run went to, by name."""
+        return {**self.spent_s, "other": elapsed_s - sum(self.spent_s.values())}
 
     def fit_calls(self, case: str, multiple: int) -> None:
         """Makes a multiple of so many calls a block of the case."""

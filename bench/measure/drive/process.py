@@ -142,8 +142,8 @@ class Worker:
         """
         deadline_s = time.monotonic() + timeout_s
         try:
-            while not self.channel.poll(POLL_S):
-                if self.process.poll() is not None and not self.channel.poll(0):
+            while not self.channel.connection.poll(POLL_S):
+                if self.process.poll() is not None and not self.channel.connection.poll(0):
                     raise self._death()
                 if time.monotonic() > deadline_s:
                     raise WorkerError("timeout", f"no answer within {timeout_s:.0f} s")
@@ -151,7 +151,7 @@ class Worker:
         except (EOFError, ConnectionError):
             raise self._death() from None
         if isinstance(message, protocol.Ended):
-            raise WorkerError("died", _ended(message.status, self.last_words()))
+            raise _ended(message, self.last_words())
         return message
 
     def ask(self, command: protocol.Command, timeout_s: float) -> Any:
@@ -161,11 +161,8 @@ class Worker:
 
     def collected(self, timeout_s: float) -> protocol.Collected:
         """The worker's first message: its cases and the seconds from start to their collection."""
-        message = self.hear(timeout_s)
-        if isinstance(message, protocol.Refused):
-            raise WorkerError("refused", message.message)
-        collected: protocol.Collected = replace(message, collect_s=time.monotonic() - self._started_s)
-        return collected
+        collected: protocol.Collected = self.hear(timeout_s)
+        return replace(collected, collect_s=time.monotonic() - self._started_s)
 
     def last_words(self) -> str:
         """The end of what the worker printed."""
@@ -185,18 +182,16 @@ class Worker:
 
     def end(self) -> None:
         """Ends the worker: politely, then its whole group, stopped or not."""
-        try:
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             self.channel.send(protocol.Exit())
             self.process.wait(timeout=5)
-        except (OSError, subprocess.TimeoutExpired):
-            pass
         self.kill()
 
     def kill(self) -> None:
         """Ends the worker's whole process group at once."""
         self.signal_group(signal.SIGKILL)
         self.process.wait()
-        self.channel.close()
+        self.channel.connection.close()
         self._output.close()
 
     def signal_group(self, number: int) -> None:
@@ -205,12 +200,14 @@ class Worker:
             os.killpg(self.process.pid, number)
 
 
-def _ended(status: int, words: str) -> str:
-    """What a pytest came to that ended: its own line where it refuses its arguments, else its last words."""
-    refused = [line for line in words.splitlines() if line.startswith("ERROR: ")]
-    if refused and status == USAGE_ERROR:
-        return f"pytest refuses its arguments: {refused[-1].removeprefix('ERROR: ')}"
-    return f"pytest ended with status {status}:\n{words}"
+def _ended(message: protocol.Ended, words: str) -> WorkerError:
+    """Why a worker ended by itself: pytest's own line where it refuses its arguments, else its last words."""
+    if message.refusal:
+        return WorkerError("refused", message.refusal)
+    errors = [line for line in words.splitlines() if line.startswith("ERROR: ")]
+    if errors and message.status == USAGE_ERROR:
+        return WorkerError("died", f"pytest refuses its arguments: {errors[-1].removeprefix('ERROR: ')}")
+    return WorkerError("died", f"pytest ended with status {message.status}:\n{words}")
 
 
 def start_together(spec: Spec, count: int, timeout_s: float) -> list[tuple[Worker, protocol.Collected]]:

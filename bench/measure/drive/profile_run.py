@@ -77,25 +77,19 @@ def profile(spec: Spec, cases: Iterable[Case], say: Callable[[str], None] = prin
             with tempfile.TemporaryDirectory(prefix="bench-profile-") as folder:
                 try:
                     if worker is None or case.worker != kind:
-                        worker, kind = _changed(worker, spec), case.worker
+                        if worker is not None:
+                            worker.end()
+                        [(worker, _)] = start_together(spec, 1, COLLECT_TIMEOUT_S)
+                        kind = case.worker
                     yield _profiled(worker, case, Path(folder))
-                except WorkerError as error:
-                    if worker is not None:
+                except (WorkerError, ProfileError, OSError) as error:
+                    if isinstance(error, WorkerError) and worker is not None:
                         worker.kill()
-                    worker = None
-                    yield CaseProfile(case, problem=str(error))
-                except (ProfileError, OSError) as error:
+                        worker = None
                     yield CaseProfile(case, problem=str(error))
     finally:
         if worker is not None:
             worker.end()
-
-
-def _changed(worker: Worker | None, spec: Spec) -> Worker:
-    """A fresh worker that has collected, in place of the last one."""
-    if worker is not None:
-        worker.end()
-    return start_together(spec, 1, COLLECT_TIMEOUT_S)[0][0]
 
 
 def _profiled(worker: Worker, case: Case, folder: Path) -> CaseProfile:
@@ -134,7 +128,7 @@ def _operators(worker: Worker, case: Case, folder: Path, watched: Recorded, note
         active = max(1, MAX_EVENTS // 2 // (a_call // steps))
     active = min(active, steps - SKIPPED_STEPS - 2)
     notes.append(
-        f"operators: {why}, so only {active} of its {steps} optimizer steps were recorded, behind the first "
+        f"operators: {why}, so only {active} of its {steps} optimizer steps were recorded, after the first "
         f"{SKIPPED_STEPS + 1}"
     )
     window = replace(command, calls=1, active=active, skip=SKIPPED_STEPS)
@@ -167,8 +161,7 @@ def _record(worker: Worker, case: Case, command: Record) -> Recorded:
         session.block("warmup", 1)
     recorded: Recorded | None = None
     if session.running:
-        calls = command.calls if session.left is None else min(command.calls, session.left)
-        recorded = session.ask(replace(command, calls=max(1, calls)), Recorded)
+        recorded = session.ask(replace(command, calls=session.allowed(command.calls)), Recorded)
     tear_down([session])
     assert session.ended is not None
     if session.ended.outcome != "passed" or recorded is None:

@@ -2,10 +2,10 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bench.events import Outcome, Visit
 from bench.measure.drive.entry import BLOCK_S
@@ -21,7 +21,7 @@ PINNED_COME_BACK_S = 0.001
 """The same where each thread has its processor and none has to be moved, from a visit's second turn on; in
 the first, memory may still have to be allocated."""
 
-Expected = TypeVar("Expected", Block, protocol.Aside, protocol.Recorded)
+Expected = TypeVar("Expected", Block, protocol.Recorded)
 
 UNKNOWN_S = 1e9
 """What the first call is expected to take: it may be anything."""
@@ -33,7 +33,7 @@ class CaseSession:
 
     Each block is timed within `turn`. `alone` says that the partner is stopped meanwhile, `pinned` that each
     thread has its processor, `name` what this worker calls the case, where that differs. `left` is how many
-    calls the test still allows, None for any number; `aside` what untimed calls showed.
+    calls the test still allows, None for any number; `work` what untimed calls showed.
     """
 
     worker: Worker
@@ -46,7 +46,7 @@ class CaseSession:
     left: int | None = None
     ended: protocol.Visited | None = None
     setup_s: float = 0.0
-    aside: protocol.Aside = field(default_factory=protocol.Aside)
+    work: Mapping[str, Any] = field(default_factory=dict)
     came_back: bool = False
 
     @property
@@ -65,6 +65,10 @@ class CaseSession:
             self.left = None if self.left is None else self.left - calls
         return block
 
+    def allowed(self, calls: int) -> int:
+        """As many of the calls as the test still allows in this visit, and one at least."""
+        return calls if self.left is None else max(1, min(calls, self.left))
+
     def come_back(self, call_s: float) -> None:
         """Lets the worker, stopped until now, work for a moment that is not recorded, before it is timed."""
         expected_s = PINNED_COME_BACK_S if self.pinned and self.came_back else COME_BACK_S
@@ -75,17 +79,18 @@ class CaseSession:
             with self.turn():
                 time.sleep(expected_s)
 
-    def look_aside(self) -> None:
+    def record_work(self) -> None:
         """More calls, untimed, for what timing would disturb: the device's peak memory, and FLOPs."""
         if self.running and self.left is None:
-            self.aside = self.ask(protocol.LookAside(), protocol.Aside) or self.aside
+            recorded = self.ask(protocol.Record("work"), protocol.Recorded)
+            self.work = recorded.facts if recorded else {}
 
     def visit(
         self, case: str, launch: int, pass_number: int, side: str = "", elapsed_s: float = 0.0
     ) -> Visit:
         """The visit as its run's journal keeps it; the test must have ended."""
         assert self.ended is not None
-        facts = {**self.aside.facts, **self.ended.extra_info}
+        facts = {**self.work, **self.ended.extra_info}
         return Visit(
             case, launch, pass_number, side, self.setup_s, self.ended.outcome, self.ended.message, facts,
             self.ended.group, elapsed_s, tuple(self.blocks),

@@ -127,11 +127,11 @@ def _time(
         if session.alone and session is not latest:
             session.come_back(timing.call_s)
         latest = session
-        session.block("wall", _affordable(session, timing.calls))
+        session.block("wall", session.allowed(timing.calls))
         if accelerator:
             device_blocks(session, timing.calls, queued, every_kind and number == 0)
     if not entry.lifecycle.visits and not timing.is_long:
-        sessions[0].look_aside()
+        sessions[0].record_work()
 
 
 def order_of_blocks(
@@ -142,11 +142,6 @@ def order_of_blocks(
         for session in reversed(sessions) if flip else sessions:
             for number in range(start, min(start + length, blocks)):
                 yield session, number
-
-
-def _affordable(session: CaseSession, calls: int) -> int:
-    """As many of the calls as the test allows in this visit."""
-    return calls if session.left is None else max(1, min(calls, session.left))
 
 
 def device_blocks(session: CaseSession, calls: int, queued: dict[Kind, int], every_kind: bool) -> None:

@@ -7,9 +7,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, NamedTuple
-
-Source = Literal["schedstat", "context switches"]
+from typing import NamedTuple
 
 RAN_SHARE = 0.01
 """Processor time, as a share of the block, above which a thread or child counts as running in it: idle
@@ -29,8 +27,8 @@ LAGGING_S = 0.01
 of the scheduler, 1 to 10 ms. See docs/measurements.md, "Threads' clocks in short blocks"."""
 
 
-class Seen(NamedTuple):
-    """What was seen of the threads in a block.
+class Delay(NamedTuple):
+    """What the threads did in a block: the longest delay of one, and how many ran.
 
     `team` is true where several ran that stay: the calling one, and others that were there before and after.
     """
@@ -47,8 +45,6 @@ class Threads:
     kept open takes 1 µs, and is most of what this costs. The figures of all threads are one flat list, which
     is parsed at once.
     """
-
-    source: Source = "schedstat"
 
     def __init__(self, tasks: Path = Path("/proc/self/task")) -> None:
         self._tasks = tasks
@@ -72,7 +68,7 @@ class Threads:
         self._clocks_then = self._clocks() if expected_s < LAGGING_S else []
         self._process_ns = time.process_time_ns()
 
-    def after(self, elapsed_s: float, idle_s: float) -> Seen:
+    def after(self, elapsed_s: float, idle_s: float) -> Delay:
         """The longest delay of a thread since `before`, and how many threads ran.
 
         `idle_s` is how long the calling thread used no processor: it was stolen if the thread was never
@@ -95,14 +91,13 @@ class Threads:
         own = self._threads.index(self._own)
         longest_s = max(grown[1::FIGURES]) / 1e9
         stayed = grown[FIGURES * own + 2] == 0
-        return Seen(
+        return Delay(
             max(longest_s, idle_s) if stayed else longest_s,
             max(1, staying + max(passing, 0)),
             team=staying > 1 and ran[own] > least_ns and passing <= 0,
         )
 
     def close(self) -> None:
-        """Close the files."""
         for file in (self._folder, *self._files):
             os.close(file)
 
@@ -144,18 +139,16 @@ def clock_of(thread: int) -> int:
 class Switches:
     """What every Unix counts, where the scheduler's figures are missing: involuntary context switches."""
 
-    source: Source = "context switches"
-
     def before(self, expected_s: float) -> None:  # noqa: ARG002 - as in Threads
         """Keep the figures that `after` counts from."""
         self._switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
         self._process_s = time.process_time()
 
-    def after(self, elapsed_s: float, idle_s: float) -> Seen:  # noqa: ARG002 - as in Threads
+    def after(self, elapsed_s: float, idle_s: float) -> Delay:  # noqa: ARG002 - as in Threads
         """The switches' likely cost since `before`, and the threads that the processor time needed."""
         switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - self._switches
         busy = (time.process_time() - self._process_s) / elapsed_s
-        return Seen(switches * SWITCH_S, max(1, math.ceil(busy - RAN_SHARE)))
+        return Delay(switches * SWITCH_S, max(1, math.ceil(busy - RAN_SHARE)))
 
     def close(self) -> None:
         """Nothing is open."""

@@ -41,8 +41,10 @@ VARIABLES = (
 
 def environment(devices: Sequence[Facts], root: Path = ROOT) -> Facts:
     """All that is recorded of this machine; `devices` are the accelerators' own facts, each with a `name`."""
+    import psutil
+
     processor = cpu(root)
-    memory = memory_bytes()
+    memory = int(psutil.virtual_memory().total)
     names = [str(device.get("name") or device.get("device")) for device in devices]
     return {
         "host": platform.node(),
@@ -74,13 +76,6 @@ def machine_id(processor: Facts, memory: int, devices: Sequence[str]) -> str:
     # The memory that a kernel reports shifts by some MB from version to version.
     what = (*parts, round(memory / 2**30), platform.system(), platform.machine(), *sorted(devices))
     return hashlib.sha256(repr(what).encode()).hexdigest()[:12]
-
-
-def memory_bytes() -> int:
-    """The machine's memory."""
-    import psutil
-
-    return int(psutil.virtual_memory().total)
 
 
 def operating_system(root: Path = ROOT) -> Facts:
@@ -124,11 +119,11 @@ def python() -> Facts:
 
 def packages() -> dict[str, str]:
     """Versions by distribution name, of those that are installed; nothing is imported."""
-    found = {}
+    versions = {}
     for name in PACKAGES:
         with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+            versions[name] = version(name)
+    return versions
 
 
 def numpy_blas() -> str | None:
@@ -201,8 +196,3 @@ def git(path: Path, *arguments: str) -> str | None:
     """What git answers at `path`; None where it fails or is not installed."""
     # Without optional locks: a status must not get in the way of someone's commit.
     return output("git", "--no-optional-locks", "-C", str(path), *arguments)
-
-
-def load() -> tuple[float, float, float]:
-    """The system's load averages over 1, 5 and 15 minutes."""
-    return os.getloadavg()

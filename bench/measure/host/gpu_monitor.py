@@ -97,17 +97,12 @@ class GpuMonitor:
             power_w=_reading(nvml, nvml.nvmlDeviceGetPowerUsage, handle, scale=1e-3),
             temperature_c=_reading(nvml, nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU),
             throttle=_throttle(nvml, handle),
-            foreign_processes=len(self._foreign(uuid, handle)),
+            # Others' were there before our own began, or are seen here outside our tree. In a container NVML
+            # may list numbers from outside it: one that appears later, and is no process here, can be ours.
+            foreign_processes=sum(
+                pid in self._there_before[uuid] or _outside_our_tree(pid) for pid in _users(nvml, handle)
+            ),
         )
-
-    def _foreign(self, uuid: str, handle: Any) -> set[int]:
-        """Compute processes of others: there before our own began, or seen here outside our tree.
-
-        In a container NVML may list numbers from outside it; one that appears later and that is no
-        process here can be our own, and is not counted.
-        """
-        users = _users(self._nvml, handle)
-        return {pid for pid in users if pid in self._there_before[uuid] or _outside_our_tree(pid)}
 
 
 def exclusive(devices: Mapping[str, str]) -> list[str]:
@@ -151,12 +146,10 @@ def _throttle(nvml: Any, handle: Any) -> tuple[str, ...]:
 
 
 def _outside_our_tree(pid: int) -> bool:
-    own = psutil.Process()
-    try:
-        process = psutil.Process(pid)
+    with suppress(psutil.Error):
+        own, process = psutil.Process(), psutil.Process(pid)
         return process != own and own not in process.parents()
-    except psutil.Error:
-        return False
+    return False
 
 
 @contextmanager

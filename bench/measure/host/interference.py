@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.measure.host.delays import RAN_SHARE, Source, Switches, Threads, schedstat_works
+from bench.measure.host.delays import RAN_SHARE, Switches, Threads, schedstat_works
 from bench.measure.host.processor import control_groups, quota_processors, throttled_s
 
 MIN_FOREIGN_S = 0.5
@@ -59,16 +59,13 @@ class Interference:
 
 
 class Readings:
-    """The open files and last values of the readings; `source` names where the delay comes from.
+    """The open files and last values of the readings.
 
     Open and read it in the thread that times. Files are kept open: that costs a tenth of opening them anew.
     """
 
-    source: Source
-
     def __init__(self) -> None:
         self._threads = Threads() if schedstat_works() else Switches()
-        self.source = self._threads.source
         groups = control_groups()
         self._quotas = [
             os.open(group / "cpu.stat", os.O_RDONLY) for group in groups if quota_processors(group)
@@ -104,7 +101,7 @@ class Readings:
         """Read after the block that `before` was called for."""
         elapsed_s = time.perf_counter() - self._start_s
         idle_s = elapsed_s - (time.thread_time() - self._thread_s)
-        seen = self._threads.after(elapsed_s, idle_s)
+        delay = self._threads.after(elapsed_s, idle_s)
         begun = self._pace_s, self._throttled_s, self._children_s, self._reaped_s
         self._pace_s, self._children_s, self._reaped_s = pace_s(), descendants_run_s(), reaped_s()
         if self._quotas:
@@ -117,18 +114,17 @@ class Readings:
         if self._foreign_s is not None and elapsed_s >= MIN_FOREIGN_S:
             foreign = max(0.0, foreign_s(self._processors, self._children_s) - self._foreign_s)
         return Interference(
-            delay_s=seen.delay_s,
+            delay_s=delay.delay_s,
             foreign_s=foreign,
             throttled_s=self._throttled_s - withheld_s if self._quotas_known else None,
             pace_s=max(pace_before_s, self._pace_s),
-            threads=seen.threads,
+            threads=delay.threads,
             children=sum(s > RAN_SHARE * elapsed_s for s in grown_s),
             processors=len(self._processors),
-            notes=(TEAM,) if seen.team else (),
+            notes=(TEAM,) if delay.team else (),
         )
 
     def close(self) -> None:
-        """Close the files."""
         self._threads.close()
         for file in self._quotas:
             os.close(file)
@@ -179,12 +175,12 @@ def descendants_run_s() -> dict[int, float]:
             return dict(_run_s(os.getpid()))
     import psutil
 
-    found = {}
+    run_s = {}
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
             times = child.cpu_times()
-            found[child.pid] = times.user + times.system
-    return found
+            run_s[child.pid] = times.user + times.system
+    return run_s
 
 
 def _run_s(process: int) -> Iterator[tuple[int, float]]:

@@ -21,7 +21,9 @@ def cpu(root: Path = ROOT) -> Facts:
     import psutil
 
     quotas = [q for group in control_groups(root) if (q := quota_processors(group)) is not None]
-    model = field(root / "proc/cpuinfo", "model name") or mac_processor()
+    model = field(root / "proc/cpuinfo", "model name")
+    if sys.platform == "darwin":  # platform.processor() says no more than "arm" there
+        model = output("sysctl", "-n", "machdep.cpu.brand_string")
     return {
         "model": model or platform.processor() or platform.machine(),
         "architecture": platform.machine(),
@@ -35,21 +37,14 @@ def cpu(root: Path = ROOT) -> Facts:
     }
 
 
-def mac_processor() -> str | None:
-    """The processor's name where `sysctl` gives it; platform.processor() says no more than "arm" there."""
-    if sys.platform != "darwin":
-        return None
-    return output("sysctl", "-n", "machdep.cpu.brand_string")
-
-
 def caches(root: Path = ROOT) -> dict[str, str]:
     """Sizes of the first processor's data caches by level, as the kernel writes them ("512K")."""
-    found = {}
+    sizes = {}
     for index in sorted(root.glob("sys/devices/system/cpu/cpu0/cache/index*")):
         kind, level, size = (text(index / name) for name in ("type", "level", "size"))
         if size and kind != "Instruction":
-            found[f"L{level}"] = size
-    return found
+            sizes[f"L{level}"] = size
+    return sizes
 
 
 def governors(root: Path = ROOT) -> list[str]:
@@ -73,10 +68,7 @@ def control_groups(root: Path = ROOT) -> list[Path]:
     Empty where there are none or none can be seen. A container may see its own group as the top folder, by a
     path that leads nowhere from there: then only the top is listed.
     """
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return []
+    lines = (text(root / "proc/self/cgroup") or "").splitlines()
     mounts = root / "sys/fs/cgroup"
     groups = []
     for line in lines:

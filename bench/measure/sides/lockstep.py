@@ -30,8 +30,7 @@ from bench.measure.sides.stopping import BLOCK_S, LaunchProgress, pairs_in_visit
 from bench.measure.worker import controls
 from bench.measure.worker.calls import TWICE_EVERY, period
 from bench.measure.worker.code import Texts
-from bench.measure.worker.protocol import Collected, TellModules, TellTexts, UseDevice, Visited
-from bench.records import Case
+from bench.measure.worker.protocol import Ask, Collected, Visited
 
 MAX_INJECTED_S = 1.0
 """The longest block into which a slowdown is injected: it holds as many calls as one slowed call takes."""
@@ -68,10 +67,6 @@ class Lockstep:
     def elapsed_s(self) -> float:
         return time.monotonic() - self._started_s
 
-    def spent_s(self) -> dict[str, float]:
-        """What the seconds until now went to."""
-        return self.ledger.spent.of(self.elapsed_s)
-
     # Before anything is measured: what there is on both sides.
 
     def collect(self) -> tuple[list[Collected], list[Texts]]:
@@ -82,7 +77,7 @@ class Lockstep:
         self.progress.move(case="collecting")
         pair, collected = self._start()
         self._waiting = pair, collected
-        return collected, pair.ask(TellTexts())
+        return collected, pair.ask(Ask("texts"))
 
     def add_cases(
         self, matching: Matching, collected: Sequence[Collected], write: Callable[[Event], None]
@@ -91,22 +86,19 @@ class Lockstep:
         self.ledger.write = write
         cases = {case.id: case for case in collected[1].cases}
         for name, old in matching.names.items():
-            self._add(cases[name], (old, name))
-            for side, each, its_name in zip(self.sides, collected, (old, name), strict=True):
-                if its_name in each.skips:
-                    skipped = never_visited(name, "skipped", each.skips[its_name], side.name)
+            self._names[name] = (old, name)
+            self.ledger.record(cases[name])
+            for side, of_side, its_name in zip(self.sides, collected, (old, name), strict=True):
+                if its_name in of_side.skips:
+                    skipped = never_visited(name, "skipped", of_side.skips[its_name], side.name)
                     self.ledger.record(skipped)
-        for side, each in zip(self.sides, collected, strict=True):
-            for problem in each.problems:  # a file that could not be collected, or skips itself
+        for side, of_side in zip(self.sides, collected, strict=True):
+            for problem in of_side.problems:  # a file that could not be collected, or skips itself
                 self.ledger.record(file_as_case(problem.id))
-                outcome, message = problem.outcome, problem.message
-                self.ledger.record(never_visited(problem.id, outcome, message, side.name))
-        for control in controls.cases() if self._with_controls else ():
-            self._add(control, (control.id, control.id))
-
-    def _add(self, case: Case, names: tuple[str, str]) -> None:
-        self._names[case.id] = names
-        self.ledger.record(case)
+                self.ledger.record(never_visited(problem.id, problem.outcome, problem.message, side.name))
+        for control in controls.CASES if self._with_controls else ():
+            self._names[control.id] = (control.id, control.id)
+            self.ledger.record(control)
 
     def close(self) -> None:
         """Ends a pair that waits."""
@@ -152,8 +144,8 @@ class Lockstep:
         """One pair's visits; the passes made so far, and the cases that it left because a worker died."""
         pair, collected = self._waiting or self._start()
         self._waiting = None
-        for side, each in zip(self.sides, collected, strict=True):
-            self.ledger.record(Launch(number, kind, side.name, 0, each.collect_s, self.elapsed_s))
+        for side, of_side in zip(self.sides, collected, strict=True):
+            self.ledger.record(Launch(number, kind, side.name, 0, of_side.collect_s, self.elapsed_s))
         guards = [case for case, entry in self.ledger.entries.items() if entry.case.suite == controls.SUITE]
         todo = LaunchProgress(self.ledger.entries, [*cases, *guards])
         try:
@@ -188,12 +180,12 @@ class Lockstep:
         except BaseException:
             pair.kill()
             raise
-        self.ledger.spent.imports += max(each.collect_s for each in collected)
+        self.ledger.spent_s["imports"] += max(of_side.collect_s for of_side in collected)
         return pair, collected
 
     def _check(self, pair: Pair) -> None:
         """Raises SideError where a side has loaded code that is not its own."""
-        for side, modules in zip(self.sides, pair.ask(TellModules()), strict=True):
+        for side, modules in zip(self.sides, pair.ask(Ask("modules")), strict=True):
             side.check(modules)
 
     # Visits.
@@ -204,7 +196,7 @@ class Lockstep:
         self.progress.move(case=case, elapsed_s=self.elapsed_s)
         everywhere = processors()
         placement = _placement(entry, len(everywhere))
-        of_launch, of_pass = (everywhere[each % len(everywhere)] for each in (launch, pass_number // 2))
+        of_launch, of_pass = (everywhere[turn % len(everywhere)] for turn in (launch, pass_number // 2))
         allowed = {of_launch} if placement == "together" else set(everywhere)
         pair.run_on(set(everywhere))
         sessions = pair.sessions(self._names[case], placement)
@@ -222,7 +214,7 @@ class Lockstep:
                 once_timed=pair.resume,
             )
             if entry.case.device != "cpu":  # both sides share the device's memory
-                pair.ask(UseDevice("empty_cache", entry.case.device))
+                pair.ask(Ask("empty_cache", entry.case.device))
         finally:
             pair.resume()
             for side, session in zip(self.sides, sessions, strict=True):

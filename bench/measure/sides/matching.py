@@ -52,10 +52,10 @@ def match(
 def _new_name(case: str, renamed: Mapping[str, str]) -> str:
     """The id that a case of base has on head."""
     for old, new in renamed.items():
-        seen = case if "::" in old else name(case)
-        function, bracket, parameters = seen.partition("[")
-        if old not in (seen, function):
+        whole = case if "::" in old else name(case)
+        function, bracket, parameters = whole.partition("[")
+        if old not in (whole, function):
             continue
-        renewed = new if old == seen else new + bracket + parameters
+        renewed = new if old == whole else new + bracket + parameters
         return renewed if "::" in new else case.removesuffix(name(case)) + renewed
     return case

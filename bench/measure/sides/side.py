@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -48,48 +48,37 @@ class Side:
 
     def check(self, modules: Modules) -> None:
         """Raises SideError where a worker of this side loaded the project's code from somewhere else."""
-        if others := strays(modules, self.tree.parent, self.tree, self.elsewhere, self.shared):
-            name, file = others[0]
-            more = f" (and {len(others) - 1} more)" if len(others) > 1 else ""
+        if strays := self.strays(modules):
+            name, file = strays[0]
+            more = f" (and {len(strays) - 1} more)" if len(strays) > 1 else ""
             raise SideError(
                 f"{self.name} did not run its own code: module {name!r} was loaded from {file}{more}, "
                 f"expected it below {self.tree}; an editable install or a path set elsewhere leads there: "
                 "name the commands that install a side as `install` in [tool.bench.gate]"
             )
 
+    def strays(self, modules: Modules) -> Modules:
+        """The modules of the project that were loaded from outside of this side's folder.
 
-def strays(
-    modules: Iterable[Sequence[str]],
-    home: Path,
-    tree: Path,
-    elsewhere: Iterable[Path],
-    shared: Iterable[Path],
-) -> Modules:
-    """The modules of the project that were loaded from outside of `home`, the folder of a side.
-
-    An editable install, or a path set elsewhere, can lead both sides to the same files without a word.
-    A module is the project's where its file lies in one of the trees `elsewhere` (the repository, the other
-    side) but not among installed packages there, or where the side's own `tree` has a module of that name.
-    Files below the folders `shared` are meant for both sides.
-    """
-    found = []
-    for name, file in modules:
-        path = _resolved(file)
-        if path.is_relative_to(home) or any(path.is_relative_to(folder) for folder in shared):
-            continue
-        if _in_a_tree(path, elsewhere) or _shadows(name, tree):
-            found.append((name, str(path)))
-    return found
+        An editable install, or a path set elsewhere, can lead both sides to the same files without a word.
+        A module is the project's where its file lies in one of the trees `elsewhere` but not among installed
+        packages there, or where the side's own tree has a module of that name.
+        """
+        strays = []
+        for name, file in modules:
+            path = _resolved(file)
+            if any(path.is_relative_to(folder) for folder in (self.tree.parent, *self.shared)):
+                continue
+            installed = {"site-packages", "dist-packages"}.intersection(path.parts)
+            in_another_tree = not installed and any(path.is_relative_to(tree) for tree in self.elsewhere)
+            if in_another_tree or _shadows(name, self.tree):
+                strays.append((name, str(path)))
+        return strays
 
 
 @cache
 def _resolved(file: str) -> Path:
     return Path(file).resolve()
-
-
-def _in_a_tree(path: Path, trees: Iterable[Path]) -> bool:
-    installed = {"site-packages", "dist-packages"}.intersection(path.parts)
-    return not installed and any(path.is_relative_to(tree) for tree in trees)
 
 
 @cache  # launch after launch loads the same modules
@@ -138,9 +127,9 @@ def check_python(python: str) -> None:
     except OSError as error:
         raise SideError(f"{python} cannot be run ({error.strerror}); expected a Python") from None
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or [""])[-1]
+        error_line = (done.stderr.strip().splitlines() or [""])[-1]
         needed = "pytest, pytest-benchmark and psutil"
-        raise SideError(f"{python} cannot measure: {said}; install {needed} for it")
+        raise SideError(f"{python} cannot measure: {error_line}; install {needed} for it")
 
 
 def install(name: str, tree: Path, python: str, commands: Sequence[str]) -> tuple[str, dict[str, str]]:

@@ -2,7 +2,7 @@
 
 They are git worktrees whose paths have the same length: the length of a path changes the layout of a
 process's memory, and with it its speed (Mytkowicz et al., ASPLOS 2009). A gate that was killed leaves its
-folder behind; the next one finds it by its lock being free, ends what still runs from there and removes it.
+folder; the next one finds it by its lock being free, ends what still runs from there and removes it.
 """
 
 import fcntl
@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -88,13 +89,13 @@ def checkouts(repository: Path, base: str, head: str | None) -> Iterator[Checkou
     """
     folder = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
     lock = _own(folder, repository)
-    made = Checkouts(folder, folder / "base" / repository.name, folder / "head" / repository.name)
+    sides = Checkouts(folder, folder / "base" / repository.name, folder / "head" / repository.name)
     try:
-        _add(repository, made.base, base)
-        _add(repository, made.head, head or commit_of(repository, "HEAD"))
+        _add(repository, sides.base, base)
+        _add(repository, sides.head, head or commit_of(repository, "HEAD"))
         if head is None:
-            snapshot(repository, made.head)
-        yield made
+            snapshot(repository, sides.head)
+        yield sides
     finally:
         with _undisturbed():
             remove(folder, repository)
@@ -120,11 +121,11 @@ def snapshot(repository: Path, tree: Path) -> None:
 
 def remove_leftovers(repository: Path) -> list[Path]:
     """Removes the folders that killed gates have left, with the processes that still belong to them."""
-    found = {path.resolve() for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*")}
+    folders = {path.resolve() for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*")}
     for line in _git(repository, "worktree", "list", "--porcelain").splitlines():
         path = Path(line.removeprefix("worktree "))
-        found |= {parent for parent in path.parents[1:2] if parent.name.startswith(PREFIX)}
-    return [folder for folder in sorted(found) if _remove_leftover(folder, repository)]
+        folders |= {parent for parent in path.parents[1:2] if parent.name.startswith(PREFIX)}
+    return [folder for folder in sorted(folders) if _remove_leftover(folder, repository)]
 
 
 def remove(folder: Path, repository: Path) -> None:
@@ -178,26 +179,24 @@ def _processes(folder: Path) -> list[int]:
     """The processes, stopped ones too, that were started for a folder of checkouts."""
     import psutil
 
-    found = []
+    numbers = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             if process.environ().get(FOLDER_VARIABLE) == str(folder):
-                found.append(process.pid)
-    return found
+                numbers.append(process.pid)
+    return numbers
 
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """Lets a second Ctrl-C wait until all is removed."""
-    try:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:  # not in the main thread, where no Ctrl-C arrives either
-        yield
-        return
+    in_main_thread = threading.current_thread() is threading.main_thread()  # elsewhere no Ctrl-C arrives
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main_thread else None
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        if in_main_thread:
+            signal.signal(signal.SIGINT, before)
 
 
 def _git(path: Path, *arguments: str) -> str:

@@ -1,12 +1,12 @@
 """What a benchmark calls: `benchmark(fn, ...)` or `benchmark.pedantic(...)`, ready to be timed."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import repeat
 from keyword import iskeyword
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from bench.measure.devices.device import Device, Timed
 from bench.records import Kind
@@ -86,14 +86,14 @@ def _loop(
     Around each call go 16 ns.
     """
     values = {f"value_{place}": value for place, value in enumerate([*args, *kwargs.values()])}
-    given = [*[""] * len(args), *(f"{name}=" for name in kwargs)]
-    call = ", ".join(name + value for name, value in zip(given, values, strict=True))
+    keywords = [*[""] * len(args), *(f"{name}=" for name in kwargs)]
+    call = ", ".join(keyword + value for keyword, value in zip(keywords, values, strict=True))
     if not all(name.isidentifier() and not iskeyword(name) for name in kwargs):
         values, call = {"args": args, "kwargs": kwargs}, "*args, **kwargs"
     source = LOOP.format(values=", ".join(["", *values]), call=call)
-    made: dict[str, Any] = {"repeat": repeat}
-    exec(compile(source, __file__, "exec"), made)  # stacks show this file's name
-    loop: Callable[[int], None] = made["loop_of"](function, **values)
+    names: dict[str, Any] = {"repeat": repeat}
+    exec(compile(source, __file__, "exec"), names)  # stacks show this file's name
+    loop: Callable[[int], None] = names["loop_of"](function, **values)
     return loop
 
 
@@ -101,41 +101,29 @@ def _loop(
 class PedanticCalls:
     """The calls of `benchmark.pedantic`: never more in a visit than its rounds times iterations.
 
-    With `setup` or `teardown` each call is timed by itself, with them outside.
+    It takes pytest-benchmark's arguments, and raises ValueError where that would. With `setup` or `teardown`
+    each call is timed by itself, with them outside.
     """
 
     target: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    setup: Callable[[], Any] | None
-    teardown: Callable[..., Any] | None
-    left: int | None
-    result: Any = field(default=None)
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] | None = None
+    setup: Callable[[], Any] | None = None
+    teardown: Callable[..., Any] | None = None
+    rounds: int = 1
+    warmup_rounds: int = 0
+    iterations: int = 1
+    left: int | None = field(init=False)
+    result: Any = field(init=False, default=None)
 
-    @classmethod
-    def of(
-        cls,
-        target: Callable[..., Any],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-        setup: Callable[[], Any] | None = None,
-        teardown: Callable[..., Any] | None = None,
-        rounds: int = 1,
-        warmup_rounds: int = 0,
-        iterations: int = 1,
-    ) -> Self:
-        """From pytest-benchmark's arguments; raises ValueError where it would."""
-        for name, value, least in (
-            ("iterations", iterations, 1),
-            ("rounds", rounds, 1),
-            ("warmup_rounds", warmup_rounds, 0),
-        ):
+    def __post_init__(self) -> None:
+        for name, least in (("iterations", 1), ("rounds", 1), ("warmup_rounds", 0)):
+            value = getattr(self, name)
             if not isinstance(value, int) or value < least:
                 raise ValueError(f"Must have positive int for `{name}`.")
-        if iterations > 1 and setup:
+        if self.iterations > 1 and self.setup:
             raise ValueError("Can't use more than 1 `iterations` with a `setup` function.")
-        left = (rounds + warmup_rounds) * iterations
-        return cls(target, tuple(args), kwargs or {}, setup, teardown, left)
+        self.left = (self.rounds + self.warmup_rounds) * self.iterations
 
     def run(self, calls: int) -> None:
         """Untimed calls, outside the count."""
@@ -163,14 +151,13 @@ class PedanticCalls:
             self.teardown(*args, **kwargs)
         return timed
 
-    def _arguments(self) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-        made = self.setup() if self.setup else None
-        if not made:
-            return self.args, self.kwargs
+    def _arguments(self) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        from_setup: tuple[Sequence[Any], Mapping[str, Any]] | None = self.setup() if self.setup else None
+        if not from_setup:
+            return self.args, self.kwargs or {}
         if self.args or self.kwargs:
             raise TypeError("Can't use `args` or `kwargs` if `setup` returns the arguments.")
-        args, kwargs = made
-        return args, kwargs
+        return from_setup
 
 
 def _sum(parts: list[Timed]) -> Timed:

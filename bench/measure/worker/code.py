@@ -32,12 +32,12 @@ def loaded() -> Modules:
 
     Some set names of files that are nowhere: torch.ops is said to come from `_ops.py`.
     """
-    found = []
+    modules = []
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and name.partition(".")[0] != "_bench" and (path := _existing(file)):
-            found.append((name, path))
-    return found
+            modules.append((name, path))
+    return modules
 
 
 @cache  # asked at a worker's beginning and at its end

@@ -37,7 +37,7 @@ def main(descriptor: int, arguments: list[str]) -> None:
     """Runs a worker over the channel at `descriptor`; returns when the coordinator says so or is gone."""
     _die_with_parent()
     channel = protocol.Channel(Connection(descriptor), protocol.REPLIES, protocol.COMMANDS)
-    os.register_at_fork(after_in_child=channel.close)
+    os.register_at_fork(after_in_child=channel.connection.close)
     _hide_ourselves()
     gc.disable()  # until all is collected: importing torch takes a fifth less time
     try:
@@ -47,7 +47,7 @@ def main(descriptor: int, arguments: list[str]) -> None:
             available.get(name)
         status = pytest.main(arguments, plugins=[plugin, hygiene, Steering(channel)])
     except (compat.CompatError, available.DeviceError, priority.PriorityError) as error:
-        channel.send(protocol.Refused(str(error)))
+        channel.send(protocol.Ended(refusal=str(error)))
     except EOFError:
         os._exit(1)
     else:

@@ -7,7 +7,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,9 @@ SHAPE_TYPES = {"float": "float", "double": "double", "int64": "long", "float16":
 """ONNX Runtime's names of types, as torch's trace has them."""
 
 
-@dataclass(frozen=True)
-class _Session:
-    session: Any
-    start_ns: int
+_sessions: list[tuple[Any, int]] = []
+"""The sessions that were started, each with its start in nanoseconds since 1970."""
 
-
-_sessions: list[_Session] = []
 _unwatched: list[Any] = []
 """`InferenceSession.__init__` as it was, while sessions are watched."""
 
@@ -48,7 +43,7 @@ def watch_sessions() -> None:
         start(self, path, options, *args, **kwargs)
         own_ns = self.get_profiling_start_time_ns()
         near = abs(own_ns - started_ns) < SAME_CLOCK_NS
-        _sessions.append(_Session(self, own_ns if near else started_ns))
+        _sessions.append((self, own_ns if near else started_ns))
 
     onnxruntime.InferenceSession.__init__ = start_profiled
 
@@ -59,28 +54,28 @@ def read() -> Iterator[list[dict[str, Any]]]:
 
     A session's profile ends with it: it can be read once.
     """
-    found: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
     begun_ns = time.time_ns()
     try:
-        yield found
+        yield events
     finally:
         while _unwatched:
             sys.modules["onnxruntime"].InferenceSession.__init__ = _unwatched.pop()
         while _sessions:
-            started = _sessions.pop()
-            file = Path(started.session.end_profiling())
+            session, session_start_ns = _sessions.pop()
+            file = Path(session.end_profiling())
             for event in json.loads(file.read_text("utf-8")):
-                moment_ns = started.start_ns + int(event.get("ts", 0)) * 1000
-                if event.get("ph") == "X" and moment_ns >= begun_ns:
-                    found.append({**_plain(event), "start_ns": moment_ns})
+                start_ns = session_start_ns + int(event.get("ts", 0)) * 1000
+                if event.get("ph") == "X" and start_ns >= begun_ns:
+                    events.append({**_like_torch(event), "start_ns": start_ns})
             shutil.rmtree(file.parent, ignore_errors=True)
 
 
-def _plain(event: dict[str, Any]) -> dict[str, Any]:
+def _like_torch(event: dict[str, Any]) -> dict[str, Any]:
     """An event with its operator as name, and shapes and types as torch's trace has them."""
     args = event.get("args") or {}
     node = event.get("cat") == "Node"
-    inputs = [next(iter(each.items())) for each in args.get("input_type_shape") or []]
+    inputs = [next(iter(type_shape.items())) for type_shape in args.get("input_type_shape") or []]
     return {
         "name": f"onnx::{args['op_name']}" if node and "op_name" in args else event["name"],
         "dur": event["dur"],

@@ -56,17 +56,13 @@ def chosen_devices() -> tuple[str, ...]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     _extend_sizes(metafunc)
-    if not _uses_our_device(metafunc):
+    fixtures = compat.fixtures(metafunc, "device")
+    if not fixtures or fixtures[-1].func.__module__ != __name__:  # the suite has a `device` of its own
         return
     values: list[Any] = list(chosen_devices())
     if metafunc.definition.get_closest_marker("accelerator"):
         values = [name for name in values if name != "cpu"] or [_absent_accelerator()]
     metafunc.parametrize("device", values, indirect=True)
-
-
-def _uses_our_device(metafunc: pytest.Metafunc) -> bool:
-    fixtures = compat.fixtures(metafunc, "device")
-    return bool(fixtures) and fixtures[-1].func.__module__ == __name__
 
 
 def _absent_accelerator() -> Any:
@@ -105,7 +101,9 @@ def _wanted_sizes(test: str) -> dict[str, list[float]]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     preset = os.environ.get("BENCH_PRESET", "default")
-    dropped = {item for item in items if _beyond_preset(item, preset)}
+    longer = PRESET_NAMES[PRESET_NAMES.index(preset) + 1 :]
+    marks = {item: item.get_closest_marker("preset") for item in items}
+    dropped = {item for item, mark in marks.items() if mark and mark.args[0] in longer}
     dropped |= set(_sizes_left_out([item for item in items if item not in dropped], preset))
     dropped = {item for item in dropped if not _is_wanted(item)}
     if dropped:
@@ -113,11 +111,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in dropped]
     for item in filter(is_case, items):
         _give_synchronizing_clock(item)
-
-
-def _beyond_preset(item: pytest.Item, preset: str) -> bool:
-    mark = item.get_closest_marker("preset")
-    return mark is not None and PRESET_NAMES.index(mark.args[0]) > PRESET_NAMES.index(preset)
 
 
 def _is_wanted(item: pytest.Item) -> bool:
@@ -188,10 +181,8 @@ def is_case(item: pytest.Item) -> bool:
 
 def device_of(item: pytest.Item) -> str:
     """The device of a case: its `device` parameter where that names one, else `cpu`."""
-    value = _parameters(item).get("device")
-    if value is None:
-        return "cpu"
-    return str(value) if str(value) in (*chosen_devices(), "accelerator") else "cpu"
+    name = str(_parameters(item).get("device"))
+    return name if name in (*chosen_devices(), "accelerator") else "cpu"
 
 
 def case_of(item: pytest.Item) -> Case:

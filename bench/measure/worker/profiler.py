@@ -65,79 +65,74 @@ def record(target: Device, calls: Calls, command: Record) -> Recorded:
 
 
 def _watch(target: Device, calls: Calls, command: Record) -> Recorded:
-    watch = Watch()
     steps: list[None] = []
-    with watch, _each_optimizer_step(lambda: steps.append(None)):
+    with _highest_counts() as counts, _each_optimizer_step(lambda: steps.append(None)):
         allocations = target.allocator_counts()
         timed = calls.time(target, "wall", command.calls)
         allocated = target.allocator_counts()
     onnx_profile.watch_sessions()
-    counts = (after - before for before, after in zip(allocations, allocated, strict=True))
+    grown = (after - before for before, after in zip(allocations, allocated, strict=True))
     return Recorded(
         timed.wall_s,
         command.calls,
         steps=len(steps),
-        facts=facts() | {"processes": watch.processes, "process_threads": watch.threads},
-        allocator=dict(zip(("device_allocations", "retries"), counts, strict=False)),
+        facts=facts() | counts,
+        allocator=dict(zip(("device_allocations", "retries"), grown, strict=False)),
     )
 
 
 def facts() -> dict[str, Any]:
     """What decides how fast the same code runs here: versions, variables, torch's threads and flags."""
-    found: dict[str, Any] = {
+    versions: dict[str, Any] = {
         "python": environment.python()["version"],
         "packages": environment.packages(),
         "variables": environment.variables(os.environ),
     }
     if torch := sys.modules.get("torch"):
-        found["torch"] = environment.torch_facts() | {
+        versions["torch"] = environment.torch_facts() | {
             "default_dtype": str(torch.get_default_dtype()),
             "grad": torch.is_grad_enabled(),
             "inference": torch.is_inference_mode_enabled(),
         }
-        found["torch"].pop("build")
-    return found
-
-
-class Watch:
-    """Counts this process's living children and threads while it is open; keeps the highest counts."""
-
-    def __init__(self) -> None:
-        self.processes = self.threads = 0
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._go_on, daemon=True)
-
-    def __enter__(self) -> "Watch":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._look()
-        self._over.set()
-        self._thread.join()
-
-    def _go_on(self) -> None:
-        while not self._over.wait(WATCH_S):
-            self._look()
-
-    def _look(self) -> None:
-        self.processes = max(self.processes, len(descendants_run_s()))
-        with suppress(OSError):  # only Linux lists them there
-            self.threads = max(self.threads, len(os.listdir("/proc/self/task")) - 1)
+        versions["torch"].pop("build")
+    return versions
 
 
 @contextmanager
-def _each_optimizer_step(then: Callable[[], object]) -> Iterator[None]:
+def _highest_counts() -> Iterator[dict[str, int]]:
+    """The most children and threads of this process that lived at one time while this is open."""
+    counts = {"processes": 0, "process_threads": 0}
+    over = threading.Event()
+
+    def count() -> None:
+        counts["processes"] = max(counts["processes"], len(descendants_run_s()))
+        with suppress(OSError):  # only Linux lists them there
+            threads = len(os.listdir("/proc/self/task")) - 1  # without the one that counts
+            counts["process_threads"] = max(counts["process_threads"], threads)
+
+    def count_until_over() -> None:
+        while not over.wait(WATCH_S):
+            count()
+
+    thread = threading.Thread(target=count_until_over, daemon=True)
+    thread.start()
+    try:
+        yield counts
+    finally:
+        count()
+        over.set()
+        thread.join()
+
+
+@contextmanager
+def _each_optimizer_step(then: Callable[[], None]) -> Iterator[None]:
     """Calls `then` after each step of any of torch's optimizers."""
     if "torch" not in sys.modules:
         yield
         return
     from torch.optim.optimizer import register_optimizer_step_post_hook
 
-    def hooked(*_: Any) -> None:
-        then()
-
-    hook = register_optimizer_step_post_hook(hooked)
+    hook = register_optimizer_step_post_hook(lambda *_: then())
     try:
         yield
     finally:
@@ -259,7 +254,9 @@ def _no_words_on_stderr() -> Iterator[None]:
 def _stacks(target: Device, calls: Calls, command: Record) -> Recorded:
     """Lets py-spy sample this process and its children during calls; `missing` says why it could not."""
     file = Path(command.folder) / STACKS
-    _let_be_read()
+    if sys.platform == "linux":
+        os.register_at_fork(after_in_child=_let_be_read)
+        _let_be_read()
     spy = subprocess.Popen(
         [command.py_spy, "record", "--pid", str(os.getpid()), "--subprocesses", "--nonblocking",
          "--rate", str(SAMPLES_PER_S), "--format", "speedscope", "--output", str(file)],
@@ -270,7 +267,7 @@ def _stacks(target: Device, calls: Calls, command: Record) -> Recorded:
         first_words = spy.stdout.readline()
         if "Sampling" not in first_words:
             return Recorded(missing=_why_not(first_words + _rest_of(spy)))
-        _go_on(target, calls, command.calls)
+        _call_repeatedly(target, calls, command.calls)
         spy.send_signal(signal.SIGINT)  # it writes its file then
         last_words = _rest_of(spy)
     finally:
@@ -279,7 +276,7 @@ def _stacks(target: Device, calls: Calls, command: Record) -> Recorded:
     return Recorded(missing="" if file.is_file() else _why_not(last_words))
 
 
-def _go_on(target: Device, calls: Calls, at_once: int) -> None:
+def _call_repeatedly(target: Device, calls: Calls, at_once: int) -> None:
     """Calls, for as long as stacks are to be sampled, and as often as the test allows."""
     until_s = time.monotonic() + STACKS_S
     calls.time(target, "wall", at_once)
@@ -300,12 +297,6 @@ def _why_not(words: str) -> str:
 
 
 def _let_be_read() -> None:
-    """Lets py-spy read this process and its children to come, where Linux lets only ancestors (Yama)."""
-    if sys.platform == "linux":
-        os.register_at_fork(after_in_child=_allow_any_reader)
-        _allow_any_reader()
-
-
-def _allow_any_reader() -> None:
+    """Lets py-spy read this process, where Linux would let only ancestors (Yama)."""
     pr_set_ptracer, any_process = 0x59616D61, ctypes.c_ulong(-1)  # <linux/prctl.h>
     ctypes.CDLL(None).prctl(pr_set_ptracer, any_process, 0, 0, 0)

@@ -14,8 +14,9 @@ from bench.codec import Codec
 from bench.events import Outcome
 from bench.records import Block, Case, Kind
 
-Task = Literal["initialize", "check", "ceilings", "empty_cache"]
-"""What a worker does with a device apart from its cases."""
+About = Literal["texts", "modules", "initialize", "check", "ceilings", "empty_cache"]
+"""What a worker is asked that concerns no single case: the text of every test, the files of all modules that
+were loaded, or what it is to do with a device."""
 
 
 # To a worker.
@@ -38,20 +39,16 @@ class TimeBlock:
 
 
 @dataclass(frozen=True)
-class LookAside:
-    """Make untimed calls for what timing would disturb: peak memory, and FLOPs."""
-
-
-@dataclass(frozen=True)
 class Record:
-    """Make one recording of the case: `what` names a recorder of `bench.measure.worker.profiler`.
+    """Make one recording of the case, in calls that are not timed for the run.
 
-    Files go to `folder`. A trace keeps at most `max_events`; of one call it holds `active` optimizer steps
-    after `skip` others, where that is given.
+    `what` is `work`, which is peak memory and FLOPs, or a recorder of `bench.measure.worker.profiler`. Files
+    go to `folder`. A trace keeps at most `max_events`; of one call it holds `active` optimizer steps after
+    `skip` others, where that is given.
     """
 
-    what: Literal["watch", "operators", "stacks"]
-    calls: int
+    what: Literal["work", "watch", "operators", "stacks"]
+    calls: int = 1
     folder: str = ""
     max_events: int = 0
     active: int | None = None
@@ -65,22 +62,12 @@ class Done:
 
 
 @dataclass(frozen=True)
-class UseDevice:
-    """Do something with a device; of `earlier` ceilings only those that others disturbed are read again."""
+class Ask:
+    """Answer a question. `earlier` are ceilings that were measured on the device before."""
 
-    task: Task
-    device: str
+    about: About
+    device: str = ""
     earlier: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class TellTexts:
-    """Answer with the text of every test."""
-
-
-@dataclass(frozen=True)
-class TellModules:
-    """Answer with the files of all modules that were loaded."""
 
 
 @dataclass(frozen=True)
@@ -117,13 +104,6 @@ class Collected:
 
 
 @dataclass(frozen=True)
-class Refused:
-    """The worker cannot begin: a device or a priority that is not to be had."""
-
-    message: str
-
-
-@dataclass(frozen=True)
 class Announced:
     """The test called `benchmark(...)`: at most `limit` calls may be made, None for any number."""
 
@@ -132,15 +112,11 @@ class Announced:
 
 
 @dataclass(frozen=True)
-class Aside:
-    """What untimed calls showed, by the names under which `extra_info` would have them."""
-
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Recorded:
-    """What came of a recording: `missing` says why there is none."""
+    """What came of a recording: `missing` says why there is none.
+
+    The `facts` of `work` have the names under which `extra_info` would have them.
+    """
 
     wall_s: float = 0.0
     calls: int = 0
@@ -163,7 +139,7 @@ class Visited:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to a command that concerns no case; `error` says why there is none."""
+    """The answer to `Ask`; `error` says why there is none."""
 
     answer: Any
     error: str = ""
@@ -171,35 +147,29 @@ class Answer:
 
 @dataclass(frozen=True)
 class Ended:
-    """pytest ended, with this exit status: nothing more will come."""
+    """Nothing more will come: pytest ended with `status`, or never began, for the reason in `refusal`."""
 
-    status: int
+    status: int = 0
+    refusal: str = ""
 
 
-Command = VisitCase | TimeBlock | LookAside | Record | Done | UseDevice | TellTexts | TellModules | Exit
-Reply = Collected | Refused | Announced | Block | Aside | Recorded | Visited | Answer | Ended
+Command = VisitCase | TimeBlock | Record | Done | Ask | Exit
+Reply = Collected | Announced | Block | Recorded | Visited | Answer | Ended
 
-COMMANDS = Codec("do", {type_.__name__: type_ for type_ in Command.__args__})
-REPLIES = Codec("said", {type_.__name__: type_ for type_ in Reply.__args__})
+COMMANDS = Codec("command", {type_.__name__: type_ for type_ in Command.__args__})
+REPLIES = Codec("reply", {type_.__name__: type_ for type_ in Reply.__args__})
 
 
 class Channel:
     """One end of a duplex connection; `ours` are the messages sent from here, `theirs` those that arrive."""
 
     def __init__(self, connection: "Connection[Any, Any]", ours: Codec, theirs: Codec) -> None:
-        self._connection = connection
+        self.connection = connection
         self._ours, self._theirs = ours, theirs
 
     def send(self, message: Command | Reply) -> None:
-        self._connection.send_bytes(self._ours.encode(message))
+        self.connection.send_bytes(self._ours.encode(message))
 
     def receive(self) -> Any:
         """The next message; raises EOFError when the other end is gone."""
-        return self._theirs.decode(self._connection.recv_bytes())
-
-    def poll(self, timeout_s: float) -> bool:
-        """True as soon as `receive` would not wait."""
-        return self._connection.poll(timeout_s)
-
-    def close(self) -> None:
-        self._connection.close()
+        return self._theirs.decode(self.connection.recv_bytes())

@@ -7,7 +7,7 @@ times the blocks that it is asked for; then pytest tears the test down.
 
 import gc
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +18,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from bench.events import Outcome
 from bench.measure import compat
 from bench.measure.devices import available, ceilings, device, self_check
+from bench.measure.devices.device import Device
 from bench.measure.host import environment, priority
 from bench.measure.host.interference import Readings
 from bench.measure.worker import code, controls, plugin, protocol
@@ -62,12 +63,12 @@ class Steering:
                     self.channel.send(self._visit_control(case))
                 case protocol.VisitCase(case):
                     self.channel.send(self._visit(self.items[case]))
-                case protocol.TellTexts():
+                case protocol.Ask("texts"):
                     self.channel.send(protocol.Answer(code.texts(self.items)))
-                case protocol.TellModules():
+                case protocol.Ask("modules"):
                     self.channel.send(protocol.Answer(code.loaded()))
-                case protocol.UseDevice():
-                    self.channel.send(_answer(command))
+                case protocol.Ask():
+                    self.channel.send(_use_device(command))
         return True
 
     def _collected(self) -> protocol.Collected:
@@ -120,20 +121,16 @@ class Steering:
         self.reports.append(report)
 
 
-def _answer(command: protocol.UseDevice) -> protocol.Answer:
+def _use_device(command: protocol.Ask) -> protocol.Answer:
     """What came of a device's task; an error is an answer too, since the cases can still be measured."""
+    tasks: dict[str, Callable[[Device], Any]] = {
+        "initialize": lambda target: target.initialize(),
+        "check": lambda target: [asdict(check) for check in self_check.run(target)],
+        "ceilings": lambda target: ceilings.measure(target, dict(command.earlier)),
+        "empty_cache": lambda target: target.empty_cache(),
+    }
     try:
-        target = available.get(command.device)
-        match command.task:
-            case "initialize":
-                return protocol.Answer(target.initialize())
-            case "ceilings":
-                return protocol.Answer(ceilings.measure(target, dict(command.earlier)))
-            case "empty_cache":
-                target.empty_cache()
-                return protocol.Answer(None)
-            case "check":
-                return protocol.Answer([asdict(check) for check in self_check.run(target)])
+        return protocol.Answer(tasks[command.about](available.get(command.device)))
     except Exception as error:  # a device's driver raises what it likes
         return protocol.Answer(None, f"{type(error).__name__}: {_tail(str(error))}")
 

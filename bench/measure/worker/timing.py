@@ -35,8 +35,8 @@ class CaseTimer:
         self.channel.send(protocol.Announced(setup_s, calls.left))
         for command in iter(self.channel.receive, protocol.Done()):
             match command:
-                case protocol.LookAside():
-                    self.channel.send(look_aside(target, calls, extra_info))
+                case protocol.Record("work"):
+                    self.channel.send(recorded_work(target, calls, extra_info))
                 case protocol.Record():
                     self.channel.send(profiler.record(target, calls, command))
                 case protocol.TimeBlock():
@@ -62,12 +62,12 @@ class CaseTimer:
         return Block(command.kind, start_s, command.calls, *times_s, notes=tuple(notes), **taken)
 
 
-def look_aside(target: Device, calls: Calls, extra_info: Mapping[str, Any]) -> protocol.Aside:
-    """What untimed calls show: a device's peak memory, and FLOPs where the case declares them."""
-    found = {"peak_memory_bytes": target.peak_memory_bytes(calls.run)}
+def recorded_work(target: Device, calls: Calls, extra_info: Mapping[str, Any]) -> protocol.Recorded:
+    """What timing would disturb: a device's peak memory, and FLOPs where the case declares them."""
+    facts = {"peak_memory_bytes": target.peak_memory_bytes(calls.run)}
     if extra_info.get("flops"):
-        found["counted_flops"] = counted_flops(calls.run)
-    return protocol.Aside({name: value for name, value in found.items() if value is not None})
+        facts["counted_flops"] = counted_flops(calls.run)
+    return protocol.Recorded(facts={name: value for name, value in facts.items() if value is not None})
 
 
 def counted_flops(run: Loop) -> int | None:
@@ -96,7 +96,7 @@ class SteeredFixture(BenchmarkFixture):
         return self._obey("benchmark(...)", PlainCalls(slowed(function_to_benchmark), args, kwargs))
 
     def pedantic(self, target: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._obey("benchmark.pedantic(...)", PedanticCalls.of(slowed(target), *args, **kwargs))
+        return self._obey("benchmark.pedantic(...)", PedanticCalls(slowed(target), *args, **kwargs))
 
     def _obey(self, mode: str, calls: Calls) -> Any:
         compat.use(self, mode)

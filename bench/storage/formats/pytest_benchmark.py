@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from pytest_benchmark.stats import Stats
 
+from bench import patterns
 from bench.events import Header
-from bench.patterns import name
 from bench.storage.tables import parameters
 
 ROUNDS_KEPT = 200
@@ -17,7 +17,6 @@ ROUNDS_KEPT = 200
 
 ROUNDS_IN_ALL = 200_000
 """Rounds written per run: with more, each case keeps fewer, and twenty at least."""
-
 
 UNVERSIONED = {"id": "unversioned", "time": None, "dirty": False, "branch": "(unknown)"}
 
@@ -34,7 +33,7 @@ def benchmark_json(header: Header, cases: pd.DataFrame, blocks: pd.DataFrame) ->
         "machine_info": header.environment,
         "commit_info": {**UNVERSIONED, **header.commit},
         "benchmarks": [
-            _entry(row, names, _thinned(rounds[key].to_numpy(), most), int(calls[key]))
+            _entry(row, names, _evenly(rounds[key].to_numpy(), most), int(calls[key]))
             for row in cases.to_dict("records")
             if (key := (row["case"], row["side"])) in rounds
         ],
@@ -44,7 +43,7 @@ def benchmark_json(header: Header, cases: pd.DataFrame, blocks: pd.DataFrame) ->
 
 
 def _entry(row: Mapping[Any, Any], names: Sequence[str], seconds: Any, calls: int) -> dict[str, Any]:
-    params = {each: _plain(row[each]) for each in names if not pd.isna(row[each])}
+    params = {name: row[name] for name in names if not pd.isna(row[name])}
     side = f" ({row['side']})" if row["side"] else ""
     stats = Stats()  # type: ignore[no-untyped-call]  # the library has no annotations
     stats.data = [float(value) for value in seconds]
@@ -53,7 +52,7 @@ def _entry(row: Mapping[Any, Any], names: Sequence[str], seconds: Any, calls: in
     stats.stddev = float(np.std(seconds, ddof=1)) if len(seconds) > 1 else 0.0
     return {
         "group": None,
-        "name": name(str(row["case"])) + side,
+        "name": patterns.name(str(row["case"])) + side,
         "fullname": str(row["case"]) + side,
         "params": {"device": row["device"], **params},
         "param": None,
@@ -67,11 +66,6 @@ def _entry(row: Mapping[Any, Any], names: Sequence[str], seconds: Any, calls: in
     }
 
 
-def _thinned(seconds: Any, most: int) -> Any:
-    if len(seconds) <= most:
-        return seconds
-    return seconds[np.linspace(0, len(seconds) - 1, most).round().astype(int)]
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+def _evenly(seconds: Any, most: int) -> Any:
+    """At most so many of the rounds, evenly spread over all."""
+    return seconds[np.linspace(0, len(seconds) - 1, min(len(seconds), most)).round().astype(int)]

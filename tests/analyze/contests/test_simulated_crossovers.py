@@ -22,8 +22,8 @@ from bench.events import Header, Launch, SizesAdded
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.plan import Plan, Preset, Progress
 from bench.measure.drive.process import Spec
-from bench.storage.journal import Journal
-from bench.storage.store import events, read_run
+from bench.storage.journal import Journal, events
+from bench.storage.store import read_run
 
 pytest.importorskip("torch")
 

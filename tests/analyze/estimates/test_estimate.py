@@ -14,6 +14,7 @@ from bench.analyze.estimates.intervals import half_width
 from bench.events import Checked, Visit
 from bench.records import Block, Case, Kind
 from bench.storage import store
+from bench.storage.journal import Journal
 from tests import recorded_runs as recorded
 from tests.recorded_runs import Made
 
@@ -240,7 +241,7 @@ def test_first_call_warm_up_and_steady_state_are_three_numbers(tmp_path: Path) -
         [("first", 1.0), ("warmup", 0.2), ("warmup", 0.1), ("wall", 0.01)],
         [("warmup", 5.0), ("wall", 0.01)],
     ]
-    with store.Journal.create(tmp_path / "run", recorded.header()) as journal:
+    with Journal.create(tmp_path / "run", recorded.header()) as journal:
         journal.append(Case("c", "s", "c"))
         for launch in range(3):
             for number, kinds in enumerate(passes):

@@ -17,7 +17,7 @@ from bench.measure.drive import device_tasks
 from bench.measure.drive.ledger import Ledger
 from bench.measure.drive.plan import Progress
 from bench.measure.host.interference import Interference
-from bench.measure.worker.protocol import Answer, UseDevice
+from bench.measure.worker.protocol import Answer, Ask
 
 SIZES = [2.0**exponent for exponent in range(10, 28, 3)]
 
@@ -178,8 +178,8 @@ def test_small_copies_repeat_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None
 def test_memory_levels_are_read_from_the_system(tmp_path: Path) -> None:
     listed = [("1", "Data", "48K"), ("1", "Instruction", "32K"), ("2", "Unified", "2048K")]
     for i, (level, kind, size) in enumerate(listed):
-        index = tmp_path / f"index{i}"
-        index.mkdir()
+        index = tmp_path / f"sys/devices/system/cpu/cpu0/cache/index{i}"
+        index.mkdir(parents=True)
         (index / "level").write_text(level + "\n")
         (index / "type").write_text(kind + "\n")
         (index / "size").write_text(size + "\n")
@@ -270,9 +270,9 @@ class Asked:
 
     def __init__(self, disturbed_times: int) -> None:
         self.left = disturbed_times
-        self.messages: list[UseDevice] = []
+        self.messages: list[Ask] = []
 
-    def ask(self, message: UseDevice, _timeout_s: float) -> Answer:
+    def ask(self, message: Ask, _timeout_s: float) -> Answer:
         self.messages.append(message)
         self.left -= 1
         return Answer({"flops_per_s": {}, "disturbed": ["launch_s"] if self.left >= 0 else []})
@@ -282,7 +282,7 @@ def test_ceilings_that_others_disturbed_are_tried_again_in_later_launches() -> N
     ledger, worker = Ledger(), Asked(disturbed_times=2)
     for _ in range(5):
         device_tasks.run_due(worker, "cpu", ledger, Progress(), True)  # type: ignore[arg-type]  # a stand-in
-    assert [message.task for message in worker.messages] == ["ceilings"] * 3
+    assert [message.about for message in worker.messages] == ["ceilings"] * 3
     assert worker.messages[0].earlier == {}
     assert worker.messages[1].earlier["disturbed"] == ["launch_s"]
     assert ledger.ceilings["cpu"]["disturbed"] == []

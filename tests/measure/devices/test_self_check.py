@@ -24,7 +24,7 @@ def test_the_self_check_passes_on_a_true_device(sim: Device) -> None:
 
 
 def test_the_processor_has_nothing_to_check() -> None:
-    assert self_check.run(available.get("cpu")) == []
+    assert list(self_check.run(available.get("cpu"))) == []
 
 
 def test_a_missing_synchronization_is_noticed(sim: Device, monkeypatch: pytest.MonkeyPatch) -> None:

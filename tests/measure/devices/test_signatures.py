@@ -5,7 +5,6 @@ written in C, so that those are bound to the signatures that the modules declare
 """
 
 import inspect
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -224,7 +223,6 @@ def test_nvidia_smi_is_asked_where_there_is_no_device_file(
     returncode: int, output: str, there: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Path, "glob", lambda *_: iter(()))
-    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     answer = SimpleNamespace(returncode=returncode, stdout=output)
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
     assert cuda_extras._nvidia_gpu_is_there() is there

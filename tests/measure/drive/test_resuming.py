@@ -17,10 +17,10 @@ from bench.measure.drive.plan import Plan, Preset, Progress
 from bench.measure.drive.process import Spec, WorkerError
 from bench.measure.worker.protocol import (
     Announced,
-    Aside,
     Collected,
     Done,
-    LookAside,
+    Record,
+    Recorded,
     TimeBlock,
     VisitCase,
     Visited,
@@ -79,8 +79,8 @@ class ScriptedWorker:
                 return self.visit(self.scripts[command.case])
             case TimeBlock():
                 return self.block(command)
-            case LookAside():
-                return Aside()
+            case Record():
+                return Recorded()
             case Done():
                 outcome = self.script.outcomes.get(self.script.visits, "passed")
                 return Visited(outcome)  # type: ignore[arg-type]  # one of pytest's

@@ -11,7 +11,8 @@ import pytest
 from bench.app import recording
 from bench.events import GpuSample, Header, Note, Visit
 from bench.measure.host import gpu_monitor
-from bench.storage.store import Journal, events, read_run
+from bench.storage.journal import Journal, events
+from bench.storage.store import read_run
 from trust import absent
 
 SUITE = "def test_total(benchmark):\n    benchmark(sum, [1, 2])\n"

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench.measure.host import delays
-from bench.measure.host.delays import Seen, Switches, Threads, schedstat_works
+from bench.measure.host.delays import Delay, Switches, Threads, schedstat_works
 
 MS = 1_000_000  # nanoseconds
 
@@ -60,21 +60,21 @@ def test_threads_that_leave_the_calling_one_idle_are_no_team(tasks: Path, own: i
     schedule(tasks, own, 100.05, 5, 11)
     schedule(tasks, 2, 58, 7, 21)
     schedule(tasks, 3, 8, 0, 2)
-    assert threads.after(elapsed_s=0.010, idle_s=0.00995) == Seen(0, 2, team=False)
+    assert threads.after(elapsed_s=0.010, idle_s=0.00995) == Delay(0, 2, team=False)
 
 
 @pytest.mark.parametrize(
     ("expected_s", "process_ms", "seen"),
     [
-        (0.009, 36.1, Seen(0, 2, team=True)),
-        (0.009, 39, Seen(0, 3)),
-        (0.009, 76, Seen(0, 4)),
-        (0.020, 55, Seen(0, 2, team=True)),  # no clocks were asked, and what the threads ran may lag
-        (0.020, 76, Seen(0, 3)),
+        (0.009, 36.1, Delay(0, 2, team=True)),
+        (0.009, 39, Delay(0, 3)),
+        (0.009, 76, Delay(0, 4)),
+        (0.020, 55, Delay(0, 2, team=True)),  # no clocks were asked, and what the threads ran may lag
+        (0.020, 76, Delay(0, 3)),
     ],
 )
 def test_threads_that_came_and_went_count_by_what_the_process_ran_beyond_the_others(
-    tasks: Path, own: int, monkeypatch: pytest.MonkeyPatch, expected_s: float, process_ms: float, seen: Seen
+    tasks: Path, own: int, monkeypatch: pytest.MonkeyPatch, expected_s: float, process_ms: float, seen: Delay
 ) -> None:
     """Two threads that stay run for 18 ms each, in a block of 20 ms."""
     process_ns = iter([0, int(process_ms * MS)])
@@ -102,7 +102,7 @@ def test_a_thread_that_went_is_forgotten(tasks: Path) -> None:
     schedule(tasks, 2, 58, 10, 21)
     (tasks / "2" / "schedstat").unlink()
     (tasks / "2").rmdir()
-    assert threads.after(elapsed_s=0.010, idle_s=0) == Seen(0, 1)
+    assert threads.after(elapsed_s=0.010, idle_s=0) == Delay(0, 1)
 
 
 @pytest.mark.parametrize("other", [False, True])
@@ -125,7 +125,7 @@ def test_what_idle_threads_did_in_a_set_up_counts_to_no_block(tasks: Path, own: 
     schedule(tasks, 2, 900, 900, 90)
     schedule(tasks, 3, 900, 900, 90)
     threads.before()
-    assert threads.after(elapsed_s=0.010, idle_s=0) == Seen(0, 1)
+    assert threads.after(elapsed_s=0.010, idle_s=0) == Delay(0, 1)
 
 
 def test_idle_time_was_stolen_only_if_the_thread_never_left_its_processor(tasks: Path, own: int) -> None:

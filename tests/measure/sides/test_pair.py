@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.measure.sides.pair import CAN_PIN, Pair
-from bench.measure.worker.protocol import TellTexts
+from bench.measure.worker.protocol import Ask
 from tests.measure.builders import SIDE, sides
 from tests.waiting import until
 
@@ -47,7 +47,7 @@ def test_partner_is_stopped_but_in_its_turn_and_both_run_on_afterwards(pair: Pai
     finally:
         pair.resume()
     assert "T" not in (state_of(base), state_of(head))
-    assert pair.ask(TellTexts())[0] == {"test_it.py::test_it": SIDE.partition("Path\n")[2]}
+    assert pair.ask(Ask("texts"))[0] == {"test_it.py::test_it": SIDE.partition("Path\n")[2]}
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="tells processes' states by /proc")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.measure.drive.process import Spec
-from bench.measure.sides.side import environment_of, moved, strays
+from bench.measure.sides.side import Side, environment_of, moved
 
 
 @pytest.fixture
@@ -38,9 +38,8 @@ def test_module_of_the_project_from_elsewhere_is_a_stray(
     trees: dict[str, Path], name: str, file: str, stray: bool
 ) -> None:
     path = file.format(**trees)
-    shared = [trees["repository"] / "shared"]
-    found = strays([(name, path)], trees["home"], trees["tree"], [trees["repository"]], shared)
-    assert found == ([(name, path)] if stray else [])
+    side = Side("base", trees["tree"], Spec(()), (trees["repository"],), (trees["repository"] / "shared",))
+    assert side.strays([(name, path)]) == ([(name, path)] if stray else [])
 
 
 def test_side_finds_its_own_places_on_the_path(

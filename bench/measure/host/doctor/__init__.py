@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.measure.host.doctor import company, gpus, processors, settings
+from bench.measure.host.doctor import company, processors, settings
 from bench.measure.host.doctor.machine import Finding, Machine
 from bench.measure.host.gpu_monitor import Gpu, nvidia_gpus
 from bench.measure.host.processor import cpu
@@ -16,7 +16,7 @@ from bench.measure.host.system import ROOT, Facts
 
 __all__ = ["RULES", "Finding", "Gpu", "Machine", "findings"]
 
-RULES = company.RULES + processors.RULES + settings.RULES + gpus.RULES
+RULES = company.RULES + processors.RULES + settings.RULES
 
 
 def findings(
@@ -30,6 +30,6 @@ def findings(
     `torch` is what `environment.torch_facts` said, where a worker was asked; `nvidia` the GPUs, read by
     default.
     """
-    seen = Machine(root, environ, cpu(root), torch or {}, nvidia_gpus() if nvidia is None else nvidia)
-    found = [finding for rule in RULES if (finding := rule(seen)) is not None]
-    return sorted(found, key=lambda finding: not finding.serious)
+    machine = Machine(root, environ, cpu(root), torch or {}, nvidia_gpus() if nvidia is None else nvidia)
+    of_rules = [finding for rule in RULES if (finding := rule(machine)) is not None]
+    return sorted(of_rules, key=lambda finding: not finding.serious)

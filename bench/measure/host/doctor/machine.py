@@ -20,7 +20,7 @@ class Finding:
     seen: str
     effect: str
     remedy: str
-    serious: bool
+    serious: bool = False
 
     def __str__(self) -> str:
         return f"{self.name}: {self.seen}. {self.effect}. To do: {self.remedy}."

@@ -1,5 +1,9 @@
-"""Rules about the processors: how many there are for a case, and what changes their speed."""
+"""Rules about processors and NVIDIA GPUs: how much of them a case gets, and what changes their speed.
 
+GPUs are looked at before anything of ours runs on them.
+"""
+
+from bench.disturbance import DISTURBING
 from bench.measure.host.delays import schedstat_works
 from bench.measure.host.doctor.machine import Finding, Machine
 from bench.measure.host.processor import control_groups, throttled_s
@@ -48,7 +52,6 @@ def governor(machine: Machine) -> Finding | None:
         f"the clock follows the load ({', '.join(slow)})",
         "Work after a pause runs at a lower clock: short cases are slower and vary more",
         "sudo cpupower frequency-set -g performance",
-        serious=False,
     )
 
 
@@ -61,7 +64,6 @@ def turbo(machine: Machine) -> Finding | None:
         "the clock may rise above its nominal rate",
         "It depends on temperature and on how many cores work: days differ by some per cent",
         "leave it on for a report; turn it off (intel_pstate/no_turbo, cpufreq/boost) to compare runs",
-        serious=False,
     )
 
 
@@ -76,7 +78,6 @@ def overheated(machine: Machine) -> Finding | None:
         f"the processor slowed down for heat {times} times since it was started",
         "Whatever ran meanwhile was slower",
         "let it cool, put it on a hard surface, and watch this count over a run",
-        serious=False,
     )
 
 
@@ -105,8 +106,51 @@ def delay_unknown(machine: Machine) -> Finding | None:
         "the kernel does not tell how long a thread waits for a processor (/proc/self/schedstat)",
         "Disturbed blocks are found from involuntary context switches alone, and some are missed",
         "on Linux use a kernel with CONFIG_SCHED_INFO; elsewhere measure on a quiet machine",
-        serious=False,
     )
 
 
-RULES = (few_processors, throttled, governor, turbo, overheated, stolen, delay_unknown)
+def gpu_users(machine: Machine) -> Finding | None:
+    """Someone else's processes on a GPU."""
+    shared = [gpu for gpu in machine.gpus if gpu.users]
+    if not shared:
+        return None
+    return Finding(
+        "GPU users",
+        "; ".join(f"{gpu.name}: process {', '.join(map(str, gpu.users))}" for gpu in shared),
+        "Kernels of different processes take turns, and share its memory, caches and power",
+        "end them, or choose another GPU with --device cuda:INDEX or CUDA_VISIBLE_DEVICES",
+        serious=True,
+    )
+
+
+def gpu_throttled(machine: Machine) -> Finding | None:
+    """A GPU that slows down for heat or for want of power."""
+    slow = {gpu.name: reasons for gpu in machine.gpus if (reasons := DISTURBING.intersection(gpu.throttle))}
+    if not slow:
+        return None
+    return Finding(
+        "GPU clock",
+        "; ".join(f"{name}: {', '.join(sorted(reasons))}" for name, reasons in slow.items()),
+        "Its clock is lowered while that lasts, and every kernel with it",
+        "see to its cooling and power supply, or let it cool",
+        serious=True,
+    )
+
+
+def gpu_unloaded(machine: Machine) -> Finding | None:
+    """A driver that lets go of a GPU which nobody uses."""
+    names = [gpu.name for gpu in machine.gpus if gpu.persistent is False]
+    if not names:
+        return None
+    return Finding(
+        "GPU persistence",
+        f"the driver unloads {', '.join(names)} when nobody uses it",
+        "Each worker's start on it takes a second or more longer; steady state is not touched",
+        "sudo nvidia-smi -pm 1",
+    )
+
+
+RULES = (
+    few_processors, throttled, governor, turbo, overheated, stolen, delay_unknown, gpu_users, gpu_throttled,
+    gpu_unloaded,
+)  # fmt: skip
