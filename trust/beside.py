@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from bench.measure import compat
 from bench.measure.drive.entry import BLOCK_S
 from bench.measure.drive.policy import relative_width
 from bench.measure.host import priority
@@ -158,7 +159,7 @@ def _pytest_benchmark(fixture: Any, function: Any, args: Any, kwargs: Any) -> di
         stats = fixture.stats.stats
         return {"seconds": stats.mean, "median_s": median(stats.sorted_data), "took_s": took_s}
     finally:
-        fixture._mode, fixture.stats, fixture.has_error = None, None, False  # as good as new
+        compat.unuse(fixture)
 
 
 class _StoppedError(Exception):

@@ -91,6 +91,11 @@ def use(fixture: BenchmarkFixture, mode: str) -> None:
     fixture._mode = mode
 
 
+def unuse(fixture: BenchmarkFixture) -> None:
+    """Makes a fixture that was used as good as new."""
+    fixture._mode, fixture.stats, fixture.has_error = None, None, False
+
+
 def fill_stats(fixture: BenchmarkFixture, per_call_s: Sequence[float]) -> None:
     """Lets a test read `benchmark.stats` afterwards, as under pytest-benchmark."""
     stats = fixture._make_stats(1)  # type: ignore[no-untyped-call]  # pytest-benchmark is untyped

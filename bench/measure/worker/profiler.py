@@ -37,6 +37,9 @@ from bench.records import Kind
 CALL = "call"
 """The mark around each call in a trace."""
 
+PROFILING = "BENCH_PROFILING"
+"""Set in the environment while operators are recorded: suites then mark the phases of their work."""
+
 RAW_TRACE, EXTRAS, STACKS = "raw.json", "extras.json", "stacks.speedscope.json"
 """What a recording leaves in its folder: torch's trace as exported, what is to be added to it, stacks."""
 
@@ -175,7 +178,11 @@ def _operators(target: Device, calls: Calls, command: Record) -> Recorded:
         )
         stepping = _each_optimizer_step(profiler.step) if active else nullcontext()
         with onnx_profile.read() as onnx_events, own_timeline(target) as queued, profiler, stepping:
-            timed = calls.time(Marking(target.name), "wall", command.calls)
+            os.environ[PROFILING] = "1"
+            try:
+                timed = calls.time(Marking(target.name), "wall", command.calls)
+            finally:
+                del os.environ[PROFILING]
     if trace.events <= command.max_events:
         extras = {"flops": trace.flops, "onnxruntime": onnx_events, "device": queued, "name": target.name}
         (folder / EXTRAS).write_text(json.dumps(extras), "utf-8")
