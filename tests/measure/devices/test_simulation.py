@@ -89,7 +89,8 @@ def test_simulated_events_raise_as_cuda_events_do(sim: Device) -> None:
 def test_torch_loads_the_simulation_by_its_entry_point(simulated: ModuleType, tmp_path: Path) -> None:
     """A fresh process sees the device, on its virtual clock, through `bench.measure.devices.available`."""
     code = """if True:
-                from bench.measure.devices import available                names = available.present()
+        from bench.measure.devices import available
+        names = available.present()
         device = available.get(names[1])
         device.initialize()
         import torch
