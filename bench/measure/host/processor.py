@@ -55,10 +55,9 @@ def governors(root: Path = ROOT) -> list[str]:
 
 def turbo(root: Path = ROOT) -> bool | None:
     """True where the clock may rise above its nominal rate; None where the system does not say."""
-    if (state := text(root / "sys/devices/system/cpu/intel_pstate/no_turbo")) is not None:
-        return state == "0"
-    if (state := text(root / "sys/devices/system/cpu/cpufreq/boost")) is not None:
-        return state == "1"
+    for file, on in (("intel_pstate/no_turbo", "0"), ("cpufreq/boost", "1")):
+        if (state := text(root / "sys/devices/system/cpu" / file)) is not None:
+            return state == on
     return None
 
 

@@ -96,9 +96,8 @@ class Steering:
         fixture = self.fixture
         if outcome == "passed" and (fixture is None or not compat.is_used(fixture)):
             outcome, message = "skipped", "the test passed without calling benchmark(...)"
-        if fixture is None:
-            return protocol.Visited(outcome, message)
-        return protocol.Visited(outcome, message, _plain(fixture.extra_info), fixture.group)
+        extra_info: dict[str, Any] = fixture.extra_info if fixture else {}
+        return protocol.Visited(outcome, message, _plain(extra_info), fixture.group if fixture else None)
 
     def _visit_control(self, case: str) -> protocol.Visited:
         """A visit of a case that is ours: there is nothing to set up."""
