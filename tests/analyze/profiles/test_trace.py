@@ -163,6 +163,7 @@ def test_a_device_that_kineto_knows_is_recorded_too(monkeypatch: pytest.MonkeyPa
 
 def test_phases_are_marked_while_operators_are_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     torch = pytest.importorskip("torch")
+    from bench.measure.worker.profiler import PROFILING
     from suites import test_06_epoch
 
     marks = mock.Mock(side_effect=torch.profiler.record_function)
