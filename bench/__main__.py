@@ -6,8 +6,10 @@ heavy is imported before a command needs it.
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 COMMANDS = {
     "run": "measure suites on every device present and write the report",
@@ -39,7 +41,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns its exit status, 2 for what the user has to put right, 130 for Ctrl-C."""
+    """Runs one command; returns its exit status.
+
+    2 is for what the user has to put right, 70 for an error of our own (EX_SOFTWARE of sysexits.h), 130 for
+    Ctrl-C.
+    """
     options = parser().parse_args(arguments)
     from bench.app import UserError
     from bench.storage.journal import StoreError
@@ -54,6 +60,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, such as `head`, has left
         sys.stderr.close()
         return 1
+    except Exception as error:
+        if os.environ.get("BENCH_TRACEBACK"):
+            raise
+        print(f"bench: {_our_own(error, getattr(options, 'out', None))}", file=sys.stderr)
+        return 70
+
+
+def _our_own(error: Exception, out: Path | None) -> str:
+    """What a user is to do about an error of ours; the newest journal shows what led to it."""
+    journal = max(out.glob("*/journal.jsonl"), default=None) if out and out.is_dir() else None
+    kept = f"; what was measured is kept in {journal}" if journal else ""
+    return (
+        f"an error of its own, {type(error).__name__}: {error}{kept}; please report it, with that journal if "
+        "there is one; BENCH_TRACEBACK=1 shows where it arose"
+    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from bench.analyze.runs.compare import Comparison, compare
 from bench.analyze.runs.history import FACTS, history
 from bench.analyze.runs.projection import View
 from bench.app import UserError, configuration
-from bench.render import figures, history_page, page, profile, summary
+from bench.render import figures, history_page, page, profile, sections, summary
 from bench.render.answers import answers
 from bench.storage import archive, journal, profiles, store
 from bench.storage.tables import Run
@@ -24,11 +24,15 @@ MAX_SENTENCES = 5
 
 @dataclass(frozen=True)
 class Written:
-    """A report on disk: its page, its best answers, and whether a case failed."""
+    """A report on disk: its page, its best answers, and the cases without a figure, a line a reason.
+
+    `status` is the exit status that a run ends with: 1 where a case failed, 5 where nothing was measured.
+    """
 
     page: Path
     sentences: tuple[str, ...]
-    failed: bool
+    troubles: tuple[str, ...]
+    status: int
 
 
 def read(folders: Sequence[Path], view: View | None = None) -> Report:
@@ -55,9 +59,10 @@ def write(made: Report, out: Path | None = None) -> Written:
     drawn, target = figures.draw(made), out or folders[0]
     profiled = [_profile_pages(folder, target) for folder in folders]
     path = store.write_report(target, page.render(made, drawn, profiled), summary.render(made), drawn)
-    failed = bool(made.cases["status"].isin(["failed", "timeout"]).any())
     best = answers(made.contests)[:MAX_SENTENCES]
-    return Written(path, tuple(answer.sentence for answer in best), failed)
+    troubled = sections.troubled(made.cases)
+    status = 1 if troubled["failed"] else 0 if made.cases["blocks"].any() else 5
+    return Written(path, tuple(answer.sentence for answer in best), sections.trouble_lines(troubled), status)
 
 
 def _profile_pages(run: Path, target: Path) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def command(options: argparse.Namespace) -> int:
-    """Exit status 0 pass; 1 slower or over budget; 3 a side failed; 4 contaminated or undecided."""
+    """Exit status 0 pass; 1 slower or over budget; 3 a side failed; 4 undecided; 5 all cases skipped."""
     from bench.app import gate, stored
     from bench.measure.sides.side import SideError
 

@@ -25,7 +25,7 @@ def _positive(text: str) -> int:
 
 
 def command(options: argparse.Namespace) -> int:
-    """Exit status 0; 1 if a case failed; 130 on Ctrl-C, with what was measured kept and reported."""
+    """Exit status 0; 1 if a case failed; 5 if none was measured; 130 on Ctrl-C, which keeps the run."""
     from bench.app import profile, run, stored
     from bench.commands.profile import show
 
@@ -40,5 +40,5 @@ def command(options: argparse.Namespace) -> int:
             interrupted = True
             print("bench: interrupted; what was profiled is kept, as is the run", file=sys.stderr)
     written = stored.write(stored.read([folder]))
-    print(*(f"  {sentence}" for sentence in written.sentences), written.page, sep="\n")
-    return 130 if interrupted else int(written.failed)
+    print(*(f"  {line}" for line in (*written.sentences, *written.troubles)), written.page, sep="\n")
+    return 130 if interrupted else written.status

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench import patterns
 from bench.analyze.contests.contests import Contest
 from bench.analyze.estimates.doubts import failed_checks, gist
 from bench.analyze.report import Report, RunReport
@@ -16,6 +17,9 @@ from bench.records import CrossingState
 from bench.render.answers import circumstances, words
 from bench.render.document import table
 from bench.render.units import count, estimate, half_width, percent, quantity
+
+MAX_NAMES = 3
+"""Cases named in a line; the others are counted."""
 
 SPENT = {"timed": "timed blocks", "warmup": "warm-up", "setup": "set-up"}
 """What a run's time is spent on, where its name is not how people call it."""
@@ -120,6 +124,16 @@ def troubled(cases: pd.DataFrame) -> dict[str, list[tuple[str, list[str]]]]:
             for _, group in with_reason.groupby(alike, sort=False)
         ]
     return by_heading
+
+
+def trouble_lines(by_heading: Mapping[str, list[tuple[str, list[str]]]]) -> tuple[str, ...]:
+    """The same for a terminal, a line a reason, as in "failed: test_bad: KeyError: 'missing'"."""
+    lines = []
+    for heading, reasons in by_heading.items():
+        for reason, cases in reasons:
+            more = f" and {len(cases) - MAX_NAMES} more" if len(cases) > MAX_NAMES else ""
+            lines.append(f"{heading}: {', '.join(map(patterns.name, cases[:MAX_NAMES]))}{more}: {reason}")
+    return tuple(lines)
 
 
 def run(part: RunReport) -> dict[str, Any]:

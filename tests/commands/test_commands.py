@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import bench
+from bench.__main__ import main
 from bench.storage import store
 from tests import ROOT
 from tests.waiting import visited
@@ -153,6 +154,36 @@ def test_failing_case_is_exit_status_1_and_a_row(tmp_path: Path) -> None:
     cases = bench.load(tmp_path / "out").set_index("case")
     assert cases.loc["test_it.py::test_broken", "status"] == "failed"
     assert "why" in cases.loc["test_it.py::test_broken", "reason"]
+    assert "failed: test_broken: ValueError: why" in done.stdout
+
+
+def test_a_run_in_which_all_is_skipped_says_why_and_is_no_success(tmp_path: Path) -> None:
+    skipped = "import pytest\npytestmark = pytest.mark.skip(reason='only on the big machine')\n"
+    (tmp_path / "test_it.py").write_text(skipped + "def test_sum(benchmark):\n    benchmark(sum, [1])\n")
+    done = command("run", tmp_path, "--preset", "quick", "--out", tmp_path / "out")
+    assert done.returncode == 5
+    assert "skipped: test_sum: only on the big machine" in done.stdout
+
+
+def test_an_error_of_our_own_is_one_line_that_names_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(_options: object) -> int:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr("bench.commands.run.command", fails)
+    journal = tmp_path / "20260101T000000-here" / "journal.jsonl"
+    journal.parent.mkdir()
+    journal.touch()
+    assert main(["run", "--out", str(tmp_path)]) == 70
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "bench: an error of its own, ZeroDivisionError: by zero; what was measured is kept"
+    )
+    assert str(journal) in line
+    monkeypatch.setenv("BENCH_TRACEBACK", "1")
+    with pytest.raises(ZeroDivisionError):
+        main(["run", "--out", str(tmp_path)])
 
 
 @pytest.mark.parametrize(

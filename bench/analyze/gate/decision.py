@@ -100,13 +100,16 @@ class Decision:
 
     @property
     def exit_status(self) -> int:
-        """3 a side failed or a case is missing, else 1 slower or over budget, else 4 undecided, else 0.
+        """3 a side failed or a case is missing, else 5 all was skipped, else 1 slower or over budget, else 4
+        undecided, else 0.
 
         What a contaminated run shows is no evidence: it is undecided as a whole.
         """
         missing = any(check.standing == "missing" for check in self.budgets)
         if self.troubles or self.wanted or missing or not (self.verdicts or self.skipped):
             return 3
+        if not self.verdicts:
+            return 5
         if self.contaminated:
             return 4
         over = any(check.standing == "over" for check in self.budgets)

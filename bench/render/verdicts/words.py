@@ -96,6 +96,8 @@ def headline(gate: GateSummary) -> str:
         missing = len(decision.troubles) + budgets["missing"]
         what = f"{missing} not measured" if missing else "cut short before it was settled"
         return f"Incomplete: {what}; {tally}"
+    if decision.exit_status == 5:
+        return f"Nothing compared: all {len(decision.skipped)} skipped"
     if decision.contaminated:
         return f"Contaminated: identical code was not equally fast on both sides; {tally}"
     if decision.exit_status == 1:

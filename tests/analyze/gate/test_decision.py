@@ -148,6 +148,11 @@ def test_case_skipped_on_both_sides_passes(tmp_path: Path) -> None:
     assert (found.exit_status, found.skipped[0].reason) == (0, "no GPU")
 
 
+def test_a_gate_whose_cases_were_all_skipped_is_no_pass(tmp_path: Path) -> None:
+    skip = {"base": "no GPU", "head": "no GPU"}
+    assert decided(tmp_path, [Compared("test_a", skip=skip), Compared("test_b", skip=skip)]).exit_status == 5
+
+
 def test_missing_case_is_no_silent_pass(tmp_path: Path) -> None:
     found = decided(tmp_path, [Compared("test_a")], missing=["suites/test_made.py::test_gone"])
     assert found.exit_status == 3
