@@ -138,7 +138,7 @@ def profile(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the project's own tests: side by side, then apart and in order those that rest on real time."""
     # A module's tests share fixtures that take up to 40 s: they stay in one process. Where teams of threads
-    # share processors, each waits for one that does not run: a test of 2 s took 70 s.
+    # share processors, each waits for one that does not run; so every test gets one thread.
     together = ("-n", "logical", "--maxprocesses", "8", "--dist", "loadfile", "-m", "not machine")
     alone, success = {"OMP_NUM_THREADS": "1"}, (0, NO_TESTS)
     run(session, "pytest", *together, *session.posargs, env=alone, success_codes=success)
