@@ -176,14 +176,15 @@ def test_a_case_has_an_address(tab: Any, course: Shown) -> None:
 def test_answers_lead_to_evidence_and_on_to_cases(tab: Any, course: Shown) -> None:
     tab.goto(course.url)
     tab.locator("#answers a").first.click()
+    playwright.expect(tab.locator("dialog")).to_be_visible()
     assert tab.locator("dialog svg circle").count() >= 2
     tab.locator("dialog summary").click()
     case = tab.locator("dialog li a").first
     name = case.inner_text()
     case.click()
-    assert tab.locator("#details-title").inner_text() == name
+    playwright.expect(tab.locator("#details-title")).to_have_text(name)
     tab.go_back()
-    assert tab.locator("dialog h3").first.inner_text().startswith("How many times as fast")
+    playwright.expect(tab.locator("dialog h3").first).to_contain_text("How many times as fast")
 
 
 def test_by_keyboard_alone(tab: Any, course: Shown) -> None:
@@ -207,6 +208,7 @@ def test_everything_has_a_name_for_screen_readers(tab: Any, course: Shown) -> No
     tab.goto(course.url)
     assert tab.evaluate(UNNAMED) == []
     tab.locator("#all tbody a").first.click()
+    playwright.expect(tab.locator("dialog")).to_be_visible()
     assert tab.evaluate(UNNAMED) == []
     levels = tab.locator("h1, main h2, main h3").evaluate_all(
         "nodes => nodes.map((node) => +node.tagName[1])"
@@ -219,10 +221,10 @@ def test_names_that_are_markup_do_no_harm(tab: Any, course: Shown, past_page: Sh
     tab.goto(course.url)
     table(tab, "all").get_by_role("searchbox").fill("alert(1)")
     tab.locator("#all tbody a", has_text=EVIL).click()
-    assert EVIL in tab.locator("#details-title").inner_text()
+    playwright.expect(tab.locator("#details-title")).to_contain_text(EVIL)  # it waits
     tab.goto(past_page.url)
     tab.locator("#history .answers a").first.click()
-    assert EVIL in tab.locator("#details-title").inner_text()
+    playwright.expect(tab.locator("#details-title")).to_contain_text(EVIL)  # it waits
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
@@ -247,7 +249,7 @@ def test_a_history_names_what_changed_and_draws_it(tab: Any, past_page: Shown) -
     tab.goto(past_page.url)
     assert "Between run019" in tab.locator("#history .answers").inner_text()
     tab.locator("#history .answers a").first.click()
-    assert tab.locator("dialog svg circle").count() == 40
+    playwright.expect(tab.locator("dialog svg circle")).to_have_count(40)
     assert tab.locator("dialog svg .change").count() == 1
     tab.get_by_label("Close").click()
     holder = table(tab, "history")
