@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import parser
-from tests import ROOT
+from tests import ROOT, made_cases
 from tests import recorded_runs as recorded
 from tests.project import shown
 
@@ -60,7 +60,7 @@ def test_python_runs(code: str, tmp_path: Path) -> None:
     """Suites shown are collected by pytest; everything else runs beside a folder of runs."""
     if "import torch" in code:
         pytest.importorskip("torch")
-    recorded.write(tmp_path / "reports" / "run", recorded.course())
+    recorded.write(tmp_path / "reports" / "run", made_cases.course())
     (tmp_path / "test_shown.py").write_text(code)
     started = ["-m", "pytest", "--collect-only", "-q"] if "def test_" in code else []
     done = subprocess.run(

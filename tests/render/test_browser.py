@@ -14,6 +14,7 @@ from bench.analyze.report import report
 from bench.analyze.runs.history import history
 from bench.render import figures, history_page, page
 from bench.storage import store
+from tests import made_cases
 from tests import recorded_runs as recorded
 from tests.analyze.runs.past_runs import frame, headers
 
@@ -37,7 +38,7 @@ WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 def course(tmp_path_factory: pytest.TempPathFactory) -> "Shown":
     """The page of a run on two devices, with noisy, failed and skipped cases, and a name that is markup."""
     folder = tmp_path_factory.mktemp("page") / "run"
-    made = report([store.read_run(recorded.write(folder, recorded.course()))])
+    made = report([store.read_run(recorded.write(folder, made_cases.course()))])
     assert any(EVIL in name for name in made.cases["case"])
     drawn = figures.draw(made)
     return Shown(folder, page.render(made, drawn), len(drawn), made)
@@ -258,7 +259,9 @@ def test_a_history_names_what_changed_and_draws_it(tab: Any, past_page: Shown) -
 
 
 def test_simulated_pages_say_so_in_every_picture(tab: Any, tmp_path: Path) -> None:
-    made = report([store.read_run(recorded.write(tmp_path / "run", recorded.course()[:60], simulated=True))])
+    made = report(
+        [store.read_run(recorded.write(tmp_path / "run", made_cases.course()[:60], simulated=True))]
+    )
     drawn = figures.draw(made)
     shown = Shown(tmp_path, page.render(made, drawn))
     tab.goto(shown.url)

@@ -20,9 +20,10 @@ from bench.render import figures, page, sections, summary, units
 from bench.render.answers import answers
 from bench.storage import store
 from bench.storage.journal import Journal
+from tests import made_cases
 from tests import recorded_runs as recorded
 from tests.golden import golden
-from tests.recorded_runs import Made
+from tests.made_cases import Made
 
 
 def reported(folder: Path, cases: Sequence[Made], **options: Any) -> Report:
@@ -31,7 +32,7 @@ def reported(folder: Path, cases: Sequence[Made], **options: Any) -> Report:
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    return reported(tmp_path_factory.mktemp("runs") / "course", recorded.course())
+    return reported(tmp_path_factory.mktemp("runs") / "course", made_cases.course())
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def test_answers(course: Report) -> None:
 
 
 def test_answers_without_an_accelerator(tmp_path: Path) -> None:
-    made = reported(tmp_path / "run", recorded.course(None))
+    made = reported(tmp_path / "run", made_cases.course(None))
     golden(
         "answers-cpu.txt", "".join(f"{each.question} {each.sentence}\n" for each in answers(made.contests))
     )
@@ -121,10 +122,10 @@ class Tags(HTMLParser):
 
 def test_names_do_no_harm(tmp_path: Path) -> None:
     evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u2028"
-    cases = recorded.curve(
+    cases = made_cases.curve(
         evil, {evil: lambda s: s * 1e-9, "b": lambda s: s * 1e-8}, [64, 128], between="engine"
     )
-    broken = recorded.Made(evil, "broken", {evil: evil}, 1, outcome="failed", message=evil)
+    broken = made_cases.Made(evil, "broken", {evil: evil}, 1, outcome="failed", message=evil)
     made = reported(tmp_path / "run", [*cases, broken])
     html = page.render(made, figures.draw(made))
     assert Tags(html).scripts == 2
@@ -152,7 +153,7 @@ def test_a_default_run_is_a_small_page(course_page: str) -> None:
 
 
 def test_simulated_runs_say_so(tmp_path: Path) -> None:
-    made = reported(tmp_path / "run", recorded.course()[:30], simulated=True)
+    made = reported(tmp_path / "run", made_cases.course()[:30], simulated=True)
     drawn = figures.draw(made)
     html = page.render(made, drawn)
     assert all(b">simulated<" in picture["svg"] for picture in drawn.values())
@@ -184,14 +185,14 @@ def test_a_run_without_results_has_a_page(tmp_path: Path) -> None:
 
 
 def test_failed_self_checks_lead_the_report(tmp_path: Path) -> None:
-    run = store.read_run(recorded.write(tmp_path / "run", recorded.course()[:30]))
+    run = store.read_run(recorded.write(tmp_path / "run", made_cases.course()[:30]))
     check = Checked("cuda", "transfer_order", passed=False, detail="0.9")
     html = page.render(report([type(run)(**{**vars(run), "checks": (check,)})]), {})
     assert html.index("self-check failed on cuda: transfer_order") < html.index('id="answers"')
 
 
 def test_several_runs_are_side_by_side(tmp_path: Path) -> None:
-    runs = [store.read_run(recorded.write(tmp_path / name, recorded.course()[:40])) for name in ("1", "2")]
+    runs = [store.read_run(recorded.write(tmp_path / name, made_cases.course()[:40])) for name in ("1", "2")]
     made = report(runs)
     assert len(made.cases) == 80
     drawn = figures.draw(made)
@@ -205,7 +206,7 @@ def test_several_runs_are_side_by_side(tmp_path: Path) -> None:
 
 def test_reports_need_no_torch(tmp_path: Path) -> None:
     """With torch's import blocked, as on a laptop that has none."""
-    folder = recorded.write(tmp_path / "run", recorded.course(None)[:8])
+    folder = recorded.write(tmp_path / "run", made_cases.course(None)[:8])
     code = f"""
 import sys
 

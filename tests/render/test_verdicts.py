@@ -25,8 +25,8 @@ from bench.render import page
 from bench.render.verdicts import FORMS, ci, terminal
 from bench.render.verdicts.words import GateSummary, headline, summary
 from bench.storage import store
+from tests import made_cases, recorded_runs
 from tests import recorded_gates as gates
-from tests import recorded_runs
 from tests.golden import golden
 from tests.recorded_gates import Compared
 
@@ -129,7 +129,7 @@ def counting(monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any], call
 
 
 def test_report_of_an_ordinary_run_has_none(tmp_path: Path) -> None:
-    made = report([store.read_run(recorded_runs.write(tmp_path / "run", recorded_runs.course(None)[:4]))])
+    made = report([store.read_run(recorded_runs.write(tmp_path / "run", made_cases.course(None)[:4]))])
     assert "verdict-title" not in page.render(made, {})
 
 

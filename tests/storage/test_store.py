@@ -22,7 +22,7 @@ from bench.events import VERSION, End, Header, Note, Visit
 from bench.records import Case
 from bench.storage import store
 from bench.storage.journal import JOURNAL, Journal, StoreError, events, find_runs, new_run_folder, unfinished
-from tests import ROOT
+from tests import ROOT, made_cases
 from tests import recorded_runs as recorded
 
 HEADER = recorded.header("a run")
@@ -30,13 +30,13 @@ HEADER = recorded.header("a run")
 
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return recorded.write(tmp_path_factory.mktemp("runs") / "first", recorded.course())
+    return recorded.write(tmp_path_factory.mktemp("runs") / "first", made_cases.course())
 
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     """A run of two cases, whole, with tables."""
-    folder = recorded.write(tmp_path / "small", recorded.course(None)[:2])
+    folder = recorded.write(tmp_path / "small", made_cases.course(None)[:2])
     run = store.read_run(folder)
     blocks = marked(run.blocks)
     store.write_tables(folder, estimates(run, blocks), blocks)
@@ -206,7 +206,7 @@ def test_load_reads_tables_journals_and_folders(small: Path) -> None:
 
 
 def test_load_joins_runs_of_other_parameters(small: Path, tmp_path: Path) -> None:
-    other = recorded.write(tmp_path / "small" / ".." / "other", recorded.course(None)[-1:])
+    other = recorded.write(tmp_path / "small" / ".." / "other", made_cases.course(None)[-1:])
     frame = bench.load([small, other])
     names = list(frame.columns)
     assert names[:4] == ["case", "suite", "operation", "device"]

@@ -21,7 +21,7 @@ from bench.records import Block
 from bench.storage.store import read_run
 from bench.storage.tables import Run
 from tests import recorded_runs
-from tests.recorded_runs import Made
+from tests.made_cases import Made
 from trust import beside as beside_us
 from trust import busy, cost, figures, render, repeat
 from trust.__main__ import SECTIONS, main

@@ -14,7 +14,7 @@ from bench.records import Block, Case
 from bench.storage.journal import Journal
 from bench.storage.store import read_run
 from bench.storage.tables import Run
-from tests import recorded_runs
+from tests import made_cases, recorded_runs
 
 UUID = "GPU-00000000-1111-2222-3333-444444444444"
 ON_GPU = "suites/test_x.py::test_x[cuda]"
@@ -85,5 +85,5 @@ def test_a_sample_reaches_the_blocks_around_it() -> None:
 
 
 def test_a_run_without_samples_is_left_as_it_is(tmp_path: Path) -> None:
-    run = read_run(recorded_runs.write(tmp_path / "run", recorded_runs.course()[:4], launches=1))
+    run = read_run(recorded_runs.write(tmp_path / "run", made_cases.course()[:4], launches=1))
     assert gpus.noted(run) is run.blocks

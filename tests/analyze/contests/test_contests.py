@@ -13,8 +13,9 @@ from bench.analyze.contests.contests import Contest, contests
 from bench.analyze.contests.order import Disorder, disorders
 from bench.analyze.contests.transfers import transfers
 from bench.storage import store
+from tests import made_cases
 from tests import recorded_runs as recorded
-from tests.recorded_runs import Made
+from tests.made_cases import Made
 
 SIZES = [64.0 * 2**n for n in range(15)]
 A = 1e-9
@@ -26,7 +27,7 @@ def met(tmp_path: Path, cases: list[Made], **options: Any) -> list[Contest]:
 
 
 def test_contests_of_a_run(tmp_path: Path) -> None:
-    cases = recorded.curve("work", {"a": lambda s: A * s, "b": lambda s: 2e-6 + 0.1 * A * s}, SIZES[::2])
+    cases = made_cases.curve("work", {"a": lambda s: A * s, "b": lambda s: 2e-6 + 0.1 * A * s}, SIZES[::2])
     (contest,) = met(tmp_path, cases)
     crossing = contest.crossing
     assert (crossing.state, crossing.incumbent, crossing.challenger) == ("crosses_at", "a", "b")
@@ -43,13 +44,13 @@ def test_the_first_collected_meets_each_other(tmp_path: Path) -> None:
     times = {str(workers): time_by(workers) for workers in (2, 0, 1)}
     pairs = [
         (contest.crossing.incumbent, contest.crossing.challenger)
-        for contest in met(tmp_path, recorded.curve("work", times, [64, 128], between="num_workers"))
+        for contest in met(tmp_path, made_cases.curve("work", times, [64, 128], between="num_workers"))
     ]
     assert pairs == [("0", "1"), ("0", "2")]
 
 
 def test_transfers_move_device_crossings_in_order(tmp_path: Path) -> None:
-    found = met(tmp_path, [case for case in recorded.course() if case.operation == "mul"])
+    found = met(tmp_path, [case for case in made_cases.course() if case.operation == "mul"])
     latency = {
         contest.crossing.definition: contest for contest in found if "latency" in contest.crossing.definition
     }
@@ -62,7 +63,7 @@ def test_transfers_move_device_crossings_in_order(tmp_path: Path) -> None:
 
 
 def test_disordered_transfers_are_noticed(tmp_path: Path) -> None:
-    found = met(tmp_path, [case for case in recorded.course() if case.operation == "mul"])
+    found = met(tmp_path, [case for case in made_cases.course() if case.operation == "mul"])
     swapped = {"throughput": "throughput inputs", "throughput inputs": "throughput"}
     for contest in found:
         name = contest.crossing.definition
@@ -72,15 +73,15 @@ def test_disordered_transfers_are_noticed(tmp_path: Path) -> None:
 
 
 def test_a_contender_without_times_is_not_measured_and_says_why(tmp_path: Path) -> None:
-    (works,) = recorded.curve("work", {"b": lambda s: A * s}, [64])
+    (works,) = made_cases.curve("work", {"b": lambda s: A * s}, [64])
     broken = replace(works, outcome="failed", message="no memory")
-    cases = [*recorded.curve("work", {"a": lambda s: A * s}, [64, 128]), broken]
+    cases = [*made_cases.curve("work", {"a": lambda s: A * s}, [64, 128]), broken]
     (contest,) = met(tmp_path, cases)
     assert (contest.crossing.state, contest.crossing.reason) == ("not_measured", "no memory")
 
 
 def test_a_single_contender_makes_no_contest(tmp_path: Path) -> None:
-    assert met(tmp_path, recorded.curve("work", {"a": lambda s: A * s}, [64, 128])) == []
+    assert met(tmp_path, made_cases.curve("work", {"a": lambda s: A * s}, [64, 128])) == []
 
 
 def moved(n: int, trip: str, seconds: float) -> Made:
@@ -88,12 +89,12 @@ def moved(n: int, trip: str, seconds: float) -> Made:
     params = {"n": n} | ({"trip": trip} if trip else {})
     extra = {"resident": "add"} if trip else {}
     name, between = ("add_moved", "trip") if trip else ("add", "device")
-    return recorded.Made("test_add", name, params, seconds, "cuda", axis="n", between=between, extra=extra)
+    return made_cases.Made("test_add", name, params, seconds, "cuda", axis="n", between=between, extra=extra)
 
 
 def test_trips_that_were_timed_are_contests_of_the_operation_they_move(tmp_path: Path) -> None:
     sizes = 2.0 ** np.arange(6, 20, 2)
-    cases = [recorded.Made("test_add", "add", {"n": n}, A * n, axis="n", between="device") for n in sizes]
+    cases = [made_cases.Made("test_add", "add", {"n": n}, A * n, axis="n", between="device") for n in sizes]
     fixed = {"": 1e-6, "inputs pinned": 4e-6, "inputs pageable": 9e-6, "round_trip pinned": 7e-6}
     cases += [moved(n, trip, b + 0.1 * A * n) for trip, b in fixed.items() for n in sizes]
     by_device = [contest for contest in met(tmp_path, cases) if contest.between == "device"]
@@ -124,7 +125,7 @@ def test_trips_also_meet_each_other(tmp_path: Path) -> None:
 
 def test_a_trip_that_is_faster_than_none_is_noticed(tmp_path: Path) -> None:
     sizes = [2**10, 2**14, 2**18]
-    cases = [recorded.Made("test_add", "add", {"n": n}, A * n, axis="n", between="device") for n in sizes]
+    cases = [made_cases.Made("test_add", "add", {"n": n}, A * n, axis="n", between="device") for n in sizes]
     fixed = {"": 4e-6, "inputs pinned": 1e-6, "round_trip pinned": 7e-6}
     cases += [moved(n, trip, b + 0.1 * A * n) for trip, b in fixed.items() for n in sizes]
     found = disorders(met(tmp_path, cases))

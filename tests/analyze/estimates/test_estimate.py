@@ -15,8 +15,9 @@ from bench.events import Checked, Visit
 from bench.records import Block, Case, Kind
 from bench.storage import store
 from bench.storage.journal import Journal
+from tests import made_cases
 from tests import recorded_runs as recorded
-from tests.recorded_runs import Made
+from tests.made_cases import Made
 
 
 def estimated(tmp_path: Path, *cases: Made, **options: Any) -> pd.DataFrame:
@@ -126,7 +127,7 @@ def test_a_failed_self_check_marks_the_device(tmp_path: Path) -> None:
 
 
 def test_columns_of_the_contract(tmp_path: Path) -> None:
-    frame = estimated(tmp_path, *recorded.course()).reset_index()
+    frame = estimated(tmp_path, *made_cases.course()).reset_index()
     expected = (
         "median_s low_s high_s latency_s device_s host_s cold_s first_s blocks clean_blocks launches "
         "disturbed_share flops bytes items flops_per_s bytes_per_s items_per_s ceiling_share bound "

@@ -14,11 +14,12 @@ from bench.analyze.gate.decision import replay
 from bench.analyze.gate.settings import Budget, Settings
 from bench.storage import store
 from bench.storage.tables import Run
+from tests import made_cases
 from tests import recorded_gates as gates
 from tests import recorded_runs as runs
 from tests.recorded_gates import Compared
 
-CASE = runs.Made("test_net", "infer", {"engine": "torch", "batch": 1}, 1e-3, extra={"flops": 7e6})
+CASE = made_cases.Made("test_net", "infer", {"engine": "torch", "batch": 1}, 1e-3, extra={"flops": 7e6})
 """7 Mflop in 1 ms, where the made machine does 70 Gflop/s: a tenth of its ceiling."""
 
 

@@ -12,11 +12,12 @@ from bench.analyze.runs.compare import Comparison, compare
 from bench.render.verdicts.words import of_comparison
 from bench.storage import store
 from bench.storage.tables import Run
+from tests import made_cases
 from tests import recorded_gates as gates
 from tests import recorded_runs as runs
 
 CASES = [
-    runs.Made("test_x", name, {}, 1e-4)
+    made_cases.Made("test_x", name, {}, 1e-4)
     for name in ("still", "slower", "faster", "gone", "e", "f", "g", "h", "broken")
 ]
 

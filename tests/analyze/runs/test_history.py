@@ -18,6 +18,7 @@ from bench.analyze.runs.history import Shift, changes, history, noise, shifts
 from bench.render import history_page
 from bench.storage import archive, store
 from bench.storage.journal import StoreError
+from tests import made_cases
 from tests import recorded_runs as recorded
 from tests.analyze.runs.past_runs import frame, headers
 
@@ -127,7 +128,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("history")
     for number in range(9):
         times = {"a": growing(1.2e-6 if number >= 5 else 1e-6), "b": growing(1e-6)}
-        cases = recorded.curve("op", times, [64, 128])
+        cases = made_cases.curve("op", times, [64, 128])
         made = recorded.write(
             out / f"2026010{number + 1}T101500-attic", cases, seed=number, launch_noise=0.004, passes=1
         )

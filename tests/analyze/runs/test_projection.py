@@ -15,8 +15,9 @@ from bench.render import page, summary
 from bench.render.answers import answers
 from bench.storage import store
 from bench.storage.tables import Run
+from tests import made_cases
 from tests import recorded_runs as recorded
-from tests.recorded_runs import Made
+from tests.made_cases import Made
 
 FACTS = ("machine", "torch", "run", "processor")
 
@@ -100,8 +101,8 @@ def on_machine(folder: Path, name: str, made: list[Made], **options: Any) -> Run
 def two_machines(tmp_path_factory: pytest.TempPathFactory) -> Report:
     """A laptop without an accelerator and a server with one."""
     folder = tmp_path_factory.mktemp("machines")
-    laptop = [each for each in recorded.course(None) if each.suite == "test_03_matmul"]
-    server = [each for each in recorded.course("cuda") if each.suite == "test_03_matmul"]
+    laptop = [each for each in made_cases.course(None) if each.suite == "test_03_matmul"]
+    server = [each for each in made_cases.course("cuda") if each.suite == "test_03_matmul"]
     return report([on_machine(folder, "laptop", laptop), on_machine(folder, "server", server, seed=2)])
 
 
@@ -140,7 +141,7 @@ def test_the_page_has_them_side_by_side(two_machines: Report) -> None:
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    made = recorded.curve("op", {"a": lambda s: s * 1e-6, "b": lambda s: 2e-6 * s}, [64, 128])
+    made = made_cases.curve("op", {"a": lambda s: s * 1e-6, "b": lambda s: 2e-6 * s}, [64, 128])
     folder = recorded.write(tmp_path / "run", made)
     arguments = ["report", str(folder), "--rows", "n", "--columns", "engine", "--filter", "device=cpu"]
     assert main(arguments) == 0
