@@ -7,13 +7,22 @@ asks about one block, the analysis about a million. A reading that the system do
 from typing import Any
 
 DELAY_LIMIT = 0.01
-"""Run-queue delay, as a share of the block, above which others disturbed it. With under 1 % the median
-of a two-thread matmul beside busy processes stays within 2 % of its quiet value; without the rule it is
-off by a factor of 2 to 98."""
+"""Run-queue delay, as a share of the block, above which others disturbed a case on one thread: from there on
+it takes longer than undisturbed, by more than the delay itself. `python -m trust bias` shows it."""
+
+TEAM_DELAY_LIMIT = 0.02
+"""The same for a case on several threads. A system's own background delays one of two threads by up to 1 %,
+which costs such a case nothing: up to 2 % its blocks take as long as those without any delay."""
 
 FOREIGN_LIMIT = 0.05
 """Processor time taken by others, as a share of the block on all processors, above which they disturbed
-a case that disturbs itself: its own delay says nothing."""
+a case that disturbs itself: its own delay says nothing. The same for threads without priority, which others
+can hold up for as long as a block lasts while no delay shows."""
+
+MIN_FOREIGN_S = 0.5
+"""Shortest block in which foreign time is read: processor time comes in ticks of 10 ms a processor, so that
+over less than half a second a single tick would be over 2 %. A shorter block has what others took in the
+last half second, and has it only where the worker has no priority over them."""
 
 TELLING_S = 0.005
 """Shortest block that tells how many threads and children a case has: in a shorter one, threads that still
@@ -49,15 +58,18 @@ def disturbed(blocks: Any, case_disturbs_itself: Any) -> Any:
     """True where others took so much from a block that it must not count.
 
     A case that disturbs itself is judged by the processor time that others took, where that was read, every
-    other case by its own run-queue delay; both by what a control group withheld. A device block whose queue
-    stayed full does not depend on its host.
+    other case by its own run-queue delay; both by what a control group withheld. Threads without priority are
+    judged by both. A device block whose queue stayed full does not depend on its host.
     """
-    delayed = _exceeds(blocks.delay_s, DELAY_LIMIT * blocks.wall_s)
+    team = blocks.threads > 1
+    limit_s = (DELAY_LIMIT + (TEAM_DELAY_LIMIT - DELAY_LIMIT) * team) * blocks.wall_s
+    delayed = _exceeds(blocks.delay_s, limit_s)
     throttled = _exceeds(blocks.throttled_s, DELAY_LIMIT * blocks.wall_s)
     foreign = _exceeds(blocks.foreign_s, FOREIGN_LIMIT * blocks.wall_s * blocks.processors)
     by_foreign = case_disturbs_itself & _is_read(blocks.foreign_s)
+    crowded = team & (blocks.wall_s < MIN_FOREIGN_S) & foreign
     on_device = (blocks.kind == "device") & _is_read(blocks.device_s)
-    by_host = throttled | (by_foreign & foreign) | (_not(by_foreign) & delayed)
+    by_host = throttled | crowded | (by_foreign & foreign) | (_not(by_foreign) & delayed)
     return _is_unsteady(blocks.notes) | (by_host & _not(on_device))
 
 

@@ -72,7 +72,9 @@ class Launched:
 class Visit:
     """One case set up, timed and torn down in one worker; `launch` is -1 where it never came to that.
 
-    `extra_info` and `group` are what the test set. The blocks stay the last field.
+    `setup_s` went by until `benchmark(...)` was called, `teardown_s` from the last block until the test's own
+    checks and tear-down were done. `extra_info` and `group` are what the test set. The blocks stay the last
+    field.
     """
 
     case: str
@@ -80,6 +82,7 @@ class Visit:
     pass_: int = 0
     side: str = ""
     setup_s: float = 0.0
+    teardown_s: float = 0.0
     outcome: Outcome = "passed"
     message: str = ""
     extra_info: Mapping[str, Any] = field(default_factory=dict)

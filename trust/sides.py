@@ -31,7 +31,7 @@ from bench.events import Header, Visit
 from bench.measure.drive.entry import Timing
 from bench.measure.drive.ledger import Ledger
 from bench.measure.drive.plan import PRESETS
-from bench.measure.drive.policy import first_pass, next_pass
+from bench.measure.drive.policy import next_pass
 from bench.measure.drive.process import Spec, Worker, WorkerError
 from bench.measure.drive.session import CaseSession
 from bench.measure.drive.visits import visit
@@ -199,10 +199,8 @@ class _Recorder:
     def due(self, kind: str, launch: int, number: int, left_s: float) -> list[str]:
         """The cases of a kind of worker that a pass is to visit."""
         entries = [entry for entry in self.ledger.entries.values() if entry.case.worker == kind]
-        if number:
-            chosen = next_pass(entries, launch, PRESET.width, left_s, self._rng)
-        else:
-            chosen = first_pass(entries, math.inf, self._rng)
+        seconds = left_s if number else math.inf
+        chosen = next_pass(entries, launch, PRESET.target, seconds, self._rng, every_launch=not number)
         return [entry.case.id for entry in chosen]
 
     def visit(self, worker: Worker, case: str, launch: int, number: int) -> float:
@@ -211,7 +209,7 @@ class _Recorder:
         with self.side.circumstances():
             visit([session], entry, launch, blocks=self._plan.blocks, longest_s=PRESET.longest_call_s)
         self.ledger.record(session.visit(case, launch, number))
-        return self.ledger.entries[case].cost.visit_s
+        return self.ledger.entries[case].cost.visit_s()
 
 
 def _cases(plan: Plan) -> list[Case]:
@@ -270,7 +268,7 @@ def _shared_launch(
             for side, recorder in enumerate(recorders):
                 part = [block for at, block in enumerate(visited.blocks) if side_of[at] == side]
                 recorder.ledger.write(replace(visited, blocks=tuple(part)))
-            left_s -= lead.ledger.entries[case].cost.visit_s if number else 0.0
+            left_s -= lead.ledger.entries[case].cost.visit_s() if number else 0.0
 
 
 def pairs_in_visit(plan: Plan, timing: Timing) -> int:

@@ -109,4 +109,5 @@ def _line(progress: Progress, deadline_s: float) -> str:
     left_s = min(deadline_s - progress.elapsed_s, progress.left_s)
     limit = "at most" if math.isfinite(deadline_s) else "about"
     left = "" if math.isinf(left_s) else f", {limit} {max(0.0, left_s):.0f} s left"
-    return f"launch {progress.round}/{progress.rounds}{left}: {progress.case}"
+    of_all = f"/{progress.rounds}" if progress.rounds else ""
+    return f"launch {progress.round}{of_all}{left}: {progress.case}"

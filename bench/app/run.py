@@ -44,7 +44,7 @@ def measure(request: RunRequest, resume: bool) -> tuple[Path, bool]:
     past, journal = _unfinished(request) if resume else ([], None)
     preset = PRESETS[request.selection.preset]
     try:
-        plan = Plan(request.selection.spec, preset, request.launches or preset.launches, request.seed)
+        plan = Plan(request.selection.spec, preset, request.launches, request.seed)
         with recording.progress(preset.deadline_s) as progress:
             coordinator = Coordinator(plan, progress, past)
             try:
@@ -85,7 +85,7 @@ def _wanted(plan: Plan, folder: Path) -> Callable[[], Sizes] | None:
     """What says, from what is recorded so far, which sizes to add; None where the preset adds none."""
     if not plan.preset.refining_s:
         return None
-    return lambda: refine.wanted(AnalyzedRun(read_run(folder)), plan.launches)
+    return lambda: refine.wanted(AnalyzedRun(read_run(folder)), plan.launches or refine.KNOWN_LAUNCHES)
 
 
 def _collect(coordinator: Coordinator, selection: Selection) -> Collected:

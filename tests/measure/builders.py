@@ -48,7 +48,7 @@ MILLISECOND = Timing(call_s=1e-3, calls=10)
 
 def entry(timing: Timing = MILLISECOND, cost_s: float = 0.0, suite: str = "s") -> Entry:
     """A case that was visited once, in an earlier launch."""
-    return Entry(Case("c", suite, "o"), timing, lifecycle=Lifecycle({-1: 1}), cost=Cost(cost_s))
+    return Entry(Case("c", suite, "o"), timing, lifecycle=Lifecycle({-1: 1}), cost=Cost(cost_s, cost_s))
 
 
 SIDE = "import os\nfrom pathlib import Path\ndef test_it(benchmark):\n    benchmark(int)\n"

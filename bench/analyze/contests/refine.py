@@ -28,6 +28,9 @@ MAX_PLACES = 3
 DIGITS = 5
 """Binary digits of an added size: round, for kernels that like multiples, and within 3 % of the middle."""
 
+KNOWN_LAUNCHES = 4
+"""Launches from which the times at a size are known well enough, where the run sets no number."""
+
 Sizes = dict[str, dict[str, list[float]]]
 """Sizes by test ("path::test") and axis."""
 

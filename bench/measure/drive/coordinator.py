@@ -5,26 +5,49 @@ launch   one fresh worker process; a worker that dies is followed by a new launc
 pass     one walk through the cases of a launch
 """
 
+import itertools
 import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from bench.events import Event, Launch, Launched, Sizes, SizesAdded, Skip
 from bench.measure.drive import device_tasks
 from bench.measure.drive.entry import Entry
 from bench.measure.drive.ledger import restored
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S, Plan, Progress, file_as_case, sizes_variable
-from bench.measure.drive.policy import among, extrapolated_s, first_pass, launch_until_s, next_pass
+from bench.measure.drive.policy import (
+    among,
+    claim,
+    extrapolated_s,
+    kind_in_turn,
+    launch_until_s,
+    next_pass,
+    satisfied,
+)
 from bench.measure.drive.process import Worker, WorkerError, start_together
 from bench.measure.drive.session import CaseSession, never_visited
 from bench.measure.drive.visits import visit
+from bench.measure.drive.worth import launches_worth, typical
 from bench.measure.worker.protocol import Collected
 
-TYPICAL_VISIT_S = 0.2
-"""What a visit takes before a case was ever visited."""
+EXPECTED_ROUNDS = 4
+"""Rounds that a run is taken to have before its first one has shown what its cases take."""
+
+MAX_PLANNED_S = 3600.0
+"""Seconds that a run without a deadline plans ahead."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A kind of worker's part of a round, which began at `begun_s`; so many rounds are to follow."""
+
+    kind: str
+    round: int
+    begun_s: float
+    later: int
 
 
 class Coordinator:
@@ -39,7 +62,6 @@ class Coordinator:
         self._waiting: list[tuple[Worker, Collected]] = []  # with what each collected
         self._start_s = 0.0  # what starting a round's workers takes
         self._deadline_s = plan.preset.deadline_s
-        self._rounds = plan.launches
         self._near: Sizes | None = None  # the sizes that further launches look at; None: every case
 
     @property
@@ -70,42 +92,60 @@ class Coordinator:
             self._waiting.pop()[0].kill()
 
     def measure(self, write: Callable[[Event], None], wanted: Callable[[], Sizes] | None = None) -> None:
-        """Runs every launch of the plan. A kind of worker that cannot begin fails its cases.
+        """Runs launches until every case has reached its target, or the time or their number is spent. A kind
+        of worker that cannot begin fails its cases.
 
         `wanted` says, from what is recorded so far, which sizes a crossover needs. They are added to the
-        launches that follow; then as many further launches look at them alone, while they are wanted and
-        the time lasts.
+        launches that follow; then further launches look at them alone, while they are wanted and the time
+        lasts.
         """
         self.ledger.write = write
         if not self._waiting:
             self.collect()
         self._add_collected(self._waiting[0][1])
-        planned = self.plan.launches
+        most, number = self.plan.launches or self.plan.preset.launches, 0
         if wanted:
             self._deadline_s -= self.plan.preset.refining_s
-        for number in range(2 * planned if wanted else planned):
-            if number == planned:
-                self._deadline_s, self._rounds = self.plan.preset.deadline_s, 2 * planned
-            if number >= planned:
-                self._near = self.ledger.sizes[number - 1]
-                if not self._near or self.elapsed_s + self._start_s > self._deadline_s:
-                    return
-            self._measure_round(number)
-            if wanted and number not in self.ledger.sizes:  # a resumed run goes on with what it asked for
-                self.ledger.record(SizesAdded(number, wanted()))
+        while number < most and self._goes_on(number):
+            self._measure_round(number, wanted)
+            number += 1
+        self._deadline_s, most = self.plan.preset.deadline_s, number + most
+        while wanted and number < most:
+            self._near = self.ledger.sizes.get(number - 1)
+            if not self._near or not self._goes_on(number):
+                return
+            self._measure_round(number, wanted)
+            number += 1
 
-    def _measure_round(self, number: int) -> None:
-        self.progress.move(round=number + 1, rounds=max(number + 1, self.plan.launches), done=0)
-        if number and self.elapsed_s + self._start_s > self._deadline_s:
-            return
-        kinds = [kind for kind in self._costs_s() if (kind, number) not in self.ledger.done]
+    def _goes_on(self, number: int) -> bool:
+        """True where there is time for a round and a case that wants it."""
+        if not number:
+            return True
+        return self.elapsed_s + self._start_s < self._deadline_s and bool(self._claims())
+
+    def _measure_round(self, number: int, wanted: Callable[[], Sizes] | None) -> None:
+        self.progress.move(round=number + 1, done=0)
+        later = self._later(number)
+        kinds = [kind for kind in self._claims() if (kind, number) not in self.ledger.done]
         if (missing := len(kinds) - len(self._waiting)) > 0:
             with suppress(WorkerError):  # each kind will try by itself, and say why it cannot
                 self._start_workers(missing)
         for kind in kinds:
             if self.elapsed_s < self._deadline_s or not number:
-                self._measure_kind(kind, number)
+                self._measure_kind(Turn(kind, number, self.elapsed_s, later))
         self.close()
+        if wanted and number not in self.ledger.sizes:  # a resumed run goes on with what it asked for
+            self.ledger.record(SizesAdded(number, wanted()))
+
+    def _later(self, number: int) -> int:
+        """How many rounds are to follow this one."""
+        if self.plan.launches:
+            return max(0, self.plan.launches - number - 1)
+        if not number:
+            return EXPECTED_ROUNDS - 1
+        entries = [entry for entry in self._entries() if not entry.lifecycle.closed]
+        left_s = min(self._deadline_s - self.elapsed_s, MAX_PLANNED_S)
+        return launches_worth(left_s, self._start_s, entries, typical(entries)) - 1
 
     def _entries(self, kind: str = "") -> list[Entry]:
         """The cases that this round may measure, of one kind of worker or of all."""
@@ -116,17 +156,20 @@ class Coordinator:
             if kind in ("", entry.case.worker) and (near is None or among(entry.case, near))
         ]
 
-    def _costs_s(self) -> dict[str, float]:
-        """What one visit of each open case takes, summed by the kinds of worker that have any."""
-        costs_s: dict[str, float] = defaultdict(float)
-        for entry in self._entries():
-            if not entry.lifecycle.closed:
-                costs_s[entry.case.worker] += entry.cost.visit_s or TYPICAL_VISIT_S
-        return costs_s
+    def _claims(self) -> dict[str, float]:
+        """The claims to the time left of the cases that want visits, summed by kind of worker."""
+        claims: dict[str, float] = defaultdict(float)
+        entries = self._entries()
+        run = typical(entries)
+        for entry in entries:
+            done = not self.plan.launches and satisfied(entry, run, self.plan.preset.target)
+            if not (entry.lifecycle.closed or done):
+                claims[entry.case.worker] += claim(entry)
+        return claims
 
-    def _measure_kind(self, kind: str, number: int) -> None:
-        """One round of one kind of worker: a launch, and another after each worker that dies."""
-        begun_s = self.elapsed_s
+    def _measure_kind(self, turn: Turn) -> None:
+        """A launch, and another after each worker that dies."""
+        kind, number = turn.kind, turn.round
         visited: set[str] = set()
         while (kind, number) not in self.ledger.done:
             before = len(visited)
@@ -139,7 +182,7 @@ class Coordinator:
                     launch = self.ledger.launches
                     self.ledger.record(Launch(launch, kind, "", number, collected.collect_s, self.elapsed_s))
                     device_tasks.run_due(worker, kind, self.ledger, self.progress, self.plan.ceilings)
-                    self._make_passes(worker, launch, kind, number, begun_s, visited)
+                    self._make_passes(worker, launch, turn, visited)
             except WorkerError as error:
                 if len(visited) == before:  # it is not a case that ends it
                     self._give_up(kind, error)
@@ -171,31 +214,38 @@ class Coordinator:
                 if skip := collected.skips.get(case.id):
                     self.ledger.record(Skip(case.id, skip))
 
-    def _make_passes(
-        self, worker: Worker, launch: int, kind: str, number: int, begun_s: float, visited: set[str]
-    ) -> None:
-        """The passes of one launch, as long as its share of the time lasts."""
+    def _make_passes(self, worker: Worker, launch: int, turn: Turn, visited: set[str]) -> None:
+        """The passes of one launch, as long as its share of the time lasts; `visited` are the cases that an
+        earlier worker of this turn came to. A case never visited may take the time of the rounds to come.
+        """
         self.progress.move(cases=len(self.ledger.entries))
-        until_s = self._until_s(kind, begun_s, self._rounds - number - 1)
-        first_until_s = self._until_s(kind, begun_s, later=0)
-        wanted = self.ledger.sizes.get(number - 1, {})
-        near = {entry.case.id for entry in self._entries() if among(entry.case, wanted)}
-        fitting = first_pass(self._entries(kind), until_s - self.elapsed_s, self._rng, near)
-        order = [entry for entry in fitting if entry.case.id not in visited]
-        pass_number = 0
-        while order:
+        target, every_launch = self.plan.preset.target, bool(self.plan.launches)
+        near, until_s, unseen_until_s = self._near_cases(), self._until_s(turn), self._until_s(turn, 0)
+        for pass_number in itertools.count():
+            left_s = until_s - self.elapsed_s
+            order = next_pass(self._entries(turn.kind), launch, target, left_s, self._rng, near, every_launch)
+            came_to = 0
             for entry in order:
-                visited_before = entry.lifecycle.visits or number
-                if self.elapsed_s + entry.cost.visit_s <= (until_s if visited_before else first_until_s):
+                fresh = launch not in entry.lifecycle.visits
+                limit_s = until_s if entry.lifecycle.visits else unseen_until_s
+                again = not pass_number and entry.case.id in visited
+                if not again and self.elapsed_s + entry.cost.visit_s(fresh) <= limit_s:
                     visited.add(entry.case.id)
                     self._visit(worker, entry, launch, pass_number)
-            pass_number += 1
-            left_s = until_s - self.elapsed_s
-            order = next_pass(self._entries(kind), launch, self.plan.preset.width, left_s, self._rng)
+                    came_to += 1
+            if not came_to:
+                return
 
-    def _until_s(self, kind: str, begun_s: float, later: int) -> float:
-        """When this launch ends, if so many rounds are to follow."""
-        return launch_until_s(kind, self._costs_s(), begun_s, self._deadline_s, self._start_s, later)
+    def _near_cases(self) -> set[str]:
+        """The cases at sizes near open crossings."""
+        sizes = self.ledger.sizes.get(max(self.ledger.sizes, default=0), {})
+        return {entry.case.id for entry in self._entries() if among(entry.case, sizes)}
+
+    def _until_s(self, turn: Turn, later: int | None = None) -> float:
+        """When this turn is to end."""
+        later = turn.later if later is None else later
+        claims = self._claims()
+        return launch_until_s(turn.kind, claims, turn.begun_s, self._deadline_s, self._start_s, later)
 
     def _visit(self, worker: Worker, entry: Entry, launch: int, pass_number: int) -> None:
         """One visit, recorded whatever comes of it. Raises WorkerError where the worker is lost."""
@@ -207,7 +257,7 @@ class Coordinator:
         self.progress.move(case=case, done=self.progress.done + 1, elapsed_s=self.elapsed_s)
         session = CaseSession(worker, self.plan.preset.timeout_s)
         try:
-            visit([session], entry, launch, longest_s=limit_s)
+            visit([session], entry, launch, longest_s=limit_s, kinds=[kind_in_turn(entry)])
         except WorkerError:
             worker.kill()
             self.ledger.record(session.visit(case, launch, pass_number, elapsed_s=self.elapsed_s))

@@ -6,6 +6,7 @@ All of it is learned from the case's visits, in `Entry.after`, and frozen: only 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import median
 
 from bench.disturbance import disturbed, disturbs_itself, tells
 from bench.events import Visit
@@ -17,7 +18,7 @@ BLOCK_S = 0.010
 
 SELF_DISTURBING_BLOCK_S = 0.55
 """Shortest block of a case that disturbs itself: what others took is read from half a second on
-(`interference.MIN_FOREIGN_S`), and a block may turn out faster than expected."""
+(`disturbance.MIN_FOREIGN_S`), and a block may turn out faster than expected."""
 
 MAX_CALLS = 1_000_000
 """Calls of a block where a call takes no time that the clock could tell."""
@@ -35,11 +36,39 @@ ENDED_BY_TEST = ("passed", "skipped", "failed")
 
 
 @dataclass(frozen=True)
+class Visited:
+    """What a case's counted visits came to, each by the ln of its median seconds per call.
+
+    By launch their number and their mean; `squares` are the squared distances from their launch's mean.
+    """
+
+    counts: Mapping[int, int] = field(default_factory=dict)
+    means: Mapping[int, float] = field(default_factory=dict)
+    squares: float = 0.0
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom of `squares`."""
+        return self.total - len(self.counts)
+
+    def after(self, launch: int, log: float) -> "Visited":
+        """With one more visit: Welford's way, so that no visit has to be kept."""
+        count, mean = self.counts.get(launch, 0) + 1, self.means.get(launch, log)
+        moved = mean + (log - mean) / count
+        squares = self.squares + (log - mean) * (log - moved)
+        return Visited({**self.counts, launch: count}, {**self.means, launch: moved}, squares)
+
+
+@dataclass(frozen=True)
 class Timing:
     """How long a case's calls take, and how many of them make a block.
 
-    `call_s` is a call's share of the latest block, `fastest_s` of the fastest, `clean_s` of each undisturbed
-    block of the latest launch. `calls`, a multiple of `multiple`, make a block; 0 while they are not chosen.
+    `call_s` is a call's share of the latest block, `fastest_s` of the fastest; `visited` what the visits came
+    to that had an undisturbed block. `calls`, a multiple of `multiple`, make a block; 0 while not chosen.
     `votes` says of each block that was long enough whether it disturbed itself, `processors` how many a block
     could use. `queued` has, by kind, how many calls fit into a device's queue, where that is fewer.
     """
@@ -49,7 +78,7 @@ class Timing:
     calls: int = 0
     call_s: float = math.nan
     fastest_s: float = math.inf
-    clean_s: tuple[float, ...] = ()
+    visited: Visited = field(default_factory=Visited)
     processors: int = 1
     votes: tuple[bool, ...] = ()
     self_disturbing: bool = False
@@ -73,8 +102,8 @@ class Timing:
         return replace(fitted, calls=fitted.calls_per_block) if self.calls else fitted
 
     def in_new_launch(self) -> "Timing":
-        """A launch is judged by its own blocks. Queues are tried again: the host may have been slow."""
-        return replace(self, clean_s=(), queued={kind: calls for kind, calls in self.queued.items() if calls})
+        """Queues are tried again in a new launch: the host may have been slow."""
+        return replace(self, queued={kind: calls for kind, calls in self.queued.items() if calls})
 
     def with_speed(self, block: Block) -> "Timing":
         """With a block's time per call, and whether the case disturbs itself.
@@ -99,8 +128,9 @@ class Timing:
         for block in blocks:
             if block.kind == "wall" or math.isnan(timing.call_s):
                 timing = timing.with_speed(block)
-            if block.kind == "wall" and not disturbed(block, timing.self_disturbing):
-                timing = replace(timing, clean_s=(*timing.clean_s, block.wall_s / block.calls))
+        clean = [block for block in wall_blocks(visits[0]) if not disturbed(block, timing.self_disturbing)]
+        if clean and (log_s := math.log(median(block.wall_s / block.calls for block in clean))):
+            timing = replace(timing, visited=timing.visited.after(visits[0].launch, log_s))
         warm = [block.wall_s / block.calls for block in blocks[1:] if block.kind == "warmup"]
         queued = dict(self.queued)
         for block in (block for visit in visits for block in visit.blocks if "queue_ran_dry" in block.notes):
@@ -168,25 +198,35 @@ class Lifecycle:
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of a case's latest visit that timed something: set-up, warm-up, and the blocks that count."""
+    """Seconds that a visit takes: `fresh_s` the latest that was the first of its launch, `later_s` another.
 
-    setup_s: float = 0.0
-    warmup_s: float = 0.0
-    blocks_s: float = 0.0
+    Each is None before there was one. `bare_s` is what the latest fresh one took without its warm-up,
+    `around_s` the set-up and tear-down of the latest.
+    """
 
-    @property
-    def visit_s(self) -> float:
-        return self.setup_s + self.warmup_s + self.blocks_s
+    fresh_s: float | None = None
+    later_s: float | None = None
+    bare_s: float = 0.0
+    around_s: float = 0.0
 
-    def after(self, visits: Sequence[Visit]) -> "Cost":
+    def visit_s(self, fresh: bool = False) -> float:
+        """What the next visit will take; 0 of a case that was never timed."""
+        if fresh:
+            return self.later_s or 0.0 if self.fresh_s is None else self.fresh_s
+        return self.bare_s if self.later_s is None else self.later_s
+
+    def after(self, visits: Sequence[Visit], fresh: bool) -> "Cost":
         blocks = [block for visit in visits for block in visit.blocks]
         if not blocks:
             return self
         begun_s = min(block.start_s for block in blocks)
         ended_s = max(block.start_s + block.wall_s for block in blocks)
+        around_s = max(visit.setup_s for visit in visits) + max(visit.teardown_s for visit in visits)
+        if not fresh:
+            return replace(self, later_s=around_s + ended_s - begun_s, around_s=around_s)
         counted = [block.start_s for block in blocks if block.kind not in WARMUP_KINDS]
-        warm_s = min(counted, default=ended_s)
-        return Cost(max(visit.setup_s for visit in visits), warm_s - begun_s, ended_s - warm_s)
+        bare_s = around_s + ended_s - min(counted, default=ended_s)
+        return Cost(around_s + ended_s - begun_s, self.later_s, bare_s, around_s)
 
 
 @dataclass(frozen=True)
@@ -198,6 +238,11 @@ class Entry:
     threads: Threads = field(default_factory=Threads)
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     cost: Cost = field(default_factory=Cost)
+
+    @property
+    def in_contest(self) -> bool:
+        """True where the case's contenders compete along an axis: an answer rests on it."""
+        return bool(self.case.axis and self.case.between)
 
     @property
     def is_team(self) -> bool:
@@ -213,5 +258,5 @@ class Entry:
             timing=timing,
             threads=self.threads.after(visits, timing.processors),
             lifecycle=self.lifecycle.after(visits),
-            cost=self.cost.after(visits),
+            cost=self.cost.after(visits, fresh),
         )

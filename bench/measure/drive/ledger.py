@@ -13,7 +13,7 @@ from bench.events import Event, Sizes, Visit
 from bench.measure.drive.entry import BLOCK_S, WARMUP_KINDS, Entry, Timing
 from bench.records import Case
 
-SPENT_ON = ("timed", "warmup", "setup", "imports")
+SPENT_ON = ("timed", "warmup", "setup", "teardown", "imports")
 """What the seconds of a run go to; the rest is `other`."""
 
 
@@ -73,6 +73,7 @@ class Ledger:
     def learn_visit(self, *visits: Visit) -> None:
         """Takes in a visit: one event, or one of each side."""
         self.spent_s["setup"] += max(visit.setup_s for visit in visits)  # sides set up side by side
+        self.spent_s["teardown"] += max(visit.teardown_s for visit in visits)
         for block in (block for visit in visits for block in visit.blocks):
             self.spent_s["warmup" if block.kind in WARMUP_KINDS else "timed"] += block.wall_s
         if entry := self.entries.get(visits[0].case):

@@ -16,7 +16,8 @@ COLLECT_TIMEOUT_S = 300.0
 
 @dataclass(frozen=True)
 class Preset:
-    """How thorough a run is: launches, its deadline, the width aimed at, the longest call, the patience.
+    """How thorough a run is: its most launches, its deadline, the half interval that a case aims at, as a
+    share, the longest call, the patience.
 
     `refining_s` of the deadline are kept for further launches at sizes near crossovers; 0: none are added.
     """
@@ -24,7 +25,7 @@ class Preset:
     name: str
     launches: int
     deadline_s: float
-    width: float
+    target: float
     longest_call_s: float
     timeout_s: float
     refining_s: float = 0.0
@@ -33,9 +34,9 @@ class Preset:
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("quick", 2, 78, 0.03, 2.0, 30),
-        Preset("default", 5, 330, 0.02, 2.5, 120, refining_s=50),
-        Preset("thorough", 10, math.inf, 0.01, math.inf, 900, refining_s=600),
+        Preset("quick", 3, 78, 0.10, 2.0, 30),
+        Preset("default", 12, 330, 0.05, 2.5, 120, refining_s=50),
+        Preset("thorough", 30, math.inf, 0.02, math.inf, 900, refining_s=600),
     )
 }
 """Deadlines leave 12 s (quick) and 30 s (default) for the report."""
@@ -43,11 +44,12 @@ PRESETS = {
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run measures, and how thoroughly."""
+    """What a run measures, and how thoroughly: in so many launches, or in as many as the planner finds worth
+    their time."""
 
     spec: Spec
     preset: Preset = PRESETS["default"]
-    launches: int = 5
+    launches: int | None = None
     seed: int = 1
     ceilings: bool = True
 

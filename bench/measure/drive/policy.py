@@ -9,37 +9,64 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import NormalDist, median, quantiles
 
 from bench.events import Sizes
-from bench.measure.drive.entry import Entry, Timing
-from bench.records import Case
+from bench.measure.drive.entry import Entry
+from bench.measure.drive.worth import Scatter, gain_per_s, target, typical, width
+from bench.records import Case, Kind
 
-VISIT_S = 0.06
-"""Timed seconds a visit: five blocks and their warm-up, so that a pass through 100 cases takes seconds."""
+TYPICAL_VISIT_S = 0.2
+"""What a visit takes before a case was ever visited."""
+
+MIN_BLOCKS_PER_VISIT, MAX_BLOCKS_PER_VISIT = 2, 5
+"""Blocks of a visit: two, since one may be disturbed, unless they are long; beyond five a visit costs more
+than another one would."""
+
+LONG_BLOCK_S = 0.05
+"""Block from which a visit may have a single one."""
+
+BLOCK_TO_VISIT = 0.65
+"""How far blocks of a visit lie apart, as a share of how far visits do: 11 % and 17 %."""
+
+MIN_LAUNCHES = 3
+"""Launches of a case, if time lasts: what a process got at its start, such as its layout in memory, holds for
+all of its visits."""
 
 MAX_VISITS = 12
-"""Visits of a case in one launch: beyond, launches differ more than a launch's blocks do."""
+"""Visits of a case in one launch: beyond, another launch tells more."""
+
+DEVICE_TURNS: tuple[Kind, ...] = ("wall", "latency", "device", "wall", "latency", "cold")
+"""What the visits of a case on an accelerator time in turn: most often what answers rest on."""
+
+PASS_SHARE = 0.2
+"""Share of what is left of a launch that a pass may take: what is worth most is asked anew after each."""
+
+NEAR_WEIGHT = 2.0
+"""How much more a case counts whose size lies near an open crossing."""
 
 MAX_EXPONENT = 3.0
 """The steepest rise of time with size that is extrapolated: a matrix product's."""
 
+MIN_BLOCKS = 5
+"""Blocks before the width of a series is believed."""
+
 WARMUP_BLOCKS = 6
 """Blocks before a series can be called stationary: two samples of three."""
 
-MIN_BLOCKS = 5
-"""Clean blocks in a launch before its width is believed."""
 
-MAX_STARTING_SHARE = 0.5
-"""The largest share of the time left that may go into starting workers."""
+def blocks_per_visit(entry: Entry) -> int:
+    """How many blocks a visit times: the more, the more its set-up costs beside a block.
 
-
-def blocks_per_visit(timing: Timing) -> int:
-    """How many blocks a visit times."""
-    if timing.is_long:
+    Kalibera and Jones's rule for the lowest level, sqrt(cost of a visit / cost of a block) x block / visit.
+    """
+    timing = entry.timing
+    block_s = timing.calls * timing.call_s
+    if timing.is_long or timing.self_disturbing:
         return 1
-    return max(1, min(MIN_BLOCKS, round(VISIT_S / (timing.calls * timing.call_s))))
+    best = round(math.sqrt(entry.cost.around_s / max(block_s, 1e-6)) * BLOCK_TO_VISIT)
+    return max(1 if block_s > LONG_BLOCK_S else MIN_BLOCKS_PER_VISIT, min(best, MAX_BLOCKS_PER_VISIT))
 
 
 def relative_width(per_call_s: Sequence[float], least: int = MIN_BLOCKS) -> float:
-    """Half the 95 % interval of a launch's median, as a share of it; infinite while it rests on too little.
+    """Half the 95 % interval of a median, as a share of it; infinite while it rests on fewer than `least`.
 
     The median's standard error is 1.2533 σ/√n for a normal series, σ taken from the quartiles.
     """
@@ -63,59 +90,87 @@ def settled(per_call_s: Sequence[float]) -> bool:
     return median(recent) >= median(before) * 0.98 or max(recent) >= min(before)
 
 
-def first_pass(
-    entries: Iterable[Entry], seconds: float, rng: random.Random, near: Collection[str] = ()
-) -> list[Entry]:
-    """Every case once, in random order; along an axis the small first, to extrapolate from them.
-
-    Those never visited all have their turn; of the others as many as fit into `seconds`: first those in
-    `near`, on which a crossover rests, then those visited in the fewest launches, the cheap before the dear.
-    """
-    order, left_s = [], seconds
-    for entry in sorted(entries, key=lambda entry: _rank(entry, near)):
-        left_s -= entry.cost.visit_s
-        if not entry.lifecycle.closed and (not entry.lifecycle.visits or left_s > 0):
-            order.append(entry)
-    rng.shuffle(order)
-    by_size = iter(sorted((entry for entry in order if entry.case.axis), key=_size))
-    return [next(by_size) if entry.case.axis else entry for entry in order]
-
-
-def _rank(entry: Entry, near: Collection[str]) -> tuple[bool, int, float]:
-    return entry.case.id not in near, len(entry.lifecycle.visits), entry.cost.visit_s
-
-
 def next_pass(
-    entries: Iterable[Entry], launch: int, width: float, seconds: float, rng: random.Random
+    entries: Iterable[Entry],
+    launch: int,
+    run_target: float,
+    seconds: float,
+    rng: random.Random,
+    near: Collection[str] = (),
+    every_launch: bool = False,
 ) -> list[Entry]:
-    """The cases worth another visit in this launch that fit into `seconds`, shuffled.
+    """The cases that the next pass of this launch visits, of which `seconds` are left.
 
-    Those that this launch has not visited come first, then those furthest from their width for their cost.
+    Those never visited all have their turn, those first that an answer rests on, along an axis the small
+    first, to extrapolate from them. Of the others come those whose interval gains most for their time, in
+    random order, as many as fit into a part of the seconds: the longer a case takes, the fewer its visits.
+    With `every_launch` each case wants a visit in this one, whatever is known of it.
     """
-    wanted = [entry for entry in entries if _wants_visit(entry, launch, width)]
-    chosen, left_s = [], seconds
-    for entry in sorted(wanted, key=lambda entry: _gain(entry, launch, width), reverse=True):
-        if entry.cost.visit_s <= left_s:
+    known = list(entries)
+    unseen = [entry for entry in known if not (entry.lifecycle.visits or entry.lifecycle.closed)]
+    run = typical(known)
+    wanted = [
+        entry
+        for entry in known
+        if entry.lifecycle.visits and _wants(entry, launch, run, run_target, every_launch)
+    ]
+    worth = {
+        entry.case.id: gain_per_s(entry, launch, run) * (NEAR_WEIGHT if entry.case.id in near else 1.0)
+        for entry in wanted
+    }
+    chosen: list[Entry] = []
+    left_s = seconds - sum(entry.cost.visit_s() for entry in unseen)
+    part_s = left_s * PASS_SHARE
+    for entry in sorted(wanted, key=lambda entry: worth[entry.case.id], reverse=True):
+        cost_s = entry.cost.visit_s(launch not in entry.lifecycle.visits)
+        if cost_s <= part_s or (not chosen and cost_s <= left_s):
             chosen.append(entry)
-            left_s -= entry.cost.visit_s
+            part_s -= cost_s
     rng.shuffle(chosen)
-    return chosen
+    return _in_turn(unseen, rng) + chosen
 
 
-def _wants_visit(entry: Entry, launch: int, width: float) -> bool:
+def _in_turn(unseen: list[Entry], rng: random.Random) -> list[Entry]:
+    """Contests' cases first; in random order but for the sizes of an axis, which rise."""
+    rng.shuffle(unseen)
+    by_size = iter(sorted((entry for entry in unseen if entry.case.axis), key=_size))
+    order = [next(by_size) if entry.case.axis else entry for entry in unseen]
+    return sorted(order, key=lambda entry: not entry.in_contest)
+
+
+def satisfied(entry: Entry, run: Scatter, run_target: float) -> bool:
+    """True where a case needs no further launch: seen in a few, in every kind of block, and at its target."""
+    if len(entry.timing.visited.counts) < MIN_LAUNCHES or not _seen_in_every_kind(entry):
+        return False
+    return width(entry, run) <= target(entry, run_target)
+
+
+def _wants(entry: Entry, launch: int, run: Scatter, run_target: float, every_launch: bool) -> bool:
     """True while another visit in this launch is worth its time."""
     visits = entry.lifecycle.visits.get(launch, 0)
-    if entry.lifecycle.closed or not visits:
-        return not entry.lifecycle.closed
-    if entry.lifecycle.fragile or entry.timing.is_long or visits >= MAX_VISITS:
+    if entry.lifecycle.closed or visits >= MAX_VISITS:
         return False
-    return relative_width(entry.timing.clean_s) > width
+    if not visits:
+        return every_launch or not satisfied(entry, run, run_target)
+    if entry.lifecycle.fragile or entry.timing.is_long:
+        return False
+    return not _seen_in_every_kind(entry) or width(entry, run) > target(entry, run_target)
 
 
-def _gain(entry: Entry, launch: int, width: float) -> tuple[bool, float]:
-    fresh = launch not in entry.lifecycle.visits
-    distance = 100.0 if fresh else min(relative_width(entry.timing.clean_s) / width, 100.0)
-    return fresh, distance / max(entry.cost.visit_s, 1e-4)
+def _seen_in_every_kind(entry: Entry) -> bool:
+    return sum(entry.lifecycle.visits.values()) >= len(kinds_of(entry.case))
+
+
+def kinds_of(case: Case) -> tuple[Kind, ...]:
+    """The kinds of block that a case's visits time in turn."""
+    return ("wall",) if case.device == "cpu" else DEVICE_TURNS
+
+
+def kind_in_turn(entry: Entry) -> Kind:
+    """The kind of block that the next visit of a case times; of one that its queue cannot hold, wall."""
+    kinds = kinds_of(entry.case)
+    kind = kinds[sum(entry.lifecycle.visits.values()) % len(kinds)]
+    return "wall" if entry.timing.queued.get(kind) == 0 else kind
 
 
 def _size(entry: Entry) -> float:
@@ -126,8 +181,9 @@ def _size(entry: Entry) -> float:
 def extrapolated_s(entry: Entry, entries: Iterable[Entry]) -> float:
     """Seconds per call, extrapolated from a case's smaller sizes; 0 where there are none.
 
-    Extends the fastest blocks of the last two sizes of the same curve as a power law; a burst of noise
-    beside a small size must not promise hours for a large one.
+    Extends the fastest blocks of the last two sizes of the same curve as a power law, where it rises: an
+    epoch gets shorter with its batch size. A burst of noise beside a small size must not promise hours for a
+    large one.
     """
     smaller = [
         (_size(other), other.timing.fastest_s)
@@ -136,14 +192,11 @@ def extrapolated_s(entry: Entry, entries: Iterable[Entry]) -> float:
         and math.isfinite(other.timing.fastest_s)
         and 0 < _size(other) < _size(entry)
     ]
-    if not smaller:
+    if len(smaller) < 2:
         return 0.0
-    *before, (size, seconds) = sorted(smaller)[-2:]
-    exponent = 1.0
-    if before:
-        rise = math.log(seconds / before[0][1]) / math.log(size / before[0][0])
-        exponent = min(max(exponent, rise), MAX_EXPONENT)
-    return float(seconds * (_size(entry) / size) ** exponent)
+    (before, before_s), (size, seconds) = sorted(smaller)[-2:]
+    rise = math.log(seconds / before_s) / math.log(size / before)
+    return float(seconds * (_size(entry) / size) ** min(max(0.0, rise), MAX_EXPONENT))
 
 
 def _same_curve(one: Case, other: Case) -> bool:
@@ -160,22 +213,26 @@ def among(case: Case, sizes: Sizes) -> bool:
     return case.params.get(case.axis or "") in of_test.get(case.axis or "", ())
 
 
+def claim(entry: Entry) -> float:
+    """What part of a run's time a case has a claim to, beside others: with the visits in it that
+    `gain_per_s` gives, its time grows with the third root of what a visit takes."""
+    return float((entry.cost.visit_s() or TYPICAL_VISIT_S) ** (1 / 3))
+
+
 def launch_until_s(
-    kind: str, costs_s: Mapping[str, float], begun_s: float, deadline_s: float, start_s: float, later: int
+    kind: str, claims: Mapping[str, float], begun_s: float, deadline_s: float, start_s: float, later: int
 ) -> float:
     """When a launch of this kind of worker that began at `begun_s` is to end, in seconds of the run.
 
-    `costs_s` is what one pass takes by kind, in the order of a round; `start_s` what starting a round's
-    workers takes, side by side. The time left is shared by cost with the kinds that follow and `later` rounds
-    more. What no launch has measured may thus take the time of the rounds to come, but never another kind's;
-    and there are no more rounds than leave most of the time to what is measured.
+    `claims` are those of the kinds' open cases, in the order of a round; `start_s` is what starting a round's
+    workers takes, side by side. The time left is shared by them with the kinds that follow and `later` rounds
+    more. What no launch has measured may thus take the time of the rounds to come, but never another kind's.
     """
     left_s = deadline_s - begun_s
     if math.isinf(left_s):
         return math.inf
-    kinds = list(costs_s)
-    here = kinds[kinds.index(kind) :] if kind in costs_s else []
-    later = max(0, min(later, int(MAX_STARTING_SHARE * left_s / max(start_s, 1e-9))))
-    to_come_s = sum(costs_s[name] for name in here) + later * sum(costs_s.values())
-    share = costs_s.get(kind, 0.0) / max(to_come_s, 1e-9)
-    return min(begun_s + (left_s - later * start_s) * share, deadline_s)
+    kinds = list(claims)
+    here = kinds[kinds.index(kind) :] if kind in claims else []
+    to_come = sum(claims[name] for name in here) + later * sum(claims.values())
+    share = claims.get(kind, 0.0) / max(to_come, 1e-9)
+    return min(begun_s + max(0.0, left_s - later * start_s) * share, deadline_s)

@@ -46,6 +46,7 @@ class CaseSession:
     left: int | None = None
     ended: protocol.Visited | None = None
     setup_s: float = 0.0
+    teardown_s: float = 0.0
     work: Mapping[str, Any] = field(default_factory=dict)
     came_back: bool = False
 
@@ -91,9 +92,10 @@ class CaseSession:
         """The visit as its run's journal keeps it; the test must have ended."""
         assert self.ended is not None
         facts = {**self.work, **self.ended.extra_info}
+        ended = self.ended
         return Visit(
-            case, launch, pass_number, side, self.setup_s, self.ended.outcome, self.ended.message, facts,
-            self.ended.group, elapsed_s, tuple(self.blocks),
+            case, launch, pass_number, side, self.setup_s, self.teardown_s, ended.outcome, ended.message,
+            facts, ended.group, elapsed_s, tuple(self.blocks),
         )  # fmt: skip
 
     def ask(self, command: protocol.Command, expected: type[Expected]) -> Expected | None:
@@ -145,6 +147,7 @@ def set_up(sessions: Sequence[CaseSession], case: str) -> None:
 
 def tear_down(sessions: Sequence[CaseSession]) -> None:
     """Lets the tests finish and be torn down, side by side, out of turn."""
+    begun_s = time.monotonic()
     while running := [session for session in sessions if session.running]:
         for session in running:
             with session.watched():
@@ -152,3 +155,4 @@ def tear_down(sessions: Sequence[CaseSession]) -> None:
         for session in running:
             with session.watched():
                 session.take(session.worker.hear(session.timeout_s))
+                session.teardown_s = time.monotonic() - begun_s

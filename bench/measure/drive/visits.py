@@ -7,6 +7,7 @@ same number of calls a block, chosen once on the first.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import repeat
 
 from bench.disturbance import MISFIT
 from bench.measure.devices.device import MAX_LAUNCHES
@@ -17,6 +18,9 @@ from bench.records import Kind
 
 MAX_WARMUP_S = 0.25
 """The longest warm-up of a case in a launch, beyond its first call and its calibration."""
+
+WARMUP_BLOCK_S = 0.003
+"""Length of a block of the warm-up: it takes six to see that a series gets no faster."""
 
 COLD_EXCESS = 3.0
 """How many times the longest call a cold first call may take before the case is given up."""
@@ -37,14 +41,14 @@ def visit(
     flip: bool = False,
     blocks: int | None = None,
     longest_s: float = math.inf,
-    every_kind: bool = True,
+    kinds: Sequence[Kind] = ("wall",),
     once_set_up: Callable[[], object] = lambda: None,
     once_warm: Callable[[], object] = lambda: None,
     once_timed: Callable[[], object] = lambda: None,
 ) -> None:
     """Visits a case in every session. The sessions then hold the blocks and how the test ended.
 
-    Without `every_kind` latency and cold calls are left out; `once_set_up` is called before the first call,
+    `kinds` are those of the blocks, each in every turn; `once_set_up` is called before the first call,
     `once_warm` before the first that counts, `once_timed` after the last.
 
     Raises WorkerError where a worker dies or hangs.
@@ -58,7 +62,7 @@ def visit(
     if running and max(_latest_call_s(session) for session in sessions) <= COLD_EXCESS * longest_s:
         entry = replace(entry, timing=_warmed_up(sessions, entry.timing, fresh))
         once_warm()
-        _time(sessions, entry, flip, blocks, every_kind)
+        _time(sessions, entry, flip, blocks or blocks_per_visit(entry), kinds)
     once_timed()
     tear_down(sessions)
 
@@ -108,7 +112,7 @@ def warm_up(session: CaseSession, timing: Timing) -> None:
     """Goes on until the series is stationary, or its time is spent."""
     if WARMUP_BLOCKS * timing.call_s > MAX_WARMUP_S:
         return  # the first call has warmed up what so few more could
-    calls = min(timing.calls, max(1, round(timing.block_s / timing.call_s)))
+    calls = min(timing.calls, max(1, round(WARMUP_BLOCK_S / timing.call_s)))
     spent_s = 0.0
     while session.left is None and spent_s < MAX_WARMUP_S and not settled(session.per_call_s("warmup")):
         block = session.block("warmup", calls)
@@ -118,42 +122,34 @@ def warm_up(session: CaseSession, timing: Timing) -> None:
 
 
 def _time(
-    sessions: Sequence[CaseSession], entry: Entry, flip: bool, blocks: int | None, every_kind: bool
+    sessions: Sequence[CaseSession], entry: Entry, flip: bool, blocks: int, kinds: Sequence[Kind]
 ) -> None:
     timing, queued, latest = entry.timing, dict(entry.timing.queued), None
     accelerator = entry.case.device != "cpu"
     turn = TURN if accelerator or any(session.alone for session in sessions) else 1
-    for session, number in order_of_blocks(sessions, blocks or blocks_per_visit(timing), flip, turn):
+    for session in order_of_blocks(sessions, blocks, flip, turn):
         if session.alone and session is not latest:
             session.come_back(timing.call_s)
         latest = session
-        session.block("wall", session.allowed(timing.calls))
-        if accelerator:
-            device_blocks(session, timing.calls, queued, every_kind and number == 0)
+        for kind in kinds:
+            if kind in MAX_QUEUED:
+                queued_block(session, kind, timing.calls, queued)
+            else:
+                session.block(kind, session.allowed(timing.calls))
     if not entry.lifecycle.visits and not timing.is_long:
         sessions[0].record_work()
 
 
 def order_of_blocks(
     sessions: Sequence[CaseSession], blocks: int, flip: bool, length: int
-) -> Iterator[tuple[CaseSession, int]]:
-    """Whose block comes next, and its number: turns of so many, by one session and the other."""
+) -> Iterator[CaseSession]:
+    """Whose block comes next: turns of so many, by one session and the other."""
     for start in range(0, blocks, length):
         for session in reversed(sessions) if flip else sessions:
-            for number in range(start, min(start + length, blocks)):
-                yield session, number
+            yield from repeat(session, min(length, blocks - start))
 
 
-def device_blocks(session: CaseSession, calls: int, queued: dict[Kind, int], every_kind: bool) -> None:
-    """A block of each kind that only an accelerator has. `queued` is how many calls its queue takes by kind,
-    where these are fewer; it is changed where a queue runs dry."""
-    _queued_block(session, "device", calls, queued)
-    if every_kind:
-        session.block("latency", calls)
-        _queued_block(session, "cold", calls, queued)
-
-
-def _queued_block(session: CaseSession, kind: Kind, calls: int, queued: dict[Kind, int]) -> None:
+def queued_block(session: CaseSession, kind: Kind, calls: int, queued: dict[Kind, int]) -> None:
     """A block that is queued as a whole; the next has fewer calls where so many do not fit into the queue.
 
     Of calls that wait for the device not even one does: the launch then tries no more of them.

@@ -15,12 +15,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.disturbance import MIN_FOREIGN_S
+from bench.measure.host import priority
 from bench.measure.host.delays import RAN_SHARE, Switches, Threads, schedstat_works
+from bench.measure.host.others import Others, busy_s
 from bench.measure.host.processor import control_groups, quota_processors, throttled_s
-
-MIN_FOREIGN_S = 0.5
-"""Shortest block whose foreign time is read: processor time comes in ticks of 10 ms a processor, so that
-over less than half a second a single tick would be over 2 %."""
 
 RECENT_S = 0.005
 """How long what was read after a block holds for the next: less than a case's set-up takes, or a partner's
@@ -44,7 +43,8 @@ class Interference:
     `delay_s` is the longest that one thread of the process was ready to run and did not: its run-queue
     delay, or what was stolen from the calling thread by a hypervisor or by interrupts where that is more
     and can be read, since the thread never left its processor. `foreign_s` is None for a block under
-    `MIN_FOREIGN_S`; `pace_s` the slower of before and after. `threads` and `children` count those that ran;
+    `MIN_FOREIGN_S`, unless it had several threads and no priority: then it is what others held of late;
+    `pace_s` the slower of before and after. `threads` and `children` count those that ran;
     all children that ended in the block count as one.
     """
 
@@ -74,6 +74,7 @@ class Readings:
         self._read_s = -math.inf  # when it last read after a block
         self._throttled_s = 0.0
         self._children_s: dict[int, float] = {}
+        self._others = Others() if priority.nice() >= 0 else None
 
     def before(self, expected_s: float = math.inf) -> None:
         """Read ahead of a block that is expected to last `expected_s`; by default it may be long.
@@ -90,6 +91,8 @@ class Readings:
             self._pace_s = pace_s()
             if self._quotas:
                 self._throttled_s = self._withheld_s()
+            if self._others:
+                self._others.share(len(self._processors))
         self._foreign_s = None
         if expected_s >= MIN_FOREIGN_S:
             self._foreign_s = foreign_s(self._processors, self._children_s)
@@ -113,6 +116,9 @@ class Readings:
         foreign = None
         if self._foreign_s is not None and elapsed_s >= MIN_FOREIGN_S:
             foreign = max(0.0, foreign_s(self._processors, self._children_s) - self._foreign_s)
+        elif self._others and delay.threads > 1:
+            share = self._others.share(len(self._processors))
+            foreign = None if share is None else share * elapsed_s * len(self._processors)
         return Interference(
             delay_s=delay.delay_s,
             foreign_s=foreign,
@@ -203,9 +209,7 @@ def foreign_s(on: tuple[int, ...], descendants: Iterable[int]) -> float:
     others_s = -time.process_time() - reaped_s()
     for number, times in enumerate(psutil.cpu_times(percpu=True)):
         if number in on:
-            # user and nice hold guest and guest_nice already
-            idle = ("idle", "iowait", "guest", "guest_nice")
-            others_s += sum(s for name, s in times._asdict().items() if name not in idle)
+            others_s += busy_s(times)
     for descendant in descendants:
         with suppress(psutil.Error):  # ended meanwhile
             times = psutil.Process(descendant).cpu_times()

@@ -208,7 +208,7 @@ class Lockstep:
                 launch,
                 flip=(launch + pass_number) % 2 == 1,
                 blocks=pairs_in_visit(entry.timing),
-                every_kind=False,
+                kinds=("wall",) if entry.case.device == "cpu" else ("wall", "device"),
                 once_set_up=partial(pair.run_on, allowed),
                 once_warm=partial(pair.keep_apart, of_pass) if placement == "apart" else lambda: None,
                 once_timed=pair.resume,

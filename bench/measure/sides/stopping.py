@@ -90,7 +90,7 @@ class LaunchProgress:
         pairs, progress = list(ratios), self._progress[case]
         clean = [ratio for ratio in pairs if not math.isnan(ratio)]
         if progress.made:
-            progress.spent_s += self._entries[case].cost.visit_s
+            progress.spent_s += self._entries[case].cost.visit_s()
         progress.made += max(1, len(pairs))  # a visit without any counts, too: else it never ends
         progress.clean += len(clean)
         if clean:

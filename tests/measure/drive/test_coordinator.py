@@ -80,6 +80,7 @@ def test_once(benchmark):
 """,
         ),
         launches=3,
+        preset=replace(FAST, target=1e-9),
     )
     visits = [event for event in events if isinstance(event, Visit)]
     assert [visit.outcome for visit in visits].count("passed") == 3

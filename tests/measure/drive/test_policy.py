@@ -1,15 +1,26 @@
 """What is learned of a case from its blocks, when its warm-up ends, and how a run shares its time."""
 
 import math
+import random
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from bench.events import Visit
-from bench.measure.drive.entry import Timing
-from bench.measure.drive.policy import launch_until_s, settled
-from bench.records import Block
+from bench.measure.drive.entry import Cost, Entry, Lifecycle, Timing, Visited
+from bench.measure.drive.policy import (
+    blocks_per_visit,
+    extrapolated_s,
+    kind_in_turn,
+    launch_until_s,
+    next_pass,
+    satisfied,
+    settled,
+)
+from bench.measure.drive.worth import Scatter
+from bench.records import Block, Case
 from tests.measure.builders import MILLISECOND
 
 
@@ -51,25 +62,112 @@ def test_leftover_threads_and_pinning_make_no_case_disturb_itself() -> None:
     assert timing.with_speed(Block("wall", 0.0, 200, 0.012, threads=3, processors=2)).self_disturbing
 
 
-COSTS_S = {"cpu": 10.0, "cuda": 30.0}
+CLAIMS = {"cpu": 10.0, "cuda": 30.0}
 
 
-def test_a_round_is_shared_by_cost() -> None:
-    assert launch_until_s("cpu", COSTS_S, 20.0, 100.0, 5.0, later=0) == pytest.approx(20 + 80 * 10 / 40)
-    assert launch_until_s("cuda", COSTS_S, 40.0, 100.0, 5.0, later=0) == pytest.approx(100.0)
+def test_a_round_is_shared_by_claims() -> None:
+    assert launch_until_s("cpu", CLAIMS, 20.0, 100.0, 5.0, later=0) == pytest.approx(20 + 80 * 10 / 40)
+    assert launch_until_s("cuda", CLAIMS, 40.0, 100.0, 5.0, later=0) == pytest.approx(100.0)
 
 
 def test_rounds_to_come_keep_their_share_and_their_start() -> None:
     """Of 80 s the next round takes 5 s to start; of the rest the first cpu launch has 10 of 80 parts."""
-    assert launch_until_s("cpu", COSTS_S, 20.0, 100.0, 5.0, later=1) == pytest.approx(20 + 75 * 10 / 80)
-
-
-def test_no_more_rounds_than_leave_most_of_the_time_to_what_is_measured() -> None:
-    """Starting takes 25 s: of 80 s half may go into it, which is one round more, not four."""
-    one = launch_until_s("cpu", COSTS_S, 20.0, 100.0, 25.0, later=1)
-    assert launch_until_s("cpu", COSTS_S, 20.0, 100.0, 25.0, later=4) == one
+    assert launch_until_s("cpu", CLAIMS, 20.0, 100.0, 5.0, later=1) == pytest.approx(20 + 75 * 10 / 80)
 
 
 def test_time_that_is_over_or_without_end() -> None:
-    assert launch_until_s("cpu", COSTS_S, 110.0, 100.0, 5.0, later=4) <= 100.0
-    assert launch_until_s("cpu", COSTS_S, 20.0, math.inf, 5.0, later=4) == math.inf
+    assert launch_until_s("cpu", CLAIMS, 110.0, 100.0, 5.0, later=4) <= 100.0
+    assert launch_until_s("cpu", CLAIMS, 20.0, math.inf, 5.0, later=4) == math.inf
+
+
+def known(name: str, visits: int, cost_s: float = 0.01, axis: str = "", n: int = 1, **changes: Any) -> Entry:
+    """A case that an earlier launch visited so often, each visit as the one before, at so much a visit."""
+    visited = Visited({-1: visits}, {-1: 0.0}, 1e-4 * visits) if visits else Visited()
+    return Entry(
+        Case(name, "s", "o", params={"n": n}, axis=axis or None, between="way" if axis else None),
+        Timing(call_s=1e-3, fastest_s=1e-3, calls=10, visited=visited),
+        lifecycle=Lifecycle({-1: visits} if visits else {}),
+        cost=Cost(fresh_s=2 * cost_s, later_s=cost_s),
+        **changes,
+    )
+
+
+def chosen(
+    entries: list[Entry], seconds: float, near: set[str] | None = None, every_launch: bool = False
+) -> list[str]:
+    order = next_pass(entries, 0, 0.01, seconds, random.Random(1), near or set(), every_launch=every_launch)
+    return [entry.case.id for entry in order]
+
+
+def test_what_was_never_seen_comes_first_and_of_that_what_answers_rest_on_in_rising_sizes() -> None:
+    entries = [known("seen", 3), known("plain", 0), *(known(f"n{n}", 0, axis="n", n=n) for n in (64, 8, 512))]
+    assert chosen(entries, 10.0) == ["n8", "n64", "n512", "plain", "seen"]
+
+
+def test_a_pass_takes_what_narrows_most_for_its_time() -> None:
+    """Of 5 s a pass may take one: the case known from few visits, before the dear one and the well known."""
+    entries = [known("well known", 12, 0.4), known("dear", 3, 4.0), known("little known", 3, 0.4)]
+    assert chosen(entries, 5.0) == ["little known"]
+
+
+def test_a_case_near_a_crossing_or_of_a_contest_counts_more() -> None:
+    entries = [known(name, 3, 0.4) for name in ("a", "b", "c")]
+    assert chosen(entries, 5.0, {"b"}) == ["b"]
+    assert chosen([*entries, known("contest", 3, 0.4, axis="n")], 5.0) == ["contest"]
+
+
+def test_a_dear_case_has_its_turn_where_nothing_is_worth_more() -> None:
+    assert chosen([known("dear", 1, 1.5)], 5.0) == ["dear"]
+    assert chosen([known("dearer than what is left", 1, 3.0)], 5.0) == []
+
+
+def test_a_satisfied_case_wants_no_visit_unless_each_launch_is_to_have_one() -> None:
+    visited = Visited(dict.fromkeys(range(-9, 0), 40), dict.fromkeys(range(-9, 0), 0.0), 1e-6)
+    entry = known("known", 3)
+    done = replace(entry, timing=replace(entry.timing, visited=visited))
+    others = [known(f"other {n}", 3) for n in range(9)]  # whose launches scatter as the constants say
+    assert "known" in chosen([done, *others], 1e3)
+    assert satisfied(done, Scatter(0.01, 0.0), 0.01)
+    assert "known" not in chosen([replace(done, lifecycle=Lifecycle({-1: 1}, closed="failed"))], 1e3)
+    assert not satisfied(
+        replace(done, timing=replace(done.timing, visited=Visited({-1: 99}, {-1: 0.0}))),
+        Scatter(0.01, 0.0),
+        0.01,
+    ), "one launch is not enough"
+
+
+def test_every_launch_is_entered_where_their_number_was_asked_for() -> None:
+    exact = [known(f"case {n}", 3) for n in range(6)]
+    assert len(chosen(exact, 1e3, every_launch=True)) == 6
+    assert not next_pass(exact, -1, 10.0, 1e3, random.Random(1), every_launch=True)
+
+
+@pytest.mark.parametrize(
+    ("visits", "kind"), [(0, "wall"), (1, "latency"), (2, "wall"), (5, "cold"), (6, "wall")]
+)
+def test_a_device_s_visits_time_one_kind_in_turn(visits: int, kind: str) -> None:
+    entry = known("c", visits)
+    full = replace(entry.timing, queued={"device": 0})
+    assert kind_in_turn(entry) == "wall", "a processor's calls have one time"
+    on_device = replace(entry, case=replace(entry.case, device="cuda"), timing=full)
+    assert kind_in_turn(on_device) == kind
+
+
+def test_an_epoch_s_time_is_not_foretold_from_smaller_batches() -> None:
+    def timed(n: int, seconds: float) -> Entry:
+        entry = known(f"n{n}", 1, axis="n", n=n)
+        return replace(entry, timing=replace(entry.timing, fastest_s=seconds))
+
+    large = known("n512", 0, axis="n", n=512)
+    assert extrapolated_s(large, [timed(8, 1.0)]) == 0.0, "one size tells no direction"
+    assert extrapolated_s(large, [timed(8, 3.0), timed(64, 1.0)]) == 1.0
+    assert extrapolated_s(large, [timed(128, 1.0), timed(256, 8.0)]) == pytest.approx(64.0)
+
+
+@pytest.mark.parametrize(
+    ("around_s", "calls", "blocks"), [(0.0, 10, 2), (0.1, 10, 2), (1.0, 10, 5), (0.1, 100, 1)]
+)
+def test_a_visit_has_more_blocks_the_dearer_its_set_up(around_s: float, calls: int, blocks: int) -> None:
+    entry = known("c", 1)
+    timing = replace(entry.timing, calls=calls)
+    assert blocks_per_visit(replace(entry, timing=timing, cost=Cost(around_s=around_s))) == blocks

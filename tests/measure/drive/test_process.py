@@ -54,7 +54,7 @@ def test_two(benchmark):
     benchmark(len, ())
 """,
     )
-    measured(tmp_path, launches=2, preset=replace(FAST, width=math.inf))
+    measured(tmp_path, launches=2, preset=replace(FAST, target=math.inf))
     said = log.read_text().split()
     assert said[:3] == ["import", "import", "visit"]
     assert said.count("import") == 4

@@ -1,6 +1,5 @@
 """What a visit times, and in which order, with sessions that only keep books."""
 
-import random
 from typing import Any
 
 import pytest
@@ -8,9 +7,8 @@ import pytest
 from bench.events import Visit
 from bench.measure.devices.device import MAX_LAUNCHES
 from bench.measure.drive import visits
-from bench.measure.drive.entry import Cost, Entry, Lifecycle, Timing
-from bench.measure.drive.policy import first_pass
-from bench.records import Block, Case, Kind
+from bench.measure.drive.entry import Timing
+from bench.records import Block, Kind
 
 
 class Queue:
@@ -32,7 +30,7 @@ def device_calls(takes: int, calls: int, blocks: int = 5) -> list[int]:
     """The calls of the device blocks of one visit."""
     session, queued = Queue(takes), dict[Kind, int]()
     for _ in range(blocks):
-        visits.device_blocks(session, calls, queued, False)  # type: ignore[arg-type]  # as much of one as it needs
+        visits.queued_block(session, "device", calls, queued)  # type: ignore[arg-type]  # as much of one as it needs
     return [calls for kind, calls in session.asked if kind == "device"]
 
 
@@ -54,14 +52,12 @@ def test_a_queue_is_filled_with_what_fits(takes: int, calls: int, made: list[int
 def test_every_turn_follows_one_of_the_partner_s() -> None:
     sessions: Any = ["a", "b"]  # whatever they are
 
-    def turns(number: int, flip: bool, length: int) -> list[tuple[Any, int]]:
-        return list(visits.order_of_blocks(sessions, number, flip=flip, length=length))
+    def turns(number: int, flip: bool, length: int) -> str:
+        return "".join(map(str, visits.order_of_blocks(sessions, number, flip=flip, length=length)))
 
-    assert "".join(session for session, _ in turns(4, False, 1)) == "abababab"
-    assert "".join(session for session, _ in turns(4, True, 1)) == "babababa"
-    order = turns(5, False, 3)
-    assert "".join(session for session, _ in order) == "aaabbbaabb"
-    assert [number for session, number in order if session == "b"] == [0, 1, 2, 3, 4]
+    assert turns(4, False, 1) == "abababab"
+    assert turns(4, True, 1) == "babababa"
+    assert turns(5, False, 3) == "aaabbbaabb"
 
 
 def test_calls_that_wait_are_tried_once_more_in_the_next_launch() -> None:
@@ -69,23 +65,10 @@ def test_calls_that_wait_are_tried_once_more_in_the_next_launch() -> None:
     assert timing.in_new_launch().queued == {"cold": 62}
 
 
-def visited(name: str, launches: int, cost_s: float) -> Entry:
-    lifecycle = Lifecycle(dict.fromkeys(range(launches), 1))
-    return Entry(Case(name, "s", "o"), lifecycle=lifecycle, cost=Cost(cost_s))
-
-
-def test_what_does_not_fit_into_a_launch_is_what_a_crossover_needs_least() -> None:
-    """There is time for three of seven: the new one, the one wanted, and the one known from fewest."""
-    cases = [visited(f"known {n}", 3, 1.0) for n in range(4)]
-    cases += [visited("known from one", 1, 1.0), visited("wanted", 3, 1.0), visited("new", 0, 0.0)]
-    order = first_pass(cases, 2.5, random.Random(1), near={"wanted"})
-    assert {entry.case.id for entry in order} == {"new", "wanted", "known from one"}
-
-
 def test_a_cold_block_leaves_room_for_its_flushes_and_events() -> None:
     session = Queue(1000)
-    visits.device_blocks(session, 489, {}, True)  # type: ignore[arg-type]  # as much of one as it needs
-    assert session.asked == [("device", 489), ("latency", 489), ("cold", MAX_LAUNCHES // 4)]
+    visits.queued_block(session, "cold", 489, {})  # type: ignore[arg-type]  # as much of one as it needs
+    assert session.asked == [("cold", MAX_LAUNCHES // 4)]
 
 
 class FakeSession:

@@ -1,0 +1,87 @@
+"""What others hold of the processors: over a window of its own, and less what the run itself uses."""
+
+import os
+import subprocess
+import sys
+from collections import namedtuple
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from bench.disturbance import MIN_FOREIGN_S, disturbed
+from bench.measure.host import interference, others
+from bench.measure.host.others import Others, descendants, others_s
+from bench.records import Block
+
+
+class Clock:
+    """Time, and the processor time of others, that pass when somebody says so."""
+
+    now_s = used_s = 0.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def pass_by(self, seconds: float, share: float, processors: int = 2) -> None:
+        self.now_s += seconds
+        self.used_s += seconds * share * processors
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(others, "time", clock)
+    return clock
+
+
+def test_the_share_is_that_of_the_last_half_second(clock: Clock) -> None:
+    held = Others(lambda: clock.used_s)
+    assert held.share(2) is None
+    for share in [0.0] * 9 + [0.5] * 9:
+        clock.pass_by(MIN_FOREIGN_S / 4, share)
+        latest = held.share(2)
+    assert latest == pytest.approx(0.5)
+    clock.pass_by(MIN_FOREIGN_S / 8, 0.0)
+    assert held.share(2) == pytest.approx(0.5), "the processors' ticks are too coarse to be asked so soon"
+
+
+def test_nothing_is_said_before_half_a_second_has_passed(clock: Clock) -> None:
+    held = Others(lambda: clock.used_s)
+    held.share(2)
+    clock.pass_by(MIN_FOREIGN_S * 0.9, 1.0)
+    assert held.share(2) is None
+    clock.pass_by(MIN_FOREIGN_S * 0.9, 1.0)
+    assert held.share(2) == pytest.approx(1.0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_the_run_s_own_processes_are_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 100 s on two processors 40 were idle; this process and its child used 13 of the others."""
+    processor = namedtuple("processor", "user idle guest")
+    process = namedtuple("process", "user system children_user children_system")
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        assert list(descendants(os.getpid())) == [child.pid]
+        used_s = {os.getpid(): process(1, 2, 3, 4), child.pid: process(3, 0, 0, 0)}
+        monkeypatch.setattr(psutil, "cpu_times", lambda percpu: [processor(30, 20, 5)] * 2)  # noqa: ARG005 - as psutil's
+        monkeypatch.setattr(
+            psutil, "Process", lambda number: SimpleNamespace(cpu_times=lambda: used_s[number])
+        )
+        assert others_s(os.getpid()) == 60 - 13
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_a_team_without_priority_is_judged_by_what_others_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No delay shows, and yet the block may take twice as long."""
+    assert disturbed(Block("wall", 0, 1, 0.01, delay_s=0, foreign_s=0.0011, threads=2, processors=2), False)
+    assert not disturbed(
+        Block("wall", 0, 1, 0.01, delay_s=0, foreign_s=0.0009, threads=2, processors=2), False
+    )
+    assert not disturbed(Block("wall", 0, 1, 0.01, delay_s=0, foreign_s=0.01, processors=2), False)
+    assert not disturbed(Block("wall", 0, 1, 0.9, delay_s=0, foreign_s=0.5, threads=2, processors=2), False)
+    for nice, kept in ((0, True), (-20, False)):
+        monkeypatch.setattr(interference, "priority", SimpleNamespace(nice=lambda nice=nice: nice))
+        assert (interference.Readings()._others is not None) == kept
