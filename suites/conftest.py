@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 # DataLoader workers that are not forked import `suites.fashion` by way of sys.path. At its end, so that
@@ -17,12 +16,6 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 def seed() -> None:
     """Starts torch's random numbers at the same place for every benchmark."""
     pytest.importorskip("torch").manual_seed(0)
-
-
-@pytest.fixture
-def random() -> np.random.Generator:
-    """A source of random numbers for numpy arrays."""
-    return np.random.default_rng(0)
 
 
 @pytest.fixture

@@ -8,9 +8,21 @@ TRIPS = ["inputs pageable", "inputs pinned", "round_trip pageable", "round_trip 
 """What a call moves, the inputs alone or the result as well, and between which memory and the device."""
 
 
+DRAWN = 65_521
+"""How many random numbers are drawn. They repeat in what is larger, since drawing takes ten times as long as
+copying; a prime number, so that no two rows of a matrix are the same."""
+
+
+def random_tensor(*shape, device="cpu"):
+    """Random numbers in memory of their own."""
+    count = torch.Size(shape).numel()
+    drawn = torch.randn(min(count, DRAWN), device=device)
+    return drawn.repeat(-(-count // DRAWN))[:count].reshape(shape)
+
+
 def host_tensor(n, memory):
     """Random numbers in the processor's memory, pageable or pinned. Skips where nothing can be pinned."""
-    return placed(torch.randn(n), memory)
+    return placed(random_tensor(n), memory)
 
 
 def placed(tensor, memory):

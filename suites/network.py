@@ -1,6 +1,7 @@
 """The networks that the suites run: the course's own, and torchvision's resnet18."""
 
 import copy
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -8,6 +9,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
+
+with suppress(ImportError):  # what a suite imports at its top is imported once a run, not once a launch
+    import torchvision  # noqa: F401 - for `_resnet18`, and for the dataset
 
 MLP_FLOPS = 2 * (784 * 512 + 512 * 512 + 512 * 10)
 """Floating-point operations of one image's forward pass: a multiplication and an addition a weight."""

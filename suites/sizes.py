@@ -1,4 +1,12 @@
-"""The sizes that the suites step through: spaced evenly in logarithms, two an octave."""
+"""The sizes that the suites step through: one grid a contest, so that contenders meet at every size.
+
+Spaced evenly in logarithms, two an octave. A short preset measures a few of them, and more near a crossing;
+those marked `thorough` are left to that one.
+"""
+
+import os
+
+import pytest
 
 
 def half_octaves(first: int, last: int) -> list[int]:
@@ -9,3 +17,35 @@ def half_octaves(first: int, last: int) -> list[int]:
     powers = [2**exponent for exponent in range(last.bit_length())]
     sizes = {*powers, *(power * 3 // 2 for power in powers)}
     return sorted(size for size in sizes if first <= size <= last)
+
+
+def kept_for(preset, sizes):
+    """Sizes that only this preset and longer ones measure."""
+    return [pytest.param(size, marks=pytest.mark.preset(preset)) for size in sizes]
+
+
+VECTORS = half_octaves(2**6, 2**24)  # numbers that are shared or copied
+WITHIN = half_octaves(2**10, 2**24)  # numbers copied within one memory
+ACROSS = half_octaves(2**8, 2**26)  # numbers moved between host and device
+
+MATRICES_ON_CPU = half_octaves(16, 2048)  # rows of square matrices
+MATRICES = MATRICES_ON_CPU + kept_for("thorough", half_octaves(3072, 8192))  # and for a fast device
+MATRICES_TF32 = half_octaves(256, 4096)
+
+BATCHES = half_octaves(1, 1024)  # images for the course's network
+BATCHES_RESNET18 = [1, 2, *kept_for("default", [4]), *kept_for("thorough", [3, *half_octaves(6, 128)])]
+
+BATCHES_TRAINED = [  # images a step of an epoch; 64 is the course's
+    64,
+    256,
+    *kept_for("thorough", [size for size in half_octaves(16, 1024) if size not in (64, 256)]),
+]
+BATCHES_LOADED = [  # images a batch of a DataLoader
+    16,
+    *kept_for("default", [64]),
+    256,
+    *kept_for("thorough", [size for size in half_octaves(16, 256) if size not in (16, 64, 256)]),
+]
+
+CORES = os.cpu_count() or 1
+WORKERS = [0, *(2**power for power in range(CORES.bit_length() + 1))]  # up to the cores, and one step beyond

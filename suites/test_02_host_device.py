@@ -7,8 +7,8 @@ what crosses the link, once.
 
 import pytest
 
-from .memory import host_tensor
-from .sizes import half_octaves
+from .memory import host_tensor, random_tensor
+from .sizes import ACROSS, WITHIN
 
 torch = pytest.importorskip("torch")
 
@@ -17,11 +17,11 @@ LARGE = 2**22  # 16 MiB of floats: long enough that the fixed cost of a copy is 
 
 
 @pytest.mark.crossover(axis="n", between="device")
-@pytest.mark.parametrize("n", half_octaves(2**10, 2**24))
+@pytest.mark.parametrize("n", WITHIN)
 def test_copy_within(benchmark, device, n):
     """A copy that stays within one memory, the processor's or the device's: the measure for copies across."""
-    source = torch.randn(n, device=device)
-    target = torch.rand(n, device=device)
+    source = random_tensor(n, device=device)
+    target = torch.ones(n, device=device)
     benchmark.extra_info |= {"bytes": 2 * n * FLOAT_BYTES}
     copy = benchmark(target.copy_, source)
     assert torch.equal(copy, source)
@@ -29,7 +29,7 @@ def test_copy_within(benchmark, device, n):
 
 @pytest.mark.accelerator
 @pytest.mark.crossover(axis="n", between="memory")
-@pytest.mark.parametrize("n", half_octaves(2**8, 2**26))
+@pytest.mark.parametrize("n", ACROSS)
 @pytest.mark.parametrize("memory", ["pageable", "pinned", "pinned in the call"])
 def test_to_device(benchmark, device, memory, n):
     """A tensor moved to the device with .to(device), as the course does; from pinned memory as well."""
@@ -45,11 +45,11 @@ def test_to_device(benchmark, device, memory, n):
 
 @pytest.mark.accelerator
 @pytest.mark.crossover(axis="n", between="destination")
-@pytest.mark.parametrize("n", half_octaves(2**8, 2**26))
+@pytest.mark.parametrize("n", ACROSS)
 @pytest.mark.parametrize("destination", ["fresh", "pinned"])
 def test_to_host(benchmark, device, destination, n):
     """A tensor fetched from the device with .cpu(), or into pinned memory that is ready for it."""
-    source = torch.randn(n, device=device)
+    source = random_tensor(n, device=device)
     target = host_tensor(n, "pinned") if destination == "pinned" else None
     benchmark.extra_info |= across("to_host", n, "pinned" if destination == "pinned" else "pageable")
     fetched = benchmark(source.cpu) if target is None else benchmark(target.copy_, source)
@@ -63,7 +63,7 @@ def test_to_host(benchmark, device, destination, n):
 def test_ways_to_device(benchmark, device, memory, destination, waiting):
     """Every way to move 16 MiB to the device."""
     source = host_tensor(LARGE, memory)
-    target = torch.randn(LARGE, device=device) if destination == "preallocated" else None
+    target = random_tensor(LARGE, device=device) if destination == "preallocated" else None
     benchmark.extra_info |= across("to_device", LARGE, memory)
     moved = benchmark(
         copy_across, source, device, target, waiting, torch.get_device_module(device).synchronize
@@ -76,7 +76,7 @@ def test_ways_to_device(benchmark, device, memory, destination, waiting):
 @pytest.mark.parametrize("waiting", ["blocking", "non_blocking"])
 def test_ways_to_host(benchmark, device, destination, waiting):
     """Every way to fetch 16 MiB from the device."""
-    source = torch.randn(LARGE, device=device)
+    source = random_tensor(LARGE, device=device)
     target = None if destination == "fresh" else host_tensor(LARGE, destination)
     fetched = benchmark(
         copy_across, source, "cpu", target, waiting, torch.get_device_module(device).synchronize

@@ -9,13 +9,11 @@ import operator
 import numpy as np
 import pytest
 
-from .memory import TRIPS, with_trip
-from .sizes import half_octaves
+from .memory import TRIPS, random_tensor, with_trip
+from .sizes import MATRICES, MATRICES_ON_CPU, MATRICES_TF32
 
 torch = pytest.importorskip("torch")
 
-SIZES = half_octaves(16, 2048)
-FOR_FAST_DEVICES = [pytest.param(n, marks=pytest.mark.preset("thorough")) for n in half_octaves(3072, 8192)]
 NUMPY = pytest.param("numpy", marks=pytest.mark.isolate("numpy"))
 
 
@@ -38,7 +36,7 @@ def moved(n, itemsize=4):
 
 def matrices(n, device="cpu", dtype=torch.float32):
     """Two random square matrices."""
-    return torch.randn(2, n, n, device=device).to(dtype)
+    return random_tensor(2, n, n, device=device).to(dtype)
 
 
 def check_matmul(result, a, b):
@@ -58,7 +56,7 @@ def relative_error(result, a, b, columns=64):
 
 
 @pytest.mark.crossover(axis="n", between="device")
-@pytest.mark.parametrize("n", SIZES + FOR_FAST_DEVICES)
+@pytest.mark.parametrize("n", MATRICES)
 def test_matmul(benchmark, device, n):
     """Square matrix product: the work inside every Linear layer."""
     a, b = matrices(n, device)
@@ -68,7 +66,7 @@ def test_matmul(benchmark, device, n):
 
 
 @pytest.mark.crossover(axis="n", between="device")
-@pytest.mark.parametrize("n", SIZES + FOR_FAST_DEVICES)
+@pytest.mark.parametrize("n", MATRICES)
 def test_mul(benchmark, device, n):
     """Elementwise product of two square matrices: what an activation or a mask costs."""
     a, b = matrices(n, device)
@@ -80,7 +78,7 @@ def test_mul(benchmark, device, n):
 @pytest.mark.accelerator
 @pytest.mark.preset("default")
 @pytest.mark.crossover(axis="n", between="trip")
-@pytest.mark.parametrize("n", SIZES + FOR_FAST_DEVICES)
+@pytest.mark.parametrize("n", MATRICES)
 @pytest.mark.parametrize("trip", TRIPS)
 def test_matmul_moved(benchmark, device, trip, n):
     """Square matrix product of matrices that every call has to bring to the device first."""
@@ -93,7 +91,7 @@ def test_matmul_moved(benchmark, device, trip, n):
 @pytest.mark.accelerator
 @pytest.mark.preset("default")
 @pytest.mark.crossover(axis="n", between="trip")
-@pytest.mark.parametrize("n", SIZES + FOR_FAST_DEVICES)
+@pytest.mark.parametrize("n", MATRICES)
 @pytest.mark.parametrize("trip", TRIPS)
 def test_mul_moved(benchmark, device, trip, n):
     """Elementwise product of square matrices that every call has to bring to the device first."""
@@ -105,7 +103,7 @@ def test_mul_moved(benchmark, device, trip, n):
 
 @pytest.mark.preset("default")
 @pytest.mark.crossover(axis="n", between="product")
-@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("n", MATRICES_ON_CPU)
 @pytest.mark.parametrize("product", ["matmul", "mul"])
 def test_matmul_against_mul(benchmark, device, product, n):
     """Matrix product beside elementwise product, on the same matrices."""
@@ -152,36 +150,36 @@ def test_ways_to_mul(benchmark, device, way):
 
 
 @pytest.mark.crossover(axis="n", between="engine")
-@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("n", MATRICES_ON_CPU)
 @pytest.mark.parametrize("engine", ["torch", NUMPY])
-def test_matmul_numpy_torch(benchmark, random, engine, n):
+def test_matmul_numpy_torch(benchmark, engine, n):
     """Matrix product by numpy and by torch, both on the CPU."""
-    a, b = random.standard_normal((2, n, n), dtype=np.float32)
+    a, b = matrices(n).numpy()
     benchmark.extra_info |= work("matmul", n)
     if engine == "numpy":
         result = torch.from_numpy(benchmark(np.matmul, a, b))
     else:
-        result = benchmark(torch.matmul, torch.tensor(a), torch.tensor(b))
+        result = benchmark(torch.matmul, torch.from_numpy(a), torch.from_numpy(b))
     check_matmul(result, torch.from_numpy(a), torch.from_numpy(b))
 
 
 @pytest.mark.preset("default")
 @pytest.mark.crossover(axis="n", between="engine")
-@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("n", MATRICES_ON_CPU)
 @pytest.mark.parametrize("engine", ["torch", NUMPY])
-def test_mul_numpy_torch(benchmark, random, engine, n):
+def test_mul_numpy_torch(benchmark, engine, n):
     """Elementwise product by numpy and by torch, both on the CPU."""
-    a, b = random.standard_normal((2, n, n), dtype=np.float32)
+    a, b = matrices(n).numpy()
     benchmark.extra_info |= work("mul", n)
     if engine == "numpy":
         result = benchmark(np.multiply, a, b)
     else:
-        result = benchmark(torch.mul, torch.tensor(a), torch.tensor(b)).numpy()
+        result = benchmark(torch.mul, torch.from_numpy(a), torch.from_numpy(b)).numpy()
     assert np.array_equal(result, a * b)
 
 
 @pytest.mark.crossover(axis="n", between="threads")
-@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("n", MATRICES_ON_CPU)
 @pytest.mark.parametrize("threads", ["1", "all"], indirect=True)
 def test_matmul_threads(benchmark, threads, n):
     """Matrix product on one thread and on all."""
@@ -193,7 +191,7 @@ def test_matmul_threads(benchmark, threads, n):
 
 @pytest.mark.preset("default")
 @pytest.mark.crossover(axis="n", between="threads")
-@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("n", MATRICES_ON_CPU)
 @pytest.mark.parametrize("threads", ["1", "all"], indirect=True)
 def test_mul_threads(benchmark, threads, n):
     """Elementwise product on one thread and on all."""
@@ -219,7 +217,7 @@ def test_matmul_dtype(benchmark, device, dtype):
 
 @pytest.mark.accelerator
 @pytest.mark.crossover(axis="n", between="tf32")
-@pytest.mark.parametrize("n", half_octaves(256, 4096))
+@pytest.mark.parametrize("n", MATRICES_TF32)
 @pytest.mark.parametrize("tf32", ["off", "on"])
 def test_matmul_tf32(benchmark, set_flag, device, tf32, n):
     """Matrix product of float32 with TensorFloat-32 off and on: inputs rounded to 10 bits, for speed."""

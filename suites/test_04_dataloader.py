@@ -5,12 +5,11 @@ images are tiny: fetching one takes less than handing it from a worker to the tr
 """
 
 import multiprocessing
-import os
 
 import pytest
 
 from .fashion import as_tensors
-from .sizes import half_octaves
+from .sizes import BATCHES_LOADED, WORKERS
 
 torch = pytest.importorskip("torch")
 
@@ -21,21 +20,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:This process.*multi-threaded, use of fork:DeprecationWarning"),
 ]
 
-CORES = os.cpu_count() or 1
-WORKERS = [0, *(2**power for power in range(CORES.bit_length() + 1))]  # up to the cores, and one step beyond
 IMAGES = 2048
 COURSE_BATCH = 64
-
-BATCH_SIZES = [
-    16,
-    pytest.param(COURSE_BATCH, marks=pytest.mark.preset("default")),
-    256,
-    *(
-        pytest.param(size, marks=pytest.mark.preset("thorough"))
-        for size in half_octaves(16, 256)
-        if size not in (16, COURSE_BATCH, 256)
-    ),
-]
 
 
 @pytest.fixture
@@ -87,7 +73,7 @@ def load_all(loader):
 
 
 @pytest.mark.crossover(axis="batch_size", between="num_workers")
-@pytest.mark.parametrize("batch_size", BATCH_SIZES)
+@pytest.mark.parametrize("batch_size", BATCHES_LOADED)
 @pytest.mark.parametrize("num_workers", WORKERS)
 def test_load(benchmark, make_loader, images, facts, num_workers, batch_size):
     """Loading 2048 FashionMNIST images, with none, one or more workers that are already running."""

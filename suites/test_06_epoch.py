@@ -12,7 +12,7 @@ from contextlib import nullcontext
 import pytest
 
 from .network import NeuralNetwork, forward_flops, step_flops
-from .sizes import half_octaves
+from .sizes import BATCHES_TRAINED
 
 torch = pytest.importorskip("torch")
 
@@ -133,18 +133,7 @@ def test_batches(test_data):
 
 
 @pytest.mark.crossover(axis="batch_size", between="device")
-@pytest.mark.parametrize(
-    "batch_size",
-    [
-        COURSE_BATCH,
-        256,
-        *(
-            pytest.param(size, marks=pytest.mark.preset("thorough"))
-            for size in half_octaves(16, 1024)
-            if size not in (COURSE_BATCH, 256)
-        ),
-    ],
-)
+@pytest.mark.parametrize("batch_size", BATCHES_TRAINED)
 def test_epoch(benchmark, device, training_data, test_batches, batch_size):
     """Training the course's network for one epoch, on the first 6400 images."""
     time_epoch(benchmark, Training(first(SUBSET, training_data), batch_size, device), test_batches)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import xml.etree.ElementTree
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.measure.drive.plan import COLLECT_TIMEOUT_S
+from bench.measure.drive.process import Spec, Worker
+from bench.records import PRESET_NAMES
 from tests import ROOT
 from tests.suites.stand_ins import Once
 
@@ -85,7 +89,7 @@ def test_every_way_to_share_shares(way: str) -> None:
 def test_a_copy_that_claims_to_share_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(test_01_numpy_tensors.SHARING_AN_ARRAY, "from_numpy", torch.tensor)
     with pytest.raises(AssertionError):
-        test_01_numpy_tensors.test_share_array(Once(), np.random.default_rng(0), "from_numpy", 8)
+        test_01_numpy_tensors.test_share_array(Once(), "from_numpy", 8)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
@@ -124,3 +128,24 @@ def test_waiting_for_data_is_what_the_loader_takes(monkeypatch: pytest.MonkeyPat
     for _ in batches:
         advance(5.0)
     assert batches.seconds == 6.0
+
+
+@pytest.mark.parametrize("preset", PRESET_NAMES)
+def test_contenders_of_a_contest_are_on_one_grid_of_sizes(preset: str, tmp_path: Path) -> None:
+    """Data in place and data that is moved are measured at the same sizes, or they could not meet."""
+    import simulated_accelerator
+
+    environment = simulated_accelerator.install(tmp_path) | {"BENCH_PRESET": preset}
+    spec = Spec((str(ROOT / "suites"),), directory=ROOT, rootdir=ROOT, environment=environment)
+    with Worker(spec) as worker:
+        cases = worker.collected(COLLECT_TIMEOUT_S).cases
+    contests: dict[tuple[str, str], dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
+    for case in cases:
+        if case.axis:
+            contest = case.suite, case.operation.removesuffix("_moved")
+            contender = f"{case.operation} {case.device} {case.params.get(str(case.between))}"
+            contests[contest][contender].add(float(str(case.params[case.axis])))
+    assert len(contests) >= (14 if preset == "quick" else 18)
+    for contest, sizes in contests.items():
+        assert len(sizes) >= 2, contest
+        assert len(set(map(frozenset, sizes.values()))) == 1, (contest, dict(sizes))
