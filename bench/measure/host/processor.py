@@ -98,3 +98,12 @@ def throttled_s(stat: bytes) -> float:
     if b"throttled_usec" in figures:
         return int(figures[b"throttled_usec"]) / 1e6
     return int(figures.get(b"throttled_time", 0)) / 1e9
+
+
+def processor_ticks(root: Path = ROOT) -> list[int]:
+    """Ticks of all processors since the start; empty where the system does not say.
+
+    For user, nice, system, idle, iowait, irq, softirq, steal: proc(5).
+    """
+    ticks = [int(word) for word in (text(root / "proc/stat") or "").split()[1:9] if word.isdigit()]
+    return ticks if len(ticks) == 8 else []

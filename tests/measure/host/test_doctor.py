@@ -36,7 +36,8 @@ GPU = Gpu("A100", persistent=True)
 
 @pytest.fixture(autouse=True)
 def _four_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The number of processors is asked of the system, not of files."""
+    """The number of processors is asked of the system, not of files; nobody waits for a load to settle."""
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
     monkeypatch.setattr(
         doctor, "cpu", lambda root: {**cpu(root), "usable": PROCESSORS, "logical": PROCESSORS, "physical": 2}
     )
@@ -164,6 +165,21 @@ def test_what_gpus_tell(tmp_path: Path, name: str, gpu: Gpu, serious: bool, seen
     [finding] = examine(tmp_path, gpu=gpu)
     assert (finding.name, finding.serious) == (name, serious)
     assert seen in finding.seen
+
+
+@pytest.mark.parametrize(("idle", "found"), [(900, True), (1000, False), (940, True)])
+def test_load_that_is_over_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, idle: int, found: bool
+) -> None:
+    """What has just installed the suites is no company: of 100 ticks that pass, so many are idle."""
+
+    def pass_by(_seconds: float) -> None:
+        busy = 1100 - idle
+        (tmp_path / "proc/stat").write_text(f"cpu  {busy} 0 50 {idle} 10 0 5 0 0 0\n")
+
+    monkeypatch.setattr("time.sleep", pass_by)
+    findings = examine(tmp_path, {"proc/loadavg": "3.00 1 1 2/200 1\n"})
+    assert [finding.name for finding in findings] == ["load"] * found
 
 
 def test_a_power_cap_is_how_the_card_works(tmp_path: Path) -> None:

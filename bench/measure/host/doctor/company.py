@@ -1,12 +1,18 @@
 """Rules about what else goes on around a case: others at work, memory, battery."""
 
 import os
+import time
 
 from bench.measure.host.doctor.machine import Finding, Machine
+from bench.measure.host.processor import processor_ticks
 from bench.measure.host.system import field, text
 
 BUSY_LOAD = 0.25
 """Load average, per usable processor, above which others are at work; a system at rest has under 0.1."""
+
+SETTLING_S = 1.0
+"""How long is looked whether the load goes on: the average still remembers what has ended, such as the
+installation of what is measured."""
 
 MEMORY_LEFT = 0.1
 """Available memory, as a share, under which the system starts to write pages out."""
@@ -19,7 +25,7 @@ def load(machine: Machine) -> Finding | None:
     """Others at work on the processors."""
     words = (text(machine.root / "proc/loadavg") or "").split()
     average = float(words[0]) if words else os.getloadavg()[0]
-    if average <= BUSY_LOAD * machine.processors:
+    if average <= BUSY_LOAD * machine.processors or _is_over(machine):
         return None
     return Finding(
         "load",
@@ -28,6 +34,18 @@ def load(machine: Machine) -> Finding | None:
         "close what is running, or wait a minute if that was you",
         serious=average > machine.processors / 2,
     )
+
+
+def _is_over(machine: Machine) -> bool:
+    """True where next to nothing is at work now, whatever the load average remembers."""
+    before = processor_ticks(machine.root)
+    time.sleep(SETTLING_S)
+    after = processor_ticks(machine.root)
+    passed = sum(after) - sum(before)
+    if not passed:  # the system does not say
+        return False
+    busy = 1 - sum(after[at] - before[at] for at in (3, 4)) / passed  # idle, iowait: proc(5)
+    return busy <= BUSY_LOAD
 
 
 def memory(machine: Machine) -> Finding | None:

@@ -6,7 +6,7 @@ GPUs are looked at before anything of ours runs on them.
 from bench.disturbance import DISTURBING
 from bench.measure.host.delays import schedstat_works
 from bench.measure.host.doctor.machine import Finding, Machine
-from bench.measure.host.processor import control_groups, throttled_s
+from bench.measure.host.processor import control_groups, processor_ticks, throttled_s
 from bench.measure.host.system import text
 
 STOLEN_SHARE = 0.01
@@ -83,9 +83,8 @@ def overheated(machine: Machine) -> Finding | None:
 
 def stolen(machine: Machine) -> Finding | None:
     """A hypervisor that gives the processor to others."""
-    # cpu  user nice system idle iowait irq softirq steal guest guest_nice, in ticks: proc(5)
-    ticks = [int(word) for word in (text(machine.root / "proc/stat") or "").split()[1:9] if word.isdigit()]
-    share = ticks[7] / sum(ticks) if len(ticks) == 8 and any(ticks) else 0.0
+    ticks = processor_ticks(machine.root)
+    share = ticks[7] / sum(ticks) if any(ticks) else 0.0
     if share <= STOLEN_SHARE:
         return None
     return Finding(
