@@ -8,7 +8,7 @@ from typing import Any
 
 DELAY_LIMIT = 0.01
 """Run-queue delay, as a share of the block, above which others disturbed a case on one thread: from there on
-it takes longer than undisturbed, by more than the delay itself. `python -m trust bias` shows it."""
+it takes longer than undisturbed, by more than the delay itself. `python -m trust.bias RUN` shows it."""
 
 TEAM_DELAY_LIMIT = 0.02
 """The same for a case on several threads. A system's own background delays one of two threads by up to 1 %,

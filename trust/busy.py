@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bench.measure.host import priority
+from trust import bias
 from trust.claims import Claim, Proof, per_cent, share
 from trust.company import Company
 from trust.sides import Plan, Runs, Side, by_side, changes, estimates, interleaved, suites
@@ -43,9 +44,31 @@ def prove(folder: Path) -> Proof:
         sides = [Side("quiet"), Side("busy", company.busy)]
         runs = interleaved(folder, Plan(spec, seconds=15.0, pairs_s=PAIRS_S, deadline_s=420.0), sides)
         short = Plan(polite, launches=2, seconds=2.0, deadline_s=60.0)
-        asking = compared(interleaved(folder / "polite", short, sides))
-    table = compared(runs)
-    return Proof((*claims(table), *without_priority(asking)), {"cases": table, "polite": asking})
+        polite_runs = interleaved(folder / "polite", short, sides)
+    table, asking = compared(runs), compared(polite_runs)
+    off = pd.concat(
+        [
+            bias.table(runs, runs["quiet"]),
+            bias.table({"busy, any program's priority": polite_runs["busy"]}, polite_runs["quiet"]),
+        ]
+    )
+    return Proof(
+        (*claims(table), *without_priority(asking), *unbiased(off)),
+        {"cases": table, "polite": asking, "bias": off},
+    )
+
+
+def unbiased(off: pd.DataFrame) -> list[Claim]:
+    """How far off the blocks are that count, by load and kind of case: there to compare with."""
+    counted = off[bias.within_limits(off)]
+    return [
+        Claim(
+            f"{load}: blocks of {kind} that count, the furthest range of delays off",
+            f"{100 * rows['off'].loc[rows['off'].abs().idxmax()]:+.1f} %"
+            f" ({rows['blocks'].sum()} blocks, {rows['under'].max():.0%} of all)".replace("%", " %"),
+        )
+        for (load, kind), rows in counted.groupby(["load", "kind"])
+    ]
 
 
 def without_priority(table: pd.DataFrame) -> list[Claim]:

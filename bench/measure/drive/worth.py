@@ -18,7 +18,7 @@ from bench.measure.drive.entry import Entry, Visited
 
 VISIT_SCATTER, LAUNCH_SCATTER = 0.17, 0.05
 """How far visits of a launch, and launches, lie apart before a run knows better: standard deviations of the
-logarithm over three default runs on a two-core virtual machine (`python -m trust scatter`)."""
+logarithm over three default runs on a two-core virtual machine."""
 
 PRIOR_FREEDOM = 4.0
 """How much a case's own scatter has to say before it outweighs that of the others, in degrees of freedom."""
