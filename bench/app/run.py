@@ -15,7 +15,7 @@ from bench.events import End, Event, Note, Sizes
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.plan import PRESETS, Plan
 from bench.measure.drive.process import WorkerError, device_facts
-from bench.measure.host import environment
+from bench.measure.host import environment, priority
 from bench.measure.worker.protocol import Collected
 from bench.storage.journal import Journal, StoreError, header, unfinished
 from bench.storage.store import read_run
@@ -70,7 +70,7 @@ def _record(coordinator: Coordinator, request: RunRequest, journal: Journal | No
             journal.append(Note("warning", unusable))
         load_before = os.getloadavg()
         try:
-            with recording.watched(journal, accelerators) as record:
+            with recording.watched(journal, accelerators) as record, priority.urgent():
                 coordinator.measure(record, _wanted(coordinator.plan, journal.folder))
         except KeyboardInterrupt:
             interrupted = True

@@ -250,10 +250,11 @@ class Coordinator:
     def _visit(self, worker: Worker, entry: Entry, launch: int, pass_number: int) -> None:
         """One visit, recorded whatever comes of it. Raises WorkerError where the worker is lost."""
         case, limit_s = entry.case.id, self.plan.preset.longest_call_s
-        expected_s = extrapolated_s(entry, self.ledger.entries.values())
-        if not entry.lifecycle.visits and expected_s > limit_s:
-            self._leave_out(case, f"foretold {expected_s:.1f}")
-            return
+        if not entry.lifecycle.visits:
+            expected_s = extrapolated_s(entry, self.ledger.entries.values())
+            if expected_s > limit_s:
+                self._leave_out(case, f"foretold {expected_s:.1f}")
+                return
         self.progress.move(case=case, done=self.progress.done + 1, elapsed_s=self.elapsed_s)
         session = CaseSession(worker, self.plan.preset.timeout_s)
         try:

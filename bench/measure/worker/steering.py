@@ -54,6 +54,7 @@ class Steering:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         gc.collect()
+        gc.freeze()  # what was imported is not looked at again: it would take a tenth of a second each time
         gc.enable()
         self.items = {item.nodeid: item for item in session.items if plugin.is_case(item)}
         self.channel.send(self._collected())
