@@ -12,6 +12,7 @@ from bench.analyze.contests import refine
 from bench.app import UserError, recording
 from bench.app.selection import Selection
 from bench.events import End, Event, Note, Sizes
+from bench.measure.drive import left_out
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.plan import PRESETS, Plan
 from bench.measure.drive.process import WorkerError, device_facts
@@ -76,6 +77,8 @@ def _record(coordinator: Coordinator, request: RunRequest, journal: Journal | No
             interrupted = True
             print("bench: interrupted; what was measured is kept; go on with --resume", file=sys.stderr)
         else:
+            if remark := left_out.note(coordinator.plan.preset, coordinator.ledger, facts.get("unlisted", 0)):
+                journal.append(remark)
             spent_s = coordinator.ledger.spent_of(coordinator.elapsed_s)
             journal.append(End(spent_s, load_before, os.getloadavg()))
     return journal.folder, interrupted

@@ -13,6 +13,7 @@ from bench.analyze.runs.compare import Comparison, compare
 from bench.analyze.runs.history import FACTS, history
 from bench.analyze.runs.projection import View
 from bench.app import UserError, configuration
+from bench.measure.drive import left_out
 from bench.render import figures, history_page, page, profile, sections, summary
 from bench.render.answers import answers
 from bench.storage import archive, journal, profiles, store
@@ -62,7 +63,9 @@ def write(made: Report, out: Path | None = None) -> Written:
     best = answers(made.contests)[:MAX_SENTENCES]
     troubled = sections.troubled(made.cases)
     status = 1 if troubled["failed"] else 0 if made.cases["blocks"].any() else 5
-    return Written(path, tuple(answer.sentence for answer in best), sections.trouble_lines(troubled), status)
+    left = tuple(note.text for part in made.runs for note in part.run.notes if note.name == left_out.NAME)
+    sentences = tuple(answer.sentence for answer in best)
+    return Written(path, sentences, (*sections.trouble_lines(troubled), *left), status)
 
 
 def _profile_pages(run: Path, target: Path) -> dict[str, Any]:

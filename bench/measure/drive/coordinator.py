@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bench.events import Event, Launch, Launched, Sizes, SizesAdded, Skip
-from bench.measure.drive import device_tasks
+from bench.measure.drive import device_tasks, left_out
 from bench.measure.drive.entry import Entry
 from bench.measure.drive.ledger import restored
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S, Plan, Progress, file_as_case, sizes_variable
@@ -253,7 +253,7 @@ class Coordinator:
         if not entry.lifecycle.visits:
             expected_s = extrapolated_s(entry, self.ledger.entries.values())
             if expected_s > limit_s:
-                self._leave_out(case, f"foretold {expected_s:.1f}")
+                self._leave_out(case, expected_s)
                 return
         self.progress.move(case=case, done=self.progress.done + 1, elapsed_s=self.elapsed_s)
         session = CaseSession(worker, self.plan.preset.timeout_s)
@@ -267,10 +267,9 @@ class Coordinator:
         self.ledger.learn(ended)  # also of a visit that is left out: larger sizes are extrapolated from it
         entry = self.ledger.entries[case]
         if entry.timing.fastest_s > limit_s and not entry.lifecycle.closed:
-            self._leave_out(case, f"took {entry.timing.fastest_s:.1f}")
+            self._leave_out(case, entry.timing.fastest_s)
         else:
             self.ledger.write(ended)
 
-    def _leave_out(self, case: str, how_long: str) -> None:
-        beyond = f"beyond {self.plan.preset.longest_call_s:g} s it belongs to a longer preset"
-        self.ledger.record(Skip(case, f"{how_long} s a call; {beyond}"))
+    def _leave_out(self, case: str, call_s: float) -> None:
+        self.ledger.record(Skip(case, left_out.too_long(call_s)))

@@ -23,7 +23,7 @@ class Ledger:
 
     `problems` are files that could not be collected, `done` the kinds of worker that had their turn in a
     round, `start_s` what the latest worker of a kind took to start, `devices` those whose own tasks were
-    begun, `sizes` those asked for after each round.
+    begun, `sizes` those asked for after each round, `skips` why cases were left aside.
     """
 
     block_s: float = BLOCK_S
@@ -36,6 +36,7 @@ class Ledger:
     devices: set[str] = field(default_factory=set)
     ceilings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     sizes: dict[int, Sizes] = field(default_factory=dict)
+    skips: dict[str, str] = field(default_factory=dict)
     elapsed_s: float = 0.0
     spent_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SPENT_ON, 0.0))
 
@@ -65,6 +66,7 @@ class Ledger:
                 self.devices.add(event.device)
                 self.ceilings[event.device] = event.ceilings
             case events.Skip() if entry := self.entries.get(event.case):
+                self.skips[event.case] = event.reason
                 closed = replace(entry.lifecycle, closed="skipped")
                 self.entries[event.case] = replace(entry, lifecycle=closed)
             case Visit():

@@ -10,7 +10,7 @@ from statistics import NormalDist, median, quantiles
 
 from bench.events import Sizes
 from bench.measure.drive.entry import Entry
-from bench.measure.drive.worth import Scatter, gain_per_s, target, typical, width
+from bench.measure.drive.worth import MAX_VISITS, Scatter, gain_per_s, target, typical, width
 from bench.records import Case, Kind
 
 TYPICAL_VISIT_S = 0.2
@@ -29,9 +29,6 @@ BLOCK_TO_VISIT = 0.65
 MIN_LAUNCHES = 3
 """Launches of a case, if time lasts: what a process got at its start, such as its layout in memory, holds for
 all of its visits."""
-
-MAX_VISITS = 12
-"""Visits of a case in one launch: beyond, another launch tells more."""
 
 DEVICE_TURNS: tuple[Kind, ...] = ("wall", "latency", "device", "wall", "latency", "cold")
 """What the visits of a case on an accelerator time in turn: most often what answers rest on."""

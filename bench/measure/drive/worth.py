@@ -32,6 +32,9 @@ CONTEST_WEIGHT = 2.0
 CONTEST_TARGET = 0.5
 """Share of the run's target that a contest's cases aim at: its ratio has the error of both contenders."""
 
+MAX_VISITS = 12
+"""Visits of a case in one launch: beyond, another launch tells more."""
+
 MIN_PASSES, MAX_PASSES = 2, 8
 """Fewest and most passes through all cases that a launch is planned for."""
 
@@ -133,3 +136,13 @@ def launches_worth(seconds: float, start_s: float, entries: Iterable[Entry], run
     best = math.sqrt(opening_s / pass_s) * run.visit / max(run.launch, 1e-6)
     passes = min(max(best, MIN_PASSES), MAX_PASSES)
     return max(1, int(seconds / (opening_s + passes * pass_s)))
+
+
+def seconds_to(entry: Entry, run: Scatter, run_target: float, launches: int) -> float:
+    """What a case will have taken when it comes to its target, in at most so many launches of MAX_VISITS."""
+    scatter, aim = own(entry.timing.visited, run), target(entry, run_target) / CONFIDENT
+    opened = min(launches, max(3, math.ceil(2 * (scatter.launch / aim) ** 2)))  # half of the variance each
+    visits = min(opened * MAX_VISITS, max(opened, math.ceil(2 * (scatter.visit / aim) ** 2)))
+    if entry.timing.is_long:
+        visits = opened
+    return opened * entry.cost.visit_s(fresh=True) + (visits - opened) * entry.cost.visit_s()

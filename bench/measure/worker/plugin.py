@@ -28,6 +28,9 @@ curve and both its ends; five leave time for five launches, and the default adds
 ADDED = pytest.StashKey[set[tuple[str, float]]]()
 """The sizes that no test lists: each with its test."""
 
+UNLISTED = pytest.StashKey[int]()
+"""How many cases a longer preset would measure as well."""
+
 NO_ACCELERATOR = "no accelerator: torch.accelerator finds none on this machine"
 
 
@@ -106,6 +109,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     dropped = {item for item in items if any(mark.args[0] in longer for mark in item.iter_markers("preset"))}
     dropped |= set(_sizes_left_out([item for item in items if item not in dropped], preset))
     dropped = {item for item in dropped if not _is_wanted(item)}
+    config.stash[UNLISTED] = sum(map(is_case, dropped))
     if dropped:
         config.hook.pytest_deselected(items=[item for item in items if item in dropped])
         items[:] = [item for item in items if item not in dropped]

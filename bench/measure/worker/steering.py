@@ -57,7 +57,7 @@ class Steering:
         gc.freeze()  # what was imported is not looked at again: it would take a tenth of a second each time
         gc.enable()
         self.items = {item.nodeid: item for item in session.items if plugin.is_case(item)}
-        self.channel.send(self._collected())
+        self.channel.send(self._collected(session.config))
         for command in iter(self.channel.receive, protocol.Exit()):
             match command:
                 case protocol.VisitCase(case) if case in controls.FUNCTIONS:
@@ -72,10 +72,10 @@ class Steering:
                     self.channel.send(_use_device(command))
         return True
 
-    def _collected(self) -> protocol.Collected:
+    def _collected(self, config: pytest.Config) -> protocol.Collected:
         """The collection as a whole: cases, what is skipped or left out, what could not be imported."""
         skips = {case: reason for case, item in self.items.items() if (reason := plugin.skipped(item))}
-        facts: dict[str, Any] = {"nice": priority.nice()}
+        facts: dict[str, Any] = {"nice": priority.nice(), "unlisted": config.stash.get(plugin.UNLISTED, 0)}
         if "torch" in sys.modules:
             facts |= {
                 "torch": environment.torch_facts(),
