@@ -76,6 +76,11 @@ MIN_LAUNCHES_FOR_CHANGE = 5
 """Launches that must tell of a change before it is called one."""
 
 
+EVIDENT = 5.0
+"""How many times a launch's scatter a change may be and still be left undecided: beyond, whoever looks at the
+launches sees it, whether the screen could tell or not."""
+
+
 @dataclass(frozen=True)
 class Judgement:
     """What a series says: a state, the stage it was reached in, the reason, and whether more could tell."""
@@ -172,6 +177,8 @@ def _confirmed(
 def _at_end(logs: NDArray[np.float64], stage: int, budget: float, error: float) -> Judgement:
     """What all the fresh launches say at the end of a stage; a loss that the screen did not show is open."""
     fresh, name = _sample(logs, range(FRESH.start, STAGES[stage].stop)), NAMES[stage]
+    if evident := _evident(logs[: STAGES[stage].stop], name, budget, error):
+        return evident
     if fresh is None or fresh.count < MIN_LAUNCHES_FOR_CHANGE:
         how_many = "no launch" if fresh is None else f"only {fresh.count} launches"
         return Judgement("undecided", name, f"{how_many} had enough clean blocks", fresh, open=True)
@@ -182,6 +189,19 @@ def _at_end(logs: NDArray[np.float64], stage: int, budget: float, error: float) 
     reason = f"{judgement.reason}, but the first {len(STAGES[0])} did not show it"
     is_loss = judgement.state == "slower"  # a gain that shows once is at least no loss
     return replace(judgement, state="undecided" if is_loss else "same", reason=reason, open=is_loss)
+
+
+def _evident(logs: NDArray[np.float64], name: str, budget: float, error: float) -> Judgement | None:
+    """A change that all launches show, those of the screen among them, however few of these could tell.
+
+    None is trimmed: one that does not show it makes it less than evident.
+    """
+    told = logs[np.isfinite(logs)]
+    if len(told) < MIN_LAUNCHES_FOR_CHANGE or abs(told.mean()) < EVIDENT * told.std(ddof=1):
+        return None
+    every = centre(told)
+    judgement = look(every, name, budget, error) if every else None
+    return judgement if judgement and judgement.state in ("slower", "faster") else None
 
 
 def _by_chance(fresh: Centre, budget: float) -> float:
