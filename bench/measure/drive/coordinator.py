@@ -1,14 +1,14 @@
 """The coordinator: starts workers, leads them through their launches, and records every visit at once.
 
 round    one turn through all kinds of worker (CPU, CPU with ONNX Runtime, accelerator, ...)
-launch   one fresh worker process; a worker that dies is followed by a new launch in the same round
+launch   one new worker process; a worker that dies is followed by a new launch in the same round
 pass     one walk through the cases of a launch
 """
 
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -18,8 +18,9 @@ from bench.measure.drive.entry import Entry
 from bench.measure.drive.ledger import restored
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S, Plan, Progress, file_as_case, sizes_variable
 from bench.measure.drive.policy import among, extrapolated_s, first_pass, launch_until_s, next_pass
-from bench.measure.drive.process import Worker, WorkerError, start_together
+from bench.measure.drive.process import Worker, WorkerError
 from bench.measure.drive.session import CaseSession, never_visited
+from bench.measure.drive.templates import ForkError, Templates
 from bench.measure.drive.visits import visit
 from bench.measure.worker.protocol import Collected
 
@@ -36,6 +37,7 @@ class Coordinator:
         self.ledger = restored(past)
         self._rng = random.Random(plan.seed)
         self._started_s = time.monotonic() - self.ledger.elapsed_s
+        self._templates = Templates(min(plan.preset.templates, plan.launches), plan.seed)
         self._waiting: list[tuple[Worker, Collected]] = []  # with what each collected
         self._start_s = 0.0  # what starting a round's workers takes
         self._deadline_s = plan.preset.deadline_s
@@ -51,21 +53,26 @@ class Coordinator:
 
         Raises WorkerError where nothing can be collected.
         """
-        self._start_workers(1)
+        self._start_workers([""])
+        self._templates.learn(self._waiting, COLLECT_TIMEOUT_S)
         return self._waiting[0][1]
 
-    def _start_workers(self, count: int) -> None:
-        """Starts so many workers, which then wait; raises WorkerError where none of them collects."""
+    def _start_workers(self, kinds: Sequence[str]) -> None:
+        """Starts workers of these kinds, which then wait; raises WorkerError where none of them collects."""
         self.progress.move(case="collecting")
         begun_s = time.monotonic()
         environment = {**self.plan.spec.environment, **sizes_variable(self.ledger.sizes.values())}
         spec = replace(self.plan.spec, environment=environment)
-        self._waiting += start_together(spec, count, COLLECT_TIMEOUT_S)
+        self._waiting += self._templates.start_together(spec, kinds, COLLECT_TIMEOUT_S)
         self._start_s = time.monotonic() - begun_s
         self.ledger.spent_s["imports"] += self._start_s
 
     def close(self) -> None:
-        """Ends the workers that wait."""
+        """Ends the workers that wait, and all templates."""
+        self._end_waiting()
+        self._templates.close()
+
+    def _end_waiting(self) -> None:
         while self._waiting:
             self._waiting.pop()[0].kill()
 
@@ -99,13 +106,13 @@ class Coordinator:
         if number and self.elapsed_s + self._start_s > self._deadline_s:
             return
         kinds = [kind for kind in self._costs_s() if (kind, number) not in self.ledger.done]
-        if (missing := len(kinds) - len(self._waiting)) > 0:
+        if missing := kinds[len(self._waiting) :]:
             with suppress(WorkerError):  # each kind will try by itself, and say why it cannot
                 self._start_workers(missing)
         for kind in kinds:
             if self.elapsed_s < self._deadline_s or not number:
                 self._measure_kind(kind, number)
-        self.close()
+        self._end_waiting()
 
     def _entries(self, kind: str = "") -> list[Entry]:
         """The cases that this round may measure, of one kind of worker or of all."""
@@ -131,21 +138,32 @@ class Coordinator:
         while (kind, number) not in self.ledger.done:
             before = len(visited)
             try:
-                if not self._waiting:
-                    self._start_workers(1)
-                worker, collected = self._waiting.pop(0)
+                worker, collected = self._take_waiting(kind)
                 with worker:
                     self._add_collected(collected)
                     launch = self.ledger.launches
-                    self.ledger.record(Launch(launch, kind, "", number, collected.collect_s, self.elapsed_s))
-                    device_tasks.run_due(worker, kind, self.ledger, self.progress, self.plan.ceilings)
+                    begun = Launch(launch, kind, "", number, collected.collect_s, self.elapsed_s)
+                    self.ledger.record(worker.began(begun))
+                    with self._templates.forgiving([worker], kind):
+                        device_tasks.run_due(worker, kind, self.ledger, self.progress, self.plan.ceilings)
                     self._make_passes(worker, launch, kind, number, begun_s, visited)
+            except ForkError:
+                continue
             except WorkerError as error:
                 if len(visited) == before:  # it is not a case that ends it
                     self._give_up(kind, error)
                     return
                 continue
             self.ledger.record(Launched(kind, number, self.elapsed_s))
+
+    def _take_waiting(self, kind: str) -> tuple[Worker, Collected]:
+        """One that waits, else a new one. Raises WorkerError where that cannot collect."""
+        for each in self._waiting:
+            if each[0].template is None or not self._templates.refusal(kind):
+                self._waiting.remove(each)
+                return each
+        self._start_workers([kind])
+        return self._waiting.pop()
 
     def _give_up(self, kind: str, error: WorkerError) -> None:
         """No worker of this kind gets as far as its cases: they fail, and the other kinds go on."""
@@ -188,7 +206,7 @@ class Coordinator:
                 visited_before = entry.lifecycle.visits or number
                 if self.elapsed_s + entry.cost.visit_s <= (until_s if visited_before else first_until_s):
                     visited.add(entry.case.id)
-                    self._visit(worker, entry, launch, pass_number)
+                    self._visit(worker, entry, launch, pass_number, visited)
             pass_number += 1
             left_s = until_s - self.elapsed_s
             order = next_pass(self._entries(kind), launch, self.plan.preset.width, left_s, self._rng)
@@ -197,7 +215,7 @@ class Coordinator:
         """When this launch ends, if so many rounds are to follow."""
         return launch_until_s(kind, self._costs_s(), begun_s, self._deadline_s, self._start_s, later)
 
-    def _visit(self, worker: Worker, entry: Entry, launch: int, pass_number: int) -> None:
+    def _visit(self, worker: Worker, entry: Entry, launch: int, pass_number: int, visited: set[str]) -> None:
         """One visit, recorded whatever comes of it. Raises WorkerError where the worker is lost."""
         case, limit_s = entry.case.id, self.plan.preset.longest_call_s
         expected_s = extrapolated_s(entry, self.ledger.entries.values())
@@ -205,13 +223,19 @@ class Coordinator:
             self._leave_out(case, f"foretold {expected_s:.1f}")
             return
         self.progress.move(case=case, done=self.progress.done + 1, elapsed_s=self.elapsed_s)
-        session = CaseSession(worker, self.plan.preset.timeout_s)
+        kind, timeout_s = entry.case.worker, self.plan.preset.timeout_s
+        session = CaseSession(worker, self._templates.patience_s([worker], kind, timeout_s))
         try:
-            visit([session], entry, launch, longest_s=limit_s)
+            with self._templates.forgiving([worker], kind):
+                visit([session], entry, launch, longest_s=limit_s)
+        except ForkError:
+            visited.discard(case)  # nothing is recorded of it, and a fresh start makes it again
+            raise
         except WorkerError:
             worker.kill()
             self.ledger.record(session.visit(case, launch, pass_number, elapsed_s=self.elapsed_s))
             raise
+        self._templates.prove([worker], kind)
         ended = session.visit(case, launch, pass_number, elapsed_s=self.elapsed_s)
         self.ledger.learn(ended)  # also of a visit that is left out: larger sizes are extrapolated from it
         entry = self.ledger.entries[case]

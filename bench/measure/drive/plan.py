@@ -19,6 +19,7 @@ class Preset:
     """How thorough a run is: launches, its deadline, the width aimed at, the longest call, the patience.
 
     `refining_s` of the deadline are kept for further launches at sizes near crossovers; 0: none are added.
+    `templates` take turns in forking launches.
     """
 
     name: str
@@ -28,14 +29,15 @@ class Preset:
     longest_call_s: float
     timeout_s: float
     refining_s: float = 0.0
+    templates: int = 3
 
 
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("quick", 2, 78, 0.03, 2.0, 30),
+        Preset("quick", 2, 78, 0.03, 2.0, 30, templates=1),
         Preset("default", 5, 330, 0.02, 2.5, 120, refining_s=50),
-        Preset("thorough", 10, math.inf, 0.01, math.inf, 900, refining_s=600),
+        Preset("thorough", 10, math.inf, 0.01, math.inf, 900, refining_s=600, templates=5),
     )
 }
 """Deadlines leave 12 s (quick) and 30 s (default) for the report."""

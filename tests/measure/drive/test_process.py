@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.measure.drive import process
 from bench.measure.drive.process import Spec, Worker, WorkerError
+from bench.measure.host import bytecode
 from tests import ROOT
 from tests.measure.builders import FAST, measured, suite
 from tests.waiting import until
@@ -72,12 +72,12 @@ def test_workers_share_compiled_modules_where_there_are_none(
     suite(tmp_path, "def test_a(benchmark):\n    benchmark(len, ())\n")
     monkeypatch.setattr(sys, "dont_write_bytecode", keeps_none)
     monkeypatch.setattr(sys, "pycache_prefix", None)
-    monkeypatch.setattr(process, "is_compiled", lambda _package: compiled)
-    process.bytecode.cache_clear()
+    monkeypatch.setattr(bytecode, "is_compiled", lambda _package: compiled)
+    bytecode.variables.cache_clear()
     with Worker(Spec((str(tmp_path),), directory=tmp_path)) as worker:
         worker.collected(60)
-    found = process.bytecode()
-    process.bytecode.cache_clear()
+    found = bytecode.variables()
+    bytecode.variables.cache_clear()
     assert bool(found) is shared
     assert not shared or any(Path(found["PYTHONPYCACHEPREFIX"]).rglob("*.pyc"))
 
@@ -88,10 +88,10 @@ def test_compiled_modules_are_looked_for_beside_a_package(
     (tmp_path / "some_package.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "pycache_prefix", None)
-    assert process.is_compiled("some_package") is False
+    assert bytecode.is_compiled("some_package") is False
     py_compile.compile(str(tmp_path / "some_package.py"))
-    assert process.is_compiled("some_package") is True
-    assert process.is_compiled("no_package_at_all") is None
+    assert bytecode.is_compiled("some_package") is True
+    assert bytecode.is_compiled("no_package_at_all") is None
 
 
 def test_nothing_outlives_a_killed_coordinator(tmp_path: Path) -> None:
