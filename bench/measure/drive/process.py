@@ -123,8 +123,13 @@ class Worker:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker
         self._started_s = time.monotonic()
         marked = spec.with_environment(**{adoption.VARIABLE: self._mark})
-        with theirs:
-            self.process = start(marked, theirs.fileno(), self._output.fileno())
+        try:
+            with theirs:
+                self.process = start(marked, theirs.fileno(), self._output.fileno())
+        except BaseException:
+            ours.close()
+            self._output.close()
+            raise
 
     def began(self, launch: Launch) -> Launch:
         """The event that a launch of this worker begins, with how it was started."""

@@ -1,7 +1,7 @@
 """A template as the coordinator sees it: a process that has imported what launches import, and forks them.
 
-Importing torch takes seconds, a fork of a process that has imported it a fraction of one. What the process does
-is in `bench.measure.worker.template`; it has one interpreter and one environment.
+Importing torch takes seconds, a fork of a process that has imported it a fraction of one. What that process
+does is in `bench.measure.worker.template`; it has one interpreter and one environment.
 """
 
 import os

@@ -15,9 +15,9 @@ from bench.measure.worker import protocol
 from bench.measure.worker.protocol import Collected, Load
 
 TRIAL_S = 20.0
-"""Patience with what a fork does for the first time: to collect, beyond what that took a fresh start, and a
-kind's first visit. Threads that a library started while it was imported are not there in a fork, and it may
-wait for them."""
+"""Patience with what forks do for the first time: a product, a collection beyond what that took a fresh
+start, a kind's first visit. A library may wait forever for threads that it started while it was imported, and
+that a fork has not got: the teams of libgomp do, once they have computed."""
 
 FIRST = "the first launch tells what a template imports"
 NO_ADOPTION = "launches cannot be adopted on this system; expected Linux"
@@ -49,7 +49,8 @@ class Templates:
             self._refused[""] = NO_ADOPTION
             return
         answers = [worker.ask(protocol.Ask("installed"), timeout_s).answer for worker, _ in first]
-        self._loads = [Load(**{name: tuple(each) for name, each in answer.items()}) for answer in answers]
+        told = [{name: tuple(each) for name, each in answer.items()} for answer in answers]
+        self._loads = [Load(**fields, trial_s=TRIAL_S) for fields in told]
         self._first = [collected for _, collected in first]
         self._refused.pop("", None)
 

@@ -161,12 +161,16 @@ class Ended:
 
 @dataclass(frozen=True)
 class Load:
-    """Import these modules, in this order. `own` are names of the project's, which must not get loaded;
-    `rewritten` those whose assertions pytest rewrites as it imports them, in a launch."""
+    """Import these modules, in this order, and try a fork, which has `trial_s` to compute something.
+
+    `own` are names of the project's, which must not get loaded; `rewritten` those whose assertions pytest
+    rewrites when a launch imports them.
+    """
 
     modules: tuple[str, ...]
     own: tuple[str, ...] = ()
     rewritten: tuple[str, ...] = ()
+    trial_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,6 @@ from bench.measure import compat
 from bench.measure.host import kinship
 from bench.measure.worker import code, protocol
 
-TRIAL_S = 20.0
-"""Patience with a fork that computes for the first time: an OpenMP team whose threads the fork has not got
-waits for them forever."""
-
 TRIAL_SIDE = 512
 """Side of the matrices multiplied in a trial: enough for every library to use all of its threads."""
 
@@ -86,12 +82,12 @@ def _problem(loading: protocol.Load, before: set[str]) -> str:
     trial = _fork()
     if not trial:
         _compute_and_exit()
-    until_s = time.monotonic() + TRIAL_S
+    until_s = time.monotonic() + loading.trial_s
     while not (ended := os.waitpid(trial, os.WNOHANG))[0]:
         if time.monotonic() > until_s:
             os.kill(trial, signal.SIGKILL)
             os.waitpid(trial, 0)
-            return f"a product did not end in a fork within {TRIAL_S:.0f} s: an import has computed already"
+            return f"a product did not end in a fork within {loading.trial_s:g} s: an import has computed"
         time.sleep(0.002)
     status = os.waitstatus_to_exitcode(ended[1])
     if status < 0:
