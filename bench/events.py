@@ -49,7 +49,11 @@ class Skip:
 
 @dataclass(frozen=True)
 class Launch:
-    """A fresh worker process of one kind begins: in which round, on which side, after how long an import."""
+    """A new worker process of one kind begins: in which round, on which side, after how long an import.
+
+    It was forked from the template of that number, or started fresh; `start_reason` says why it was not
+    forked. Runs from before there were templates only know fresh starts, without a reason.
+    """
 
     launch: int
     worker: str = ""
@@ -57,6 +61,9 @@ class Launch:
     round: int = 0
     collect_s: float = 0.0
     elapsed_s: float = 0.0
+    template: int | None = None
+    start: Literal["fork", "fresh"] = "fresh"
+    start_reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """A recorded run with its marked blocks, its estimates and its quality: whoever reads a run starts here."""
 
 import math
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -35,6 +37,18 @@ class Quality:
 
 
 @dataclass(frozen=True)
+class Starts:
+    """How a run's workers were started: so many forked, from so many templates; so many fresh, by reason.
+
+    Runs from before there were templates have neither.
+    """
+
+    forked: int
+    templates: int
+    fresh: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class AnalyzedRun:
     """A recorded run and what is computed from it: each thing when it is first asked for, and only once."""
 
@@ -49,6 +63,13 @@ class AnalyzedRun:
     def cases(self) -> pd.DataFrame:
         """The cases frame, one row a case and side: the columns of `bench.storage.tables`."""
         return estimates(self.run, self.blocks)
+
+    @cached_property
+    def starts(self) -> Starts:
+        """How the workers of all launches were started."""
+        forks = [launch.template for launch in self.run.launches if launch.start == "fork"]
+        reasons = Counter(launch.start_reason for launch in self.run.launches if launch.start_reason)
+        return Starts(len(forks), len(set(forks)), reasons)
 
     @cached_property
     def quality(self) -> Quality:

@@ -14,8 +14,9 @@ from bench.app.selection import Selection
 from bench.events import End, Event, Note, Sizes
 from bench.measure.drive import left_out
 from bench.measure.drive.coordinator import Coordinator
+from bench.measure.drive.device_tasks import device_facts
 from bench.measure.drive.plan import PRESETS, Plan
-from bench.measure.drive.process import WorkerError, device_facts
+from bench.measure.drive.process import WorkerError
 from bench.measure.host import environment, priority
 from bench.measure.worker.protocol import Collected
 from bench.storage.journal import Journal, StoreError, header, unfinished

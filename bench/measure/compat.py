@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 import pytest
+from _pytest.assertion.rewrite import AssertionRewritingHook
 from pytest_benchmark.fixture import BenchmarkFixture, FixtureAlreadyUsed
 
 NEWEST = {"pytest": "9.2.0", "pytest-benchmark": "5.3.1", "torch": "2.14.1"}
@@ -101,6 +102,18 @@ def fill_stats(fixture: BenchmarkFixture, per_call_s: Sequence[float]) -> None:
     stats = fixture._make_stats(1)  # type: ignore[no-untyped-call]  # pytest-benchmark is untyped
     for seconds in per_call_s:
         stats.update(seconds)
+
+
+def is_rewritten(module: Any) -> bool:
+    """Whether pytest has rewritten a module's assertions: it warns where such a module is there already."""
+    return isinstance(getattr(module, "__loader__", None), AssertionRewritingHook)
+
+
+def in_bad_fork(torch: Any) -> bool:
+    """Whether an accelerator's driver was started before this process was forked: a fork cannot use it."""
+    backends = ("cuda", "xpu", "mtia", torch._C._get_privateuse1_backend_name())
+    checks = (getattr(getattr(torch, name, None), "_is_in_bad_fork", None) for name in backends)
+    return any(check() for check in checks if check)
 
 
 def sleep(module: Any) -> Callable[[int], object] | None:

@@ -21,7 +21,7 @@ from bench.render.units import count, estimate, half_width, percent, quantity
 MAX_NAMES = 3
 """Cases named in a line; the others are counted."""
 
-SPENT = {"timed": "timed blocks", "warmup": "warm-up", "setup": "set-up"}
+SPENT = {"timed": "timed blocks", "warmup": "warm-up", "setup": "set-up", "other": "waiting and planning"}
 """What a run's time is spent on, where its name is not how people call it."""
 
 CROSSING_COLUMNS = ("operation", "with", "from → to", "timed", "outcome", "where", "note")
@@ -146,7 +146,7 @@ def run(part: RunReport) -> dict[str, Any]:
         "preset": part.run.header.arguments.get("preset", ""),
         "doubts": _doubts(part),
         "trust": _trust(part),
-        "spent": _spent(part),
+        "spent": spent(part),
         "checks": part.run.checks,
         "environment": list(flat(part.run.environment)),
     }
@@ -189,6 +189,7 @@ def _trust(part: RunReport) -> list[tuple[str, str]]:
     half, end = quality.half_width, run.end or End()
     facts = [
         ("launches of each case", f"{quality.launches_of_case:g}" if quality.cases else "none"),
+        ("launches", starts(part)),
         ("blocks timed", f"{count(quality.blocks)}, {percent(quality.disturbed_share)} of them disturbed"),
         ("blocks at another pace", _off_pace(quality.off_pace_share)),
         ("cases too noisy to know", f"{quality.noisy} of {quality.cases}"),
@@ -222,11 +223,18 @@ def _off_pace(share: float | None) -> str:
     return percent(share) if math.isfinite(share) else "no pace prevailed"
 
 
-def _spent(part: RunReport) -> list[tuple[str, str, float]]:
+def starts(part: RunReport) -> str:
+    """How launches were started, and why not all were forked; "" where an old run does not tell."""
+    seen = part.analyzed.starts
+    forked = [f"{seen.forked} forked from {seen.templates} templates"] if seen.forked else []
+    return "; ".join([*forked, *(f"{number} started fresh: {why}" for why, number in seen.fresh.items())])
+
+
+def spent(part: RunReport) -> list[tuple[str, str, float]]:
     """How the run's time was spent: what on, how long, and which share."""
     seconds = part.run.end.spent_s if part.run.end else {}
-    total, spent = sum(seconds.values()), {name: each for name, each in seconds.items() if each}
-    return [(SPENT.get(name, name), quantity(each, "s"), each / total) for name, each in spent.items()]
+    total, some = sum(seconds.values()), {name: each for name, each in seconds.items() if each}
+    return [(SPENT.get(name, name), quantity(each, "s"), each / total) for name, each in some.items()]
 
 
 def flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

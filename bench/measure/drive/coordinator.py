@@ -1,7 +1,7 @@
 """The coordinator: starts workers, leads them through their launches, and records every visit at once.
 
 round    one turn through all kinds of worker (CPU, CPU with ONNX Runtime, accelerator, ...)
-launch   one fresh worker process; a worker that dies is followed by a new launch in the same round
+launch   one new worker process; a worker that dies is followed by a new launch in the same round
 pass     one walk through the cases of a launch
 """
 
@@ -9,7 +9,7 @@ import itertools
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -27,8 +27,9 @@ from bench.measure.drive.policy import (
     next_pass,
     satisfied,
 )
-from bench.measure.drive.process import Worker, WorkerError, start_together
+from bench.measure.drive.process import Worker, WorkerError
 from bench.measure.drive.session import CaseSession, never_visited
+from bench.measure.drive.templates import ForkError, Templates
 from bench.measure.drive.visits import visit
 from bench.measure.drive.worth import launches_worth, typical
 from bench.measure.worker.protocol import Collected
@@ -59,6 +60,8 @@ class Coordinator:
         self.ledger = restored(past)
         self._rng = random.Random(plan.seed)
         self._started_s = time.monotonic() - self.ledger.elapsed_s
+        most = plan.launches or plan.preset.launches
+        self._templates = Templates(min(plan.preset.templates, most), plan.seed)
         self._waiting: list[tuple[Worker, Collected]] = []  # with what each collected
         self._start_s = 0.0  # what starting a round's workers takes
         self._deadline_s = plan.preset.deadline_s
@@ -73,21 +76,26 @@ class Coordinator:
 
         Raises WorkerError where nothing can be collected.
         """
-        self._start_workers(1)
+        self._start_workers([""])
+        self._templates.learn(self._waiting, COLLECT_TIMEOUT_S)
         return self._waiting[0][1]
 
-    def _start_workers(self, count: int) -> None:
-        """Starts so many workers, which then wait; raises WorkerError where none of them collects."""
+    def _start_workers(self, kinds: Sequence[str]) -> None:
+        """Starts workers of these kinds, which then wait; raises WorkerError where none of them collects."""
         self.progress.move(case="collecting")
         begun_s = time.monotonic()
         environment = {**self.plan.spec.environment, **sizes_variable(self.ledger.sizes.values())}
         spec = replace(self.plan.spec, environment=environment)
-        self._waiting += start_together(spec, count, COLLECT_TIMEOUT_S)
+        self._waiting += self._templates.start_together(spec, kinds, COLLECT_TIMEOUT_S)
         self._start_s = time.monotonic() - begun_s
         self.ledger.spent_s["imports"] += self._start_s
 
     def close(self) -> None:
-        """Ends the workers that wait."""
+        """Ends the workers that wait, and all templates."""
+        self._end_waiting()
+        self._templates.close()
+
+    def _end_waiting(self) -> None:
         while self._waiting:
             self._waiting.pop()[0].kill()
 
@@ -127,13 +135,13 @@ class Coordinator:
         self.progress.move(round=number + 1, done=0)
         later = self._later(number)
         kinds = [kind for kind in self._claims() if (kind, number) not in self.ledger.done]
-        if (missing := len(kinds) - len(self._waiting)) > 0:
+        if missing := kinds[len(self._waiting) :]:
             with suppress(WorkerError):  # each kind will try by itself, and say why it cannot
                 self._start_workers(missing)
         for kind in kinds:
             if self.elapsed_s < self._deadline_s or not number:
                 self._measure_kind(Turn(kind, number, self.elapsed_s, later))
-        self.close()
+        self._end_waiting()
         if wanted and number not in self.ledger.sizes:  # a resumed run goes on with what it asked for
             self.ledger.record(SizesAdded(number, wanted()))
 
@@ -174,21 +182,32 @@ class Coordinator:
         while (kind, number) not in self.ledger.done:
             before = len(visited)
             try:
-                if not self._waiting:
-                    self._start_workers(1)
-                worker, collected = self._waiting.pop(0)
+                worker, collected = self._take_waiting(kind)
                 with worker:
                     self._add_collected(collected)
                     launch = self.ledger.launches
-                    self.ledger.record(Launch(launch, kind, "", number, collected.collect_s, self.elapsed_s))
-                    device_tasks.run_due(worker, kind, self.ledger, self.progress, self.plan.ceilings)
+                    begun = Launch(launch, kind, "", number, collected.collect_s, self.elapsed_s)
+                    self.ledger.record(worker.began(begun))
+                    with self._templates.forgiving([worker], kind):
+                        device_tasks.run_due(worker, kind, self.ledger, self.progress, self.plan.ceilings)
                     self._make_passes(worker, launch, turn, visited)
+            except ForkError:
+                continue
             except WorkerError as error:
                 if len(visited) == before:  # it is not a case that ends it
                     self._give_up(kind, error)
                     return
                 continue
             self.ledger.record(Launched(kind, number, self.elapsed_s))
+
+    def _take_waiting(self, kind: str) -> tuple[Worker, Collected]:
+        """One that waits, else a new one. Raises WorkerError where that cannot collect."""
+        for each in self._waiting:
+            if each[0].template is None or not self._templates.refusal(kind):
+                self._waiting.remove(each)
+                return each
+        self._start_workers([kind])
+        return self._waiting.pop()
 
     def _give_up(self, kind: str, error: WorkerError) -> None:
         """No worker of this kind gets as far as its cases: they fail, and the other kinds go on."""
@@ -231,7 +250,7 @@ class Coordinator:
                 again = not pass_number and entry.case.id in visited
                 if not again and self.elapsed_s + entry.cost.visit_s(fresh) <= limit_s:
                     visited.add(entry.case.id)
-                    self._visit(worker, entry, launch, pass_number)
+                    self._visit(worker, entry, launch, pass_number, visited)
                     came_to += 1
             if not came_to:
                 return
@@ -247,7 +266,7 @@ class Coordinator:
         claims = self._claims()
         return launch_until_s(turn.kind, claims, turn.begun_s, self._deadline_s, self._start_s, later)
 
-    def _visit(self, worker: Worker, entry: Entry, launch: int, pass_number: int) -> None:
+    def _visit(self, worker: Worker, entry: Entry, launch: int, pass_number: int, visited: set[str]) -> None:
         """One visit, recorded whatever comes of it. Raises WorkerError where the worker is lost."""
         case, limit_s = entry.case.id, self.plan.preset.longest_call_s
         if not entry.lifecycle.visits:
@@ -256,13 +275,19 @@ class Coordinator:
                 self._leave_out(case, expected_s)
                 return
         self.progress.move(case=case, done=self.progress.done + 1, elapsed_s=self.elapsed_s)
-        session = CaseSession(worker, self.plan.preset.timeout_s)
+        kind, timeout_s = entry.case.worker, self.plan.preset.timeout_s
+        session = CaseSession(worker, self._templates.patience_s([worker], kind, timeout_s))
         try:
-            visit([session], entry, launch, longest_s=limit_s, kinds=[kind_in_turn(entry)])
+            with self._templates.forgiving([worker], kind):
+                visit([session], entry, launch, longest_s=limit_s, kinds=[kind_in_turn(entry)])
+        except ForkError:
+            visited.discard(case)  # nothing is recorded of it, and a fresh start makes it again
+            raise
         except WorkerError:
             worker.kill()
             self.ledger.record(session.visit(case, launch, pass_number, elapsed_s=self.elapsed_s))
             raise
+        self._templates.prove([worker], kind)
         ended = session.visit(case, launch, pass_number, elapsed_s=self.elapsed_s)
         self.ledger.learn(ended)  # also of a visit that is left out: larger sizes are extrapolated from it
         entry = self.ledger.entries[case]

@@ -1,10 +1,21 @@
-"""What is measured of a device apart from the cases: its first use, its self-check, its ceilings."""
+"""What is asked of a device apart from the cases: its facts, its first use, its self-check, its ceilings."""
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from typing import Any
 
 from bench.events import CeilingsMeasured, Checked, Initialized, Note
 from bench.measure.drive.ledger import Ledger
 from bench.measure.drive.plan import Progress
-from bench.measure.drive.process import Worker
+from bench.measure.drive.process import HOME, Spec, Worker
 from bench.measure.worker.protocol import About, Ask
+
+DEVICE_FACTS = (
+    "import json, sys; sys.path.insert(0, {home!r}); from bench.measure.devices import available; "
+    "print(json.dumps([{{'device': name, **available.get(name).facts()}} for name in sys.argv[1:]]))"
+)
 
 TIMEOUT_S = 120.0
 """Patience with one task: ceilings take a few seconds, on a busy machine many."""
@@ -34,3 +45,18 @@ def run_due(worker: Worker, kind: str, ledger: Ledger, progress: Progress, ceili
         else:
             event = Initialized if task == "initialize" else CeilingsMeasured
             ledger.record(event(device, reply.answer))
+
+
+def device_facts(spec: Spec, names: Sequence[str]) -> list[dict[str, Any]]:
+    """What accelerators say of themselves, asked in a process of its own: saying it initializes them."""
+    if not names:
+        return []
+    asked = subprocess.run(
+        [spec.python, "-P", "-c", DEVICE_FACTS.format(home=str(HOME)), *names],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **spec.environment},
+        timeout=120,
+    )
+    facts: list[dict[str, Any]] = json.loads(asked.stdout.splitlines()[-1]) if asked.returncode == 0 else []
+    return facts or [{"device": name, "name": name} for name in names]

@@ -20,6 +20,7 @@ class Preset:
     share, the longest call, the patience.
 
     `refining_s` of the deadline are kept for further launches at sizes near crossovers; 0: none are added.
+    `templates` take turns in forking launches.
     """
 
     name: str
@@ -29,14 +30,15 @@ class Preset:
     longest_call_s: float
     timeout_s: float
     refining_s: float = 0.0
+    templates: int = 3
 
 
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("quick", 3, 78, 0.10, 2.0, 30),
+        Preset("quick", 3, 78, 0.10, 2.0, 30, templates=1),
         Preset("default", 12, 330, 0.05, 2.5, 120, refining_s=50),
-        Preset("thorough", 30, math.inf, 0.02, math.inf, 900, refining_s=600),
+        Preset("thorough", 30, math.inf, 0.02, math.inf, 900, refining_s=600, templates=5),
     )
 }
 """Deadlines leave 12 s (quick) and 30 s (default) for the report."""

@@ -1,38 +1,31 @@
 """A worker as its coordinator sees it: a process that answers, or died, or takes too long."""
 
-import atexit
 import contextlib
-import importlib.util
-import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from multiprocessing import Pipe
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from bench.events import Outcome
+from bench.events import Launch, Outcome
+from bench.measure.host import adoption, bytecode
+from bench.measure.host.adoption import Adopted
 from bench.measure.worker import protocol
 
 HOME = Path(__file__).resolve().parents[3]
 """Where the package `bench` lies: a worker finds it there, installed or not."""
 
 BOOTSTRAP = (
-    "import sys; sys.path.insert(0, {home!r}); from bench.measure.worker import main; "
-    "sys.path.remove({home!r}); main.main({descriptor}, sys.argv[1:])"
+    "import sys; sys.path.insert(0, {home!r}); from bench.measure.worker import {module}; "
+    "sys.path.remove({home!r}); {module}.main({arguments})"
 )
-
-DEVICE_FACTS = (
-    "import json, sys; sys.path.insert(0, {home!r}); from bench.measure.devices import available; "
-    "print(json.dumps([{{'device': name, **available.get(name).facts()}} for name in sys.argv[1:]]))"
-)
+"""Runs one of our modules, wherever its process is started."""
 
 IDLE_PLUGINS = ("cacheprovider", "unraisableexception")
 """pytest's own that a worker has no use for: one writes files, one collects garbage at the end, five times,
@@ -69,58 +62,79 @@ class Spec:
     arguments: tuple[str, ...] = ()
     home: Path = HOME
 
-    def command(self, descriptor: int) -> list[str]:
-        bootstrap = BOOTSTRAP.format(home=str(self.home), descriptor=descriptor)
-        pytest = [*self.paths, *self.arguments, *(f"-pno:{name}" for name in IDLE_PLUGINS)]
-        if self.keyword:
-            pytest += ["-k", self.keyword]
-        if self.rootdir:
-            pytest.append(f"--rootdir={self.rootdir}")
-        # -P: a package named `bench` in the directory of the suite must not shadow ours.
-        return [self.python, "-P", "-c", bootstrap, *pytest]
+    @property
+    def pytest_arguments(self) -> tuple[str, ...]:
+        keyword = ("-k", self.keyword) if self.keyword else ()
+        root = (f"--rootdir={self.rootdir}",) if self.rootdir else ()
+        return (*self.paths, *self.arguments, *(f"-pno:{name}" for name in IDLE_PLUGINS), *keyword, *root)
+
+    def with_environment(self, **variables: str) -> "Spec":
+        return replace(self, environment={**self.environment, **variables})
+
+    @property
+    def whole_environment(self) -> dict[str, str]:
+        """What a worker finds in its environment: this process's, but for what is its own."""
+        return {**os.environ, **bytecode.variables(), **self.environment}
 
 
-@cache
-def bytecode() -> Mapping[str, str]:
-    """Lets workers share compiled modules where there are none and Python keeps none.
+Process = subprocess.Popen[bytes] | Adopted
 
-    Containers may be set up so, and compiling torch takes each worker 4 s. What is compiled goes with this
-    process.
-    """
-    if not sys.dont_write_bytecode or sys.pycache_prefix or is_compiled("torch") is not False:
-        return {}
-    folder = tempfile.mkdtemp(prefix="bench-bytecode-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": folder}
+Start = Callable[[Spec, int, int], Process]
+"""Starts a worker's process, given the descriptors of its channel and of its output."""
 
 
-def is_compiled(package: str) -> bool | None:
-    """Whether an installed package has its compiled modules beside it; None where it is not installed."""
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.origin is None:
-        return None
-    return Path(importlib.util.cache_from_source(spec.origin)).exists()
+def start_python(
+    spec: Spec, module: str, arguments: str, channel: int, output: int, *further: str
+) -> subprocess.Popen[bytes]:
+    """A Python that calls `main(arguments)` of a module of the worker, in a session of its own."""
+    code = BOOTSTRAP.format(home=str(spec.home), module=module, arguments=arguments)
+    # -P: a package named `bench` in the directory of the suite must not shadow ours.
+    return subprocess.Popen(
+        [spec.python, "-P", "-c", code, *further],
+        cwd=spec.directory,
+        env=spec.whole_environment,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        pass_fds=(channel,),
+        start_new_session=True,
+    )
+
+
+def start_fresh(spec: Spec, channel: int, output: int) -> Process:
+    """A worker's process that imports everything by itself."""
+    return start_python(spec, "main", f"{channel}, sys.argv[1:]", channel, output, *spec.pytest_arguments)
 
 
 class Worker:
-    """A worker process, leading a process group of its own that ends as a whole with it."""
+    """A worker process, leading a process group of its own; with it ends whatever it has started.
 
-    def __init__(self, spec: Spec) -> None:
+    `template` is the number of the template that it was forked from, None for a fresh start, which
+    `start_reason` explains where there could have been a fork.
+    """
+
+    def __init__(
+        self, spec: Spec, start: Start = start_fresh, template: int | None = None, start_reason: str = ""
+    ) -> None:
+        self.template, self.start_reason = template, start_reason
+        self._mark = adoption.new_mark()
         ours, theirs = Pipe()
         self.channel = protocol.Channel(ours, protocol.COMMANDS, protocol.REPLIES)
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker
         self._started_s = time.monotonic()
-        self.process = subprocess.Popen(
-            spec.command(theirs.fileno()),
-            cwd=spec.directory,
-            env={**os.environ, **bytecode(), **spec.environment},
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
-            pass_fds=(theirs.fileno(),),
-            start_new_session=True,
-        )
-        theirs.close()
+        marked = spec.with_environment(**{adoption.VARIABLE: self._mark})
+        try:
+            with theirs:
+                self.process = start(marked, theirs.fileno(), self._output.fileno())
+        except BaseException:
+            ours.close()
+            self._output.close()
+            raise
+
+    def began(self, launch: Launch) -> Launch:
+        """The event that a launch of this worker begins, with how it was started."""
+        start: Literal["fork", "fresh"] = "fresh" if self.template is None else "fork"
+        return replace(launch, template=self.template, start=start, start_reason=self.start_reason)
 
     def __enter__(self) -> "Worker":
         return self
@@ -188,9 +202,11 @@ class Worker:
         self.kill()
 
     def kill(self) -> None:
-        """Ends the worker's whole process group at once."""
+        """Ends the worker at once, its whole process group, and all else that it started."""
         self.signal_group(signal.SIGKILL)
         self.process.wait()
+        if not self.channel.connection.closed:
+            adoption.end(self._mark, self.process.pid)
         self.channel.connection.close()
         self._output.close()
 
@@ -210,38 +226,23 @@ def _ended(message: protocol.Ended, words: str) -> WorkerError:
     return WorkerError("died", f"pytest ended with status {message.status}:\n{words}")
 
 
-def start_together(spec: Spec, count: int, timeout_s: float) -> list[tuple[Worker, protocol.Collected]]:
-    """Starts so many workers side by side, and waits until all are idle; each with what it collected.
+def collect_together(workers: Sequence[Worker], timeout_s: float) -> list[tuple[Worker, protocol.Collected]]:
+    """Waits until all workers are idle, which start side by side; each with what it collected.
 
     Their imports then disturb nobody's blocks. One that cannot is left out; WorkerError where none can.
     """
-    starting, idle, failure = [Worker(spec) for _ in range(count)], [], None
+    idle, failure = [], None
     try:
-        for worker in starting:
+        for worker in workers:
             try:
                 idle.append((worker, worker.collected(timeout_s)))
             except WorkerError as error:
                 failure = error
                 worker.kill()
     except BaseException:
-        for worker in starting:
+        for worker in workers:
             worker.kill()
         raise
     if failure and not idle:
         raise failure
     return idle
-
-
-def device_facts(spec: Spec, names: Sequence[str]) -> list[dict[str, Any]]:
-    """What accelerators say of themselves, asked in a process of its own: saying it initializes them."""
-    if not names:
-        return []
-    asked = subprocess.run(
-        [spec.python, "-P", "-c", DEVICE_FACTS.format(home=str(HOME)), *names],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **spec.environment},
-        timeout=120,
-    )
-    facts: list[dict[str, Any]] = json.loads(asked.stdout.splitlines()[-1]) if asked.returncode == 0 else []
-    return facts or [{"device": name, "name": name} for name in names]

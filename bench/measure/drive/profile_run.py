@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S
-from bench.measure.drive.process import Spec, Worker, WorkerError, start_together
+from bench.measure.drive.process import Spec, Worker, WorkerError, collect_together
 from bench.measure.drive.session import CaseSession, set_up, tear_down
 from bench.measure.worker.profiler import STACKS
 from bench.measure.worker.protocol import Collected, Record, Recorded
@@ -79,7 +79,7 @@ def profile(spec: Spec, cases: Iterable[Case], say: Callable[[str], None] = prin
                     if worker is None or case.worker != kind:
                         if worker is not None:
                             worker.end()
-                        [(worker, _)] = start_together(spec, 1, COLLECT_TIMEOUT_S)
+                        [(worker, _)] = collect_together([Worker(spec)], COLLECT_TIMEOUT_S)
                         kind = case.worker
                     yield _profiled(worker, case, Path(folder))
                 except (WorkerError, ProfileError, OSError) as error:

@@ -1,13 +1,12 @@
-"""Measures two sides in lock step: fresh pairs of workers, whose blocks alternate.
+"""Measures two sides in lock step: pairs of workers, whose blocks alternate.
 
-launch   a fresh pair of workers for each kind (CPU, CPU with ONNX Runtime, accelerator, ...); after one that
+launch   a new pair of workers for each kind (CPU, CPU with ONNX Runtime, accelerator, ...); after one that
          dies, another in the same launch
 pass     one walk through the cases of a launch, in random order
 visit    one case in both workers: a pair of blocks, the first side changing from pass to pass
 """
 
 import math
-import os
 import random
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -20,15 +19,17 @@ from bench.measure.drive.entry import Entry, wall_blocks
 from bench.measure.drive.ledger import Ledger
 from bench.measure.drive.plan import Progress, file_as_case
 from bench.measure.drive.process import WorkerError
-from bench.measure.drive.session import never_visited
+from bench.measure.drive.session import CaseSession, never_visited
+from bench.measure.drive.templates import ForkError, Templates
 from bench.measure.drive.visits import visit
 from bench.measure.host.interference import processors
 from bench.measure.sides.matching import Matching
-from bench.measure.sides.pair import CAN_PIN, Pair, Placement
-from bench.measure.sides.side import Side, SideError
+from bench.measure.sides.pair import CAN_PIN, TIMEOUT_S, Pair, Placement
+from bench.measure.sides.side import Side
+from bench.measure.sides.starting import Starting, check
 from bench.measure.sides.stopping import BLOCK_S, LaunchProgress, pairs_in_visit
 from bench.measure.worker import controls
-from bench.measure.worker.calls import TWICE_EVERY, period
+from bench.measure.worker.calls import period
 from bench.measure.worker.code import Texts
 from bench.measure.worker.protocol import Ask, Collected, Visited
 
@@ -49,6 +50,7 @@ class Lockstep:
         seed: int = 1,
         with_controls: bool = True,
         ceilings: bool = False,
+        templates: int = 3,
     ) -> None:
         self.sides = sides
         self.progress = progress
@@ -59,8 +61,8 @@ class Lockstep:
         self._rng = random.Random(seed)
         self._names: dict[str, tuple[str, str]] = {}
         self._started_s = time.monotonic()
+        self._starting = Starting(sides, Templates(templates, seed), seed)
         self._waiting: tuple[Pair, list[Collected]] | None = None
-        self._pairs = 0
         self._slowdown = 0.0
 
     @property
@@ -101,10 +103,11 @@ class Lockstep:
             self.ledger.record(control)
 
     def close(self) -> None:
-        """Ends a pair that waits."""
+        """Ends a pair that waits, and all templates."""
         if self._waiting:
             self._waiting[0].kill()
             self._waiting = None
+        self._starting.templates.close()
 
     # Launches.
 
@@ -142,51 +145,33 @@ class Lockstep:
         self, number: int, passes: int, kind: str, cases: list[str]
     ) -> tuple[int, list[str]]:
         """One pair's visits; the passes made so far, and the cases that it left because a worker died."""
-        pair, collected = self._waiting or self._start()
+        pair, collected = self._waiting or self._start(kind)
         self._waiting = None
-        for side, of_side in zip(self.sides, collected, strict=True):
-            self.ledger.record(Launch(number, kind, side.name, 0, of_side.collect_s, self.elapsed_s))
+        for side, worker, of_side in zip(self.sides, pair.workers, collected, strict=True):
+            begun = Launch(number, kind, side.name, 0, of_side.collect_s, self.elapsed_s)
+            self.ledger.record(worker.began(begun))
         guards = [case for case, entry in self.ledger.entries.items() if entry.case.suite == controls.SUITE]
         todo = LaunchProgress(self.ledger.entries, [*cases, *guards])
         try:
             with pair:
                 ceilings = self._ceilings and not self.ledger.ceilings.get(kind)  # disturbed ones stay
-                device_tasks.run_due(pair.workers[0], kind, self.ledger, self.progress, ceilings)
+                with self._starting.templates.forgiving(pair.workers, kind):
+                    device_tasks.run_due(pair.workers[0], kind, self.ledger, self.progress, ceilings)
                 while order := todo.next_pass(self._rng):
                     for entry in order:
                         self._visit(pair, entry, todo, number, passes)
                     passes += 1
-                self._check(pair)
+                check(pair)
         except WorkerError:
             pair.kill()
             return passes + 1, [case for case in cases if todo.wants(case)]
         return passes, []
 
-    def _start(self) -> tuple[Pair, list[Collected]]:
-        """A fresh pair that has collected. Both hash alike: the order of sets is part of the speed."""
-        seed = os.environ.get("PYTHONHASHSEED") or str((self._seed + self._pairs) % 2**32)
-        self._pairs += 1
-        environments = [{"PYTHONHASHSEED": seed} for _ in self.sides]
-        if self._slowdown:
-            for environment, slowdown in zip(environments, (0.0, self._slowdown), strict=True):
-                environment[TWICE_EVERY] = str(period(slowdown))
-        pair = Pair(self.sides, environments)
-        try:
-            collected = pair.collected()
-            self._check(pair)
-        except WorkerError as error:
-            pair.kill()
-            raise SideError(f"a side ended before it was measured: {error}") from None
-        except BaseException:
-            pair.kill()
-            raise
-        self.ledger.spent_s["imports"] += max(of_side.collect_s for of_side in collected)
-        return pair, collected
-
-    def _check(self, pair: Pair) -> None:
-        """Raises SideError where a side has loaded code that is not its own."""
-        for side, modules in zip(self.sides, pair.ask(Ask("modules")), strict=True):
-            side.check(modules)
+    def _start(self, kind: str = "") -> tuple[Pair, list[Collected]]:
+        begun_s = self.elapsed_s
+        started = self._starting.start(kind, self._slowdown)
+        self.ledger.spent_s["imports"] += self.elapsed_s - begun_s
+        return started
 
     # Visits.
 
@@ -199,30 +184,43 @@ class Lockstep:
         of_launch, of_pass = (everywhere[turn % len(everywhere)] for turn in (launch, pass_number // 2))
         allowed = {of_launch} if placement == "together" else set(everywhere)
         pair.run_on(set(everywhere))
-        sessions = pair.sessions(self._names[case], placement)
-        visits: list[Visit] = []
+        timeout_s = self._starting.templates.patience_s(pair.workers, entry.case.worker, TIMEOUT_S)
+        sessions = pair.sessions(self._names[case], placement, timeout_s)
         try:
-            visit(
-                sessions,
-                entry,
-                launch,
-                flip=(launch + pass_number) % 2 == 1,
-                blocks=pairs_in_visit(entry.timing),
-                kinds=("wall",) if entry.case.device == "cpu" else ("wall", "device"),
-                once_set_up=partial(pair.run_on, allowed),
-                once_warm=partial(pair.keep_apart, of_pass) if placement == "apart" else lambda: None,
-                once_timed=pair.resume,
-            )
-            if entry.case.device != "cpu":  # both sides share the device's memory
-                pair.ask(Ask("empty_cache", entry.case.device))
-        finally:
-            pair.resume()
-            for side, session in zip(self.sides, sessions, strict=True):
-                session.ended = session.ended or PARTNER_LOST
-                visits.append(session.visit(case, launch, pass_number, side.name, self.elapsed_s))
-                self.ledger.write(visits[-1])
-            self.ledger.learn_visit(*visits)
-        todo.take_in(case, self._ratios(case, *visits))
+            with self._starting.templates.forgiving(pair.workers, entry.case.worker):
+                visit(
+                    sessions,
+                    entry,
+                    launch,
+                    flip=(launch + pass_number) % 2 == 1,
+                    blocks=pairs_in_visit(entry.timing),
+                    kinds=("wall",) if entry.case.device == "cpu" else ("wall", "device"),
+                    once_set_up=partial(pair.run_on, allowed),
+                    once_warm=partial(pair.keep_apart, of_pass) if placement == "apart" else lambda: None,
+                    once_timed=pair.resume,
+                )
+                if entry.case.device != "cpu":  # both sides share the device's memory
+                    pair.ask(Ask("empty_cache", entry.case.device))
+        except ForkError:  # nothing is recorded of it: it is made again
+            raise
+        except BaseException:
+            self._record(pair, sessions, case, launch, pass_number)
+            raise
+        self._starting.templates.prove(pair.workers, entry.case.worker)
+        todo.take_in(case, self._ratios(case, *self._record(pair, sessions, case, launch, pass_number)))
+
+    def _record(
+        self, pair: Pair, sessions: Sequence[CaseSession], case: str, launch: int, pass_number: int
+    ) -> list[Visit]:
+        """Writes down what came of a visit on each side."""
+        pair.resume()
+        visits: list[Visit] = []
+        for side, session in zip(self.sides, sessions, strict=True):
+            session.ended = session.ended or PARTNER_LOST
+            visits.append(session.visit(case, launch, pass_number, side.name, self.elapsed_s))
+            self.ledger.write(visits[-1])
+        self.ledger.learn_visit(*visits)
+        return visits
 
     def _ratios(self, case: str, base: Visit, head: Visit) -> list[float]:
         """head/base of each pair of blocks; NaN where others disturbed one, or it took no time at all."""

@@ -9,9 +9,8 @@ same processor in both, all its other threads are kept off it.
 import contextlib
 import os
 import signal
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, Self
 
@@ -34,19 +33,11 @@ CAN_PIN = hasattr(os, "sched_setaffinity")
 class Pair:
     """A worker of each side. Leaving its context ends both: in good order, or at once after an error."""
 
-    def __init__(self, sides: Sequence[Side], environments: Sequence[Mapping[str, str]]) -> None:
-        """Starts both; `environments` are what each finds in this pair, beyond what its side always does."""
+    def __init__(self, sides: Sequence[Side], workers: Sequence[Worker]) -> None:
         self.sides = sides
-        self.workers: list[Worker] = []
+        self.workers = workers
         self._processors: Collection[int] = ()
         self._turn_of: Worker | None = None
-        try:
-            for side, environment in zip(sides, environments, strict=True):
-                variables = {**side.spec.environment, **environment}
-                self.workers.append(Worker(replace(side.spec, environment=variables)))
-        except BaseException:
-            self.kill()
-            raise
 
     def __enter__(self) -> Self:
         return self
@@ -66,12 +57,12 @@ class Pair:
         for worker in self.workers:
             worker.kill()
 
-    def collected(self) -> list[Collected]:
+    def collected(self, timeout_s: float = COLLECT_TIMEOUT_S) -> list[Collected]:
         """What each collected. Raises SideError where one cannot."""
         messages = []
         for side, worker in zip(self.sides, self.workers, strict=True):
             try:
-                messages.append(worker.collected(COLLECT_TIMEOUT_S))
+                messages.append(worker.collected(timeout_s))
             except WorkerError as error:
                 raise SideError(f"{side.name} could not be collected: {error}") from None
         return messages
@@ -82,12 +73,14 @@ class Pair:
             worker.tell(command)
         return [worker.hear(TIMEOUT_S).answer for worker in self.workers]
 
-    def sessions(self, names: Sequence[str], placement: Placement) -> list[CaseSession]:
+    def sessions(
+        self, names: Sequence[str], placement: Placement, timeout_s: float = TIMEOUT_S
+    ) -> list[CaseSession]:
         """A session for each worker, which knows the case by its own name."""
         alone, pinned = placement != "together", placement == "apart"
         return [
             CaseSession(
-                worker, TIMEOUT_S, partial(self._turn, worker) if alone else nullcontext, alone, pinned, name
+                worker, timeout_s, partial(self._turn, worker) if alone else nullcontext, alone, pinned, name
             )
             for worker, name in zip(self.workers, names, strict=True)
         ]

@@ -1,13 +1,12 @@
 """A worker as a process: a pytest session that `steering` makes obey the coordinator.
 
-Run by `bench.measure.drive.process`, which passes the channel's file descriptor and pytest's arguments;
+Run by `bench.measure.drive.process`, or in a fork by `bench.measure.worker.template`: they pass the file
+descriptor of the channel and pytest's arguments;
 `bench.measure.worker.protocol` has what is said over the channel.
 """
 
-import ctypes
 import gc
 import os
-import signal
 import sys
 from multiprocessing.connection import Connection
 
@@ -15,16 +14,9 @@ import pytest
 
 from bench.measure import compat
 from bench.measure.devices import available
-from bench.measure.host import priority
+from bench.measure.host import kinship, priority
 from bench.measure.worker import hygiene, plugin, protocol
 from bench.measure.worker.steering import Steering
-
-
-def _die_with_parent() -> None:
-    """Ends this process when the coordinator is killed, even in the middle of a call (Linux only)."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1  # <linux/prctl.h>
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 def _hide_ourselves() -> None:
@@ -35,7 +27,7 @@ def _hide_ourselves() -> None:
 
 def main(descriptor: int, arguments: list[str]) -> None:
     """Runs a worker over the channel at `descriptor`; returns when the coordinator says so or is gone."""
-    _die_with_parent()
+    kinship.die_with_parent()
     channel = protocol.Channel(Connection(descriptor), protocol.REPLIES, protocol.COMMANDS)
     os.register_at_fork(after_in_child=channel.connection.close)
     _hide_ourselves()

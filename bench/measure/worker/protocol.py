@@ -3,6 +3,9 @@
 A worker first says `Collected`. It then obeys one command at a time, and answers each. At `VisitCase` it sets
 the test up and says `Announced` when that calls `benchmark(...)`; from then on it takes the commands that are
 meant for a case, until `Done` or until the test ends by itself: either way it says `Visited`.
+
+A template hears `Load` and says `Loaded`; after each `Fork`, which brings the descriptors of the launch's
+channel and output, it says `Forked`.
 """
 
 from collections.abc import Mapping
@@ -14,9 +17,9 @@ from bench.codec import Codec
 from bench.events import Outcome
 from bench.records import Block, Case, Kind
 
-About = Literal["texts", "modules", "initialize", "check", "ceilings", "empty_cache"]
+About = Literal["texts", "modules", "installed", "initialize", "check", "ceilings", "empty_cache"]
 """What a worker is asked that concerns no single case: the text of every test, the files of all modules that
-were loaded, or what it is to do with a device."""
+were loaded, those that a template may import (as `Load` takes them), or what it is to do with a device."""
 
 
 # To a worker.
@@ -153,11 +156,57 @@ class Ended:
     refusal: str = ""
 
 
+# To a template, and from it.
+
+
+@dataclass(frozen=True)
+class Load:
+    """Import these modules, in this order, and try a fork, which has `trial_s` to compute something.
+
+    `own` are names of the project's, which must not get loaded; `rewritten` those whose assertions pytest
+    rewrites when a launch imports them.
+    """
+
+    modules: tuple[str, ...]
+    own: tuple[str, ...] = ()
+    rewritten: tuple[str, ...] = ()
+    trial_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """All that can be imported is; `problem` says why nothing can be forked."""
+
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Fork:
+    """Fork a worker: pytest's arguments, its directory and whole environment, its mark; the process of the
+    `coordinator` adopts it."""
+
+    arguments: tuple[str, ...]
+    directory: str
+    environment: Mapping[str, str]
+    mark: str
+    coordinator: int
+
+
+@dataclass(frozen=True)
+class Forked:
+    """The process of the worker, which was adopted."""
+
+    pid: int
+
+
 Command = VisitCase | TimeBlock | Record | Done | Ask | Exit
 Reply = Collected | Announced | Block | Recorded | Visited | Answer | Ended
 
 COMMANDS = Codec("command", {type_.__name__: type_ for type_ in Command.__args__})
 REPLIES = Codec("reply", {type_.__name__: type_ for type_ in Reply.__args__})
+
+TO_TEMPLATE = Codec("request", {"Load": Load, "Fork": Fork})
+FROM_TEMPLATE = Codec("reply", {"Loaded": Loaded, "Forked": Forked})
 
 
 class Channel:
@@ -167,7 +216,7 @@ class Channel:
         self.connection = connection
         self._ours, self._theirs = ours, theirs
 
-    def send(self, message: Command | Reply) -> None:
+    def send(self, message: Command | Reply | Load | Loaded | Fork | Forked) -> None:
         self.connection.send_bytes(self._ours.encode(message))
 
     def receive(self) -> Any:

@@ -9,6 +9,7 @@ import gc
 import sys
 from collections.abc import Callable, Generator
 from dataclasses import asdict
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -68,6 +69,8 @@ class Steering:
                     self.channel.send(protocol.Answer(code.texts(self.items)))
                 case protocol.Ask("modules"):
                     self.channel.send(protocol.Answer(code.loaded()))
+                case protocol.Ask("installed"):
+                    self.channel.send(protocol.Answer(_installed(session.config.rootpath)))
                 case protocol.Ask():
                     self.channel.send(_use_device(command))
         return True
@@ -119,6 +122,18 @@ class Steering:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.reports.append(report)
+
+
+def _installed(root: Path) -> dict[str, Any]:
+    """What a template is to be told, in the fields of `Load`."""
+    own = code.own_names(root)
+    names = code.installed(root, own)
+    rewritten = [name for name in names if compat.is_rewritten(sys.modules[name])]
+    return {
+        "modules": [name for name in names if name not in rewritten],
+        "own": sorted(own),
+        "rewritten": rewritten,
+    }
 
 
 def _use_device(command: protocol.Ask) -> protocol.Answer:

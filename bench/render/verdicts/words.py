@@ -14,6 +14,7 @@ from bench.analyze.runs.compare import Comparison
 from bench.patterns import name
 from bench.records import Change, Verdict, VerdictState
 from bench.render import units
+from bench.render.sections import spent, starts
 
 MANY_UNDECIDED = 0.2
 """Share of undecided cases from which that comes first: such a gate hardly guards anything."""
@@ -29,7 +30,7 @@ class GateSummary:
     """A decision, and what its outputs say besides: where, between what, and how noisy it was.
 
     `calibrated` is a sentence on this machine's false alarms, `caveat` says what weakens the comparison,
-    `explained` has for some slower cases what differs between the sides.
+    `explained` has for some slower cases what differs between the sides, `time` lines on where its time went.
     """
 
     decision: Decision
@@ -43,6 +44,7 @@ class GateSummary:
     calibrated: str = ""
     caveat: str = ""
     explained: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    time: Sequence[str] = ()
 
 
 def summary(part: RunReport, calibrated: str = "") -> GateSummary:
@@ -51,8 +53,18 @@ def summary(part: RunReport, calibrated: str = "") -> GateSummary:
     assert part.gate is not None
     base, head = (_side(entry.get(side), side) for side in ("base", "head"))
     noise = quality.spent_s, quality.launches, quality.disturbed_share if quality.blocks else 0.0
-    explained = {each.case: each.lines for each in run.explained}
-    return GateSummary(part.gate, run.name, run.machine, base, head, *noise, calibrated, explained=explained)
+    lines = {each.case: each.lines for each in run.explained}
+    return GateSummary(
+        part.gate, run.name, run.machine, base, head, *noise, calibrated, "", lines, _time(part)
+    )
+
+
+def _time(part: RunReport) -> list[str]:
+    """Where a gate's time went, the most first, and how its launches were started."""
+    parts = sorted(spent(part), key=lambda each: -each[2])
+    lines = [", ".join(f"{name} {took} ({units.percent(share)})" for name, took, share in parts)]
+    started = starts(part)
+    return list(filter(None, [*lines, f"launches: {started}" if started else ""]))
 
 
 def of_comparison(comparison: Comparison) -> GateSummary:
@@ -155,6 +167,7 @@ def sections(gate: GateSummary) -> list[tuple[str, list[str]]]:
         "Budgets": [f"{standing}: {text}" for standing, text in budgets(decision)],
         "Benchmarks that differ": _benchmarks_changed(decision),
         "Noise": list(filter(None, noise)),
+        "Time": list(gate.time),
         "Controls": [_control(each) for each in decision.controls],
         "Undecided": [f"{name(each.case)}: {each.reason}" for each in ordered(decision, "undecided")],
         "Skipped": [f"{name(each.case)}: {each.reason}" for each in decision.skipped],

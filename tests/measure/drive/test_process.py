@@ -8,10 +8,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
-from bench.measure.drive import process
+from bench.events import Launch
 from bench.measure.drive.process import Spec, Worker, WorkerError
+from bench.measure.host import adoption, bytecode
 from tests import ROOT
 from tests.measure.builders import FAST, measured, suite
 from tests.waiting import until
@@ -72,12 +74,12 @@ def test_workers_share_compiled_modules_where_there_are_none(
     suite(tmp_path, "def test_a(benchmark):\n    benchmark(len, ())\n")
     monkeypatch.setattr(sys, "dont_write_bytecode", keeps_none)
     monkeypatch.setattr(sys, "pycache_prefix", None)
-    monkeypatch.setattr(process, "is_compiled", lambda _package: compiled)
-    process.bytecode.cache_clear()
+    monkeypatch.setattr(bytecode, "is_compiled", lambda _package: compiled)
+    bytecode.variables.cache_clear()
     with Worker(Spec((str(tmp_path),), directory=tmp_path)) as worker:
         worker.collected(60)
-    found = process.bytecode()
-    process.bytecode.cache_clear()
+    found = bytecode.variables()
+    bytecode.variables.cache_clear()
     assert bool(found) is shared
     assert not shared or any(Path(found["PYTHONPYCACHEPREFIX"]).rglob("*.pyc"))
 
@@ -88,30 +90,85 @@ def test_compiled_modules_are_looked_for_beside_a_package(
     (tmp_path / "some_package.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "pycache_prefix", None)
-    assert process.is_compiled("some_package") is False
+    assert bytecode.is_compiled("some_package") is False
     py_compile.compile(str(tmp_path / "some_package.py"))
-    assert process.is_compiled("some_package") is True
-    assert process.is_compiled("no_package_at_all") is None
+    assert bytecode.is_compiled("some_package") is True
+    assert bytecode.is_compiled("no_package_at_all") is None
 
 
-def test_nothing_outlives_a_killed_coordinator(tmp_path: Path) -> None:
-    suite(
-        tmp_path,
-        "import os, time\ndef test_it(benchmark):\n"
-        "    open('pid', 'w').write(str(os.getpid()))\n    benchmark(time.sleep, 30)\n",
-    )
+LEAVES = """
+import os, signal, subprocess, time
+signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+def note(name, process):
+    with open(name, "a") as file:
+        file.write(f"{process}\\n")
+
+def leave():
+    # a child with a session of its own, one that was orphaned, and one that never runs a program
+    note("left", subprocess.Popen(["sleep", "1000"], start_new_session=True).pid)
+    subprocess.run("setsid sleep 1001 & echo $! >> left", shell=True)
+    if not os.fork():
+        os.setsid()
+        orphan = os.fork()
+        if orphan:
+            note("left", orphan)
+            os._exit(0)
+        time.sleep(1000)
+    os.wait()
+
+def test_it(benchmark):
+    if os.path.exists("left"):
+        for process in open("left").read().split():
+            if os.path.exists(f"/proc/{process}"):
+                note("outlived", process)
+    leave()
+    note("visited", os.getpid())
+    benchmark(time.sleep, SECONDS)
+"""
+
+
+def numbers(file: Path) -> list[int]:
+    return [int(line) for line in read(file).split()]
+
+
+@pytest.mark.skipif(not adoption.adopts(), reason="what has left its process group is found on Linux only")
+def test_children_with_sessions_of_their_own_end_with_their_launch(tmp_path: Path) -> None:
+    """Whether it was forked or started fresh; those that it waits for, and those that it has forgotten."""
+    suite(tmp_path, LEAVES.replace("SECONDS", "0"))
+    events = measured(tmp_path, launches=3, preset=replace(FAST, target=math.inf))
+    assert [event.start for event in events if isinstance(event, Launch)] == ["fresh", "fork", "fork"]
+    left = numbers(tmp_path / "left")
+    assert len(left) == 9
+    assert not numbers(tmp_path / "outlived"), "the launch, not only the run"
+    assert not any(map(_exists, left)), "and have been waited for"
+    assert not any(map(_exists, numbers(tmp_path / "visited")))
+
+
+@pytest.mark.skipif(not adoption.adopts(), reason="what has left its process group is found on Linux only")
+@pytest.mark.parametrize("launch", [1, 2], ids=["fresh", "fork"])
+def test_nothing_outlives_a_killed_coordinator(tmp_path: Path, launch: int) -> None:
+    """Neither its worker nor what that left, nor a template."""
+    seconds = f"30 if open('visited').read().count(chr(10)) == {launch} else 0"
+    suite(tmp_path, LEAVES.replace("SECONDS", seconds))
     script = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; "
-        "from tests.measure.builders import measured; measured(Path(sys.argv[2]))"
+        "import math, sys; sys.path.insert(0, sys.argv[1]); from dataclasses import replace; "
+        "from pathlib import Path; from tests.measure.builders import FAST, measured; "
+        "measured(Path(sys.argv[2]), preset=replace(FAST, target=math.inf, longest_call_s=math.inf))"
     )
-    home = str(ROOT)
-    coordinator = subprocess.Popen([sys.executable, "-c", script, home, str(tmp_path)], cwd=tmp_path)
+    coordinator = subprocess.Popen([sys.executable, "-c", script, str(ROOT), str(tmp_path)], cwd=tmp_path)
     try:
-        worker = until(lambda: int(read(tmp_path / "pid") or 0), "the worker did not begin")
+        until(lambda: len(numbers(tmp_path / "visited")) == launch, "the worker did not begin")
+        started = {each.pid for each in psutil.Process(coordinator.pid).children(recursive=True)}
     finally:
         coordinator.kill()
         coordinator.wait()
-    until(lambda: not _alive(worker), "the worker did not end")
+    assert len(started) >= 4 + (launch == 2), "worker, guard, two that it left; a template"
+    until(lambda: not any(map(_alive, [*started, *numbers(tmp_path / "left")])), "something did not end")
+
+
+def _exists(process: int) -> bool:
+    return bool(psutil.pid_exists(process))
 
 
 def read(file: Path) -> str:

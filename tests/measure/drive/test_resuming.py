@@ -3,18 +3,20 @@
 import math
 import random
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import pytest
 
-from bench.events import Event, Visit
+from bench.events import Event, Launch, Visit
 from bench.measure.drive import coordinator
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.ledger import restored
 from bench.measure.drive.plan import Plan, Preset, Progress
 from bench.measure.drive.process import Spec, WorkerError
+from bench.measure.drive.templates import Templates
 from bench.measure.worker.protocol import (
     Announced,
     Collected,
@@ -57,6 +59,7 @@ class ScriptedWorker:
     def __init__(self, clock: Clock, scripts: dict[str, Script]) -> None:
         self.clock, self.scripts = clock, scripts
         self.noise = random.Random(len(scripts))
+        self.template = None
 
     def __enter__(self) -> Self:
         return self
@@ -66,6 +69,9 @@ class ScriptedWorker:
 
     def kill(self) -> None:
         pass
+
+    def began(self, launch: Launch) -> Launch:
+        return launch
 
     def tell(self, command: Any) -> None:
         self.command = command
@@ -120,10 +126,16 @@ class Run:
         monkeypatch.setattr(coordinator, "time", clock)
         collected = Collected(tuple(map(case_named, scripts)))
 
-        def start_together(_spec: Spec, count: int, _timeout_s: float) -> list[Any]:
-            return [(ScriptedWorker(clock, scripts), collected) for _ in range(count)]
+        class ScriptedTemplates(Templates):
+            """Starts workers that follow the scripts."""
 
-        monkeypatch.setattr(coordinator, "start_together", start_together)
+            def start_together(self, _spec: Spec, kinds: Sequence[str], _timeout_s: float) -> list[Any]:
+                return [(ScriptedWorker(clock, scripts), collected) for _ in kinds]
+
+            def learn(self, _first: Any, _timeout_s: float) -> None:
+                pass
+
+        monkeypatch.setattr(coordinator, "Templates", ScriptedTemplates)
         self.events: list[Event] = list(past or [])
         self.coordinator = Coordinator(
             Plan(Spec(()), preset, preset.launches, seed, ceilings=False), Progress(), past or []

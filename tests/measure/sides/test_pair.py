@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.measure.drive.process import Worker
 from bench.measure.sides.pair import CAN_PIN, Pair
+from bench.measure.sides.side import Side
 from bench.measure.worker.protocol import Ask
 from tests.measure.builders import SIDE, sides
 from tests.waiting import until
@@ -22,9 +24,13 @@ def is_stopped(process: int) -> bool:
     return state_of(process) == "T"
 
 
+def started(both: list[Side]) -> Pair:
+    return Pair(both, [Worker(side.spec) for side in both])
+
+
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Pair]:
-    with Pair(sides(tmp_path, SIDE, SIDE), [{}, {}]) as made:
+    with started(sides(tmp_path, SIDE, SIDE)) as made:
         made.collected()
         yield made
 
@@ -82,7 +88,7 @@ def test_it(benchmark):
 def test_the_calling_thread_is_held_on_a_processor_and_all_others_are_kept_off_it(tmp_path: Path) -> None:
     everywhere = os.sched_getaffinity(0)
     processor = max(everywhere)
-    with Pair(sides(tmp_path, THREADED, THREADED), [{}, {}]) as pair:
+    with started(sides(tmp_path, THREADED, THREADED)) as pair:
         pair.collected()
         pair.run_on(everywhere)
         pair.keep_apart(processor)
