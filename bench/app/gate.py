@@ -11,7 +11,8 @@ from bench.analyze.report import Report
 from bench.app import UserError, explain, live, recording, revisions, stored
 from bench.app.calibrate import known_false_alarms
 from bench.events import Explained
-from bench.measure.drive.plan import Progress
+from bench.measure.drive.plan import PRESETS, Progress
+from bench.measure.drive.templates import Templates
 from bench.measure.sides.lockstep import Lockstep
 from bench.render.verdicts.words import GateSummary, of_comparison, summary
 from bench.storage.journal import JOURNAL
@@ -51,7 +52,8 @@ def measure(
         entry = {"calibration": {"condition": live.condition(), "slowdowns": []}} if null else {}
         alike = request.pythons[0] == request.pythons[1]
         ceilings = any(budget.min_ceiling_share is not None for budget in compared.settings.budgets)
-        lockstep = Lockstep(compared.sides, progress, request.seed, with_controls=alike, ceilings=ceilings)
+        templates = Templates(PRESETS[request.selection.preset].templates, request.seed)
+        lockstep = Lockstep(compared.sides, progress, request.seed, alike, ceilings, templates)
         launches = partial(_launches, lockstep, progress)
         try:
             with live.measured(lockstep, compared, request, launches, **entry) as journal:

@@ -105,7 +105,12 @@ def fill_stats(fixture: BenchmarkFixture, per_call_s: Sequence[float]) -> None:
 
 
 def is_rewritten(module: Any) -> bool:
-    """Whether pytest has rewritten a module's assertions: it warns where such a module is there already."""
+    """Whether pytest has rewritten a module's assertions, and warns where such a module is there before.
+
+    pytest-benchmark's package asks pytest not to, so that only its parts are.
+    """
+    if module.__name__.partition(".")[0] == "pytest_benchmark":
+        return False
     return isinstance(getattr(module, "__loader__", None), AssertionRewritingHook)
 
 

@@ -16,14 +16,15 @@ import pandas as pd
 import psutil
 import pytest
 
-from bench.events import Visit
-from bench.records import Block
+from bench.events import Header, Launch, Visit
+from bench.records import Block, Case
+from bench.storage.journal import Journal
 from bench.storage.store import read_run
 from bench.storage.tables import Run
 from tests import recorded_runs
 from tests.made_cases import Made
 from trust import beside as beside_us
-from trust import busy, cost, figures, render, repeat
+from trust import busy, cost, figures, forks, render, repeat
 from trust.__main__ import SECTIONS, main
 from trust.claims import Claim, Proof
 from trust.company import Company
@@ -63,6 +64,34 @@ def test_busy_holds_where_cases_stay_or_say_that_they_are_noisy() -> None:
 )
 def test_busy_fails_for_each_demand(frame: pd.DataFrame, fails: list[int]) -> None:
     assert [number for number, passed in enumerate(judged(frame)) if not passed] == fails
+
+
+def forked_and_fresh(folder: Path, ratio: float, scatter: float) -> pd.DataFrame:
+    """What the section forks compares: twenty launches of a case, the first of them fresh on both sides."""
+    random = np.random.default_rng(1)
+    with Journal.create(folder, Header(run="forks")) as journal:
+        journal.append(Case("t.py::test_a", "t", "a"))
+        for launch in range(21):
+            for side, spread in (("base", 0.005), ("head", 0.005 * scatter)):
+                start: Any = "fork" if side == "head" and launch else "fresh"
+                journal.append(Launch(launch, "cpu", side, start=start))
+                centre_s = 1e-3 * np.exp(random.normal(0, spread)) * (ratio if start == "fork" else 1.0)
+                blocks = [Block("wall", 0.0, 10, 10 * float(centre_s), processors=2)] * 5
+                journal.append(Visit("t.py::test_a", launch, side=side, blocks=tuple(blocks)))
+    return forks.compared(read_run(folder))
+
+
+@pytest.mark.parametrize(
+    ("ratio", "scatter", "holds"),
+    [(1.0, 1.0, [True, True]), (1.05, 1.0, [False, True]), (1.0, 2.0, [True, False])],
+)
+def test_forks_are_held_against_fresh_starts(
+    tmp_path: Path, ratio: float, scatter: float, holds: list[bool]
+) -> None:
+    frame = forked_and_fresh(tmp_path / "run", ratio, scatter)
+    assert list(frame["launches"]) == [20], "not the one that is fresh on both sides"
+    assert frame["ratio"][0] == pytest.approx(ratio, rel=0.01)
+    assert [claim.passed for claim in forks.claims(frame) if claim.demanded] == holds
 
 
 def runs(folder: Path, slower: float) -> dict[str, Run]:

@@ -17,7 +17,7 @@ from bench.events import Event, Launch, Visit
 from bench.measure.drive import device_tasks
 from bench.measure.drive.entry import Entry, wall_blocks
 from bench.measure.drive.ledger import Ledger
-from bench.measure.drive.plan import Progress, file_as_case
+from bench.measure.drive.plan import PRESETS, Progress, file_as_case
 from bench.measure.drive.process import WorkerError
 from bench.measure.drive.session import CaseSession, never_visited
 from bench.measure.drive.templates import ForkError, Templates
@@ -50,7 +50,7 @@ class Lockstep:
         seed: int = 1,
         with_controls: bool = True,
         ceilings: bool = False,
-        templates: int = 3,
+        templates: Templates | None = None,
     ) -> None:
         self.sides = sides
         self.progress = progress
@@ -61,7 +61,7 @@ class Lockstep:
         self._rng = random.Random(seed)
         self._names: dict[str, tuple[str, str]] = {}
         self._started_s = time.monotonic()
-        self._starting = Starting(sides, Templates(templates, seed), seed)
+        self._starting = Starting(sides, templates or Templates(PRESETS["default"].templates, seed), seed)
         self._waiting: tuple[Pair, list[Collected]] | None = None
         self._slowdown = 0.0
 

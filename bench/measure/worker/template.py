@@ -179,9 +179,8 @@ def _become_worker(
 
 
 def _seed() -> None:
-    """Gives numpy a random state of its own, as a fresh process has one.
-
-    Python's `random` sees to itself after a fork; torch's is the same in every fresh process.
-    """
+    """Gives numpy and torch random states of their own, as a fresh process has; Python sees to `random`."""
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
+    if "torch" in sys.modules:
+        sys.modules["torch"].default_generator.seed()  # the processor's: devices have theirs when they start

@@ -92,7 +92,7 @@ def test_a_fork_that_fails_on_one_side_makes_both_start_fresh(
         f"import os, time\nimport heavy, ours\n{where}\ndef test_it(benchmark):\n{inside}    benchmark(int)\n"
     )
     events: list[Event] = []
-    lockstep = Lockstep(both(tmp_path, text), Progress(), with_controls=False, templates=1)
+    lockstep = Lockstep(both(tmp_path, text), Progress(), with_controls=False, templates=Templates(1, seed=1))
     try:
         collected, (base, head) = lockstep.collect()
         lockstep.add_cases(match(base, head, {}, []), collected, events.append)
@@ -113,7 +113,7 @@ def test_a_fork_that_fails_on_one_side_makes_both_start_fresh(
 
 def test_imports_are_counted_once(tmp_path: Path) -> None:
     """Templates are among them, and what a run spends on imports is part of the run."""
-    lockstep = Lockstep(both(tmp_path), Progress(), with_controls=False, templates=1)
+    lockstep = Lockstep(both(tmp_path), Progress(), with_controls=False, templates=Templates(1, seed=1))
     begun_s = time.monotonic()
     try:
         collected, (base, head) = lockstep.collect()
