@@ -62,8 +62,6 @@ def _kinds(run: Run, wall: pd.DataFrame) -> NDArray[np.int_]:
 
 def _templates(launches: Sequence[Launch], launch: NDArray[np.int_]) -> NDArray[np.int_] | None:
     """The template of each visit's launch; None where the run does not say of all of them."""
-    templates: Mapping[int, int | None] = {
-        each.launch: getattr(each, "template", None) for each in launches
-    }
+    templates: Mapping[int, int | None] = {each.launch: getattr(each, "template", None) for each in launches}
     of_visit = [templates.get(each) for each in launch]
     return None if None in of_visit or not of_visit else np.array(of_visit, dtype=int)
