@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analyze.report import Report, RunReport
-from bench.render.units import estimate, half_width, percent, quantity, sortable
+from bench.render.units import estimate, half_width, interval, percent, quantity, sortable
 from bench.storage.tables import parameters
 
 COLUMNS = ("case", "device", "time", "±", "one call", "rate", "of ceiling", "clean blocks", "status")
@@ -77,8 +77,7 @@ def _options(part: RunReport) -> str:
 def _pairs(row: Mapping[Any, Any], names: Sequence[str], options: str) -> Iterator[list[str]]:
     yield from (["what", row["doc"]], ["why not", row["reason"]], ["warnings", row["warnings"]])
     if row["median_s"] > 0:
-        low, high = (quantity(row[name], "s", 4) for name in ("low_s", "high_s"))
-        yield ["time per call", f"{quantity(row['median_s'], 's', 4)} (95 %: {low} to {high})"]
+        yield ["time per call", interval(row["median_s"], row["low_s"], row["high_s"])]
     yield from ([label, quantity(row[name], "s")] for label, name in TIMES.items() if row[name] > 0)
     yield from (["rate", quantity(row[name], unit)] for name, unit in RATES.items() if row[name] > 0)
     if row["bound"]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.analyze.changes import DOUBLED, bounds, change
 from bench.analyze.runs.history import CaseHistory, Shift
 from bench.render.document import document, table
 from bench.render.sections import day
@@ -72,7 +73,9 @@ def _name(series: CaseHistory) -> str:
 
 
 def _how(shift: Shift) -> str:
-    """The change as "12 % slower (95 %: 9 % to 15 %)"."""
+    """The change as "12 % slower (95 %: 9 % to 15 %)", or "3.2 × as long (95 %: 2.9 × to 3.6 ×)"."""
+    if shift.ratio >= DOUBLED:
+        return f"{change(shift.ratio)} as long (95 %: {bounds(shift.low, shift.high)})"
     ends = sorted(abs(ratio - 1) for ratio in (shift.low, shift.high))
     word = "slower" if shift.ratio > 1 else "faster"
     return f"{percent(abs(shift.ratio - 1))} {word} (95 %: {percent(ends[0])} to {percent(ends[1])})"
@@ -116,9 +119,9 @@ def _row(series: CaseHistory, runs: dict[str, int], budget: int) -> dict[str, An
             series.device,
             [str(len(series.runs)), len(series.runs)],
             [quantity(series.median_s[-1], "s"), float(series.median_s[-1])],
-            [_signed(total) if total != 1 else "", total],
+            [change(total) if total != 1 else "", total],
             [str(len(series.shifts) or ""), len(series.shifts)],
-            [_signed(last.ratio), last.ratio] if last else ["", None],
+            [change(last.ratio), last.ratio] if last else ["", None],
             f"{WHEN[last.kind]} {series.runs[last.after]}" if last else "",
         ],
         "told": [f"{_where(series, shift)} {_how(shift)}." for shift in series.shifts],
@@ -139,7 +142,3 @@ def _kept(series: CaseHistory, budget: int) -> list[int]:
         return list(range(count))
     around = {each for shift in series.shifts for each in (shift.before, shift.after)}
     return sorted({*np.linspace(0, count - 1, budget).round().astype(int).tolist(), *around})
-
-
-def _signed(ratio: float) -> str:
-    return f"{'+' if ratio >= 1 else '−'}{percent(abs(ratio - 1))}"

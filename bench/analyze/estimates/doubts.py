@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analyze.blocks.clean import PACED_BELOW_S, pace_of_run, unread
+from bench.analyze.changes import change
 from bench.analyze.estimates.scatter import MIN_CASES
 from bench.storage.tables import Run
 
@@ -57,11 +58,11 @@ def _all(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFram
     for row, ratio in _unsettled(frame, counted).items():
         yield row, f"unsettled: its slowest visit took {ratio:.3g} times as long a call as its fastest"
     for row, gap in _mode_gaps(counted).items():
-        yield row, f"launches disagree: two groups {np.expm1(gap):.0%} apart"
+        yield row, f"launches disagree: two groups {change(np.exp(gap))} apart"
     for row, slope in _drifts(counted).items():
-        yield row, f"drifts by {np.expm1(slope):+.0%} within a launch"
+        yield row, f"drifts by {change(np.exp(slope))} within a launch"
     for row, excess in _warming(counted).items():
-        text = f"the first block of a launch is {np.expm1(excess):.0%} slower than its others"
+        text = f"the first block of a launch against its others: {change(np.exp(excess))}"
         yield row, f"still warming up: {text}"
     for row, ratio in other_paces(blocks, counted).items():
         yield row, f"measured while the processor took {ratio:.1f} times as long as for most of the run"

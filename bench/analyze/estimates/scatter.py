@@ -47,8 +47,12 @@ USUAL_VISITS = 0.16
 OF_LAUNCHES = 0.7
 """Standard deviation that launches add to their visits', as a multiple of that."""
 
-WORTH = 4.0
-"""Degrees of freedom that such a constant is worth: within a factor of two it holds for nine in ten runs."""
+MIN_OF_LAUNCHES = 0.01
+"""The same in logarithms at least: where code and data come to lie in memory alone makes that much, on the
+quietest machine too; `bench.analyze.gate.series` ignores as much."""
+
+WORTH = 2.0
+"""Degrees of freedom that such a constant is worth: within a factor of two it holds for two runs in three."""
 
 BEND = 2.0
 """Standard deviations from the middle beyond which a value counts as if it lay there (Huber's function): a
@@ -106,7 +110,8 @@ def centres(
     unit, unit_of = np.unique(np.stack([case, launch]), axis=1, return_inverse=True)
     within = _level(log, np.ones(len(log)), unit_of, unit.shape[1])
     visits = _within(within, unit[0], kind, blocks)
-    weight = 1 / (visits[unit[0]] ** 2 * (OF_LAUNCHES**2 + 1 / within.count))
+    foreseen = np.maximum(OF_LAUNCHES * visits, MIN_OF_LAUNCHES)[unit[0]] ** 2
+    weight = 1 / (foreseen + visits[unit[0]] ** 2 / within.count)
     between = _level(within.centre, weight, unit[0], count)
     own, freedom = _deviation(between.squares, between.count - 1)
     scale, freedom = moderated(own, freedom, np.zeros(count, dtype=int), Prior(1.0, WORTH))
