@@ -32,10 +32,21 @@ def lines(histories: Sequence[CaseHistory]) -> list[str]:
     """What changed, for a terminal."""
     changed = sum(bool(each.shifts) for each in histories)
     longest = max((len(series.runs) for series in histories), default=0)
-    text = [f"{len(histories)} series of up to {longest} runs: {changed} changed."]
+    text = [f"{len(histories)} series of up to {longest} runs: {changed} changed.", *shared(histories)]
     for place in places(histories):
         text += ["", place.where, *(f"  {sentence}" for _, sentence in place.cases)]
     return text
+
+
+def shared(histories: Sequence[CaseHistory]) -> list[str]:
+    """What all cases of a run share, in a sentence; none where nothing was taken out."""
+    found = [pair for each in histories for pair in zip(each.shared, each.runs, strict=True) if pair[0] != 1]
+    if not found:
+        return []
+    ratio, run = max(found, key=lambda pair: abs(np.log(pair[0])))
+    runs = len({run for _, run in found})
+    return [f"Less what all cases of a run share, the machine's pace: in {runs} runs, at most "
+            f"{change(float(ratio))}, in {run}."]  # fmt: skip
 
 
 def page(histories: Sequence[CaseHistory], folder: str) -> str:
@@ -43,7 +54,8 @@ def page(histories: Sequence[CaseHistory], folder: str) -> str:
     runs = len({run for each in histories for run in each.runs})
     series, names = series_table(histories)
     data = {"tables": {"series": series}, "runs": names, "simulated": False}
-    facts = {"folder": folder, "runs": runs, "series": len(histories), "changes": places(histories)}
+    facts: dict[str, Any] = {"folder": folder, "runs": runs, "series": len(histories)}
+    facts |= {"changes": places(histories), "shared": shared(histories)}
     return document("history.html", data, **facts)
 
 

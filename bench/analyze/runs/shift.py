@@ -12,12 +12,10 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from bench.analyze.estimates.intervals import CONFIDENCE
-
-Array = NDArray[np.float64]
+from bench.analyze.runs.levels import MIN_RUNS, Array, changes, levels, noise
 
 MIN_SHARED = 10
 """Cases that both runs must have before what they share can be told from what one of them did."""
@@ -93,6 +91,30 @@ def between(
     alike = all(fact(before, places) == fact(after, places) for places in FACTS.values())
     kind: Kind = "unlike" if not alike else "large" if abs(log) > math.log(LARGEST) else "pace"
     return RunShift(log, error, int(np.isfinite(logs).sum()), kind)
+
+
+def shared(cases: pd.DataFrame) -> Array:
+    """What the cases of each run share about the level of that, in logarithms: for every row its run's.
+
+    `cases` has columns case, setting, run, median_s, low_s and high_s, oldest first. A step that lasts is a
+    level, and stays in; so does what is larger than a machine's pace. 0 where too few cases or runs tell.
+    """
+    logs = np.log(cases["median_s"])
+    off = logs - logs.groupby([cases["case"], cases["setting"]]).transform("median")
+    table = cases.assign(off=off, error=errors_of(cases["low_s"], cases["high_s"]))
+    result = pd.Series(0.0, index=cases.index)
+    for _, of_setting in table.groupby("setting", sort=False):
+        runs = {run: shift_of(of_run["off"].to_numpy(float), of_run["error"].to_numpy(float))
+                for run, of_run in of_setting.groupby("run", sort=False)}  # fmt: skip
+        known = {run: found[0] for run, found in runs.items() if found}
+        if len(known) < MIN_RUNS:
+            continue
+        steps = np.array(list(known.values()))
+        about = steps - levels(steps, changes(steps, noise(steps, np.exp(steps), np.exp(steps))))
+        paces = dict(zip(known, np.where(np.abs(about) <= math.log(LARGEST), about, 0.0), strict=True))
+        result[of_setting.index] = of_setting["run"].map(paces).fillna(0.0).astype(float)
+    logs_shared: Array = result.to_numpy(float)
+    return logs_shared
 
 
 def fact(environment: Mapping[str, Any], places: tuple[str, ...]) -> Any:
