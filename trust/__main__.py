@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trust import render
 
-SECTIONS = ["busy", "repeat", "peers", "cost", "simulated", "mutations", "absent", "planted"]
+SECTIONS = ["busy", "repeat", "coverage", "peers", "cost", "simulated", "mutations", "absent", "planted"]
 
 
 def main(arguments: list[str]) -> int:
@@ -18,6 +18,8 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m trust", description="The suite's own proof.")
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"any of: {', '.join(SECTIONS)}")
     parser.add_argument("--out", type=Path, default=Path("reports/trust"), metavar="DIR")
+    parser.add_argument("--runs", type=Path, nargs="+", default=[], metavar="RUN",
+                        help="recorded runs that coverage holds against each other")  # fmt: skip
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing outlives it
     if unknown := set(options.sections) - set(SECTIONS):
@@ -25,7 +27,7 @@ def main(arguments: list[str]) -> int:
     failed = 0
     try:
         for section in options.sections or SECTIONS:
-            failed += _prove(section, options.out.resolve())
+            failed += _prove(section, options.out.resolve(), options.runs)
     except KeyboardInterrupt:
         print("trust: interrupted; the sections that were finished are kept", file=sys.stderr)
         return 130
@@ -33,11 +35,12 @@ def main(arguments: list[str]) -> int:
     return int(failed > 0)
 
 
-def _prove(section: str, folder: Path) -> int:
+def _prove(section: str, folder: Path, runs: list[Path]) -> int:
     """Proves one section and writes it; how many of its demands do not hold."""
     begun_s, load_before = time.monotonic(), os.getloadavg()
     (folder / section).mkdir(parents=True, exist_ok=True)
-    proof = importlib.import_module(f"trust.{section}").prove(folder / section)
+    given = [runs] if section == "coverage" else []
+    proof = importlib.import_module(f"trust.{section}").prove(folder / section, *given)
     render.write_section(folder, section, proof, load_before)
     print(f"{section}: {time.monotonic() - begun_s:.0f} s")
     for claim in proof.claims:

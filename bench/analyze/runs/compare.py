@@ -11,6 +11,7 @@ import numpy as np
 
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.estimates.intervals import Centre, difference
+from bench.analyze.estimates.scatter import Centres
 from bench.analyze.gate.budgets import of_head
 from bench.analyze.gate.decision import Decision, Sides, Trouble, budget_of, error_of
 from bench.analyze.gate.series import look
@@ -38,7 +39,7 @@ class Comparison:
 
 def compare(base: AnalyzedRun, head: AnalyzedRun, settings: Settings) -> Comparison:
     """Two runs compared, in the cases that both have; in a run with two sides head's are taken."""
-    before, after = _centres(base), _centres(head)
+    before, after = (centres_by_case(each.run, each.centres) for each in (base, head))
     changes = {case: difference(after[case], before[case]) for case in after if case in before}
     each = list(changes.values())
     logs, errors = (np.array([getattr(change, name) for change in each]) for name in ("mean", "error"))
@@ -83,9 +84,9 @@ def _differences(base: Run, head: Run) -> list[tuple[str, str, str]]:
     return [fact for fact in facts if fact[1] != fact[2]]
 
 
-def _centres(each: AnalyzedRun) -> dict[str, Centre]:
-    """For each case of a run that has one the centre of its ln(seconds per call)."""
-    found, cases = each.centres, of_head(each.run.cases)["case"]
+def centres_by_case(run: Run, found: Centres) -> dict[str, Centre]:
+    """For each case of a run that has one the centre of its ln(seconds per call); in a gate's run head's."""
+    cases = of_head(run.cases)["case"]
     return {
         case: Centre(
             mean=float(found.log[row]),
