@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from scipy.special import stdtrit
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.estimates import scatter
 from bench.analyze.estimates.intervals import CONFIDENCE, Centre, difference
+from bench.analyze.estimates.visits import visits_of
 from bench.analyze.runs.compare import centres_by_case
 from bench.analyze.runs.shift import shift_of
 from bench.storage.journal import find_runs
@@ -42,7 +44,7 @@ def prove(folder: Path, runs: Sequence[Path] = ()) -> Proof:
         for each in _folders(path, folder / "runs"):
             found[each.name] = AnalyzedRun(read_run(each))
     table = pairs(found)
-    claims = [*_simulated(), *_of_runs(found), *_of_pairs(table)]
+    claims = [*_simulated(), *_of_runs(found), *_of_scatter(found), *_of_pairs(table)]
     return Proof(tuple(claims), {"pairs": table} if len(table) else {})
 
 
@@ -97,6 +99,27 @@ def _of_runs(runs: Mapping[str, AnalyzedRun]) -> list[Claim]:
             Claim(f"coverage: {name}: cases that are settled; solid ones", f"{settled}; {solid}"),
         ]
     return claims
+
+
+def _of_scatter(runs: Mapping[str, AnalyzedRun]) -> list[Claim]:
+    """What `scatter` takes for granted where a run has too few cases that tell."""
+    claims = []
+    for name, each in runs.items():
+        visits = visits_of(each.run, each.blocks)
+        blocks = float(visits["spread"].median())
+        by_launch = visits.groupby(["row", "launch"])["log"]
+        within = math.sqrt(_variance(by_launch))
+        means = by_launch.mean().groupby(level="row")
+        left = _variance(means) - within**2 / by_launch.size().mean()
+        read = f"{blocks:.3f}; {within:.3f}; {math.sqrt(max(left, 0.0)):.3f}"
+        claims.append(Claim(f"coverage: {name}: deviation of blocks, visits, launches, in logarithms", read))
+    return claims
+
+
+def _variance(groups: Any) -> float:
+    """The variance within groups, over all that have two values or more."""
+    sizes = groups.size() - 1
+    return float((groups.var() * sizes).sum() / sizes.sum()) if sizes.sum() else 0.0
 
 
 def _of_pairs(table: pd.DataFrame) -> list[Claim]:

@@ -13,7 +13,9 @@ from bench.analyze.report import Report, RunReport
 from bench.render.units import estimate, half_width, interval, percent, quantity, sortable
 from bench.storage.tables import parameters
 
-COLUMNS = ("case", "device", "time", "±", "one call", "rate", "of ceiling", "clean blocks", "status")
+COLUMNS = (
+    "case", "device", "time", "±", "one call", "rate", "of ceiling", "clean blocks", "status", "confidence",
+)  # fmt: skip
 
 TIMES = {
     "one call": "latency_s", "on the device": "device_s", "until the call returned": "host_s",
@@ -42,6 +44,7 @@ def cells(row: Mapping[Any, Any], several: bool) -> list[Any]:
         [_of_ceiling(row["ceiling_share"], row["bound"]), sortable(row["ceiling_share"])],
         [f"{row['clean_blocks']} of {row['blocks']}" if row["blocks"] else "–", int(row["clean_blocks"])],
         row["status"] + (" ⚠" if row["warnings"] else ""),
+        row["confidence"],
     ]
 
 

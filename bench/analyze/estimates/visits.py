@@ -28,33 +28,43 @@ def row_of_block(run: Run, blocks: pd.DataFrame) -> NDArray[np.int_]:
     return rows
 
 
-def centres_of(run: Run, blocks: pd.DataFrame) -> Centres:
-    """The centre of ln(seconds per call), wall time, of every row of `run.cases`, from its counted blocks.
+def visits_of(run: Run, blocks: pd.DataFrame) -> pd.DataFrame:
+    """A row a visit with a counted wall block: row, launch, log and spread.
 
-    A visit's value is the median of its blocks'.
+    `row` is that of its case in `run.cases`, `log` the median of its blocks' ln(seconds per call), `spread`
+    their standard deviation, NaN of a single one.
     """
-    wall = blocks[blocks["kind"] == "wall"]
-    wall = wall.assign(row=row_of_block(run, wall))
-    counted = wall[wall["counted"]]
+    counted = blocks[blocks["counted"] & (blocks["kind"] == "wall")]
     logs = np.log(counted["wall_s"] / counted["calls"])
-    visits = logs.groupby([counted["row"], counted["launch"], counted["pass"]]).agg(["median", "std"])
-    row, launch, _ = (visits.index.get_level_values(level).to_numpy(int) for level in range(3))
+    by_visit = logs.groupby([row_of_block(run, counted), counted["launch"], counted["pass"]])
+    visits = by_visit.agg(["median", "std"]).reset_index(names=["row", "launch", "pass"])
+    return visits.rename(columns={"median": "log", "std": "spread"})
+
+
+def centres_of(run: Run, blocks: pd.DataFrame) -> Centres:
+    """The centre of ln(seconds per call), wall time, of every row of `run.cases`, from its counted blocks."""
+    visits = visits_of(run, blocks)
+    launch = visits["launch"].to_numpy(int)
     return centres(
-        visits["median"].to_numpy(float),
-        row,
+        visits["log"].to_numpy(float),
+        visits["row"].to_numpy(int),
         launch,
-        _kinds(run, wall),
-        blocks=float(visits["std"].median()),
+        _kinds(run, blocks[blocks["kind"] == "wall"]),
+        blocks=float(visits["spread"].median()),
         template=_templates(run.launches, launch),
     )
 
 
 def _kinds(run: Run, wall: pd.DataFrame) -> NDArray[np.int_]:
-    by_row = wall["row"].to_numpy()
     flags = pd.DataFrame(
         {"team": wall["notes"].str.contains("team"), "itself": disturbs_itself(wall, wall["processors"])}
     )
-    shares = flags.astype(float).groupby(by_row).mean().reindex(range(len(run.cases)), fill_value=0.0)
+    shares = (
+        flags.astype(float)
+        .groupby(row_of_block(run, wall))
+        .mean()
+        .reindex(range(len(run.cases)), fill_value=0.0)
+    )
     conditions = [run.cases["device"].to_numpy() != "cpu", shares["itself"] >= MOST, shares["team"] >= MOST]
     kinds = np.select(conditions, [ACCELERATOR, DISTURBS_ITSELF, TEAM], ONE_THREAD)
     return np.asarray(kinds, dtype=int)
