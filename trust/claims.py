@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from bench.analyze.changes import change
+from bench.analyze.estimates.changes import change
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.analyze.changes import DOUBLED, bounds, change
+from bench.analyze.estimates.changes import DOUBLED, bounds, change
 from bench.analyze.runs.history import CaseHistory, Shift
 from bench.render.document import document, table
 from bench.render.sections import day

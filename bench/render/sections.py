@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from bench import patterns
-from bench.analyze import changes
 from bench.analyze.contests.contests import Contest
+from bench.analyze.estimates import changes
 from bench.analyze.estimates.doubts import failed_checks, gist
 from bench.analyze.report import Report, RunReport
 from bench.analyze.runs.projection import Cell, Projection

@@ -110,8 +110,10 @@ def _cases_of(folder: Path, estimates: Callable[[Run], pd.DataFrame]) -> pd.Data
         raise StoreError(
             f"{table} cannot be read ({error}); delete it, and it is made again from the journal."
         ) from error
-    is_older = not {*MEASURED, *FURTHER} <= set(cases.columns)
-    return estimates(read_run(folder)) if is_older else cases
+    missing = {*MEASURED, *FURTHER} - set(cases.columns)  # of tables that an older version wrote
+    if missing and journal_file(folder).is_file():
+        return estimates(read_run(folder))
+    return cases.assign(**dict.fromkeys(missing, ""))
 
 
 def _tabled(folder: Path) -> tuple[dict[tuple[str, str], dict[str, Any]], pd.DataFrame] | None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analyze.blocks.clean import PACED_BELOW_S, pace_of_run, unread
-from bench.analyze.changes import change
+from bench.analyze.estimates.changes import change
 from bench.analyze.estimates.scatter import MIN_CASES
 from bench.storage.tables import Run
 

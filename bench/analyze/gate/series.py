@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from bench.analyze.changes import bounds, change
+from bench.analyze.estimates.changes import bounds, change
 from bench.analyze.estimates.intervals import Centre, centre
 from bench.records import Change, Kind, VerdictState
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.analyze import changes
+from bench.analyze.estimates import changes
 from bench.analyze.estimates.confidence import ROUGH, of_interval
 from bench.analyze.gate.budgets import BudgetCheck
 from bench.analyze.gate.decision import Decision

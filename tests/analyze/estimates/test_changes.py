@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.analyze.changes import bounds, change
+from bench.analyze.estimates.changes import bounds, change
 
 
 @pytest.mark.parametrize(
