@@ -7,10 +7,22 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from trust import render
 
-SECTIONS = ["busy", "repeat", "peers", "cost", "simulated", "mutations", "absent", "planted", "forks"]
+SECTIONS = [
+    "busy",
+    "repeat",
+    "coverage",
+    "peers",
+    "cost",
+    "simulated",
+    "mutations",
+    "absent",
+    "planted",
+    "forks",
+]
 
 
 def main(arguments: list[str]) -> int:
@@ -19,6 +31,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"any of: {', '.join(SECTIONS)}")
     parser.add_argument("--out", type=Path, default=Path("reports/trust"), metavar="DIR")
     parser.add_argument("--launches", type=int, metavar="N", help="launches of forks (default 20)")
+    parser.add_argument("--runs", type=Path, nargs="+", default=[], metavar="RUN",
+                        help="recorded runs that coverage holds against each other")  # fmt: skip
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing outlives it
     if unknown := set(options.sections) - set(SECTIONS):
@@ -26,8 +40,11 @@ def main(arguments: list[str]) -> int:
     failed = 0
     try:
         for section in options.sections or SECTIONS:
-            further = {"launches": options.launches} if section == "forks" and options.launches else {}
-            failed += _prove(section, options.out.resolve(), further)
+            given = {
+                "forks": {"launches": options.launches} if options.launches else {},
+                "coverage": {"runs": options.runs},
+            }
+            failed += _prove(section, options.out.resolve(), given.get(section, {}))
     except KeyboardInterrupt:
         print("trust: interrupted; the sections that were finished are kept", file=sys.stderr)
         return 130
@@ -35,7 +52,7 @@ def main(arguments: list[str]) -> int:
     return int(failed > 0)
 
 
-def _prove(section: str, folder: Path, further: dict[str, int]) -> int:
+def _prove(section: str, folder: Path, further: dict[str, Any]) -> int:
     """Proves one section, with further arguments, and writes it; how many of its demands do not hold."""
     begun_s, load_before = time.monotonic(), os.getloadavg()
     (folder / section).mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from bench.analyze.estimates.changes import change
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -31,4 +33,4 @@ def share(part: int, whole: int) -> str:
 
 def per_cent(ratio: float) -> str:
     """How far a ratio is from 1: "+2.3 %"."""
-    return f"{100 * (ratio - 1):+.1f} %"
+    return change(ratio)

@@ -6,12 +6,15 @@ the ratio is given in units of the pace beside each block as well; the demands a
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
 from bench.analyze.blocks.clean import marked_blocks
+from bench.analyze.estimates.intervals import Centre
+from bench.analyze.estimates.visits import centres_of
+from bench.analyze.runs.compare import centres_by_case
+from bench.analyze.runs.shift import between
 from bench.storage.tables import Run
+from trust import coverage
 from trust.claims import Claim, Proof, share
 from trust.sides import Plan, Runs, Side, apart, suites
 
@@ -22,8 +25,6 @@ CASES = (
     "test_loss or test_optimizer_step or test_training_step["
 )
 """Many cases: only many tell a share of 93 % from one of 95 %."""
-
-CONFIDENCE = 0.95
 
 
 def prove(folder: Path) -> Proof:
@@ -40,27 +41,21 @@ def prove(folder: Path) -> Proof:
 
 
 def ratios(runs: Runs, paced: bool = False) -> pd.DataFrame:
-    """A row a case: second/first with its 95 % interval, by Welch's t on the launches' medians in logs."""
-    first, second = (_launch_logs(runs[name], paced) for name in ("first", "second"))
-    rows = []
-    for case in first.index.unique("case"):
-        before = first.loc[case].to_numpy()
-        after = second[second.index.get_level_values("case") == case].to_numpy()
-        if min(len(before), len(after)) >= 2:
-            interval = stats.ttest_ind(after, before, equal_var=False).confidence_interval(CONFIDENCE)
-            ratio, low, high = np.exp([after.mean() - before.mean(), *interval])
-            rows.append({"case": case, "ratio": ratio, "low": low, "high": high})
-    return pd.DataFrame(rows, columns=["case", "ratio", "low", "high"])
+    """A row a case: second/first with its 95 % interval, less what all cases share where that is a pace."""
+    first, second = (runs[name] for name in ("first", "second"))
+    table = coverage.ratios(*(_centres(run, paced) for run in (first, second)))
+    logs, errors = (table[name].to_numpy() for name in ("log", "error"))
+    shift = between(logs, errors, first.environment, second.environment)
+    return coverage.with_interval(table, *((shift.log, shift.error) if shift and shift.taken_out else ()))
 
 
-def _launch_logs(run: Run, paced: bool) -> pd.Series:
-    """The logarithm of every launch's median of clean blocks, by case and launch, in seconds or in paces."""
+def _centres(run: Run, paced: bool) -> dict[str, Centre]:
+    """The centre of each case, in seconds, or in units of the pace beside each block."""
     blocks = marked_blocks(run)
-    clean = blocks["counted"] | blocks["off_pace"] if paced else blocks["counted"]
-    wall = blocks[clean & (blocks["kind"] == "wall")]
-    per_call_s = wall["wall_s"] / wall["calls"]
-    each = per_call_s / wall["pace_s"].fillna(1.0) if paced else per_call_s
-    return np.log(each.groupby([wall["case"].astype(str), wall["launch"]], sort=False).median())
+    if paced:
+        counted = blocks["counted"] | blocks["off_pace"]
+        blocks = blocks.assign(counted=counted, wall_s=blocks["wall_s"] / blocks["pace_s"].fillna(1.0))
+    return centres_by_case(run, centres_of(run, blocks))
 
 
 def _pace(runs: Runs) -> float:

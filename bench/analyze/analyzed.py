@@ -10,6 +10,8 @@ import pandas as pd
 
 from bench.analyze.blocks.clean import marked_blocks, pace_of_run
 from bench.analyze.estimates.estimate import estimates
+from bench.analyze.estimates.scatter import Centres
+from bench.analyze.estimates.visits import centres_of
 from bench.storage.tables import Run
 
 
@@ -58,6 +60,11 @@ class AnalyzedRun:
     def blocks(self) -> pd.DataFrame:
         """The run's blocks with `disturbed` and `counted`: see `bench.analyze.blocks.clean.marked`."""
         return marked_blocks(self.run)
+
+    @cached_property
+    def centres(self) -> Centres:
+        """The centre of every row of the run's cases; an element is NaN where none of its blocks counts."""
+        return centres_of(self.run, self.blocks)
 
     @cached_property
     def cases(self) -> pd.DataFrame:

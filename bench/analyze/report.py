@@ -11,7 +11,8 @@ from bench.analyze.contests.across import Across, across
 from bench.analyze.contests.contests import Contest, contests
 from bench.analyze.contests.order import Disorder, disorders
 from bench.analyze.gate.decision import Decision, replay
-from bench.analyze.runs.history import MIN_RUNS, CaseHistory, history
+from bench.analyze.runs.history import CaseHistory, history
+from bench.analyze.runs.levels import MIN_RUNS
 from bench.analyze.runs.projection import Projection, View, project, with_facts
 from bench.storage.tables import Run, merge
 

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from bench.analyze.report import Report, RunReport
-from bench.render.units import estimate, half_width, percent, quantity, sortable
+from bench.render.units import estimate, half_width, interval, percent, quantity, sortable
 from bench.storage.tables import parameters
 
-COLUMNS = ("case", "device", "time", "±", "one call", "rate", "of ceiling", "clean blocks", "status")
+COLUMNS = (
+    "case", "device", "time", "±", "one call", "rate", "of ceiling", "clean blocks", "status", "confidence",
+)  # fmt: skip
 
 TIMES = {
     "one call": "latency_s", "on the device": "device_s", "until the call returned": "host_s",
@@ -42,6 +44,7 @@ def cells(row: Mapping[Any, Any], several: bool) -> list[Any]:
         [_of_ceiling(row["ceiling_share"], row["bound"]), sortable(row["ceiling_share"])],
         [f"{row['clean_blocks']} of {row['blocks']}" if row["blocks"] else "–", int(row["clean_blocks"])],
         row["status"] + (" ⚠" if row["warnings"] else ""),
+        row["confidence"],
     ]
 
 
@@ -77,8 +80,7 @@ def _options(part: RunReport) -> str:
 def _pairs(row: Mapping[Any, Any], names: Sequence[str], options: str) -> Iterator[list[str]]:
     yield from (["what", row["doc"]], ["why not", row["reason"]], ["warnings", row["warnings"]])
     if row["median_s"] > 0:
-        low, high = (quantity(row[name], "s", 4) for name in ("low_s", "high_s"))
-        yield ["time per call", f"{quantity(row['median_s'], 's', 4)} (95 %: {low} to {high})"]
+        yield ["time per call", interval(row["median_s"], row["low_s"], row["high_s"])]
     yield from ([label, quantity(row[name], "s")] for label, name in TIMES.items() if row[name] > 0)
     yield from (["rate", quantity(row[name], unit)] for name, unit in RATES.items() if row[name] > 0)
     if row["bound"]:

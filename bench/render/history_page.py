@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.analyze.estimates.changes import DOUBLED, bounds, change
 from bench.analyze.runs.history import CaseHistory, Shift
 from bench.render.document import document, table
 from bench.render.sections import day
@@ -31,10 +32,21 @@ def lines(histories: Sequence[CaseHistory]) -> list[str]:
     """What changed, for a terminal."""
     changed = sum(bool(each.shifts) for each in histories)
     longest = max((len(series.runs) for series in histories), default=0)
-    text = [f"{len(histories)} series of up to {longest} runs: {changed} changed."]
+    text = [f"{len(histories)} series of up to {longest} runs: {changed} changed.", *shared(histories)]
     for place in places(histories):
         text += ["", place.where, *(f"  {sentence}" for _, sentence in place.cases)]
     return text
+
+
+def shared(histories: Sequence[CaseHistory]) -> list[str]:
+    """What all cases of a run share, in a sentence; none where nothing was taken out."""
+    found = [pair for each in histories for pair in zip(each.shared, each.runs, strict=True) if pair[0] != 1]
+    if not found:
+        return []
+    ratio, run = max(found, key=lambda pair: abs(np.log(pair[0])))
+    runs = len({run for _, run in found})
+    return [f"Less what all cases of a run share, the machine's pace: in {runs} runs, at most "
+            f"{change(float(ratio))}, in {run}."]  # fmt: skip
 
 
 def page(histories: Sequence[CaseHistory], folder: str) -> str:
@@ -42,7 +54,8 @@ def page(histories: Sequence[CaseHistory], folder: str) -> str:
     runs = len({run for each in histories for run in each.runs})
     series, names = series_table(histories)
     data = {"tables": {"series": series}, "runs": names, "simulated": False}
-    facts = {"folder": folder, "runs": runs, "series": len(histories), "changes": places(histories)}
+    facts: dict[str, Any] = {"folder": folder, "runs": runs, "series": len(histories)}
+    facts |= {"changes": places(histories), "shared": shared(histories)}
     return document("history.html", data, **facts)
 
 
@@ -72,7 +85,9 @@ def _name(series: CaseHistory) -> str:
 
 
 def _how(shift: Shift) -> str:
-    """The change as "12 % slower (95 %: 9 % to 15 %)"."""
+    """The change as "12 % slower (95 %: 9 % to 15 %)", or "3.2 × as long (95 %: 2.9 × to 3.6 ×)"."""
+    if shift.ratio >= DOUBLED:
+        return f"{change(shift.ratio)} as long (95 %: {bounds(shift.low, shift.high)})"
     ends = sorted(abs(ratio - 1) for ratio in (shift.low, shift.high))
     word = "slower" if shift.ratio > 1 else "faster"
     return f"{percent(abs(shift.ratio - 1))} {word} (95 %: {percent(ends[0])} to {percent(ends[1])})"
@@ -116,9 +131,9 @@ def _row(series: CaseHistory, runs: dict[str, int], budget: int) -> dict[str, An
             series.device,
             [str(len(series.runs)), len(series.runs)],
             [quantity(series.median_s[-1], "s"), float(series.median_s[-1])],
-            [_signed(total) if total != 1 else "", total],
+            [change(total) if total != 1 else "", total],
             [str(len(series.shifts) or ""), len(series.shifts)],
-            [_signed(last.ratio), last.ratio] if last else ["", None],
+            [change(last.ratio), last.ratio] if last else ["", None],
             f"{WHEN[last.kind]} {series.runs[last.after]}" if last else "",
         ],
         "told": [f"{_where(series, shift)} {_how(shift)}." for shift in series.shifts],
@@ -139,7 +154,3 @@ def _kept(series: CaseHistory, budget: int) -> list[int]:
         return list(range(count))
     around = {each for shift in series.shifts for each in (shift.before, shift.after)}
     return sorted({*np.linspace(0, count - 1, budget).round().astype(int).tolist(), *around})
-
-
-def _signed(ratio: float) -> str:
-    return f"{'+' if ratio >= 1 else '−'}{percent(abs(ratio - 1))}"

@@ -46,6 +46,7 @@ def render(
         day=sections.day,
         history=history,
         changes=history_page.places(history),
+        shared=history_page.shared(history),
         projection=report.projection,
         means=sections.means(report.projection) if report.projection else "",
     )

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench import patterns
 from bench.analyze.contests.contests import Contest
+from bench.analyze.estimates import changes
 from bench.analyze.estimates.doubts import failed_checks, gist
 from bench.analyze.report import Report, RunReport
 from bench.analyze.runs.projection import Cell, Projection
@@ -97,8 +98,7 @@ def change(ratio: tuple[float, float, float]) -> str:
     middle, low, high = ratio
     if not low > 1 and not high < 1:
         return "~"
-    amount = f"{middle:.3g} ×" if middle >= 2 else f"{'+' if middle > 1 else '−'}{percent(abs(middle - 1))}"
-    return f"{amount} {half_width(low, high)}"
+    return f"{changes.change(middle)} {half_width(low, high)}"
 
 
 def means(projection: Projection) -> str:
@@ -194,7 +194,7 @@ def _trust(part: RunReport) -> list[tuple[str, str]]:
         ("blocks at another pace", _off_pace(quality.off_pace_share)),
         ("cases too noisy to know", f"{quality.noisy} of {quality.cases}"),
         ("cases with a warning", f"{quality.warned} of {quality.cases}"),
-        ("interval of the median case", f"±{percent(half)}" if math.isfinite(half) else "–"),
+        ("interval of the median case", half_width(1 / (1 + half), 1 + half)),
         ("load before and after",
          " and ".join(_load(load) for load in (end.load_before, end.load_after) if load is not None)),
         ("priority of what was timed", _priority(run.environment.get("worker_nice"))),

@@ -68,12 +68,12 @@ def _troubled(report: Report) -> list[str]:
 
 def _cases(report: Report) -> list[str]:
     measured = report.cases[report.cases["median_s"].notna()]
-    lines = ["", "## Cases", "", "| case | time | ± | status |", "|---|--:|--:|---|"]
+    lines = ["", "## Cases", "", "| case | time | ± | status | confidence |", "|---|--:|--:|---|---|"]
     for row in measured.head(MAX_CASES).to_dict("records"):
         name = str(row["case"]).partition("::")[2]
         time = estimate(row["median_s"], row["low_s"], row["high_s"])
         half = half_width(row["low_s"], row["high_s"])
-        lines.append(f"| {escaped(name)} | {time} | {half} | {row['status']} |")
+        lines.append(f"| {escaped(name)} | {time} | {half} | {row['status']} | {row['confidence']} |")
     if len(measured) > MAX_CASES:
         lines += ["", f"{len(measured) - MAX_CASES} more are in cases.csv."]
     return lines

@@ -2,6 +2,8 @@
 
 import math
 
+from bench.analyze.estimates.confidence import of_interval
+
 PREFIXES = {-12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
 
 DIGITS = 3
@@ -39,11 +41,23 @@ def estimate(value: float, low: float, high: float) -> str:
 
 
 def half_width(low: float, high: float) -> str:
-    """An interval as "±1.2 %" of its centre (in logarithms)."""
+    """An interval as "±1.2 %" of its centre (in logarithms); "unsettled" beyond a factor of two."""
     if not (math.isfinite(low) and math.isfinite(high)) or low <= 0:
         return "–"
+    if of_interval(low, high) == "unsettled":
+        return "unsettled"
     half = math.expm1(math.log(high / low) / 2) * 100
     return f"±{float(f'{half:.2g}'):g}{THIN}%"
+
+
+def interval(value: float, low: float, high: float) -> str:
+    """Seconds with their interval: "162.4 µs (95 %: 161.9 µs to 163 µs)"; in words where that is too wide."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return f"about {quantity(value, 's', 1)} (no interval)"
+    if of_interval(low, high) == "unsettled":
+        return f"about {quantity(value, 's', 1)} (unsettled: not known within a factor of two)"
+    middle, lower, upper = (quantity(each, "s", 4) for each in (value, low, high))
+    return f"{middle} (95 %: {lower} to {upper})"
 
 
 def percent(share: float | None) -> str:

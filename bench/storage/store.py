@@ -15,7 +15,7 @@ from bench.records import Case
 from bench.storage.blocks import COLUMNS, UNVISITED, VISIT, Visits
 from bench.storage.formats.pytest_benchmark import benchmark_json
 from bench.storage.journal import StoreError, events, find_runs, header, journal_file
-from bench.storage.tables import Run, merge
+from bench.storage.tables import FURTHER, MEASURED, Run, merge
 
 JOURNAL_BYTES = b"journal_bytes"
 """Key in blocks.parquet's metadata: how long the journal was that it was made from."""
@@ -105,11 +105,15 @@ def _cases_of(folder: Path, estimates: Callable[[Run], pd.DataFrame]) -> pd.Data
     if not table.is_file():
         return estimates(read_run(folder))
     try:
-        return pd.read_parquet(table)
+        cases = pd.read_parquet(table)
     except (OSError, ValueError) as error:
         raise StoreError(
             f"{table} cannot be read ({error}); delete it, and it is made again from the journal."
         ) from error
+    missing = {*MEASURED, *FURTHER} - set(cases.columns)  # of tables that an older version wrote
+    if missing and journal_file(folder).is_file():
+        return estimates(read_run(folder))
+    return cases.assign(**dict.fromkeys(missing, ""))
 
 
 def _tabled(folder: Path) -> tuple[dict[tuple[str, str], dict[str, Any]], pd.DataFrame] | None:

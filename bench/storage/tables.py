@@ -15,7 +15,8 @@ IDENTITY = ("case", "suite", "operation", "device")
 MEASURED = (
     "median_s", "low_s", "high_s", "latency_s", "device_s", "host_s", "cold_s", "first_s", "blocks",
     "clean_blocks", "launches", "disturbed_share", "flops", "bytes", "items", "flops_per_s", "bytes_per_s",
-    "items_per_s", "ceiling_share", "bound", "peak_memory_bytes", "status", "warnings", "run", "machine",
+    "items_per_s", "ceiling_share", "bound", "peak_memory_bytes", "status", "confidence", "warnings", "run",
+    "machine",
 )  # fmt: skip
 """The columns after the parameters: seconds per call, work per call and per second, and what they rest on."""
 

@@ -249,3 +249,18 @@ def test_quantity(value: float | None, unit: str, digits: int, text: str) -> Non
 )  # fmt: skip
 def test_an_estimate_has_the_digits_that_its_interval_supports(low: float, high: float, text: str) -> None:
     assert units.estimate(1.624e-4, low, high).replace(units.THIN, " ") == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [(0.99, 1.01, "±1 %"), (0.55, 1.9, "±86 %"), (0.4, 2.1, "unsettled"), (1e-3, 10.0, "unsettled")],
+)
+def test_no_half_interval_beyond_a_factor_of_two_is_printed(low: float, high: float, text: str) -> None:
+    assert units.half_width(low, high).replace(units.THIN, " ") == text
+    assert ("95 %" in units.interval(1.0, low, high)) == (text != "unsettled")
+
+
+def test_a_change_from_twice_on_is_a_factor() -> None:
+    assert sections.change((3.2, 2.9, 3.6)).startswith("3.2 × ±")
+    assert sections.change((1.3, 1.2, 1.4)).startswith("+30.0 % ±")
+    assert sections.change((1.3, 0.9, 1.9)) == "~"

@@ -185,7 +185,7 @@ def test_names_do_no_harm(tmp_path: Path) -> None:
     (suite,) = ElementTree.fromstring(FORMS["junit"](told))
     assert suite[0].get("name") == evil.replace("\x00", "?").replace("\x1b", "?")
     rows = [line for line in FORMS["markdown"](told).splitlines() if line.startswith("| slower")]
-    assert all(row.count("|") - row.count("\\|") == 7 and "</a>" not in row for row in rows)
+    assert all(row.count("|") - row.count("\\|") == 8 and "</a>" not in row for row in rows)
     (line,) = ci.annotations(told)
     assert "\n" not in line
     assert line.startswith("::error file=suites/test_made.py,title=test_x[</a>|")

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from bench.analyze.contests.crossover import Array, Place, duel, find
 from bench.analyze.contests.transfers import reuses, transfers
-from bench.analyze.estimates.estimate import launch_medians, row_of_block
+from bench.analyze.estimates.estimate import launch_medians
+from bench.analyze.estimates.visits import row_of_block
 from bench.records import Crossing
 from bench.storage.tables import Run
 

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 
 from bench.analyze.blocks.clean import PACED_BELOW_S, pace_of_run, unread
+from bench.analyze.estimates.changes import change
+from bench.analyze.estimates.scatter import MIN_CASES
 from bench.storage.tables import Run
-
-WIDE = 0.10
-"""Half-width of the interval, relative to the centre, from which a figure has one digit."""
 
 MODE_GAP = 0.05
 """Launches disagree when they fall into groups this far apart (and three times a group's own range): a
@@ -51,20 +50,19 @@ def warnings(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.Data
 def _all(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFrame) -> Iterable[RowWarning]:
     wall = blocks[blocks["kind"] == "wall"]
     counted, measured = wall[wall["counted"]], frame["blocks"] > 0
-    yield from _where(
-        measured & (frame["clean_blocks"] == 0), "every block was disturbed: the median counts them all"
-    )
-    yield from _where(measured & (frame["launches_made"] == 1), "one launch: its interval is from its passes")
-    yield from _where(measured & frame["low_s"].isna(), "too few launches and passes for an interval")
-    half = (frame["high_s"] / frame["low_s"]) ** 0.5 - 1
-    for row in map(int, np.flatnonzero(half > WIDE)):
-        yield row, f"wide: ±{half[row]:.0%}"
+    unclean = measured & (frame["clean_blocks"] == 0)
+    yield from _where(unclean, "every block was disturbed: the median counts them all, and has no interval")
+    one = measured & (frame["launches"] == 1)
+    others = "the run's other cases" if (frame["launches"] > 1).sum() >= MIN_CASES else "recorded machines"
+    yield from _where(one, f"one launch: how far launches differ is taken from {others}")
+    for row, ratio in _unsettled(frame, counted).items():
+        yield row, f"unsettled: its slowest visit took {ratio:.3g} times as long a call as its fastest"
     for row, gap in _mode_gaps(counted).items():
-        yield row, f"launches disagree: two groups {np.expm1(gap):.0%} apart"
+        yield row, f"launches disagree: two groups {change(np.exp(gap))} apart"
     for row, slope in _drifts(counted).items():
-        yield row, f"drifts by {np.expm1(slope):+.0%} within a launch"
+        yield row, f"drifts by {change(np.exp(slope))} within a launch"
     for row, excess in _warming(counted).items():
-        text = f"the first block of a launch is {np.expm1(excess):.0%} slower than its others"
+        text = f"the first block of a launch against its others: {change(np.exp(excess))}"
         yield row, f"still warming up: {text}"
     for row, ratio in other_paces(blocks, counted).items():
         yield row, f"measured while the processor took {ratio:.1f} times as long as for most of the run"
@@ -113,6 +111,15 @@ def _miscounted(frame: pd.DataFrame, cases: pd.DataFrame) -> dict[int, tuple[flo
         if count and abs(declared / count - 1) > MISCOUNTED:
             rows[row] = declared, float(count)
     return rows
+
+
+def _unsettled(frame: pd.DataFrame, counted: pd.DataFrame) -> dict[int, float]:
+    """Rows of which not even the order is known, and the ratio of their slowest visit to their fastest."""
+    visit = [counted["row"], counted["launch"], counted["pass"]]
+    visits = (counted["wall_s"] / counted["calls"]).groupby(visit).median().groupby(level=0)
+    ratio = visits.max() / visits.min()
+    unsettled = ratio.index[frame["confidence"].loc[ratio.index] == "unsettled"]
+    return {int(row): float(ratio[row]) for row in unsettled}
 
 
 def _where(mask: pd.Series, text: str) -> Iterable[RowWarning]:

@@ -1,25 +1,20 @@
 """Seconds per call of every case: centre, interval, what they rest on, and how far to trust them.
 
-Two levels: the median of the counted blocks within a launch, then the median across launches, since
-blocks of one launch agree more than launches do. The interval is Student's t across launches, in logs.
+Three levels: the median of a visit's counted blocks, the mean of a launch's visits, the mean of launches, in
+logarithms and without bursts. The interval is `scatter`'s: it counts what the run's other cases tell.
 """
 
 import json
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bench.analyze.estimates import doubts
 from bench.analyze.estimates.bounds import bounds
-from bench.analyze.estimates.intervals import half_width
+from bench.analyze.estimates.confidence import of_interval
+from bench.analyze.estimates.scatter import Centres
+from bench.analyze.estimates.visits import centres_of, row_of_block
 from bench.storage.tables import FURTHER, IDENTITY, MEASURED, Run
-
-MIN_BLOCKS = 3
-"""Counted blocks below which a case whose other blocks were disturbed is noisy: a median needs three."""
-
-MIN_LAUNCHES_FOR_INTERVAL = 2
-"""Launches with a counted block below which a case that had more launches is noisy."""
 
 FROM_CASES = (
     *IDENTITY, "side", "axis", "between", "isolate", "doc", "visits", "failed_visits", "outcome", "message",
@@ -33,7 +28,7 @@ def estimates(run: Run, blocks: pd.DataFrame) -> pd.DataFrame:
     """The cases frame, one row a case and side, from marked blocks; its columns: `bench.storage.tables`."""
     blocks = blocks.assign(row=row_of_block(run, blocks))
     cases = run.cases.reset_index(drop=True)
-    frame = _times(blocks, len(cases)).join(_work(cases))
+    frame = _times(blocks, centres_of(run, blocks)).join(_work(cases))
     frame = frame.assign(**{name: cases[name] for name in FROM_CASES})
     for name in WORK:
         frame[f"{name}_per_s"] = frame[name] / frame["median_s"]
@@ -42,16 +37,6 @@ def estimates(run: Run, blocks: pd.DataFrame) -> pd.DataFrame:
     frame = frame.assign(**bounds(frame, cases, run))
     frame["warnings"] = doubts.warnings(run, cases, frame, blocks)
     return frame.join(parameters)[[*IDENTITY, *parameters, *MEASURED, *FURTHER]]
-
-
-def row_of_block(run: Run, blocks: pd.DataFrame) -> NDArray[np.int_]:
-    """For every block the position of its case and side in `run.cases`."""
-    cases, sides = blocks["case"].cat, blocks["side"].cat
-    positions = {key: row for row, key in enumerate(zip(run.cases["case"], run.cases["side"], strict=True))}
-    row_of = [positions.get((case, side), -1) for case in cases.categories for side in sides.categories]
-    position = cases.codes.to_numpy() * len(sides.categories) + sides.codes.to_numpy()
-    rows: NDArray[np.int_] = np.array(row_of, dtype=int)[position]
-    return rows
 
 
 def launch_medians(blocks: pd.DataFrame, value: str) -> pd.Series:
@@ -63,8 +48,9 @@ def _centre(blocks: pd.DataFrame, value: str) -> pd.Series:
     return launch_medians(blocks, value).groupby(level=0).median()
 
 
-def _times(blocks: pd.DataFrame, rows: int) -> pd.DataFrame:
+def _times(blocks: pd.DataFrame, centres: Centres) -> pd.DataFrame:
     """Every column that comes from blocks alone."""
+    rows = len(centres.log)
     kind, counted = blocks["kind"], blocks[blocks["counted"]]
     all_wall, wall = blocks[kind == "wall"], counted[counted["kind"] == "wall"]
     device = counted[(counted["kind"] == "device") & ~counted["notes"].str.contains("queue_ran_dry")]
@@ -76,7 +62,7 @@ def _times(blocks: pd.DataFrame, rows: int) -> pd.DataFrame:
     per_row = all_wall.groupby("row")
     frame = pd.DataFrame(
         {
-            **_interval(wall),
+            **_intervals(centres),
             "latency_s": _centre(counted[counted["kind"] == "latency"], "wall_s"),
             "device_s": _centre(device, "device_s"),
             "host_s": _centre(wall, "host_s"),
@@ -97,21 +83,10 @@ def _times(blocks: pd.DataFrame, rows: int) -> pd.DataFrame:
     return frame
 
 
-def _interval(wall: pd.DataFrame) -> dict[str, pd.Series]:
-    """Centre and interval from launches; from passes where there is but one launch."""
-    by_launch = launch_medians(wall, "wall_s")
-    centre = by_launch.groupby(level=0).median()
-    single = wall.groupby("row")["launch"].transform("nunique") == 1
-    unit = wall["pass"].where(single, wall["launch"])
-    logs = np.log((wall["wall_s"] / wall["calls"]).groupby([wall["row"], unit]).median())
-    groups = logs.groupby(level=0)
-    half = half_width(groups.std(), groups.count())
-    low, high = np.exp(groups.mean() - half), np.exp(groups.mean() + half)
-    return {
-        "median_s": centre,
-        "low_s": low.where(low.isna(), np.minimum(low, centre)),
-        "high_s": high.where(high.isna(), np.maximum(high, centre)),
-    }
+def _intervals(centres: Centres) -> dict[str, pd.Series]:
+    half = centres.half()
+    ends = {"median_s": centres.log, "low_s": centres.log - half, "high_s": centres.log + half}
+    return {name: pd.Series(np.exp(logs)) for name, logs in ends.items()}
 
 
 def _work(cases: pd.DataFrame) -> pd.DataFrame:
@@ -125,18 +100,20 @@ def _work(cases: pd.DataFrame) -> pd.DataFrame:
 
 
 def _status(frame: pd.DataFrame, cases: pd.DataFrame) -> dict[str, pd.Series]:
-    """ok or noisy where there are times, else why there are none."""
-    missing = (frame["clean_blocks"] < MIN_BLOCKS) & (frame["blocks"] > frame["clean_blocks"])
-    one_sided = (frame["launches"] < MIN_LAUNCHES_FOR_INTERVAL) & (
-        frame["launches_made"] >= MIN_LAUNCHES_FOR_INTERVAL
-    )
-    measured = pd.Series(np.where(missing | one_sided, "noisy", "ok"))
+    """ok or noisy where there are times, else why there are none; and how well the times are known.
+
+    A case without a clean block is noisy, and so is one whose interval does not tell the order of its time.
+    """
+    known = [of_interval(low, high) for low, high in zip(frame["low_s"], frame["high_s"], strict=True)]
+    confidence = pd.Series(known, dtype="str")
+    measured = pd.Series(np.where(confidence == "unsettled", "noisy", "ok"))
     unmeasured = cases["outcome"].map(STATUS).fillna("skipped")
     reason = cases["message"].where(cases["outcome"] != "", NEVER_REACHED)
     has_times = frame["blocks"] > 0
     return {
         "status": measured.where(has_times, unmeasured),
         "reason": reason.where(~has_times, "").fillna(""),
+        "confidence": confidence.where(has_times, ""),
     }
 
 

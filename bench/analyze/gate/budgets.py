@@ -164,7 +164,7 @@ def _interval(row: Mapping[str, Any]) -> tuple[float, float, float]:
 def _with_standing(check: BudgetCheck, noisy: bool = False) -> BudgetCheck:
     """The standing of what was measured, and a tighter budget where this one is loose."""
     if noisy or not (math.isfinite(check.low) and math.isfinite(check.high)):
-        reason = "too few clean blocks" if noisy else "a single launch has no interval"
+        reason = "its time is known too badly" if noisy else "it has no interval"
         return replace(check, standing="unclear", reason=reason)
     is_minimum = check.limit == "min_ceiling_share"
     if check.high < check.allowed if is_minimum else check.low > check.allowed:

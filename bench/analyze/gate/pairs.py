@@ -7,7 +7,8 @@ the other: what slows both down cancels. A launch is one number, since its block
 import numpy as np
 import pandas as pd
 
-from bench.analyze.estimates.estimate import launch_medians, row_of_block
+from bench.analyze.estimates.estimate import launch_medians
+from bench.analyze.estimates.visits import row_of_block
 from bench.storage.tables import Run
 
 KINDS = ("wall", "device")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from bench.analyze.estimates.changes import bounds, change
 from bench.analyze.estimates.intervals import Centre, centre
 from bench.records import Change, Kind, VerdictState
 
@@ -272,16 +273,9 @@ def _upper(sample: Centre, confidence: float = CONFIDENCE) -> float:
 
 
 def _same(sample: Centre, budget: float) -> str:
-    return f"at most {percent(_upper(sample))}: under the budget of {100 * budget:g} %"
+    return f"at most {change(1 + _upper(sample))}: under the budget of {100 * budget:g} %"
 
 
 def _in_words(sample: Centre) -> str:
-    low, high = (math.expm1(bound) for bound in sample.bounds(CONFIDENCE))
-    return f"{percent(math.expm1(sample.mean))} ({percent(low)} to {percent(high)}) over {sample.count}"
-
-
-def percent(share: float) -> str:
-    """A change as "+5.2 %"; from a hundred on without a decimal."""
-    digits = 0 if abs(share) >= 1 else 1
-    rounded = round(100 * share, digits) + 0.0  # no negative zero
-    return f"{rounded:+.{digits}f} %".replace("-", "−")
+    low, high = (math.exp(bound) for bound in sample.bounds(CONFIDENCE))
+    return f"{change(math.exp(sample.mean))} ({bounds(low, high)}) over {sample.count}"

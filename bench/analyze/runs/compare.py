@@ -1,64 +1,71 @@
-"""Two stored runs compared: the gate's rule on independent launches instead of pairs.
+"""Two stored runs compared: the gate's rule on the runs' estimates instead of pairs.
 
-Yuen's trimmed t for two samples of launches, in logarithms. What the machine did between the runs cannot
-be told from what the code did: launches within a run agree more than runs do.
+The difference of two centres, in logarithms, with Welch's degrees of freedom. What all cases share is the
+machine's pace: it is taken out where the runs are alike, and always said. What else the machine did between
+the runs cannot be told from what the code did.
 """
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bench.analyze.analyzed import AnalyzedRun
-from bench.analyze.estimates.intervals import Centre, centre, difference
+from bench.analyze.estimates.intervals import Centre, difference
+from bench.analyze.estimates.scatter import Centres
 from bench.analyze.gate.budgets import of_head
 from bench.analyze.gate.decision import Decision, Sides, Trouble, budget_of, error_of
-from bench.analyze.gate.pairs import launch_logs
 from bench.analyze.gate.series import look
 from bench.analyze.gate.settings import Settings
+from bench.analyze.runs.shift import RunShift, between
 from bench.records import Verdict
 from bench.storage.tables import Run
-
-SHIFTED = 0.02
-"""Change of the middle case from which the machine is a likelier cause than the code."""
 
 
 @dataclass(frozen=True)
 class Comparison:
     """The decision on two runs, and what weakens it.
 
-    `differences` are what else the runs differ in: its name, and what it is in each. `common_change` is the
-    change of the middle case, as a share, where so many cases moved that it is likelier the machine's.
+    `differences` are what else the runs differ in: its name, and what it is in each. `shift` is what all
+    cases share, None where the runs have too few in common; the verdicts are without it where it is the
+    machine's pace.
     """
 
     base: Run
     head: Run
     decision: Decision
     differences: tuple[tuple[str, str, str], ...]
-    common_change: float | None
+    shift: RunShift | None
 
 
 def compare(base: AnalyzedRun, head: AnalyzedRun, settings: Settings) -> Comparison:
     """Two runs compared, in the cases that both have; in a run with two sides head's are taken."""
-    decision = _decision(base, head, settings)
-    logs = [math.log(verdict.change.ratio) for verdict in decision.verdicts if verdict.change]
-    middle = math.expm1(float(np.median(logs))) if len(logs) > 2 else 0.0
-    differences = tuple(_differences(base.run, head.run))
-    return Comparison(base.run, head.run, decision, differences, middle if abs(middle) >= SHIFTED else None)
+    before, after = (centres_by_case(each.run, each.centres) for each in (base, head))
+    changes = {case: difference(after[case], before[case]) for case in after if case in before}
+    each = list(changes.values())
+    logs, errors = (np.array([getattr(change, name) for change in each]) for name in ("mean", "error"))
+    shift = between(logs, errors, base.run.environment, head.run.environment)
+    if shift and shift.taken_out:
+        changes = {case: _without(change, shift) for case, change in changes.items()}
+    decision = _decision(base.run, head.run, changes, settings)
+    return Comparison(base.run, head.run, decision, tuple(_differences(base.run, head.run)), shift)
 
 
-def _decision(base: AnalyzedRun, head: AnalyzedRun, settings: Settings) -> Decision:
-    before, after = _centres(base), _centres(head)
-    base_names, head_names = (dict.fromkeys(of_head(each.run.cases)["case"]) for each in (base, head))
+def _without(change: Centre, shift: RunShift) -> Centre:
+    """The change without what all cases share, which is known within an error of its own."""
+    error = float(np.hypot(change.error, shift.error))
+    return replace(change, mean=change.mean - shift.log, median=change.median - shift.log, error=error)
+
+
+def _decision(base: Run, head: Run, changes: dict[str, Centre], settings: Settings) -> Decision:
+    base_names, head_names = (dict.fromkeys(of_head(each.cases)["case"]) for each in (base, head))
     common = [case for case in head_names if case in base_names]
-    measured = [case for case in common if case in before and case in after]
+    measured = [case for case in common if case in changes]
     error = error_of(len(measured), settings.confidence)
-    devices = dict(zip(head.run.cases["case"], head.run.cases["device"], strict=True))
+    devices = dict(zip(head.cases["case"], head.cases["device"], strict=True))
     verdicts = tuple(
-        _verdict(case, difference(after[case], before[case]), budget_of(case, devices[case], settings), error)
-        for case in measured
+        _verdict(case, changes[case], budget_of(case, devices[case], settings), error) for case in measured
     )
-    few = "was not measured in two launches of both runs"
+    few = "no block of it counts in one of the runs"
     added = tuple(case for case in head_names if case not in base_names)
     sides = Sides(added, removed=tuple(case for case in base_names if case not in head_names))
     skipped = tuple(Trouble(case, "", few) for case in common if case not in measured)
@@ -77,12 +84,20 @@ def _differences(base: Run, head: Run) -> list[tuple[str, str, str]]:
     return [fact for fact in facts if fact[1] != fact[2]]
 
 
-def _centres(each: AnalyzedRun) -> dict[str, Centre]:
-    """For each case of a run the centre of ln(seconds per call) over its launches."""
-    rows = of_head(each.run.cases)
-    logs = launch_logs(each.run, each.blocks)
-    centres = {case: centre(logs[row].to_numpy(float)) for row, case in rows["case"].items() if row in logs}
-    return {case: each for case, each in centres.items() if each}
+def centres_by_case(run: Run, found: Centres) -> dict[str, Centre]:
+    """For each case of a run that has one the centre of its ln(seconds per call); in a gate's run head's."""
+    cases = of_head(run.cases)["case"]
+    return {
+        case: Centre(
+            mean=float(found.log[row]),
+            median=float(found.log[row]),
+            error=float(found.error[row]),
+            freedom=float(found.freedom[row]),
+            count=int(found.launches[row]),
+        )
+        for row, case in cases.items()
+        if found.launches[row]
+    }
 
 
 def _verdict(case: str, change: Centre, budget: float, error: float) -> Verdict:

@@ -1,48 +1,31 @@
 """Where a case's time changed over many runs: steps between two runs, and creep over many.
 
-A series is one case on one machine in one environment, run after run. Levels are found by penalized least
-squares on the logarithms of medians, in units of the series' own noise (ruptures' KernelCPD with a linear
-kernel: exact, the same as PELT on means). A step that a straight line through both its levels fits better
-than the levels do is no step but part of a creep; so are steps too small to matter by themselves, where
-they go the same way and together reach the threshold.
+A series is one case on one machine in one environment, run after run. Levels are found (`levels`) on the
+logarithms of medians, less what all cases of a run share (`shift`). A step that a straight line through both
+its levels fits better than the levels do is no step but part of a creep; so are steps too small to matter by
+themselves, where they go the same way and together reach the threshold.
 """
 
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from bench.analyze.estimates.intervals import CONFIDENCE
+from bench.analyze.runs.levels import Array, changes, levels, noise
+from bench.analyze.runs.shift import shared
 from bench.events import Header
-
-Array = NDArray[np.float64]
 
 THRESHOLD = 0.05
 """Smallest change that matters: what the gate lets through is at most this, and creep adds up to more."""
 
-MIN_STAY = 3
-"""Runs that a level takes: where tails are heavy, two outliers in a row happen too often."""
-
-MIN_RUNS = 2 * MIN_STAY
-"""Runs below which a series cannot have changed."""
-
-PENALTY = 4.0
-"""Price of a change, in squares of the noise times ln(runs): docs/measurements.md has the false alarms."""
-
 SURE = 0.99
 """Confidence at which a change must exclude none. Its ends were chosen where they tell most: 95 % is less."""
-
-SPIKE = 5.0
-"""Multiples of the noise by which a run must stand off both its neighbours to be taken for an accident."""
-
-MIN_NOISE = 0.002
-"""Noise that no series is believed to be below: repeated runs of a quiet machine agree within 0.2 %."""
 
 FACTS = {
     "machine": "machine_id", "processor": "cpu.model", "processors": "cpu.usable",
@@ -73,7 +56,10 @@ class Shift:
 
 @dataclass(frozen=True)
 class CaseHistory:
-    """One case in one environment. `runs` are names, `commits` full ids, oldest first; times are seconds."""
+    """One case in one environment. `runs` are names, `commits` full ids, oldest first; times are seconds.
+
+    `shared` is the ratio that all cases of a run share, about its level: levels and shifts are without it.
+    """
 
     case: str
     device: str
@@ -86,6 +72,7 @@ class CaseHistory:
     high_s: Array
     levels_s: Array
     shifts: tuple[Shift, ...]
+    shared: Array
 
 
 def history(
@@ -110,7 +97,8 @@ def history(
         settings[run, device != "cpu"] for run, device in zip(usable["run"], usable["device"], strict=True)
     ]
     usable = usable.assign(setting=keys, created=usable["run"].map(created))
-    usable = usable.sort_values("created", kind="stable")
+    usable = usable.sort_values("created", kind="stable").reset_index(drop=True)
+    usable = usable.assign(shared=shared(usable))
     groups = usable.groupby(["case", "setting"], sort=False)
     series = [_series(group, headers, threshold) for _, group in groups if len(group) > 1]
     return sorted(series, key=lambda each: -max((abs(np.log(s.ratio)) for s in each.shifts), default=0.0))
@@ -135,9 +123,8 @@ def setting(
 
 def _series(group: pd.DataFrame, headers: Mapping[str, Header], threshold: float) -> CaseHistory:
     times = {name: group[name].to_numpy(float) for name in ("median_s", "low_s", "high_s")}
-    logs = np.log(times["median_s"])
+    logs = np.log(times["median_s"]) - group["shared"].to_numpy(float)
     cuts = changes(logs, noise(logs, times["low_s"], times["high_s"]))
-    levels = np.concatenate([np.full(b - a, np.median(logs[a:b])) for a, b in pairwise(cuts)])
     commits = (headers[run].commit.get("id") or "" for run in group["run"])
     return CaseHistory(
         case=str(group["case"].iat[0]),
@@ -146,42 +133,11 @@ def _series(group: pd.DataFrame, headers: Mapping[str, Header], threshold: float
         runs=tuple(group["run"]),
         created=tuple(group["created"]),
         commits=tuple(commits),
-        levels_s=np.exp(levels),
+        levels_s=np.exp(levels(logs, cuts)),
         shifts=tuple(shifts(logs, cuts, threshold)),
+        shared=np.exp(group["shared"].to_numpy(float)),
         **times,
     )
-
-
-def noise(logs: Array, low: Array, high: Array) -> float:
-    """Standard deviation of a run's logarithm about its level: from neighbours, or from intervals if more.
-
-    Differences of neighbours know nothing of levels and little of creep; their median absolute value
-    ignores the few that straddle a change.
-    """
-    between = np.median(np.abs(np.diff(logs))) / (0.6745 * np.sqrt(2))
-    with np.errstate(invalid="ignore"):
-        within = np.log(high / low) / 2 / 1.96
-    from_intervals = float(np.median(within[np.isfinite(within)])) if np.isfinite(within).any() else 0.0
-    return max(float(between), from_intervals, MIN_NOISE)
-
-
-def changes(logs: Array, sd: float) -> list[int]:
-    """Where levels begin, from 0 to the length of the series: two more than there are changes."""
-    if len(logs) < MIN_RUNS:
-        return [0, len(logs)]
-    from ruptures import KernelCPD  # its import takes a second, and most reports have no history
-
-    fitted = KernelCPD(kernel="linear", min_size=MIN_STAY).fit((_calmed(logs, sd) / sd)[:, None])
-    return [0, *map(int, fitted.predict(pen=PENALTY * np.log(len(logs))))]
-
-
-def _calmed(logs: Array, sd: float) -> Array:
-    """The series without spikes: a run that stands off both neighbours, alone, becomes their mean."""
-    before, here, after = logs[:-2], logs[1:-1], logs[2:]
-    alone = (np.sign(here - before) == np.sign(here - after)) & (
-        np.minimum(np.abs(here - before), np.abs(here - after)) > SPIKE * sd
-    )
-    return np.concatenate([logs[:1], np.where(alone, (before + after) / 2, here), logs[-1:]])
 
 
 def shifts(logs: Array, cuts: Sequence[int], threshold: float) -> list[Shift]:

@@ -7,8 +7,10 @@ from dataclasses import asdict
 from typing import Any
 from xml.etree import ElementTree
 
+from bench.analyze.estimates.confidence import of_interval
 from bench.analyze.gate.decision import Decision
 from bench.patterns import name
+from bench.records import Verdict
 from bench.render.verdicts.words import GateSummary, budget_words, headline, ordered
 
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -35,8 +37,8 @@ def json_document(gate: GateSummary) -> str:
         "disturbed_share": gate.disturbed_share,
         "calibrated": gate.calibrated,
         "explained": dict(gate.explained),
-        "verdicts": [asdict(each) for each in decision.verdicts],
-        "controls": [asdict(each) for each in decision.controls],
+        "verdicts": [_verdict(each) for each in decision.verdicts],
+        "controls": [_verdict(each) for each in decision.controls],
         "budgets": [_without_nan(asdict(each)) for each in decision.budgets],
         "not_measured": [asdict(each) for each in decision.troubles],
         "skipped": [asdict(each) for each in decision.skipped],
@@ -44,6 +46,12 @@ def json_document(gate: GateSummary) -> str:
         "settings": asdict(decision.settings),
     }
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    change = verdict.change
+    known = of_interval(change.low, change.high) if change else "unsettled"
+    return {**asdict(verdict), "confidence": known}
 
 
 def _without_nan(fields: dict[str, Any]) -> dict[str, Any]:

@@ -36,4 +36,4 @@ def render(gate: GateSummary) -> str:
 def _table(gate: GateSummary, verdicts: Sequence[Verdict]) -> list[str]:
     head = f"| {' | '.join(words.COLUMNS)} |"
     rows = [f"| {' | '.join(map(escaped, words.cells(verdict, gate.decision)))} |" for verdict in verdicts]
-    return [head, "|---|---|--:|--:|--:|--:|", *rows]
+    return [head, "|---|---|--:|--:|---|--:|--:|", *rows]

@@ -45,7 +45,7 @@ def show(gate: GateSummary, console: Console | None = None) -> None:
 def _table(gate: GateSummary, verdicts: Sequence[Verdict]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in words.COLUMNS:
-        side: Literal["left", "right"] = "left" if column in ("verdict", "case") else "right"
+        side: Literal["left", "right"] = "left" if column in ("verdict", "case", "confidence") else "right"
         table.add_column(column, justify=side, overflow="fold", no_wrap=column != "case")
     for verdict in verdicts:
         row = words.cells(verdict, gate.decision)

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.analyze.estimates import changes
+from bench.analyze.estimates.confidence import ROUGH, of_interval
 from bench.analyze.gate.budgets import BudgetCheck
 from bench.analyze.gate.decision import Decision
-from bench.analyze.gate.series import percent
 from bench.analyze.report import RunReport
 from bench.analyze.runs.compare import Comparison
+from bench.analyze.runs.shift import RunShift
 from bench.patterns import name
-from bench.records import Change, Verdict, VerdictState
+from bench.records import Verdict, VerdictState
 from bench.render import units
 from bench.render.sections import spent, starts
 
@@ -22,7 +24,7 @@ MANY_UNDECIDED = 0.2
 STATES: tuple[VerdictState, ...] = ("slower", "undecided", "faster", "same")
 """In the order in which a table shows them."""
 
-COLUMNS = ("verdict", "case", "change", "95 % bounds", "budget", "launches")
+COLUMNS = ("verdict", "case", "change", "95 % bounds", "confidence", "budget", "launches")
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,23 @@ def _caveat(comparison: Comparison) -> str:
         "them counts as a change. `bench gate` takes turns."
     ]
     sentences += [f"The {what} differs: {base} and {head}." for what, base, head in comparison.differences]
-    if comparison.common_change is not None:
-        sentences.append(
-            f"The middle case changed by {percent(comparison.common_change)}: a change so common is likelier "
-            "the machine's than the code's."
-        )
+    if comparison.shift:
+        sentences.append(shift_words(comparison.shift))
     return " ".join(sentences)
+
+
+def shift_words(shift: RunShift) -> str:
+    """What all cases of two runs share, and what was made of it."""
+    shared = f"What all {shift.cases} cases share, {changes.change(shift.ratio)} ({_ends(shift)}),"
+    if shift.taken_out:
+        return f"{shared} is the machine's pace, and taken out of each change."
+    if shift.kind == "large":
+        return f"{shared} is too much for a machine's pace: it is left in each change, and a result."
+    return f"{shared} is left in each change, since the runs differ in what decides times."
+
+
+def _ends(shift: RunShift) -> str:
+    return changes.bounds(*shift.interval)
 
 
 def _side(entry: Mapping[str, Any] | None, otherwise: str) -> str:
@@ -139,22 +152,18 @@ def ordered(decision: Decision, *states: str) -> list[Verdict]:
 
 
 def cells(verdict: Verdict, decision: Decision) -> list[str]:
-    """A row of a table: verdict, case, change, its bounds, budget, launches."""
+    """A row of a table: verdict, case, change, its bounds, how well it is known, budget, launches."""
     change = verdict.change
     edited = " (edited)" if verdict.case in decision.sides.edited else ""
     return [
         verdict.state,
         name(verdict.case) + edited + (f" · {change.kind} time" if change and change.kind != "wall" else ""),
-        percent(change.ratio - 1) if change else "–",
-        bounds(change) if change else "–",
+        changes.change(change.ratio) if change else "–",
+        changes.bounds(change.low, change.high) if change else "–",
+        of_interval(change.low, change.high) if change else "–",
         f"{100 * verdict.budget:g} %",
         str(change.launches) if change else "0",
     ]
-
-
-def bounds(change: Change) -> str:
-    """Both bounds of a change, each of which holds with 95 %."""
-    return f"{percent(change.low - 1)} to {percent(change.high - 1)}"
 
 
 def sections(gate: GateSummary) -> list[tuple[str, list[str]]]:
@@ -236,8 +245,8 @@ def _noise(gate: GateSummary) -> str:
     halves = sorted((change.high / change.low) ** 0.5 - 1 for change in changes if change)
     spent = f" in {gate.spent_s:.0f} s" if gate.spent_s else ""
     text = f"{gate.launches} launches{spent}, {units.percent(gate.disturbed_share)} of the blocks disturbed"
-    if halves:
-        text += f"; half of the changes are known to ±{100 * halves[len(halves) // 2]:.1f} % or better"
+    if halves and (half := 1 + halves[len(halves) // 2]) <= ROUGH:
+        text += f"; half of the changes are known to ±{100 * (half - 1):.1f} % or better"
     return text
 
 

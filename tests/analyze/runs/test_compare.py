@@ -70,7 +70,7 @@ def test_few_launches_prove_nothing(tmp_path: Path) -> None:
         store.read_run(
             runs.write(tmp_path / name, [replace(CASES[0], seconds=seconds)], launches=2, launch_noise=0.03)
         )
-        for name, seconds in (("a", 1e-4), ("b", 1.06e-4))
+        for name, seconds in (("a", 1e-4), ("b", 1.04e-4))
     )
     (found,) = compared(base, head).decision.verdicts
     assert found.state == "undecided"
@@ -85,14 +85,77 @@ def test_caveat_names_what_else_differs(pair: tuple[Run, Run]) -> None:
     assert "The machine differs: attic and cellar. The torch differs: 2.12.0 and 2.13.0." in text
 
 
-def test_common_shift_is_named_as_the_machines(tmp_path: Path) -> None:
+MANY = [made_cases.Made("test_x", f"case{i}", {}, 1e-4) for i in range(20)]
+
+
+def shifted(folder: Path, ratio: float, **environments: dict[str, object]) -> Comparison:
+    """Runs of twenty cases; in the second all take `ratio` times as long, the first case 1.3 times that."""
+    later = [replace(case, seconds=1e-4 * ratio * (1.3 if i == 0 else 1)) for i, case in enumerate(MANY)]
+    read = []
+    for seed, (name, cases) in enumerate({"a": MANY, "b": later}.items(), start=1):
+        run = store.read_run(runs.write(folder / name, cases, seed=seed))
+        environment = {**run.environment, **environments.get(name, {})}
+        read.append(replace(run, header=replace(run.header, environment=environment)))
+    return compared(*read)
+
+
+def test_what_all_cases_share_is_taken_out_and_said(tmp_path: Path) -> None:
+    found = shifted(tmp_path, 1.06)
+    assert found.shift is not None
+    assert found.shift.ratio == pytest.approx(1.06, rel=0.01)
+    low, high = found.shift.interval
+    assert low < 1.06 < high < low * 1.03
+    first, *others = found.decision.verdicts
+    assert first.state == "slower"
+    assert first.change is not None
+    assert first.change.ratio == pytest.approx(1.3, rel=0.03), "less the shift"
+    assert {each.state for each in others} == {"same"}
+    text = of_comparison(found).caveat
+    assert "What all 20 cases share, +5.9 % (" in text
+    assert "is the machine's pace, and taken out of each change" in text
+
+
+def test_a_large_shift_is_a_result(tmp_path: Path) -> None:
+    found = shifted(tmp_path, 1.2)
+    assert {each.state for each in found.decision.verdicts} == {"slower"}
+    assert "a result" in of_comparison(found).caveat
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"machine": "cellar"},
+        {"python": "3.13.0"},
+        {"packages": {"torch": "2.13.0"}},
+        {"torch": {"threads": 1}},
+        {"variables": {"OMP_NUM_THREADS": "1"}},
+    ],
+    ids=str,
+)
+def test_between_unlike_runs_a_shift_stays_in(tmp_path: Path, other: dict[str, object]) -> None:
+    found = shifted(tmp_path, 1.08, b=other)
+    assert found.shift is not None
+    assert not found.shift.taken_out
+    assert {each.state for each in found.decision.verdicts} == {"slower"}
+    assert "left in each change" in of_comparison(found).caveat
+
+
+def test_of_few_cases_no_shift_can_be_told(tmp_path: Path) -> None:
     base, head = (
         store.read_run(runs.write(tmp_path / name, [replace(case, seconds=seconds) for case in CASES]))
-        for name, seconds in (("a", 1e-4), ("b", 1.1e-4))
+        for name, seconds in (("a", 1e-4), ("b", 1.08e-4))
     )
-    text = caveat(base, head)
-    assert "The middle case changed by +10" in text
-    assert text.endswith("likelier the machine's than the code's.")
+    found = compared(base, head)
+    assert found.shift is None
+    assert {each.state for each in found.decision.verdicts} == {"slower"}
+
+
+def test_the_error_of_the_shift_is_in_the_intervals(tmp_path: Path) -> None:
+    alike, unlike = shifted(tmp_path / "alike", 1.06), shifted(tmp_path / "unlike", 1.06, b={"machine": "x"})
+    for taken, left in zip(alike.decision.verdicts, unlike.decision.verdicts, strict=True):
+        assert taken.change is not None
+        assert left.change is not None
+        assert taken.change.high / taken.change.low > left.change.high / left.change.low
 
 
 def test_head_of_a_gate_is_what_is_compared(tmp_path: Path) -> None:

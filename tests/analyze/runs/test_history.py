@@ -8,13 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import ArrayLike
 
 from bench.__main__ import main
 from bench.analyze.contests.crossover import Array
 from bench.analyze.report import report
-from bench.analyze.runs.history import Shift, changes, history, noise, shifts
+from bench.analyze.runs.history import Shift, history, shifts
+from bench.analyze.runs.levels import changes, noise
+from bench.events import Header
 from bench.render import history_page
 from bench.storage import archive, store
 from bench.storage.journal import StoreError
@@ -115,6 +118,42 @@ def test_runs_are_in_the_order_of_time_and_noisy_ones_left_out() -> None:
     assert series.runs == tuple(sorted(set(runs) - {"run003"}))
     assert [series.runs[shift.after] for shift in series.shifts] == ["run006"]
     assert series.commits[0] == f"{0:040x}"
+
+
+def wavering(sizes: Array, cases: int = 20) -> tuple[pd.DataFrame, dict[str, Header]]:
+    """Twenty cases over many runs, all of which take what `sizes` says, in logarithms, in each run."""
+    runs, random = headers(len(sizes)), np.random.default_rng(5)
+    frames = [
+        frame(np.exp(sizes + random.normal(0, 0.004, len(runs))), runs, case=f"suites/test_a.py::test_{i}")
+        for i in range(cases)
+    ]
+    return pd.concat(frames, ignore_index=True), runs
+
+
+def test_what_all_cases_of_a_run_share_is_taken_out_and_said() -> None:
+    """Runs of a machine whose pace wavers by 3 %, and a step of 6 % in one case: it alone is found."""
+    pace = np.random.default_rng(6).normal(0, 0.03, 30).clip(-0.08, 0.08)
+    cases, runs = wavering(pace)
+    changed = (cases["case"] == "suites/test_a.py::test_0") & (cases["run"] >= "run015")
+    times = ["median_s", "low_s", "high_s"]
+    cases.loc[changed, times] *= 1.06
+    first, *others = history(cases, runs)
+    assert [shift.after for shift in first.shifts] == [15]
+    assert first.case == "suites/test_a.py::test_0"
+    assert not any(each.shifts for each in others)
+    np.testing.assert_allclose(np.log(first.shared), pace - np.median(pace), atol=0.01)
+    assert "what all cases of a run share" in history_page.lines([first, *others])[1]
+
+
+def test_a_step_in_what_all_cases_share_is_a_result() -> None:
+    cases, runs = wavering(np.repeat([0.0, 0.08], 15))
+    for series in history(cases, runs):
+        assert [shift.after for shift in series.shifts] == [15]
+
+
+def test_of_few_cases_nothing_is_shared() -> None:
+    cases, runs = wavering(np.random.default_rng(6).normal(0, 0.03, 30), cases=5)
+    assert all((series.shared == 1).all() for series in history(cases, runs))
 
 
 def growing(seconds: float) -> Callable[[float], float]:
