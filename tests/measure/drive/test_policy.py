@@ -93,9 +93,15 @@ def known(name: str, visits: int, cost_s: float = 0.01, axis: str = "", n: int =
 
 
 def chosen(
-    entries: list[Entry], seconds: float, near: set[str] | None = None, every_launch: bool = False
+    entries: list[Entry],
+    seconds: float,
+    near: set[str] | None = None,
+    every_launch: bool = False,
+    launch: int = 0,
 ) -> list[str]:
-    order = next_pass(entries, 0, 0.01, seconds, random.Random(1), near or set(), every_launch=every_launch)
+    order = next_pass(
+        entries, launch, 0.01, seconds, random.Random(1), near or set(), every_launch=every_launch
+    )
     return [entry.case.id for entry in order]
 
 
@@ -107,7 +113,7 @@ def test_what_was_never_seen_comes_first_and_of_that_what_answers_rest_on_in_ris
 def test_a_pass_takes_what_narrows_most_for_its_time() -> None:
     """Of 5 s a pass may take one: the case known from few visits, before the dear one and the well known."""
     entries = [known("well known", 12, 0.4), known("dear", 3, 4.0), known("little known", 3, 0.4)]
-    assert chosen(entries, 5.0) == ["little known"]
+    assert chosen(entries, 5.0, launch=-1) == ["little known"]
 
 
 def test_a_case_near_a_crossing_or_of_a_contest_counts_more() -> None:
