@@ -178,20 +178,20 @@ def _size(entry: Entry) -> float:
 def extrapolated_s(entry: Entry, entries: Iterable[Entry]) -> float:
     """Seconds per call, extrapolated from a case's smaller sizes; 0 where there are none.
 
-    Extends the fastest blocks of the last two sizes of the same curve as a power law, where it rises: an
-    epoch gets shorter with its batch size. A burst of noise beside a small size must not promise hours for a
-    large one.
+    Extends the last two sizes of the same curve as a power law, where it rises: an epoch gets shorter with
+    its batch size. Blocks that others disturbed tell nothing here: a burst of noise beside a small size must
+    not promise hours for a large one.
     """
-    smaller = [
-        (_size(other), other.timing.fastest_s)
+    smaller = sorted(
+        (_size(other), math.exp(min(other.timing.visited.means.values())))
         for other in entries
-        if _same_curve(entry.case, other.case)
-        and math.isfinite(other.timing.fastest_s)
+        if other.timing.visited.means
+        and _same_curve(entry.case, other.case)
         and 0 < _size(other) < _size(entry)
-    ]
+    )
     if len(smaller) < 2:
         return 0.0
-    (before, before_s), (size, seconds) = sorted(smaller)[-2:]
+    (before, before_s), (size, seconds) = smaller[-2:]
     rise = math.log(seconds / before_s) / math.log(size / before)
     return float(seconds * (_size(entry) / size) ** min(max(0.0, rise), MAX_EXPONENT))
 

@@ -162,11 +162,13 @@ def test_a_device_s_visits_time_one_kind_in_turn(visits: int, kind: str) -> None
 def test_an_epoch_s_time_is_not_foretold_from_smaller_batches() -> None:
     def timed(n: int, seconds: float) -> Entry:
         entry = known(f"n{n}", 1, axis="n", n=n)
-        return replace(entry, timing=replace(entry.timing, fastest_s=seconds))
+        return replace(entry, timing=replace(entry.timing, visited=Visited().after(0, math.log(seconds))))
 
     large = known("n512", 0, axis="n", n=512)
     assert extrapolated_s(large, [timed(8, 1.0)]) == 0.0, "one size tells no direction"
     assert extrapolated_s(large, [timed(8, 3.0), timed(64, 1.0)]) == 1.0
+    disturbed = replace(timed(64, 9.0), timing=Timing(call_s=9.0, fastest_s=9.0))
+    assert extrapolated_s(large, [timed(8, 1.0), disturbed]) == 0.0
     assert extrapolated_s(large, [timed(128, 1.0), timed(256, 8.0)]) == pytest.approx(64.0)
 
 
