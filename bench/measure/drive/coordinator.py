@@ -200,6 +200,7 @@ class Coordinator:
         near = {entry.case.id for entry in self._entries() if among(entry.case, wanted)}
         fitting = first_pass(self._entries(kind), until_s - self.elapsed_s, self._rng, near)
         order = [entry for entry in fitting if entry.case.id not in visited]
+        order = self._templates.trial_first(order, [worker], kind)
         pass_number = 0
         while order:
             for entry in order:
