@@ -8,47 +8,22 @@ pass     one walk through the cases of a launch
 import itertools
 import random
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bench.events import Event, Launch, Launched, Sizes, SizesAdded, Skip
 from bench.measure.drive import device_tasks, left_out
 from bench.measure.drive.entry import Entry
 from bench.measure.drive.ledger import restored
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S, Plan, Progress, file_as_case, sizes_variable
-from bench.measure.drive.policy import (
-    among,
-    claim,
-    extrapolated_s,
-    kind_in_turn,
-    launch_until_s,
-    next_pass,
-    satisfied,
-)
+from bench.measure.drive.policy import extrapolated_s, kind_in_turn, next_pass
 from bench.measure.drive.process import Worker, WorkerError
+from bench.measure.drive.schedule import Schedule, Turn
 from bench.measure.drive.session import CaseSession, never_visited
 from bench.measure.drive.templates import ForkError, Templates
 from bench.measure.drive.visits import visit
-from bench.measure.drive.worth import launches_worth, typical
 from bench.measure.worker.protocol import Collected
-
-EXPECTED_ROUNDS = 4
-"""Rounds that a run is taken to have before its first one has shown what its cases take."""
-
-MAX_PLANNED_S = 3600.0
-"""Seconds that a run without a deadline plans ahead."""
-
-
-@dataclass(frozen=True)
-class Turn:
-    """A kind of worker's part of a round, which began at `begun_s`; so many rounds are to follow."""
-
-    kind: str
-    round: int
-    begun_s: float
-    later: int
 
 
 class Coordinator:
@@ -63,9 +38,7 @@ class Coordinator:
         most = plan.launches or plan.preset.launches
         self._templates = Templates(min(plan.preset.templates, most), plan.seed)
         self._waiting: list[tuple[Worker, Collected]] = []  # with what each collected
-        self._start_s = 0.0  # what starting a round's workers takes
-        self._deadline_s = plan.preset.deadline_s
-        self._near: Sizes | None = None  # the sizes that further launches look at; None: every case
+        self._schedule = Schedule(plan, self.ledger, plan.preset.deadline_s)
 
     @property
     def elapsed_s(self) -> float:
@@ -87,8 +60,8 @@ class Coordinator:
         environment = {**self.plan.spec.environment, **sizes_variable(self.ledger.sizes.values())}
         spec = replace(self.plan.spec, environment=environment)
         self._waiting += self._templates.start_together(spec, kinds, COLLECT_TIMEOUT_S)
-        self._start_s = time.monotonic() - begun_s
-        self.ledger.spent_s["imports"] += self._start_s
+        self._schedule.start_s = time.monotonic() - begun_s
+        self.ledger.spent_s["imports"] += self._schedule.start_s
 
     def close(self) -> None:
         """Ends the workers that wait, and all templates."""
@@ -113,67 +86,31 @@ class Coordinator:
         self._add_collected(self._waiting[0][1])
         most, number = self.plan.launches or self.plan.preset.launches, 0
         if wanted:
-            self._deadline_s -= self.plan.preset.refining_s
-        while number < most and self._goes_on(number):
+            self._schedule.deadline_s -= self.plan.preset.refining_s
+        while number < most and (not number or self._schedule.goes_on(self.elapsed_s)):
             self._measure_round(number, wanted)
             number += 1
-        self._deadline_s, most = self.plan.preset.deadline_s, number + most
+        self._schedule.deadline_s, most = self.plan.preset.deadline_s, number + most
         while wanted and number < most:
-            self._near = self.ledger.sizes.get(number - 1)
-            if not self._near or not self._goes_on(number):
+            self._schedule.near = self.ledger.sizes.get(number - 1)
+            if not self._schedule.near or not self._schedule.goes_on(self.elapsed_s):
                 return
             self._measure_round(number, wanted)
             number += 1
 
-    def _goes_on(self, number: int) -> bool:
-        """True where there is time for a round and a case that wants it."""
-        if not number:
-            return True
-        return self.elapsed_s + self._start_s < self._deadline_s and bool(self._claims())
-
     def _measure_round(self, number: int, wanted: Callable[[], Sizes] | None) -> None:
         self.progress.move(round=number + 1, done=0)
-        later = self._later(number)
-        kinds = [kind for kind in self._claims() if (kind, number) not in self.ledger.done]
+        later = self._schedule.later(number, self.elapsed_s)
+        kinds = [kind for kind in self._schedule.claims() if (kind, number) not in self.ledger.done]
         if missing := kinds[len(self._waiting) :]:
             with suppress(WorkerError):  # each kind will try by itself, and say why it cannot
                 self._start_workers(missing)
         for kind in kinds:
-            if self.elapsed_s < self._deadline_s or not number:
+            if self.elapsed_s < self._schedule.deadline_s or not number:
                 self._measure_kind(Turn(kind, number, self.elapsed_s, later))
         self._end_waiting()
         if wanted and number not in self.ledger.sizes:  # a resumed run goes on with what it asked for
             self.ledger.record(SizesAdded(number, wanted()))
-
-    def _later(self, number: int) -> int:
-        """How many rounds are to follow this one."""
-        if self.plan.launches:
-            return max(0, self.plan.launches - number - 1)
-        if not number:
-            return EXPECTED_ROUNDS - 1
-        entries = [entry for entry in self._entries() if not entry.lifecycle.closed]
-        left_s = min(self._deadline_s - self.elapsed_s, MAX_PLANNED_S)
-        return launches_worth(left_s, self._start_s, entries, typical(entries)) - 1
-
-    def _entries(self, kind: str = "") -> list[Entry]:
-        """The cases that this round may measure, of one kind of worker or of all."""
-        near, entries = self._near, self.ledger.entries.values()
-        return [
-            entry
-            for entry in entries
-            if kind in ("", entry.case.worker) and (near is None or among(entry.case, near))
-        ]
-
-    def _claims(self) -> dict[str, float]:
-        """The claims to the time left of the cases that want visits, summed by kind of worker."""
-        claims: dict[str, float] = defaultdict(float)
-        entries = self._entries()
-        run = typical(entries)
-        for entry in entries:
-            done = not self.plan.launches and satisfied(entry, run, self.plan.preset.target)
-            if not (entry.lifecycle.closed or done):
-                claims[entry.case.worker] += claim(entry)
-        return claims
 
     def _measure_kind(self, turn: Turn) -> None:
         """A launch, and another after each worker that dies."""
@@ -239,10 +176,13 @@ class Coordinator:
         """
         self.progress.move(cases=len(self.ledger.entries))
         target, every_launch = self.plan.preset.target, bool(self.plan.launches)
-        near, until_s, unseen_until_s = self._near_cases(), self._until_s(turn), self._until_s(turn, 0)
+        near = self._schedule.near_cases()
+        until_s, unseen_until_s = (self._schedule.until_s(turn, later) for later in (turn.later, 0))
         for pass_number in itertools.count():
             left_s = until_s - self.elapsed_s
-            order = next_pass(self._entries(turn.kind), launch, target, left_s, self._rng, near, every_launch)
+            entries = self._schedule.entries(turn.kind)
+            order = next_pass(entries, launch, target, left_s, self._rng, near, every_launch)
+            order = self._templates.trial_first(order, [worker], turn.kind)
             came_to = 0
             for entry in order:
                 fresh = launch not in entry.lifecycle.visits
@@ -254,17 +194,6 @@ class Coordinator:
                     came_to += 1
             if not came_to:
                 return
-
-    def _near_cases(self) -> set[str]:
-        """The cases at sizes near open crossings."""
-        sizes = self.ledger.sizes.get(max(self.ledger.sizes, default=0), {})
-        return {entry.case.id for entry in self._entries() if among(entry.case, sizes)}
-
-    def _until_s(self, turn: Turn, later: int | None = None) -> float:
-        """When this turn is to end."""
-        later = turn.later if later is None else later
-        claims = self._claims()
-        return launch_until_s(turn.kind, claims, turn.begun_s, self._deadline_s, self._start_s, later)
 
     def _visit(self, worker: Worker, entry: Entry, launch: int, pass_number: int, visited: set[str]) -> None:
         """One visit, recorded whatever comes of it. Raises WorkerError where the worker is lost."""

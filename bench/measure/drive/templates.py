@@ -3,12 +3,14 @@
 The forks of one template share its address layout and hash seed, so a run has several, which take turns.
 """
 
+import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 
+from bench.measure.drive.entry import Entry
 from bench.measure.drive.process import Spec, Worker, WorkerError, collect_together
 from bench.measure.drive.template import Template, TemplateError
 from bench.measure.host import adoption
@@ -107,10 +109,19 @@ class Templates:
         first_s = max((each.collect_s for each in self._first), default=0.0)
         return min(timeout_s, TRIAL_S + first_s) if _are_forks(workers) else timeout_s
 
+    def trial_first(self, order: list[Entry], workers: Sequence[Worker], kind: str) -> list[Entry]:
+        """The order of a pass: forks on trial begin with the case that is known to be cheapest."""
+        if order and self._on_trial(workers, kind):
+            cheapest = min(order, key=lambda entry: entry.cost.visit_s() or math.inf)
+            return [cheapest, *(entry for entry in order if entry is not cheapest)]
+        return order
+
+    def _on_trial(self, workers: Sequence[Worker], kind: str) -> bool:
+        return _are_forks(workers) and kind not in self._proven
+
     def patience_s(self, workers: Sequence[Worker], kind: str, timeout_s: float) -> float:
         """Patience with a visit: less with the first that forks make of a case of this kind."""
-        on_trial = _are_forks(workers) and kind not in self._proven
-        return min(TRIAL_S, timeout_s) if on_trial else timeout_s
+        return min(TRIAL_S, timeout_s) if self._on_trial(workers, kind) else timeout_s
 
     def prove(self, workers: Sequence[Worker], kind: str) -> None:
         """These workers, one a side, have made a visit of this kind."""

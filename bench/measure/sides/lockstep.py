@@ -158,7 +158,7 @@ class Lockstep:
                 with self._starting.templates.forgiving(pair.workers, kind):
                     device_tasks.run_due(pair.workers[0], kind, self.ledger, self.progress, ceilings)
                 while order := todo.next_pass(self._rng):
-                    for entry in order:
+                    for entry in self._starting.templates.trial_first(order, pair.workers, kind):
                         self._visit(pair, entry, todo, number, passes)
                     passes += 1
                 check(pair)

@@ -17,7 +17,7 @@ from bench.measure.drive.process import Spec, Worker, WorkerError
 from bench.measure.drive.templates import ForkError, Templates
 from bench.measure.host import adoption
 from bench.measure.worker.protocol import Collected, TimeBlock, VisitCase
-from tests.measure.builders import FAST, Events, outcomes, suite
+from tests.measure.builders import FAST, Events, entry, outcomes, suite
 from tests.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.skipif(not adoption.adopts(), reason="forks are for Linux")
@@ -325,6 +325,15 @@ def test_the_first_visit_of_a_kind_in_a_fork_is_a_trial() -> None:
     made.prove(forks, "cpu")
     assert made.patience_s(forks, "cpu", 900.0) == 900.0
     assert made.patience_s(forks, "cuda", 900.0) == templates.TRIAL_S
+
+
+def test_a_trial_begins_with_the_cheapest_case_that_is_known() -> None:
+    made, order = Templates(1, seed=1), [entry(cost_s=cost_s) for cost_s in (3.0, 0.0, 0.5, 1.0)]
+    forks: Any = [Forked(0)]
+    assert [each.cost.visit_s for each in made.trial_first(order, forks, "cpu")] == [0.5, 3.0, 0.0, 1.0]
+    made.prove(forks, "cpu")
+    assert made.trial_first(order, forks, "cpu") == order
+    assert made.trial_first([], forks, "cuda") == []
 
 
 def test_a_fork_that_finds_other_accelerators_is_the_last(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -122,3 +123,26 @@ def test_a_worker_refuses_in_one_line(tmp_path: Path) -> None:
         worker.collected(60)
     assert refused.value.outcome == "refused"
     assert re.fullmatch(r"pytest \S+ has no Function\._initrequest any more, .*", str(refused.value))
+
+
+@pytest.mark.parametrize("started", ["", "cuda", "npu"])
+def test_a_fork_after_a_driver_was_started_is_known(started: str) -> None:
+    """By what torch's modules say of it, the one of an accelerator from elsewhere among them."""
+
+    def module(name: str) -> SimpleNamespace:
+        return SimpleNamespace(_is_in_bad_fork=lambda: name == started)
+
+    private = SimpleNamespace(_get_privateuse1_backend_name=lambda: "npu")
+    torch = SimpleNamespace(_C=private, cuda=module("cuda"), npu=module("npu"), xpu=SimpleNamespace())
+    assert compat.in_bad_fork(torch) == bool(started)
+
+
+def test_torch_tells_of_forks() -> None:
+    torch = pytest.importorskip("torch")
+    assert callable(torch.cuda._is_in_bad_fork)
+    assert not compat.in_bad_fork(torch)
+
+
+def test_what_pytest_rewrites_is_known() -> None:
+    assert compat.is_rewritten(sys.modules[__name__])
+    assert not compat.is_rewritten(pytest)

@@ -1,0 +1,87 @@
+"""How a run's time is shared: among its rounds, and in a round among the kinds of worker.
+
+What each case gets of a launch is `bench.measure.drive.policy`'s.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from bench.events import Sizes
+from bench.measure.drive.entry import Entry
+from bench.measure.drive.ledger import Ledger
+from bench.measure.drive.plan import Plan
+from bench.measure.drive.policy import among, claim, launch_until_s, satisfied
+from bench.measure.drive.worth import launches_worth, typical
+
+EXPECTED_ROUNDS = 4
+"""Rounds that a run is taken to have before its first one has shown what its cases take."""
+
+MAX_PLANNED_S = 3600.0
+"""Seconds that a run without a deadline plans ahead."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A kind of worker's part of a round, which began at `begun_s`; so many rounds are to follow."""
+
+    kind: str
+    round: int
+    begun_s: float
+    later: int
+
+
+@dataclass
+class Schedule:
+    """The time of a run, and the cases that it goes to.
+
+    `deadline_s` is what rounds may take by now, `start_s` what starting a round's workers takes, `near` the
+    sizes that further launches look at alone (None: every case).
+    """
+
+    plan: Plan
+    ledger: Ledger
+    deadline_s: float
+    start_s: float = 0.0
+    near: Sizes | None = None
+
+    def entries(self, kind: str = "") -> list[Entry]:
+        """The cases that this round may measure, of one kind of worker or of all."""
+        return [
+            entry
+            for entry in self.ledger.entries.values()
+            if kind in ("", entry.case.worker) and (self.near is None or among(entry.case, self.near))
+        ]
+
+    def claims(self) -> dict[str, float]:
+        """The claims to the time left of the cases that want visits, summed by kind of worker."""
+        claims: dict[str, float] = defaultdict(float)
+        entries = self.entries()
+        run = typical(entries)
+        for entry in entries:
+            done = not self.plan.launches and satisfied(entry, run, self.plan.preset.target)
+            if not (entry.lifecycle.closed or done):
+                claims[entry.case.worker] += claim(entry)
+        return claims
+
+    def goes_on(self, elapsed_s: float) -> bool:
+        """True where there is time for another round and a case that wants it."""
+        return elapsed_s + self.start_s < self.deadline_s and bool(self.claims())
+
+    def later(self, number: int, elapsed_s: float) -> int:
+        """How many rounds are to follow this one."""
+        if self.plan.launches:
+            return max(0, self.plan.launches - number - 1)
+        if not number:
+            return EXPECTED_ROUNDS - 1
+        entries = [entry for entry in self.entries() if not entry.lifecycle.closed]
+        left_s = min(self.deadline_s - elapsed_s, MAX_PLANNED_S)
+        return launches_worth(left_s, self.start_s, entries, typical(entries)) - 1
+
+    def until_s(self, turn: Turn, later: int) -> float:
+        """When a turn is to end, if so many rounds follow."""
+        return launch_until_s(turn.kind, self.claims(), turn.begun_s, self.deadline_s, self.start_s, later)
+
+    def near_cases(self) -> set[str]:
+        """The cases at sizes near open crossings, by the latest round."""
+        sizes = self.ledger.sizes.get(max(self.ledger.sizes, default=0), {})
+        return {entry.case.id for entry in self.entries() if among(entry.case, sizes)}
