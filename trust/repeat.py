@@ -12,10 +12,10 @@ from bench.analyze.blocks.clean import marked_blocks
 from bench.analyze.estimates.intervals import Centre
 from bench.analyze.estimates.visits import centres_of
 from bench.analyze.runs.compare import centres_by_case
-from bench.analyze.runs.shift import between
+from bench.analyze.runs.shift import RunShift, between
 from bench.storage.tables import Run
 from trust import coverage
-from trust.claims import Claim, Proof, share
+from trust.claims import Claim, Proof, per_cent, share
 from trust.sides import Plan, Runs, Side, apart, suites
 
 FILES = ("test_01_numpy_tensors.py", "test_02_host_device.py", "test_03_matmul_mul.py",
@@ -34,6 +34,7 @@ def prove(folder: Path) -> Proof:
     table, paced = ratios(runs), ratios(runs, paced=True)
     further = (
         Claim("repeat: the same in units of the pace", share(_holding_1(paced), len(paced))),
+        Claim("repeat: what all cases of the second run share", _shared(runs)),
         Claim("repeat: pace of the second run, the first's is 1", f"{_pace(runs):.2f}"),
         Claim("repeat: cases known from both runs", share(len(table), len(runs["first"].cases))),
     )
@@ -44,9 +45,22 @@ def ratios(runs: Runs, paced: bool = False) -> pd.DataFrame:
     """A row a case: second/first with its 95 % interval, less what all cases share where that is a pace."""
     first, second = (runs[name] for name in ("first", "second"))
     table = coverage.ratios(*(_centres(run, paced) for run in (first, second)))
-    logs, errors = (table[name].to_numpy() for name in ("log", "error"))
-    shift = between(logs, errors, first.environment, second.environment)
+    shift = _shift(table, first, second)
     return coverage.with_interval(table, *((shift.log, shift.error) if shift and shift.taken_out else ()))
+
+
+def _shift(table: pd.DataFrame, first: Run, second: Run) -> RunShift | None:
+    logs, errors = (table[name].to_numpy() for name in ("log", "error"))
+    return between(logs, errors, first.environment, second.environment)
+
+
+def _shared(runs: Runs) -> str:
+    """What all cases of the second run share against the first, and whether the ratios are less that."""
+    first, second = (runs[name] for name in ("first", "second"))
+    shift = _shift(coverage.ratios(*(_centres(run, paced=False) for run in (first, second))), first, second)
+    if shift is None:
+        return "too few cases to tell"
+    return f"{per_cent(shift.ratio)}, {'taken out' if shift.taken_out else 'left in'}"
 
 
 def _centres(run: Run, paced: bool) -> dict[str, Centre]:

@@ -108,6 +108,7 @@ def test_repeated_runs_of_one_truth_agree_and_of_two_do_not(tmp_path: Path) -> N
     held = ((same["low"] <= 1) & (same["high"] >= 1)).mean()
     assert len(same) == 300
     assert 0.91 <= held <= 0.99
+    assert repeat._shared(runs(tmp_path / "near", 1.05)).endswith("%, taken out")
     other = repeat.ratios(runs(tmp_path / "other", 1.15))
     assert other["ratio"].median() == pytest.approx(1.15, rel=0.005), "too much for a pace: it stays in"
     assert repeat.claims(other)[0].passed is False

@@ -181,8 +181,8 @@ def _curve(axes: Axes, curve: pd.DataFrame, x: NDArray[np.float64], colour: str,
     axes.plot(x, y, marker=marker, color=colour)
     if (noisy := (curve["status"] != "ok").to_numpy()).any():
         axes.plot(x[noisy], y[noisy], marker, markeredgecolor=colour, markerfacecolor="white")
-    if np.nanmax(high / low, initial=1) > VISIBLE:
-        axes.fill_between(x, low, high, color=colour, alpha=0.2)
+    if np.nanmax((high / low)[~noisy], initial=1) > VISIBLE:
+        axes.fill_between(x, low, high, where=~noisy, color=colour, alpha=0.2)
 
 
 def _dots(figure: Figure, corner: tuple[float, float], panel: _Panel) -> Axes:
@@ -195,7 +195,8 @@ def _dots(figure: Figure, corner: tuple[float, float], panel: _Panel) -> Axes:
     y = np.arange(len(cases))
     middle = cases["median_s"].to_numpy(float)
     spread = [middle - cases["low_s"].to_numpy(float), cases["high_s"].to_numpy(float) - middle]
-    axes.errorbar(middle, y, xerr=np.nan_to_num(np.abs(spread)), fmt="o", color=COLOURS[0], elinewidth=1.5)
+    known = np.where(cases["status"] == "ok", np.abs(spread), 0.0)
+    axes.errorbar(middle, y, xerr=np.nan_to_num(known), fmt="o", color=COLOURS[0], elinewidth=1.5)
     for height, seconds in zip(y, middle, strict=True):
         axes.annotate(
             quantity(seconds, "s"), (seconds, height), (5, 3), textcoords="offset points", fontsize=8

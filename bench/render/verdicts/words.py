@@ -229,7 +229,8 @@ def budget_words(check: BudgetCheck) -> str:
         return f"has a budget, {check.standing}{reason}"
     numbers = (check.allowed, check.value, check.low, check.high)
     allowed, value, low, high = (_amount(check.limit, number) for number in numbers)
-    measured = "" if math.isnan(check.value) else f", measured {value} ({low} to {high})"
+    ends = f"{low} to {high}" if of_interval(check.low, check.high) != "unsettled" else "unsettled"
+    measured = "" if math.isnan(check.value) else f", measured {value} ({ends})"
     return f"{check.limit} {allowed}{measured}{reason}"
 
 
