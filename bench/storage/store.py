@@ -20,6 +20,9 @@ from bench.storage.tables import Run, merge
 JOURNAL_BYTES = b"journal_bytes"
 """Key in blocks.parquet's metadata: how long the journal was that it was made from."""
 
+LONGEST_NAME = 120
+"""Bytes of a figure's name: file systems take 255, and some half of that."""
+
 E = TypeVar("E")
 
 
@@ -83,14 +86,20 @@ def write_report(folder: Path, html: str, summary: str, figures: Mapping[str, Ma
     """Writes report.html, summary.md and figures/; the path of the page. Raises StoreError."""
     try:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
-        for name, forms in figures.items():
+        for position, (name, forms) in enumerate(figures.items()):
             for suffix, data in forms.items():
-                (folder / "figures" / f"{name}.{suffix}").write_bytes(data)
+                (folder / "figures" / f"{_file_name(name, position)}.{suffix}").write_bytes(data)
         (folder / "summary.md").write_text(summary, "utf-8")
         (folder / "report.html").write_text(html, "utf-8")
     except OSError as error:
         raise _unwritable(folder, error) from error
     return folder / "report.html"
+
+
+def _file_name(name: str, position: int) -> str:
+    """A figure's name as that of a file: that of its suite may be none that a file can have."""
+    safe = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "-_") else "_" for sign in name)
+    return name if name == safe[:LONGEST_NAME] else f"{position}-{safe[:LONGEST_NAME]}"
 
 
 def _unwritable(folder: Path, error: OSError) -> StoreError:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from bench import plain
 from bench.measure import compat
 from bench.measure.devices import available
 from bench.records import PRESET_NAMES, Case, Scalar
@@ -102,8 +103,7 @@ def _wanted_sizes(test: str) -> dict[str, list[float]]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     preset = os.environ.get("BENCH_PRESET", "default")
     longer = PRESET_NAMES[PRESET_NAMES.index(preset) + 1 :]
-    marks = {item: item.get_closest_marker("preset") for item in items}
-    dropped = {item for item, mark in marks.items() if mark and mark.args[0] in longer}
+    dropped = {item for item in items if _marked(item, "preset", "name") in longer}
     dropped |= set(_sizes_left_out([item for item in items if item not in dropped], preset))
     dropped = {item for item in dropped if not _is_wanted(item)}
     if dropped:
@@ -143,12 +143,22 @@ def evenly(values: Sequence[float], count: int) -> list[float]:
     return [values[round(i * step)] for i in range(count)]
 
 
-def _axis(item: pytest.Item) -> str | None:
-    mark = item.get_closest_marker("crossover")
+def _marked(item: pytest.Item, marker: str, *arguments: str) -> str | None:
+    """The last of these arguments of the item's closest marker of that name; None where that is no text.
+
+    Other projects have markers of these names, with another meaning and other arguments.
+    """
+    mark = item.get_closest_marker(marker)
     if mark is None:
         return None
-    axis = mark.kwargs.get("axis") or mark.args[0]
-    return axis if isinstance(_parameters(item).get(axis), int | float) else None
+    value = {**dict(zip(arguments, mark.args, strict=False)), **mark.kwargs}.get(arguments[-1])
+    return value if isinstance(value, str) else None
+
+
+def _axis(item: pytest.Item) -> str | None:
+    axis = _marked(item, "crossover", "axis")
+    size = _parameters(item).get(axis)
+    return axis if isinstance(size, int | float) and plain.fits(size) else None
 
 
 def _size(item: pytest.Item) -> float:
@@ -184,46 +194,52 @@ def device_of(item: pytest.Item) -> str:
     value = _parameters(item).get("device")
     if value is None:
         return "cpu"  # without asking for the devices present, which imports torch
-    return str(value) if str(value) in (*chosen_devices(), "accelerator") else "cpu"
+    named = plain.text(value)
+    return named if named in (*chosen_devices(), "accelerator") else "cpu"
 
 
 def case_of(item: pytest.Item) -> Case:
     """The identity of a test as a benchmark."""
-    crossover = item.get_closest_marker("crossover")
-    named: dict[str, Any] = {}
-    if crossover:
-        named = {**dict(zip(("axis", "between"), crossover.args, strict=False)), **crossover.kwargs}
-    isolate = item.get_closest_marker("isolate")
     function = getattr(item, "originalname", None) or item.name.partition("[")[0]
-    test = getattr(item, "function", None)
+    doc = getattr(getattr(item, "function", None), "__doc__", None)
     return Case(
         id=item.nodeid,
         suite=item.path.stem,
         operation=function.removeprefix("test_"),
         device=device_of(item),
         params=_scalars(item),
-        axis=named.get("axis"),
-        between=named.get("between"),
-        isolate=isolate.args[0] if isolate else None,
-        doc=(getattr(test, "__doc__", None) or "").strip().partition("\n")[0],
+        axis=_marked(item, "crossover", "axis"),
+        between=_marked(item, "crossover", "axis", "between"),
+        isolate=_marked(item, "isolate", "name"),
+        doc="" if doc is None else plain.text(doc).strip().partition("\n")[0],
     )
 
 
 def skipped(item: pytest.Item) -> str | None:
     """Why a case is skipped before it is even set up, or None."""
     mark = item.get_closest_marker("skip")
-    return None if mark is None else str(mark.kwargs.get("reason") or (*mark.args, "marked to be skipped")[0])
+    if mark is None:
+        return None
+    return plain.text(mark.kwargs.get("reason") or (*mark.args, "marked to be skipped")[0])
 
 
 def _scalars(item: pytest.Item) -> dict[str, Scalar]:
-    """A case's parameters as scalars: pytest's own id stands for what is none."""
+    """A case's parameters as scalars: pytest's own id stands for what is none or fits no table."""
     parameters = _parameters(item)
     ids = item.callspec.id.split("-") if parameters else []  # type: ignore[attr-defined]  # only if parametrized
     if len(ids) != len(parameters):
-        ids = [getattr(value, "__name__", str(value)) for value in parameters.values()]
+        ids = [_named(value) for value in parameters.values()]
     scalars: dict[str, Scalar] = {}
     for (name, value), pytest_id in zip(parameters.items(), ids, strict=True):
-        if name == "device" and device_of(item) == str(value):
+        if name == "device" and device_of(item) == plain.text(value):
             continue
-        scalars[name] = value if isinstance(value, Scalar) else pytest_id
+        scalars[plain.text(name)] = plain.scalar(value) if plain.fits(value) else pytest_id
     return scalars
+
+
+def _named(value: object) -> str:
+    """A value by its name, such as that of a function, else as text."""
+    try:
+        return plain.text(value.__name__)  # type: ignore[attr-defined]  # most have none
+    except Exception:  # a suite's __getattr__ raises what it likes
+        return plain.text(value)

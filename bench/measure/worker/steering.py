@@ -7,7 +7,7 @@ times the blocks that it is asked for; then pytest tears the test down.
 
 import gc
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from bench import plain
 from bench.events import Outcome
 from bench.measure import compat
 from bench.measure.devices import available, ceilings, device, self_check
@@ -55,7 +56,7 @@ class Steering:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         gc.collect()
         gc.enable()
-        self.items = {item.nodeid: item for item in session.items if plugin.is_case(item)}
+        self.items = {plain.text(item.nodeid): item for item in session.items if plugin.is_case(item)}
         self.channel.send(self._collected())
         for command in iter(self.channel.receive, protocol.Exit()):
             match command:
@@ -96,8 +97,10 @@ class Steering:
         fixture = self.fixture
         if outcome == "passed" and (fixture is None or not compat.is_used(fixture)):
             outcome, message = "skipped", "the test passed without calling benchmark(...)"
-        extra_info: dict[str, Any] = fixture.extra_info if fixture else {}
-        return protocol.Visited(outcome, message, _plain(extra_info), fixture.group if fixture else None)
+        if fixture is None:
+            return protocol.Visited(outcome, message)
+        group = None if fixture.group is None else plain.text(fixture.group)
+        return protocol.Visited(outcome, message, _facts(fixture.extra_info), group)
 
     def _visit_control(self, case: str) -> protocol.Visited:
         """A visit of a case that is ours: there is nothing to set up."""
@@ -131,7 +134,7 @@ def _use_device(command: protocol.Ask) -> protocol.Answer:
     try:
         return protocol.Answer(tasks[command.about](available.get(command.device)))
     except Exception as error:  # a device's driver raises what it likes
-        return protocol.Answer(None, f"{type(error).__name__}: {_tail(str(error))}")
+        return protocol.Answer(None, f"{type(error).__name__}: {_tail(plain.text(error))}")
 
 
 def _outcome(reports: list[pytest.TestReport]) -> tuple[Outcome, str]:
@@ -150,13 +153,12 @@ def _tail(text: str) -> str:
 
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
     if isinstance(report.longrepr, tuple):
-        return report.longrepr[2].removeprefix("Skipped: ")
-    return str(getattr(report, "wasxfail", "") or report.longreprtext)
+        return plain.text(report.longrepr[2]).removeprefix("Skipped: ")
+    return plain.text(getattr(report, "wasxfail", "") or report.longreprtext)
 
 
-def _plain(info: dict[str, Any]) -> dict[str, Any]:
-    """What a test put into `extra_info`, as JSON can hold it."""
-    return {
-        str(name): value if isinstance(value, str | int | float | bool | None) else str(value)
-        for name, value in info.items()
-    }
+def _facts(extra_info: object) -> dict[str, Any]:
+    """What a test left in `extra_info`, as scalars. One that is no mapping any more says nothing."""
+    if not isinstance(extra_info, Mapping):
+        return {}
+    return {plain.text(name): plain.scalar(value) for name, value in extra_info.items()}

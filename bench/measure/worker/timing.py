@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from bench import plain
 from bench.measure import compat
 from bench.measure.devices import available, device
 from bench.measure.devices.device import Device, Loop
@@ -27,7 +28,7 @@ class CaseTimer:
     device: str
     started_s: float
 
-    def time(self, calls: Calls, extra_info: Mapping[str, Any]) -> list[Block]:
+    def time(self, calls: Calls, extra_info: object) -> list[Block]:
         """Announces the calls and obeys until the coordinator is done; all blocks that it asked for."""
         target = available.get(self.device)
         blocks: list[Block] = []
@@ -62,10 +63,10 @@ class CaseTimer:
         return Block(command.kind, start_s, command.calls, *times_s, notes=tuple(notes), **taken)
 
 
-def recorded_work(target: Device, calls: Calls, extra_info: Mapping[str, Any]) -> protocol.Recorded:
+def recorded_work(target: Device, calls: Calls, extra_info: object) -> protocol.Recorded:
     """What timing would disturb: a device's peak memory, and FLOPs where the case declares them."""
     facts = {"peak_memory_bytes": target.peak_memory_bytes(calls.run)}
-    if extra_info.get("flops"):
+    if isinstance(extra_info, Mapping) and plain.scalar(extra_info.get("flops")):
         facts["counted_flops"] = counted_flops(calls.run)
     return protocol.Recorded(facts={name: value for name, value in facts.items() if value is not None})
 
