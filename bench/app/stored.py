@@ -40,6 +40,17 @@ def read(folders: Sequence[Path], view: View | None = None) -> Report:
     return report([store.read_run(folder) for folder in folders], view)
 
 
+def read_all(paths: Sequence[Path], out: Path | None, view: View | None) -> tuple[Report, list[str]]:
+    """The report, to be written into `out`, of all runs at these paths; and those left out, a line each.
+
+    Raises StoreError, UnknownColumnError, and UserError for several runs and no `out`.
+    """
+    if out is None and sum(len(journal.find_runs(path)) for path in paths) > 1:
+        raise UserError("several runs have no folder in common; expected --out DIR")
+    runs, left_out = store.read_runs(paths)
+    return report(runs, view), left_out
+
+
 def one_run(path: Path) -> Run:
     """The run in a folder, or the only one in a folder of runs. Raises StoreError and UserError."""
     folders = journal.find_runs(path)
@@ -49,15 +60,15 @@ def one_run(path: Path) -> Run:
 
 
 def write(made: Report, out: Path | None = None) -> Written:
-    """Writes a report into `out` (by default the run's own folder), and a single run's tables beside it.
+    """Writes a report into `out` (by default the run's own folder), with a single run's tables.
 
-    Raises StoreError where the disk refuses.
+    With `out`, nothing is written anywhere else. Raises StoreError where the disk refuses.
     """
     folders = [part.run.path for part in made.runs]
     if len(folders) == 1:
-        store.write_tables(folders[0], made.cases, made.blocks)
+        store.write_tables(folders[0], made.cases, made.blocks, out)
     drawn, target = figures.draw(made), out or folders[0]
-    profiled = [_profile_pages(folder, target) for folder in folders]
+    profiled = [_profile_pages(folder, target, out) for folder in folders]
     path = store.write_report(target, page.render(made, drawn, profiled), summary.render(made), drawn)
     best = answers(made.contests)[:MAX_SENTENCES]
     troubled = sections.troubled(made.cases)
@@ -65,12 +76,14 @@ def write(made: Report, out: Path | None = None) -> Written:
     return Written(path, tuple(answer.sentence for answer in best), sections.trouble_lines(troubled), status)
 
 
-def _profile_pages(run: Path, target: Path) -> dict[str, Any]:
-    """Writes the page of each profile in a run's folder; what a report in `target` says of them, by case."""
+def _profile_pages(run: Path, target: Path, out: Path | None) -> dict[str, Any]:
+    """Writes the page of each profile of a run, beside it or into `out`; what a report in `target` says of
+    them, by case."""
     entries = {}
     for folder in profiles.of_run(run):
         stored = profiles.read(folder)
-        path = profiles.write_page(folder, profile.page(stored))
+        beside = folder if out is None else out / profiles.FOLDER / run.name / folder.name
+        path = profiles.write_page(beside, profile.page(stored))
         entries[stored.case] = profile.entry(stored, quote(os.path.relpath(path, target)))
     return entries
 
@@ -93,11 +106,11 @@ def write_history(
     """
     if unknown := sorted(set(ignored) - set(FACTS)):
         raise UserError(f"--ignore {unknown[0]}: no such fact; expected one of {', '.join(FACTS)}")
-    cases, headers = archive.read(folder, patterns)
+    cases, headers, lines = archive.read(folder, patterns)
     if cases.empty:
         what = f"no case matches {' or '.join(patterns)}" if patterns else "no run has tables"
         raise UserError(f"{what} in {folder}; `bench report RUN` writes a run's tables")
-    histories, lines = history(cases, headers, threshold, ignored), []
+    histories = history(cases, headers, threshold, ignored)
     if untabled := len(headers) - cases["run"].nunique():
         lines.append(f"{untabled} of {len(headers)} runs hold none of these cases, or have no tables yet.")
     file = out or folder / "history.html"

@@ -1,6 +1,7 @@
 """The file between measuring and reading: a run's journal as frames, and its tables for other programs."""
 
 import json
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -34,6 +35,12 @@ def read_run(folder: str | Path) -> Run:
     folder = Path(folder)
     rest = list(events(folder, without=VISIT))
     visits, blocks = _tabled(folder) or Visits(folder).read()
+    known = {event.id for event in rest if isinstance(event, Case)}
+    if unknown := [case for case, _ in visits if case not in known]:
+        raise StoreError(
+            f"{journal_file(folder)} has visits of {unknown[0]!r:.200}, but no line that says what that is; "
+            "the file was damaged after it was written: measure again."
+        )
 
     def of(kind: type[E]) -> tuple[E, ...]:
         return tuple(event for event in rest if isinstance(event, kind))
@@ -54,32 +61,70 @@ def read_run(folder: str | Path) -> Run:
     )
 
 
+def read_runs(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
+    """Every run at these paths, and what is wrong with those of a folder that cannot be read, a line each.
+
+    Raises StoreError where a run that was named itself cannot be read, or none can.
+    """
+    return each_run(paths, read_run)
+
+
+R = TypeVar("R")
+
+
+def each_run(paths: Sequence[Path], read: Callable[[Path], R]) -> tuple[list[R], list[str]]:
+    """What is read of every run at these paths; one broken, foreign or newer costs its folder nothing else.
+
+    Raises StoreError as `read_runs`.
+    """
+    found: list[R] = []
+    left_out: list[StoreError] = []
+    for path in paths:
+        runs = find_runs(path)
+        for run in runs:
+            try:
+                found.append(read(run))
+            except StoreError as error:
+                if runs == [path]:
+                    raise
+                left_out.append(error)
+    if not found:
+        raise left_out[0]
+    return found, [f"left out: {error}" for error in left_out]
+
+
 def load(path: str | Path | Sequence[str | Path], estimates: Callable[[Run], pd.DataFrame]) -> pd.DataFrame:
-    """The cases frame of every run at `path`: from Parquet where it was written, else by `estimates`."""
+    """The cases frame of every run at `path`: from Parquet where it was written, else by `estimates`.
+
+    Warns of runs in a folder that cannot be read.
+    """
     paths = [path] if isinstance(path, str | Path) else list(path)
-    folders = [folder for name in paths for folder in find_runs(Path(name))]
-    return merge([_cases_of(folder, estimates) for folder in folders])
+    frames, left_out = each_run([Path(each) for each in paths], lambda run: _cases_of(run, estimates))
+    for line in left_out:
+        warnings.warn(line, stacklevel=3)
+    return merge(frames)
 
 
-def write_tables(folder: Path, cases: pd.DataFrame, blocks: pd.DataFrame) -> None:
-    """Writes a run's tables beside its journal. Raises StoreError where the disk refuses."""
-    run = header(folder)
+def write_tables(folder: Path, cases: pd.DataFrame, blocks: pd.DataFrame, out: Path | None = None) -> None:
+    """Writes a run's tables into `out`, by default beside its journal. Raises StoreError."""
+    run, out = header(folder), out or folder
     about = {key: getattr(run, key) for key in ("run", "created", "arguments", "commit", "environment")}
     # Without indent json has its fast encoder, which ten thousand cases need.
     benchmark = json.dumps(benchmark_json(run, cases, blocks), allow_nan=False)
     try:
-        cases.to_parquet(folder / "cases.parquet", index=False)
+        out.mkdir(parents=True, exist_ok=True)
+        cases.to_parquet(out / "cases.parquet", index=False)
         table = pa.Table.from_pandas(blocks, preserve_index=False)
         size = {JOURNAL_BYTES: str(journal_file(folder).stat().st_size)}
         parquet.write_table(
-            table.replace_schema_metadata(table.schema.metadata | size), folder / "blocks.parquet"
+            table.replace_schema_metadata(table.schema.metadata | size), out / "blocks.parquet"
         )
-        cases.to_csv(folder / "cases.csv", index=False)
-        (folder / "benchmark.json").write_text(benchmark + "\n", "utf-8")
+        cases.to_csv(out / "cases.csv", index=False)
+        (out / "benchmark.json").write_text(benchmark + "\n", "utf-8")
         environment = json.dumps(about, indent=1, allow_nan=False)
-        (folder / "environment.json").write_text(environment + "\n", "utf-8")
+        (out / "environment.json").write_text(environment + "\n", "utf-8")
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise _unwritable(out, error) from error
 
 
 def write_report(folder: Path, html: str, summary: str, figures: Mapping[str, Mapping[str, bytes]]) -> Path:
@@ -104,8 +149,8 @@ def _file_name(name: str, position: int) -> str:
 
 def _unwritable(folder: Path, error: OSError) -> StoreError:
     return StoreError(
-        f"{folder} cannot be written ({error.strerror}); the journal is kept: make room, then "
-        f"`bench report {folder}`."
+        f"{folder} cannot be written ({error.strerror}); the journal is kept: make room, or choose another "
+        "folder by `bench report RUN --out DIR`."
     )
 
 
