@@ -33,6 +33,10 @@ MISCOUNTED = 0.05
 CAPPED = 0.05
 """Share of a case's blocks under a power cap from which there is a warning: GPUs touch it now and then."""
 
+SPENT = 1000.0
+"""How many times the others the first call after a set-up may take: cold caches make ten of calls that do the
+same, and some hundred where a call does next to nothing."""
+
 MIN_OTHERS = 3
 """Counted blocks that a launch's first one is compared with."""
 
@@ -68,6 +72,9 @@ def _all(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFram
         yield row, f"still warming up: {text}"
     for row, ratio in other_paces(blocks, counted).items():
         yield row, f"measured while the processor took {ratio:.1f} times as long as for most of the run"
+    for row, ratio in _spent(blocks).items():
+        text = "its calls change their input, or are answered from a cache"
+        yield row, f"the first call after a set-up takes {ratio:.0f} times as long as the others: {text}"
     dry = blocks["notes"].str.contains("queue_ran_dry")
     yield from ((row, "no device time: queue_ran_dry") for row in blocks.loc[dry, "row"].unique())
     for row in map(int, np.flatnonzero(frame["ceiling_share"] > ABOVE)):
@@ -113,6 +120,23 @@ def _miscounted(frame: pd.DataFrame, cases: pd.DataFrame) -> dict[int, tuple[flo
         if count and abs(declared / count - 1) > MISCOUNTED:
             rows[row] = declared, float(count)
     return rows
+
+
+def _spent(blocks: pd.DataFrame) -> dict[int, float]:
+    """Rows whose first call after a set-up takes thousands of times as long as the others: how many.
+
+    The first visit of a launch tells only where there is no other: a process's first call may compile.
+    """
+    made = blocks.sort_values(["row", "launch", "pass", "start_s"], kind="stable")
+    visit = made.groupby(["row", "launch", "pass"], sort=False)
+    leading = visit["wall_s"].first()[visit["calls"].first() == 1]
+    per_call_s = made["wall_s"] / made["calls"]
+    rest = per_call_s[made["kind"] == "wall"].groupby([made["row"], made["launch"], made["pass"]]).median()
+    ratios = (leading / rest.clip(lower=1e-9)).dropna().rename("ratio").reset_index()
+    later = ratios["pass"] > ratios.groupby(["row", "launch"])["pass"].transform("min")
+    several = later.groupby(ratios["row"]).transform("any")
+    ratio = ratios[later | ~several].groupby("row")["ratio"].median()
+    return {int(row): float(ratio[row]) for row in ratio.index[ratio > SPENT]}
 
 
 def _where(mask: pd.Series, text: str) -> Iterable[RowWarning]:

@@ -133,7 +133,8 @@ def _status(frame: pd.DataFrame, cases: pd.DataFrame) -> dict[str, pd.Series]:
     measured = pd.Series(np.where(missing | one_sided, "noisy", "ok"))
     unmeasured = cases["outcome"].map(STATUS).fillna("skipped")
     reason = cases["message"].where(cases["outcome"] != "", NEVER_REACHED)
-    has_times = frame["blocks"] > 0
+    broken = unmeasured.isin(("failed", "timeout")) & (cases["failed_visits"] >= cases["visits"])
+    has_times = (frame["blocks"] > 0) & ~broken  # what failed in every visit, timed or not
     return {
         "status": measured.where(has_times, unmeasured),
         "reason": reason.where(~has_times, "").fillna(""),

@@ -99,6 +99,9 @@ class Steering:
             outcome, message = "skipped", "the test passed without calling benchmark(...)"
         if fixture is None:
             return protocol.Visited(outcome, message)
+        if outcome == "passed" and (raised := getattr(fixture, "raised", None)):
+            what = f"{type(raised).__name__}: {_tail(plain.text(raised))}"
+            outcome, message = "failed", f"the call raised, and its test caught it: nothing was timed\n{what}"
         group = None if fixture.group is None else plain.text(fixture.group)
         return protocol.Visited(outcome, message, _facts(fixture.extra_info), group)
 

@@ -92,6 +92,7 @@ class SteeredFixture(BenchmarkFixture):
     """pytest-benchmark's fixture, made to obey the coordinator. Set on finished fixtures only."""
 
     timer: CaseTimer
+    raised: BaseException | None = None
 
     def __call__(self, function_to_benchmark: Any, *args: Any, **kwargs: Any) -> Any:
         return self._obey("benchmark(...)", PlainCalls(slowed(function_to_benchmark), args, kwargs))
@@ -103,8 +104,8 @@ class SteeredFixture(BenchmarkFixture):
         compat.use(self, mode)
         try:
             blocks = self.timer.time(calls, self.extra_info)
-        except Exception:
-            self.has_error = True
+        except Exception as error:
+            self.has_error, self.raised = True, error
             raise
         timed = [block for block in blocks if block.kind == "wall"] or blocks
         compat.fill_stats(self, [block.wall_s / block.calls for block in timed])
