@@ -189,6 +189,14 @@ def is_case(item: pytest.Item) -> bool:
     return "benchmark" in getattr(item, "fixturenames", ())
 
 
+MARKED_ONLY = "marked `benchmark`, but it does not use the `benchmark` fixture: nothing says what to time"
+
+
+def is_marked_only(item: pytest.Item) -> bool:
+    """True for a test that is marked as a benchmark, as pytest-codspeed times them, and is no case."""
+    return item.get_closest_marker("benchmark") is not None and not is_case(item)
+
+
 def device_of(item: pytest.Item) -> str:
     """The device of a case: its `device` parameter where that names one, else `cpu`."""
     value = _parameters(item).get("device")

@@ -37,6 +37,7 @@ class Steering:
         self.channel = channel
         self.readings = Readings()
         self.items: dict[str, pytest.Item] = {}
+        self.session_items: list[pytest.Item] = []
         self.problems: list[protocol.Problem] = []
         self.left_out: list[str] = []
         self.reports: list[pytest.TestReport] = []
@@ -56,6 +57,7 @@ class Steering:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         gc.collect()
         gc.enable()
+        self.session_items = session.items
         self.items = {plain.text(item.nodeid): item for item in session.items if plugin.is_case(item)}
         self.channel.send(self._collected())
         for command in iter(self.channel.receive, protocol.Exit()):
@@ -82,7 +84,9 @@ class Steering:
                 "unusable": available.unusable(),
                 "accelerators": [name for name in plugin.chosen_devices() if name != "cpu"],
             }
-        cases = tuple(map(plugin.case_of, self.items.values()))
+        marked = [item for item in self.session_items if plugin.is_marked_only(item)]
+        skips |= {item.nodeid: plugin.MARKED_ONLY for item in marked}
+        cases = tuple(map(plugin.case_of, [*self.items.values(), *marked]))
         return protocol.Collected(cases, skips, tuple(self.problems), tuple(self.left_out), facts)
 
     def _visit(self, item: pytest.Item) -> protocol.Visited:
