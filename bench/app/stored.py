@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pandas as pd
+
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.report import Report, report
 from bench.analyze.runs.compare import Comparison, compare
 from bench.analyze.runs.history import FACTS, history
 from bench.analyze.runs.projection import View
 from bench.app import UserError, configuration
+from bench.events import Header
+from bench.patterns import matches
 from bench.render import figures, history_page, page, profile, sections, summary
 from bench.render.answers import answers
 from bench.storage import archive, journal, profiles, store
@@ -45,14 +49,21 @@ def read_all(paths: Sequence[Path], out: Path | None, view: View | None) -> tupl
 
     Raises StoreError, UnknownColumnError, and UserError for several runs and no `out`.
     """
-    if out is None and sum(len(journal.find_runs(path)) for path in paths) > 1:
-        raise UserError("several runs have no folder in common; expected --out DIR")
     runs, left_out = store.read_runs(paths)
+    if out is None and len(runs) + len(left_out) > 1:
+        raise UserError("several runs have no folder in common; expected --out DIR")
+    if out is None and not runs[0].path.is_dir():
+        raise UserError(f"{runs[0].path} is another tool's file; expected --out DIR")
     return report(runs, view), left_out
 
 
 def one_run(path: Path) -> Run:
     """The run in a folder, or the only one in a folder of runs. Raises StoreError and UserError."""
+    others, _ = store.others_runs(path)
+    if len(others) > 1:
+        raise UserError(f"{path} holds {len(others)} runs, the last {others[-1].name}; expected one")
+    if others:
+        return others[0]
     folders = journal.find_runs(path)
     if len(folders) > 1:
         raise UserError(f"{path} holds {len(folders)} runs; expected one, such as {folders[-1]}")
@@ -66,7 +77,7 @@ def write(made: Report, out: Path | None = None) -> Written:
     """
     folders = [part.run.path for part in made.runs]
     if len(folders) == 1:
-        store.write_tables(folders[0], made.cases, made.blocks, out)
+        store.write_tables(folders[0], made.cases, made.blocks, out, made.runs[0].run.header)
     drawn, target = figures.draw(made), out or folders[0]
     profiled = [_profile_pages(folder, target, out) for folder in folders]
     path = store.write_report(target, page.render(made, drawn, profiled), summary.render(made), drawn)
@@ -106,16 +117,30 @@ def write_history(
     """
     if unknown := sorted(set(ignored) - set(FACTS)):
         raise UserError(f"--ignore {unknown[0]}: no such fact; expected one of {', '.join(FACTS)}")
-    cases, headers, lines = archive.read(folder, patterns)
+    cases, headers, lines = _of_others(folder, patterns) or archive.read(folder, patterns)
     if cases.empty:
         what = f"no case matches {' or '.join(patterns)}" if patterns else "no run has tables"
         raise UserError(f"{what} in {folder}; `bench report RUN` writes a run's tables")
     histories = history(cases, headers, threshold, ignored)
     if untabled := len(headers) - cases["run"].nunique():
         lines.append(f"{untabled} of {len(headers)} runs hold none of these cases, or have no tables yet.")
-    file = out or folder / "history.html"
+    file = out or (folder if folder.is_dir() else folder.parent) / "history.html"
     try:
         file.write_text(history_page.page(histories, str(folder)), "utf-8")
     except OSError as error:
         raise UserError(f"{file} cannot be written ({error.strerror}); choose another --out") from None
     return lines + history_page.lines(histories), file
+
+
+def _of_others(
+    path: Path, patterns: Sequence[str]
+) -> tuple[pd.DataFrame, dict[str, Header], list[str]] | None:
+    """What `archive.read` gives, of runs that other tools recorded; None where there are none at `path`."""
+    runs, left_out = store.others_runs(path)
+    if not runs:
+        return None
+    names = [*archive.COLUMNS.names, "run"]
+    cases = pd.concat([AnalyzedRun(run).cases[names] for run in runs], ignore_index=True)
+    if patterns:
+        cases = cases[[any(matches(pattern, case) for pattern in patterns) for case in cases["case"]]]
+    return cases, {run.name: run.header for run in runs}, left_out

@@ -48,15 +48,18 @@ VISITS = pa.schema({"blocks": pa.list_(pa.struct(FIELDS))})
 
 
 class Visits:
-    """The visits of a journal. Raises StoreError where that is missing or damaged."""
+    """The visits among the lines of a journal, or of what stands for one in `folder`.
 
-    def __init__(self, folder: Path) -> None:
+    Raises StoreError where that is missing or damaged.
+    """
+
+    def __init__(self, folder: Path, journal: Iterable[bytes] | None = None) -> None:
         self._cases: dict[tuple[str, str], dict[str, Any]] = {}
         self._codes: dict[str, dict[str, int]] = {"case": {}, "side": {"": 0}}
         self._visits: list[tuple[int, ...]] = []
         self._lists: list[pa.ListArray] = []
         pending: dict[int, bytes] = {}
-        for number, line in enumerate(lines(folder), start=1):
+        for number, line in enumerate(lines(folder) if journal is None else journal, start=1):
             if line.startswith(VISIT):
                 rest, blocks = _parted(line)
                 visit = parse(rest, number, folder)

@@ -211,6 +211,14 @@ def find_runs(path: Path) -> list[Path]:
     return runs
 
 
+def has_runs(path: Path) -> bool:
+    """True for a run's folder, and a folder of runs."""
+    try:
+        return bool(find_runs(path))
+    except StoreError:
+        return False
+
+
 def unfinished(out: Path) -> Path | None:
     """The newest run in `out` that was not measured to its end, or None."""
     runs = sorted(out.glob(f"*/{JOURNAL}"), reverse=True)

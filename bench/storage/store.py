@@ -12,10 +12,12 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from bench import events as kinds
+from bench.events import EVENTS, Event
 from bench.records import Case
 from bench.storage.blocks import COLUMNS, UNVISITED, VISIT, Visits
+from bench.storage.formats import github_action, reader
 from bench.storage.formats.pytest_benchmark import benchmark_json
-from bench.storage.journal import StoreError, events, find_runs, header, journal_file
+from bench.storage.journal import StoreError, events, find_runs, has_runs, header, journal_file
 from bench.storage.tables import Run, merge
 
 JOURNAL_BYTES = b"journal_bytes"
@@ -34,7 +36,24 @@ def read_run(folder: str | Path) -> Run:
     """
     folder = Path(folder)
     rest = list(events(folder, without=VISIT))
-    visits, blocks = _tabled(folder) or Visits(folder).read()
+    return _run(folder, rest, *(_tabled(folder) or Visits(folder).read()))
+
+
+def foreign_runs(file: Path) -> list[Run]:
+    """The runs that another tool recorded in a file, each under its own name. Raises StoreError."""
+    return [_of_events(file, run) for run in reader.recorded(file)]
+
+
+def _of_events(file: Path, run: Sequence[Event]) -> Run:
+    lines = [EVENTS.encode(event) + b"\n" for event in run]
+    rest = [EVENTS.decode(line) for line in lines if not line.startswith(VISIT)]
+    return _run(file, rest, *Visits(file, lines).read())
+
+
+def _run(
+    folder: Path, rest: Sequence[Event], visits: dict[tuple[str, str], dict[str, Any]], blocks: pd.DataFrame
+) -> Run:
+    """A run from its visits and its other events."""
     known = {event.id for event in rest if isinstance(event, Case)}
     if unknown := [case for case, _ in visits if case not in known]:
         raise StoreError(
@@ -66,7 +85,36 @@ def read_runs(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
 
     Raises StoreError where a run that was named itself cannot be read, or none can.
     """
-    return each_run(paths, read_run)
+    found: list[Run] = []
+    left_out: list[str] = []
+    for path in paths:
+        others, said = others_runs(path)
+        if not others:
+            others, said = each_run([path], read_run)
+        found += others
+        left_out += said
+    return found, left_out
+
+
+def others_runs(path: Path) -> tuple[list[Run], list[str]]:
+    """The runs of other tools at `path`, a file or a folder of theirs, and what cannot be read, a line each.
+
+    None where `path` holds runs of ours. Raises StoreError where a file that was named is damaged.
+    """
+    if not path.exists() or (path.is_dir() and has_runs(path)):
+        return [], []
+    found: list[Run] = []
+    left_out: list[str] = []
+    for file in reader.files(path):
+        try:
+            found += foreign_runs(file)
+        except StoreError as error:
+            if file == path:
+                raise
+            left_out.append(f"left out: {error}")
+    if path.is_file() and not found:
+        raise StoreError(f"{path} is of no tool that is known; expected a run's folder, or JSON of a tool's.")
+    return found, left_out
 
 
 R = TypeVar("R")
@@ -98,16 +146,27 @@ def load(path: str | Path | Sequence[str | Path], estimates: Callable[[Run], pd.
 
     Warns of runs in a folder that cannot be read.
     """
-    paths = [path] if isinstance(path, str | Path) else list(path)
-    frames, left_out = each_run([Path(each) for each in paths], lambda run: _cases_of(run, estimates))
-    for line in left_out:
-        warnings.warn(line, stacklevel=3)
+    frames: list[pd.DataFrame] = []
+    for each in [path] if isinstance(path, str | Path) else path:
+        others, left_out = others_runs(Path(each))
+        frames += map(estimates, others)
+        if not others:
+            found, left_out = each_run([Path(each)], lambda run: _cases_of(run, estimates))
+            frames += found
+        for line in left_out:
+            warnings.warn(line, stacklevel=3)
     return merge(frames)
 
 
-def write_tables(folder: Path, cases: pd.DataFrame, blocks: pd.DataFrame, out: Path | None = None) -> None:
+def write_tables(
+    folder: Path,
+    cases: pd.DataFrame,
+    blocks: pd.DataFrame,
+    out: Path | None = None,
+    about_run: kinds.Header | None = None,
+) -> None:
     """Writes a run's tables into `out`, by default beside its journal. Raises StoreError."""
-    run, out = header(folder), out or folder
+    run, out = about_run or header(folder), out or folder
     about = {key: getattr(run, key) for key in ("run", "created", "arguments", "commit", "environment")}
     # Without indent json has its fast encoder, which ten thousand cases need.
     benchmark = json.dumps(benchmark_json(run, cases, blocks), allow_nan=False)
@@ -115,12 +174,14 @@ def write_tables(folder: Path, cases: pd.DataFrame, blocks: pd.DataFrame, out: P
         out.mkdir(parents=True, exist_ok=True)
         cases.to_parquet(out / "cases.parquet", index=False)
         table = pa.Table.from_pandas(blocks, preserve_index=False)
-        size = {JOURNAL_BYTES: str(journal_file(folder).stat().st_size)}
+        journal = folder if folder.is_file() else journal_file(folder)
+        size = {JOURNAL_BYTES: str(journal.stat().st_size)}
         parquet.write_table(
             table.replace_schema_metadata(table.schema.metadata | size), out / "blocks.parquet"
         )
         cases.to_csv(out / "cases.csv", index=False)
         (out / "benchmark.json").write_text(benchmark + "\n", "utf-8")
+        (out / "data.js").write_text(github_action.script(run, cases), "utf-8")
         environment = json.dumps(about, indent=1, allow_nan=False)
         (out / "environment.json").write_text(environment + "\n", "utf-8")
     except OSError as error:

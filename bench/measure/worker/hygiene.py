@@ -48,6 +48,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     if not any(map(config.pluginmanager.has_plugin, ("benchmark", "pytest_benchmark.plugin"))):
         raise pytest.UsageError(SWITCHED_OFF)
+    # The cache is the project's, and several workers would write to it at once.
+    pytest.Cache.set = lambda _cache, _key, _value: None  # type: ignore[assignment]  # a worker is ours
     for name, value in NEUTRAL_OPTIONS.items():
         setattr(config.option, name, value)
     return (yield)
@@ -55,8 +57,6 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    if cache := getattr(session.config, "cache", None):
-        cache.set = lambda _key, _value: None  # it is the project's, and several workers would write at once
     manager = session.config.pluginmanager
     for name in SPOILING_PLUGINS:
         if manager.has_plugin(name):
