@@ -37,6 +37,9 @@ SPENT = 1000.0
 """How many times the others the first call after a set-up may take: cold caches make ten of calls that do the
 same, and some hundred where a call does next to nothing."""
 
+KEPT_BYTES = 64
+"""Kept by every call, from which memory grows: the smallest objects with something in them."""
+
 MIN_OTHERS = 3
 """Counted blocks that a launch's first one is compared with."""
 
@@ -75,6 +78,12 @@ def _all(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFram
     for row, ratio in _spent(blocks).items():
         text = "its calls change their input, or are answered from a cache"
         yield row, f"the first call after a set-up takes {ratio:.0f} times as long as the others: {text}"
+    for row, left in ((row, extra.get("left_behind")) for row, extra in enumerate(cases["extra"])):
+        if left:
+            yield row, f"leaves behind, which was put back: {left}"
+    for row in map(int, np.flatnonzero(frame["kept_bytes"] >= KEPT_BYTES)):
+        text = "its memory grows; the garbage collector is off in a block"
+        yield row, f"keeps {frame['kept_bytes'].iat[row]:,.0f} bytes a call: {text}"
     dry = blocks["notes"].str.contains("queue_ran_dry")
     yield from ((row, "no device time: queue_ran_dry") for row in blocks.loc[dry, "row"].unique())
     for row in map(int, np.flatnonzero(frame["ceiling_share"] > ABOVE)):

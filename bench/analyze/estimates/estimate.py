@@ -118,7 +118,7 @@ def _work(cases: pd.DataFrame) -> pd.DataFrame:
     """Declared work per call and peak memory as numbers, and all of extra_info as JSON."""
     numbers = {
         name: pd.to_numeric(pd.Series([extra.get(name) for extra in cases["extra"]]), errors="coerce")
-        for name in (*WORK, "peak_memory_bytes")
+        for name in (*WORK, "peak_memory_bytes", "kept_bytes")
     }
     frame = pd.DataFrame(numbers, dtype=float)
     return frame.assign(extra=pd.Series([json.dumps(extra) for extra in cases["extra"]], dtype="str"))

@@ -8,6 +8,7 @@ times the blocks that it is asked for; then pytest tears the test down.
 import gc
 import sys
 from collections.abc import Callable, Generator, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any
@@ -22,7 +23,7 @@ from bench.measure.devices import available, ceilings, device, self_check
 from bench.measure.devices.device import Device
 from bench.measure.host import environment, priority
 from bench.measure.host.interference import Readings
-from bench.measure.worker import code, controls, plugin, protocol
+from bench.measure.worker import code, controls, plugin, protocol, settings
 from bench.measure.worker.calls import PlainCalls
 from bench.measure.worker.timing import CaseTimer, SteeredFixture
 
@@ -43,6 +44,7 @@ class Steering:
         self.reports: list[pytest.TestReport] = []
         self.timer: CaseTimer | None = None
         self.fixture: BenchmarkFixture | None = None
+        self.kept = settings.Kept()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -96,7 +98,9 @@ class Steering:
         self.fixture, self.reports = None, []
         # Stands for the test to come: pytest then tears all down except what lives as long as the session.
         to_come = SimpleNamespace(listchain=lambda: [item.session])
+        self.kept = settings.Kept()
         item.ihook.pytest_runtest_protocol(item=copied, nextitem=to_come)
+        self.kept.put_back()
         outcome, message = _outcome(self.reports)
         fixture = self.fixture
         if outcome == "passed" and (fixture is None or not compat.is_used(fixture)):
@@ -107,7 +111,8 @@ class Steering:
             what = f"{type(raised).__name__}: {_tail(plain.text(raised))}"
             outcome, message = "failed", f"the call raised, and its test caught it: nothing was timed\n{what}"
         group = None if fixture.group is None else plain.text(fixture.group)
-        return protocol.Visited(outcome, message, _facts(fixture.extra_info), group)
+        left = {"left_behind": ", ".join(self.kept.left)} if self.kept.left else {}
+        return protocol.Visited(outcome, message, {**_facts(fixture.extra_info), **left}, group)
 
     def _visit_control(self, case: str) -> protocol.Visited:
         """A visit of a case that is ours: there is nothing to set up."""
@@ -117,7 +122,8 @@ class Steering:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
-        result = yield
+        with self.kept.meant() if fixturedef.scope == "session" else nullcontext():
+            result = yield
         if fixturedef.argname == "benchmark" and not isinstance(result, BenchmarkFixture):
             pytest.fail(f"`benchmark` is {result!r} here; expected pytest-benchmark's fixture", pytrace=False)
         if isinstance(result, BenchmarkFixture) and self.timer is not None:

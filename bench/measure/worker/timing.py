@@ -15,7 +15,7 @@ from bench.measure import compat
 from bench.measure.devices import available, device
 from bench.measure.devices.device import Device, Loop
 from bench.measure.host.interference import Readings
-from bench.measure.worker import profiler, protocol
+from bench.measure.worker import memory, profiler, protocol
 from bench.measure.worker.calls import Calls, PedanticCalls, PlainCalls, leading, slowed
 from bench.records import Block
 
@@ -65,8 +65,10 @@ class CaseTimer:
 
 
 def recorded_work(target: Device, calls: Calls, extra_info: object) -> protocol.Recorded:
-    """What timing would disturb: a device's peak memory, and FLOPs where the case declares them."""
-    facts = {"peak_memory_bytes": target.peak_memory_bytes(calls.run)}
+    """What timing would disturb: memory needed and kept, and FLOPs where the case declares them."""
+    facts: dict[str, int | None] = dict(memory.of_calls(calls.run, target.allocated))
+    if target.is_accelerator or "torch" in sys.modules:  # whose tensors nobody but the device counts
+        facts["peak_memory_bytes"] = target.peak_memory_bytes(calls.run)
     if isinstance(extra_info, Mapping) and plain.scalar(extra_info.get("flops")):
         facts["counted_flops"] = counted_flops(calls.run)
     return protocol.Recorded(facts={name: value for name, value in facts.items() if value is not None})
