@@ -16,6 +16,7 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -118,8 +119,13 @@ def report(session: nox.Session) -> None:
 
 @nox.session
 def gate(session: nox.Session) -> None:
-    """Judge a change against where it started from: nox -s gate -- --base origin/main."""
-    run(session, "bench", "gate", *session.posargs)
+    """Judge a change against where it started from: nox -s gate -- --base origin/main.
+
+    nox ends with the gate's own exit status: of a command that failed it would make 1, which says "slower".
+    """
+    judged = subprocess.run([python(session), "-m", "bench", "gate", *session.posargs])
+    if judged.returncode:
+        sys.exit(judged.returncode)
 
 
 @nox.session

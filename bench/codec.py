@@ -7,12 +7,13 @@ is used: workers run where nothing of ours is installed.
 """
 
 import json
-import math
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+from bench import plain
 
 Read = Callable[[Any], Any]
 """Turns a JSON value into what an annotation asks for; raises SchemaError where it is something else."""
@@ -32,12 +33,14 @@ class Codec:
     def encode(self, record: Any) -> bytes:
         """A record as one line of JSON, without its end."""
         tagged = {self._key: self._tags[type(record)], **written(record)}
-        return json.dumps(tagged, separators=(",", ":"), allow_nan=False, default=_plain).encode()
+        return json.dumps(tagged, separators=(",", ":"), allow_nan=False).encode()
 
     def decode(self, line: bytes) -> Any:
         """The record on a line. Raises SchemaError where there is none, or one of an unknown type."""
         try:
-            values = json.loads(line.decode())  # or json would guess the encoding of every line
+            values = _loads(line.decode())  # or json would guess the encoding of every line
+            if b"\\u" in line:
+                values = plain.valid(values)
         except (ValueError, RecursionError):
             values = None
         if not isinstance(values, dict) or self._key not in values:
@@ -59,21 +62,17 @@ def _is_nothing(value: Any) -> bool:
 
 
 def _written(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None  # JSON has neither NaN nor infinity
     if isinstance(value, Mapping):
-        return {str(key): _written(item) for key, item in value.items()}
+        return {plain.text(key): _written(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_written(item) for item in value]
-    return written(value) if is_dataclass(value) else value
+    return written(value) if is_dataclass(value) else plain.scalar(value)
 
 
-def _plain(value: Any) -> Any:
-    """What a suite put into extra_info, as JSON: the number in a numpy or torch scalar, else its text."""
-    try:
-        return _written(value.item())
-    except (AttributeError, ValueError, RuntimeError):
-        return repr(value)
+_loads = json.JSONDecoder(
+    parse_int=lambda digits: plain.whole(int(digits)), parse_constant=lambda _: None
+).decode
+"""JSON with its numbers made to fit: others write what a table cannot hold."""
 
 
 def read(type_: type, json_object: Mapping[str, Any]) -> Any:

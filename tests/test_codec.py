@@ -12,13 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench import plain
 from bench.codec import Codec, SchemaError
 from bench.events import EVENTS, Event, Header, Initialized, Note, Visit
 from bench.measure.worker.protocol import COMMANDS, REPLIES, Answer, Command, Exit, Reply, TimeBlock
 from bench.records import Block
 
-FLOATS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**70), 2**70)
-TEXTS = st.text() | st.sampled_from(["", "\n", '"', "\\", "\ud800", "\x00", ',"blocks":[', "é\u2028", "{}"])
+INTEGERS = st.integers(plain.WHOLE[0], plain.WHOLE[-1])
+FLOATS = st.floats(allow_nan=False, allow_infinity=False) | INTEGERS
+TEXTS = st.text() | st.sampled_from(["", "\n", '"', "\\", "\x00", ',"blocks":[', "é\u2028", "{}"])
 JSON = st.recursive(
     st.none() | st.booleans() | FLOATS | TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
@@ -46,8 +48,8 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
         return st.builds(
             cast(type, hint), **{field.name: values(hints[field.name]) for field in fields(hint)}
         )
-    plain = {float: FLOATS, str: TEXTS, bool: st.booleans(), int: st.integers(), NoneType: st.none()}
-    return plain[hint]
+    of_type = {float: FLOATS, str: TEXTS, bool: st.booleans(), int: INTEGERS, NoneType: st.none()}
+    return of_type[hint]
 
 
 RECORDS = [

@@ -35,7 +35,7 @@ def set_max_times(folder: Path, file: Path, keyword: str, margin: str) -> list[s
         raise UserError(f"{folder} does not say on which machine it was measured; a time holds on one alone")
     budgets, share = configuration.read(file).budgets, configuration.parse_share(margin)
     try:
-        text = file.read_text("utf-8")
+        text = file.read_bytes().decode("utf-8")  # with its line ends as they are
     except OSError as error:
         raise UserError(f"{file} cannot be read ({error.strerror}); name the file by --file") from None
     cases = of_head(AnalyzedRun(run).cases)
@@ -48,7 +48,9 @@ def set_max_times(folder: Path, file: Path, keyword: str, margin: str) -> list[s
     for pattern, seconds in _limits(measured, chosen, budgets).items():
         _set(document, pattern, max_time=_text(seconds * (1 + share)), machine=run.machine)
     written = tomlkit.dumps(document)
-    file.write_text(written, "utf-8")
+    if text.count("\r\n") == text.count("\n"):
+        written = re.sub("\r?\n", "\r\n", written)
+    file.write_bytes(written.encode("utf-8"))
     changes = difflib.unified_diff(text.splitlines(), written.splitlines(), "before", "now", lineterm="", n=1)
     left = cases[cases["case"].isin(wanted) & ~cases["case"].isin(measured["case"])]
     return [

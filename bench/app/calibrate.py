@@ -13,8 +13,8 @@ from bench.app import UserError, live, recording, revisions
 from bench.events import Header
 from bench.measure.sides.lockstep import Lockstep
 from bench.render import calibration as rendered
-from bench.storage.journal import StoreError, find_runs, header
-from bench.storage.store import read_run
+from bench.storage.journal import StoreError, header
+from bench.storage.store import each_run, read_run
 from bench.storage.tables import Run
 
 FOLDER = "calibration"
@@ -94,8 +94,8 @@ def recorded(out: Path) -> list[Run]:
     headers: dict[Path, Header] = {}
     for folder in (out, out / FOLDER):
         with suppress(StoreError):  # there is none
-            of_folder = {run: header(run) for run in find_runs(folder)}
-            headers |= {run: each for run, each in of_folder.items() if each.calibration}
+            found, _ = each_run([folder], lambda run: (run, header(run)))
+            headers |= {run: each for run, each in found if each.calibration}
     by_time = sorted(headers, key=lambda run: headers[run].created)
     machines = [headers[run].environment.get("machine_id") for run in by_time]
     return [read_run(run) for run, machine in zip(by_time, machines, strict=True) if machine == machines[-1]]

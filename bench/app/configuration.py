@@ -40,6 +40,7 @@ def parse(text: str, file: str = "pyproject.toml") -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{file} is no TOML: {error}") from None
     table = _Table(file, _lines(text))
+    table.check_keys(("tool", "bench"), table.of(document, "tool", "bench"), ("gate", "budgets"))
     gate, budgets = (table.of(document, "tool", "bench", name) for name in ("gate", "budgets"))
     table.check_keys(("tool", "bench", "gate"), gate, GATE)
     values = {key: GATE[key](table, ("tool", "bench", "gate", key), value) for key, value in gate.items()}
@@ -188,7 +189,7 @@ def _lines(text: str) -> dict[tuple[str, ...], int]:
     """The line of every table and key, by its path; tomllib keeps none."""
     lines: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if path := _path(line, r"\s*(\[[^\[].*\])\s*(?:#.*)?"):
             table = path
             lines.setdefault(table, number)

@@ -26,6 +26,12 @@ OBSERVED_S, BUSY_PROCESSORS = 1.0, 0.1
 """How long a machine is watched before anything is measured, and the use by others that makes it busy."""
 
 
+UNINSTALLED = (
+    "; only an installed distribution says that: install each side, by --install 'pip install --no-deps .' "
+    "or as `install` in [tool.bench.gate]"
+)
+
+
 @contextmanager
 def measured(
     lockstep: Lockstep,
@@ -88,7 +94,8 @@ def _matched(
         for problem in each.problems:
             if problem.outcome == "failed":
                 line = problem.message.strip().splitlines()[-1]
-                raise SideError(f"{side} could not be collected: {problem.id}: {line}")
+                hint = UNINSTALLED if "PackageNotFoundError" in line else ""
+                raise SideError(f"{side} could not be collected: {problem.id}: {line}{hint}")
     if matching.missing:
         raise SideError(
             f"no case is on both sides: {len(base)} on base only, such as {next(iter(base))}, and "

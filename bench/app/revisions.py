@@ -23,7 +23,8 @@ class SidesRequest:
     """What a user asks to have measured on two sides.
 
     `suites` are benchmarks that both sides are measured with instead of each one's own, `pythons` what base
-    and head are measured with (None: the Python that runs this).
+    and head are measured with (None: the Python that runs this), `install` commands that install a side,
+    instead of those in pyproject.toml.
     """
 
     selection: Selection
@@ -31,6 +32,7 @@ class SidesRequest:
     pythons: tuple[str | None, str | None] = (None, None)
     seed: int = 1
     out: Path = Path("reports")
+    install: tuple[str, ...] = ()
 
     @property
     def recorded(self) -> dict[str, Any]:
@@ -64,6 +66,7 @@ def compared(request: SidesRequest, base: str, head: str | None, null: bool = Fa
         end = start if null else worktrees.commit_of(repository, head) if head else None
         with worktrees.checkouts(repository, start, end) as trees:
             settings = _settings(trees, repository)
+            settings = replace(settings, install=request.install or settings.install)
             yield Compared(
                 {"revision": base, "commit": environment.commit(trees.base)},
                 {"revision": "a copy of base" if null else head or "the working tree",

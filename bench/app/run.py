@@ -113,10 +113,10 @@ def _unfinished(request: RunRequest) -> tuple[Iterable[Event], Journal]:
     except StoreError as error:
         raise UserError(str(error)) from None
     then, now = header(folder).arguments, request.recorded
-    different = [name for name, value in now.items() if then.get(name) != value]
+    different = [name for name in {**then, **now} if then.get(name) != now.get(name)]
     if different:
         journal.close()
-        changes = ", ".join(f"{name} {then.get(name)!r} then, {now[name]!r} now" for name in different)
+        changes = ", ".join(f"{name} {then.get(name)!r} then, {now.get(name)!r} now" for name in different)
         raise UserError(
             f"{folder} was started with other arguments ({changes}); resume it with the same ones"
         )

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +17,26 @@ ROOT_MARKS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", ".git")
 
 @dataclass(frozen=True)
 class Selection:
-    """What a user asks for: paths (none: the suites), pytest's -k, devices (none: all), a preset."""
+    """What a user asks for: paths (none: the suites), pytest's -k, devices (none: all), a preset, and further
+    arguments of pytest."""
 
     paths: Sequence[str] = ()
     keyword: str = ""
     devices: Sequence[str] = ()
     preset: str = "default"
+    pytest_args: tuple[str, ...] = ()
 
     @property
     def spec(self) -> Spec:
         """What a worker is to collect. Raises UserError for a path that is not there."""
-        return spec(self.paths or default_paths(), self.keyword, self.devices, self.preset)
+        chosen = spec(self.paths or default_paths(), self.keyword, self.devices, self.preset)
+        return replace(chosen, arguments=self.pytest_args)
 
     @property
     def recorded(self) -> dict[str, Any]:
         """What decides which cases are measured, as a run's header keeps it."""
-        return {"paths": self.paths, "k": self.keyword, "devices": self.devices, "preset": self.preset}
+        asked = {"paths": self.paths, "k": self.keyword, "devices": self.devices, "preset": self.preset}
+        return asked | ({"pytest_args": list(self.pytest_args)} if self.pytest_args else {})
 
 
 def default_paths() -> list[str]:

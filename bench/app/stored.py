@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pandas as pd
+
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.report import Report, report
 from bench.analyze.runs.compare import Comparison, compare
 from bench.analyze.runs.history import FACTS, history
 from bench.analyze.runs.projection import View
 from bench.app import UserError, configuration
+from bench.events import Header
 from bench.measure.drive import left_out
+from bench.patterns import matches
 from bench.render import figures, history_page, page, profile, sections, summary
 from bench.render.answers import answers
 from bench.storage import archive, journal, profiles, store
@@ -41,8 +45,26 @@ def read(folders: Sequence[Path], view: View | None = None) -> Report:
     return report([store.read_run(folder) for folder in folders], view)
 
 
+def read_all(paths: Sequence[Path], out: Path | None, view: View | None) -> tuple[Report, list[str]]:
+    """The report, to be written into `out`, of all runs at these paths; and those left out, a line each.
+
+    Raises StoreError, UnknownColumnError, and UserError for several runs and no `out`.
+    """
+    runs, left_out = store.read_runs(paths)
+    if out is None and len(runs) + len(left_out) > 1:
+        raise UserError("several runs have no folder in common; expected --out DIR")
+    if out is None and not runs[0].path.is_dir():
+        raise UserError(f"{runs[0].path} is another tool's file; expected --out DIR")
+    return report(runs, view), left_out
+
+
 def one_run(path: Path) -> Run:
     """The run in a folder, or the only one in a folder of runs. Raises StoreError and UserError."""
+    others, _ = store.others_runs(path)
+    if len(others) > 1:
+        raise UserError(f"{path} holds {len(others)} runs, the last {others[-1].name}; expected one")
+    if others:
+        return others[0]
     folders = journal.find_runs(path)
     if len(folders) > 1:
         raise UserError(f"{path} holds {len(folders)} runs; expected one, such as {folders[-1]}")
@@ -50,15 +72,15 @@ def one_run(path: Path) -> Run:
 
 
 def write(made: Report, out: Path | None = None) -> Written:
-    """Writes a report into `out` (by default the run's own folder), and a single run's tables beside it.
+    """Writes a report into `out` (by default the run's own folder), with a single run's tables.
 
-    Raises StoreError where the disk refuses.
+    With `out`, nothing is written anywhere else. Raises StoreError where the disk refuses.
     """
     folders = [part.run.path for part in made.runs]
     if len(folders) == 1:
-        store.write_tables(folders[0], made.cases, made.blocks)
+        store.write_tables(folders[0], made.cases, made.blocks, out, made.runs[0].run.header)
     drawn, target = figures.draw(made), out or folders[0]
-    profiled = [_profile_pages(folder, target) for folder in folders]
+    profiled = [_profile_pages(folder, target, out) for folder in folders]
     path = store.write_report(target, page.render(made, drawn, profiled), summary.render(made), drawn)
     best = answers(made.contests)[:MAX_SENTENCES]
     troubled = sections.troubled(made.cases)
@@ -68,12 +90,14 @@ def write(made: Report, out: Path | None = None) -> Written:
     return Written(path, sentences, (*sections.trouble_lines(troubled), *left), status)
 
 
-def _profile_pages(run: Path, target: Path) -> dict[str, Any]:
-    """Writes the page of each profile in a run's folder; what a report in `target` says of them, by case."""
+def _profile_pages(run: Path, target: Path, out: Path | None) -> dict[str, Any]:
+    """Writes the page of each profile of a run, beside it or into `out`; what a report in `target` says of
+    them, by case."""
     entries = {}
     for folder in profiles.of_run(run):
         stored = profiles.read(folder)
-        path = profiles.write_page(folder, profile.page(stored))
+        beside = folder if out is None else out / profiles.FOLDER / run.name / folder.name
+        path = profiles.write_page(beside, profile.page(stored))
         entries[stored.case] = profile.entry(stored, quote(os.path.relpath(path, target)))
     return entries
 
@@ -96,16 +120,30 @@ def write_history(
     """
     if unknown := sorted(set(ignored) - set(FACTS)):
         raise UserError(f"--ignore {unknown[0]}: no such fact; expected one of {', '.join(FACTS)}")
-    cases, headers = archive.read(folder, patterns)
+    cases, headers, lines = _of_others(folder, patterns) or archive.read(folder, patterns)
     if cases.empty:
         what = f"no case matches {' or '.join(patterns)}" if patterns else "no run has tables"
         raise UserError(f"{what} in {folder}; `bench report RUN` writes a run's tables")
-    histories, lines = history(cases, headers, threshold, ignored), []
+    histories = history(cases, headers, threshold, ignored)
     if untabled := len(headers) - cases["run"].nunique():
         lines.append(f"{untabled} of {len(headers)} runs hold none of these cases, or have no tables yet.")
-    file = out or folder / "history.html"
+    file = out or (folder if folder.is_dir() else folder.parent) / "history.html"
     try:
         file.write_text(history_page.page(histories, str(folder)), "utf-8")
     except OSError as error:
         raise UserError(f"{file} cannot be written ({error.strerror}); choose another --out") from None
     return lines + history_page.lines(histories), file
+
+
+def _of_others(
+    path: Path, patterns: Sequence[str]
+) -> tuple[pd.DataFrame, dict[str, Header], list[str]] | None:
+    """What `archive.read` gives, of runs that other tools recorded; None where there are none at `path`."""
+    runs, left_out = store.others_runs(path)
+    if not runs:
+        return None
+    names = [*archive.COLUMNS.names, "run"]
+    cases = pd.concat([AnalyzedRun(run).cases[names] for run in runs], ignore_index=True)
+    if patterns:
+        cases = cases[[any(matches(pattern, case) for pattern in patterns) for case in cases["case"]]]
+    return cases, {run.name: run.header for run in runs}, left_out

@@ -1,6 +1,7 @@
 """Arguments that several commands share, and what they ask for."""
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,17 @@ def declare_selection(parser: argparse.ArgumentParser) -> None:
     declare_keyword(parser)
     add("--device", action="append", default=[], metavar="D",
         help="measure on this device only, as TYPE or TYPE:INDEX; may be given several times")  # fmt: skip
+    add("--pytest-args", type=_words, action="extend", default=[], metavar="ARGS",
+        help="further options of pytest for every worker, as one text: --pytest-args='-c other.ini -p name'; "
+             "'-o addopts=' goes round the project's own")  # fmt: skip
     add("--preset", choices=PRESET_NAMES, default="default", help="how thorough (default: %(default)s)")
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}; expected options as in a shell") from None
 
 
 def declare_keyword(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +52,9 @@ def declare_sides(parser: argparse.ArgumentParser) -> None:
     declare_selection(parser)
     parser.set_defaults(preset="quick")
     add("--suites", metavar="PATH", help="measure these benchmarks on both sides")
+    add("--install", action="append", default=[], metavar="COMMAND",
+        help="installs a side in its tree; instead of `install` in [tool.bench.gate]; may be given several "
+             "times")  # fmt: skip
     add("--base-python", metavar="FILE", help="the Python that base is measured with")
     add("--head-python", metavar="FILE", help="the Python that head is measured with")
     declare_seed(parser)
@@ -51,7 +65,9 @@ def selection(options: argparse.Namespace) -> "Selection":
     """What `declare_selection` asked for."""
     from bench.app.selection import Selection
 
-    return Selection(options.paths, options.keyword, options.device, options.preset)
+    return Selection(
+        options.paths, options.keyword, options.device, options.preset, tuple(options.pytest_args)
+    )
 
 
 def sides(options: argparse.Namespace) -> "SidesRequest":
@@ -59,4 +75,5 @@ def sides(options: argparse.Namespace) -> "SidesRequest":
     from bench.app.revisions import SidesRequest
 
     pythons = options.base_python, options.head_python
-    return SidesRequest(selection(options), options.suites, pythons, options.seed, options.out)
+    asked = selection(options)
+    return SidesRequest(asked, options.suites, pythons, options.seed, options.out, tuple(options.install))

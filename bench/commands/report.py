@@ -1,6 +1,7 @@
 """Write the report of one recorded run, or of several side by side, on any machine: torch is not needed."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from bench.app import UserError
@@ -36,17 +37,15 @@ def command(options: argparse.Namespace) -> int:
     """Prints the best answers; exit status 0, or 2 where there is no run to read."""
     from bench.analyze.runs.projection import UnknownColumnError, View
     from bench.app import stored
-    from bench.storage.journal import find_runs
 
-    folders = [folder for path in options.runs for folder in find_runs(path)]
-    if len(folders) > 1 and options.out is None:
-        raise UserError("several runs have no folder in common; expected --out DIR")
     asked = options.rows or options.columns or options.filter
     view = View(options.rows or ("case",), options.columns, options.filter) if asked else None
     try:
-        made = stored.read(folders, view)
+        made, left_out = stored.read_all(options.runs, options.out, view)
     except UnknownColumnError as error:
         raise UserError(str(error)) from None
+    for line in left_out:
+        print(f"bench: warning: {line}", file=sys.stderr)
     written = stored.write(made, options.out)
     print(*(f"  {sentence}" for sentence in written.sentences), written.page, sep="\n")
     return 0

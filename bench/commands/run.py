@@ -10,18 +10,17 @@ from bench.commands import arguments
 def declare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     arguments.declare_selection(parser)
-    add("--launches", type=_positive, metavar="N", help="fresh processes a case is measured in")
+    add("--launches", type=_launches, metavar="N", help="fresh processes a case is measured in")
     arguments.declare_seed(parser)
     arguments.declare_out(parser)
     add("--resume", action="store_true", help="go on with the newest unfinished run in --out")
     add("--profile", action="store_true", help="profile every case, after the measuring")
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} launches; expected at least 1")
-    return value
+def _launches(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a number of launches, at least 1")
+    return int(text)
 
 
 def command(options: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture, FixtureAlreadyUsed
+from pytest_benchmark.utils import NameWrapper
 
 NEWEST = {"pytest": "9.2.0", "pytest-benchmark": "5.3.1", "torch": "2.14.1"}
 """The latest releases that were tried."""
@@ -19,7 +20,7 @@ NEWEST = {"pytest": "9.2.0", "pytest-benchmark": "5.3.1", "torch": "2.14.1"}
 NEEDED: tuple[tuple[str, type, tuple[str, ...]], ...] = (
     ("pytest", pytest.Function, ("_initrequest", "_instance", "_obj")),
     ("pytest", pytest.Metafunc, ("_arg2fixturedefs",)),
-    ("pytest-benchmark", BenchmarkFixture, ("_make_stats", "_add_stats", "_mode")),
+    ("pytest-benchmark", BenchmarkFixture, ("_make_stats", "_add_stats", "_mode", "_timer")),
 )
 """What no worker can do without: library, class, names."""
 
@@ -89,6 +90,17 @@ def use(fixture: BenchmarkFixture, mode: str) -> None:
             f"Fixture can only be used once. Previously it was used in {fixture._mode} mode."
         )
     fixture._mode = mode
+
+
+def timer(fixture: BenchmarkFixture) -> Callable[[], float]:
+    """The timer that a test's marker or pytest's options ask for."""
+    asked: Callable[[], float] = fixture._timer
+    return asked
+
+
+def name_of(timer: Callable[[], float]) -> str:
+    """A timer as pytest-benchmark calls it, such as `time.thread_time`."""
+    return str(NameWrapper(timer))  # type: ignore[no-untyped-call]  # the library has no annotations
 
 
 def unuse(fixture: BenchmarkFixture) -> None:

@@ -85,6 +85,8 @@ def _pairs(row: Mapping[Any, Any], names: Sequence[str], options: str) -> Iterat
     yield from (["rate", quantity(row[name], unit)] for name, unit in RATES.items() if row[name] > 0)
     if row["bound"]:
         yield ["of the ceiling that binds", f"{percent(row['ceiling_share'])} ({row['bound']})"]
+    if row["kept_bytes"] > 0:
+        yield ["kept a call", quantity(row["kept_bytes"], "B")]
     if row["peak_memory_bytes"] > 0:
         yield ["peak memory", quantity(row["peak_memory_bytes"], "B")]
     yield from ([name, str(row[name])] for name in names if pd.notna(row[name]))

@@ -11,7 +11,8 @@ from pyarrow import dataset
 from bench import codec
 from bench.events import Header
 from bench.patterns import matches
-from bench.storage.journal import StoreError, find_runs, header
+from bench.storage.journal import StoreError, header
+from bench.storage.store import each_run
 
 COLUMNS = pa.schema(
     {
@@ -22,28 +23,47 @@ COLUMNS = pa.schema(
 """What a history is made of. Columns of parameters differ from run to run; these do not."""
 
 
-def read(folder: Path, patterns: Sequence[str] = ()) -> tuple[pd.DataFrame, dict[str, Header]]:
-    """The estimates of every run in `folder`, of all cases or those that a pattern fits, and the headers.
+def read(folder: Path, patterns: Sequence[str] = ()) -> tuple[pd.DataFrame, dict[str, Header], list[str]]:
+    """The estimates of every run in `folder`, of all cases or those that a pattern fits; the headers; and
+    what is wrong with runs that cannot be read, a line each.
 
     `run` is the name of the run's folder, and so are the headers' keys; a run whose tables were never
-    written has a header alone. Raises StoreError where there is no run or a file is damaged.
+    written has a header alone. Raises StoreError where there is no run, or none can be read.
     """
-    folders = find_runs(folder)
-    headers = {run.name: _header(run) for run in folders}
-    tables = [str(file) for run in folders if (file := run / "cases.parquet").is_file()]
+    runs, left_out = each_run([folder], lambda run: (run, _header(run)))
+    headers = {run.name: header for run, header in runs}
+    tables = [file for run, _ in runs if (file := run / "cases.parquet").is_file()]
     try:
-        scanner = dataset.dataset(tables, schema=COLUMNS, format="parquet").scanner(
-            columns=[*COLUMNS.names, "__filename"]
-        )
-        table = pa.Table.from_batches(_chosen(scanner.to_batches(), patterns), scanner.projected_schema)
-    except (OSError, pa.ArrowException) as error:
-        raise StoreError(
-            f"{folder}: the tables cannot be read ({error}); delete the damaged cases.parquet, and "
-            "`bench report` makes it again."
-        ) from error
+        table = _scanned(tables, patterns)
+    except (OSError, pa.ArrowException):  # one of them; which one, only each by itself can tell
+        broken = {file: said for file in tables if (said := _damage(file))}
+        left_out += broken.values()
+        for file in broken:
+            del headers[file.parent.name]
+        if not headers:
+            raise StoreError(left_out[0]) from None
+        table = _scanned([file for file in tables if file not in broken], patterns)
     cases = table.to_pandas()
-    cases["run"] = cases.pop("__filename").map({file: Path(file).parent.name for file in tables})
-    return cases, headers
+    cases["run"] = cases.pop("__filename").map({str(file): file.parent.name for file in tables})
+    return cases, headers, left_out
+
+
+def _scanned(tables: Sequence[Path], patterns: Sequence[str]) -> pa.Table:
+    scanner = dataset.dataset([str(file) for file in tables], schema=COLUMNS, format="parquet").scanner(
+        columns=[*COLUMNS.names, "__filename"]
+    )
+    return pa.Table.from_batches(_chosen(scanner.to_batches(), patterns), scanner.projected_schema)
+
+
+def _damage(table: Path) -> str:
+    """Why a table cannot be read; "" where it can."""
+    try:
+        _scanned([table], ())
+    except (OSError, pa.ArrowException) as error:
+        why = str(error).partition("\n")[0]
+        again = f"delete it, and `bench report {table.parent}` makes it again."
+        return f"left out: {table} cannot be read ({why}); {again}"
+    return ""
 
 
 def _chosen(batches: Iterable[pa.RecordBatch], patterns: Sequence[str]) -> Iterator[pa.RecordBatch]:

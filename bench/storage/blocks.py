@@ -1,6 +1,7 @@
 """A journal's visits on their way into columns: Arrow parses the blocks, Python the little around them."""
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,7 +13,7 @@ from pyarrow import json as arrow_json
 
 from bench.events import Visit
 from bench.records import Kind
-from bench.storage.journal import StoreError, lines, parse
+from bench.storage.journal import damaged, lines, parse
 
 READINGS = ("start_s", "wall_s", "host_s", "device_s", "delay_s", "foreign_s", "throttled_s", "pace_s")
 COUNTS = {"calls": 1, "threads": 1, "children": 0, "processors": 1}
@@ -31,6 +32,9 @@ COLUMNS = (
 UNVISITED = {"extra": {}, "visits": 0, "failed_visits": 0, "outcome": "", "message": ""}
 """What the cases frame says of a case's visits, where there are none."""
 
+REQUIRED = {"kind": None, "start_s": None, "calls": 1, "wall_s": 0.0}
+"""What every block has, and the least that it may be."""
+
 CHUNK_BYTES = 1 << 25
 """Journal lines parsed at a time: a million blocks are 200 MB of them."""
 
@@ -44,21 +48,25 @@ VISITS = pa.schema({"blocks": pa.list_(pa.struct(FIELDS))})
 
 
 class Visits:
-    """The visits of a journal. Raises StoreError where that is missing or damaged."""
+    """The visits among the lines of a journal, or of what stands for one in `folder`.
 
-    def __init__(self, folder: Path) -> None:
+    Raises StoreError where that is missing or damaged.
+    """
+
+    def __init__(self, folder: Path, journal: Iterable[bytes] | None = None) -> None:
         self._cases: dict[tuple[str, str], dict[str, Any]] = {}
         self._codes: dict[str, dict[str, int]] = {"case": {}, "side": {"": 0}}
         self._visits: list[tuple[int, ...]] = []
         self._lists: list[pa.ListArray] = []
-        pending: list[bytes] = []
-        for number, line in enumerate(lines(folder), start=1):
+        pending: dict[int, bytes] = {}
+        for number, line in enumerate(lines(folder) if journal is None else journal, start=1):
             if line.startswith(VISIT):
-                visit = parse(_without_blocks(line), number, folder)
+                rest, blocks = _parted(line)
+                visit = parse(rest, number, folder)
                 assert isinstance(visit, Visit)
                 self._note(visit)
-                pending.append(line)
-                if number % 4096 == 0 and sum(map(len, pending)) > CHUNK_BYTES:
+                pending[number] = blocks
+                if number % 4096 == 0 and sum(map(len, pending.values())) > CHUNK_BYTES:
                     self._parse(pending, folder)
         self._parse(pending, folder)
 
@@ -75,22 +83,18 @@ class Visits:
             counted["failed_visits"] += 1
             counted["outcome"], counted["message"] = visit.outcome, visit.message
 
-    def _parse(self, pending: list[bytes], folder: Path) -> None:
+    def _parse(self, pending: dict[int, bytes], folder: Path) -> None:
+        """Takes in the blocks of visits by the number of their line. Raises StoreError, which names it."""
         if not pending:
             return
-        block_size = max(CHUNK_BYTES // 8, max(map(len, pending)) + 1)  # no line may straddle two of them
         try:
-            table = arrow_json.read_json(
-                io.BytesIO(b"".join(pending)),
-                arrow_json.ReadOptions(block_size=block_size),
-                arrow_json.ParseOptions(explicit_schema=VISITS, unexpected_field_behavior="ignore"),
-            )
-        except pa.ArrowInvalid as error:
-            raise StoreError(
-                f"{folder}: the journal's blocks cannot be read ({error}); the file was damaged after it was "
-                "written: measure again."
-            ) from None
-        self._lists += table["blocks"].chunks
+            lists = _lists(list(pending.values()))
+            faulty = _faulty(lists)
+        except pa.ArrowInvalid:
+            lists, faulty = [], _first_unread(pending.values())
+        if faulty is not None:
+            raise damaged(folder, [*pending][faulty], "seen blocks that are none, expected a visit's")
+        self._lists += lists
         pending.clear()
 
     def read(self) -> tuple[dict[tuple[str, str], dict[str, Any]], pd.DataFrame]:
@@ -113,11 +117,55 @@ class Visits:
         return self._cases, pd.DataFrame({name: columns[name] for name in COLUMNS})
 
 
-def _without_blocks(line: bytes) -> bytes:
-    """A visit's line without its blocks: Arrow reads those.
+def _lists(lines_: list[bytes]) -> list[pa.ListArray]:
+    """The blocks of each line. Raises ArrowInvalid where a line is no JSON or a field of another type."""
+    block_size = max(CHUNK_BYTES // 8, max(map(len, lines_)) + 1)  # no line may straddle two of them
+    table = arrow_json.read_json(
+        io.BytesIO(b"".join(lines_)),
+        arrow_json.ReadOptions(block_size=block_size),
+        arrow_json.ParseOptions(explicit_schema=VISITS, unexpected_field_behavior="ignore"),
+    )
+    chunks: list[pa.ListArray] = table["blocks"].chunks
+    if len(table) != len(lines_):
+        raise pa.ArrowInvalid(f"{len(table)} objects on {len(lines_)} lines")
+    return chunks
+
+
+def _first_unread(lines_: Iterable[bytes]) -> int:
+    """Which of the lines cannot be read."""
+    for place, line in enumerate(lines_):
+        try:
+            _lists([line])
+        except pa.ArrowInvalid:
+            return place
+    return 0
+
+
+def _faulty(lists: list[pa.ListArray]) -> int | None:
+    """Which of the visits has a block without what every block has, or with what none can have."""
+    before = 0
+    for part in lists:
+        blocks = part.flatten()
+        fine = blocks.is_valid().to_numpy(zero_copy_only=False)
+        for name, least in REQUIRED.items():
+            values = blocks.field(name)
+            fine &= values.is_valid().to_numpy(zero_copy_only=False)
+            if least is not None:
+                fine &= compute.greater_equal(values.fill_null(least), least).to_numpy(zero_copy_only=False)
+        if not fine.all():
+            lengths = compute.list_value_length(part).fill_null(0).to_numpy()
+            return before + int(np.searchsorted(np.cumsum(lengths), int(np.argmin(fine)), side="right"))
+        before += len(part)
+    return None
+
+
+def _parted(line: bytes) -> tuple[bytes, bytes]:
+    """A visit's line without its blocks, and these on a line of their own, which Arrow reads.
 
     They are the last field, but for `elapsed_s` in journals of version 1. The mark cannot occur in a string,
     whose quotes have backslashes.
     """
-    start = line.find(BLOCKS)
-    return line if start < 0 else line[:start] + line[line.rindex(b"]") + 1 :]
+    start, end = line.find(BLOCKS), line.rfind(b"]") + 1
+    if start < 0 or end <= start:
+        return line, b"{}\n"
+    return line[:start] + line[end:], b"{" + line[start + 1 : end] + b"}\n"

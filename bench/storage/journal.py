@@ -4,17 +4,16 @@ It is the only file a run writes while it measures, so that a killed run loses a
 """
 
 import gzip
-import json
 import os
 import zlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
 from bench.codec import SchemaError
-from bench.events import EVENTS, VERSION, Event, Header
+from bench.events import EVENTS, VERSION, End, Event, Header
 
 JOURNAL = "journal.jsonl"
 HEADER = b'{"event":"header"'
@@ -45,7 +44,10 @@ class Journal(AbstractContextManager["Journal"]):
 
     @classmethod
     def create(cls, folder: Path, header: Header) -> Self:
-        """A new journal in `folder` (made where missing), with its header written."""
+        """A new journal in `folder` (made where missing), with its header written.
+
+        Where the header cannot be written, nothing is left.
+        """
         try:
             folder.mkdir(parents=True, exist_ok=True)
             file = os.open(folder / JOURNAL, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
@@ -59,7 +61,14 @@ class Journal(AbstractContextManager["Journal"]):
                 f"{folder} cannot be written ({error.strerror}); choose another --out."
             ) from error
         journal = cls(folder, file)
-        journal.append(header)
+        try:
+            journal.append(header)
+        except BaseException:  # Ctrl-C, too
+            journal.close()
+            (folder / JOURNAL).unlink()
+            with suppress(OSError):  # others may have put something there
+                folder.rmdir()
+            raise
         return journal
 
     @classmethod
@@ -129,11 +138,16 @@ def parse(line: bytes, number: int, folder: Path) -> Event:
     try:
         event: Event = EVENTS.decode(line)
     except SchemaError as error:
-        raise StoreError(
-            f"{journal_file(folder)}, line {number}: {error}; the file was damaged after it was written: "
-            "measure again, or cut that line out."
-        ) from None
+        raise damaged(folder, number, str(error)) from None
     return event
+
+
+def damaged(folder: Path, number: int, seen: str) -> StoreError:
+    """The error of a line that nobody wrote so."""
+    return StoreError(
+        f"{journal_file(folder)}, line {number}: {seen}; the file was damaged after it was written: "
+        "measure again, or cut that line out."
+    )
 
 
 def events(folder: Path, without: bytes = b"") -> Iterator[Event]:
@@ -183,9 +197,12 @@ def new_run_folder(out: Path, host: str, commit: str) -> Path:
 
 def find_runs(path: Path) -> list[Path]:
     """The run folders at `path`: itself, or those in it, oldest name first. Raises StoreError for none."""
-    if _is_run(path):
-        return [path]
-    runs = sorted(folder for folder in path.iterdir() if _is_run(folder)) if path.is_dir() else []
+    try:
+        if _is_run(path):
+            return [path]
+        runs = sorted(folder for folder in path.iterdir() if _is_run(folder)) if path.is_dir() else []
+    except OSError as error:  # a folder that is not ours to look into, a name that is too long
+        raise StoreError(f"{path} cannot be looked into ({error.strerror}); name another run.") from None
     if not runs:
         raise StoreError(
             f"{path} {'holds no run' if path.exists() else 'does not exist'}; expected a run's folder or a "
@@ -194,19 +211,36 @@ def find_runs(path: Path) -> list[Path]:
     return runs
 
 
+def has_runs(path: Path) -> bool:
+    """True for a run's folder, and a folder of runs."""
+    try:
+        return bool(find_runs(path))
+    except StoreError:
+        return False
+
+
 def unfinished(out: Path) -> Path | None:
     """The newest run in `out` that was not measured to its end, or None."""
     runs = sorted(out.glob(f"*/{JOURNAL}"), reverse=True)
-    return next((run.parent for run in runs if not _complete(run)), None)
+    return next((run.parent for run in runs if _begun(run) and not _complete(run)), None)
 
 
 def _is_run(folder: Path) -> bool:
     return journal_file(folder).is_file() or (folder / "cases.parquet").is_file()
 
 
+def _begun(journal: Path) -> bool:
+    """False for a journal of some other program."""
+    with journal.open("rb") as stream:
+        return stream.read(len(HEADER)) == HEADER
+
+
 def _complete(journal: Path) -> bool:
     with journal.open("rb") as stream:
         stream.seek(max(journal.stat().st_size - 65536, 0))
         tail = stream.read().splitlines(keepends=True)
-    last = tail[-1] if tail else b""
-    return b'"end"' in last[:20] and last.endswith(b"\n") and json.loads(last).get("complete") is True
+    try:
+        end = EVENTS.decode(tail[-1]) if tail and tail[-1].endswith(b"\n") else None
+    except SchemaError:
+        return False
+    return isinstance(end, End) and end.complete

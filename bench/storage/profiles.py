@@ -84,8 +84,9 @@ def write(
 
 
 def write_page(folder: Path, html: str) -> Path:
-    """Writes the page of the profile in `folder`; its path. Raises StoreError where the disk refuses."""
+    """Writes the page of a profile into `folder`; its path. Raises StoreError where the disk refuses."""
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / PAGE).write_text(html, "utf-8")
     except OSError as error:
         raise StoreError(f"{folder / PAGE} cannot be written ({error.strerror}); make room.") from error

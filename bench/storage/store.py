@@ -1,6 +1,7 @@
 """The file between measuring and reading: a run's journal as frames, and its tables for other programs."""
 
 import json
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,14 +12,19 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from bench import events as kinds
+from bench.events import EVENTS, Event
 from bench.records import Case
 from bench.storage.blocks import COLUMNS, UNVISITED, VISIT, Visits
+from bench.storage.formats import github_action, reader
 from bench.storage.formats.pytest_benchmark import benchmark_json
-from bench.storage.journal import StoreError, events, find_runs, header, journal_file
+from bench.storage.journal import StoreError, events, find_runs, has_runs, header, journal_file
 from bench.storage.tables import FURTHER, MEASURED, Run, merge
 
 JOURNAL_BYTES = b"journal_bytes"
 """Key in blocks.parquet's metadata: how long the journal was that it was made from."""
+
+LONGEST_NAME = 120
+"""Bytes of a figure's name: file systems take 255, and some half of that."""
 
 E = TypeVar("E")
 
@@ -30,7 +36,30 @@ def read_run(folder: str | Path) -> Run:
     """
     folder = Path(folder)
     rest = list(events(folder, without=VISIT))
-    visits, blocks = _tabled(folder) or Visits(folder).read()
+    return _run(folder, rest, *(_tabled(folder) or Visits(folder).read()))
+
+
+def foreign_runs(file: Path) -> list[Run]:
+    """The runs that another tool recorded in a file, each under its own name. Raises StoreError."""
+    return [_of_events(file, run) for run in reader.recorded(file)]
+
+
+def _of_events(file: Path, run: Sequence[Event]) -> Run:
+    lines = [EVENTS.encode(event) + b"\n" for event in run]
+    rest = [EVENTS.decode(line) for line in lines if not line.startswith(VISIT)]
+    return _run(file, rest, *Visits(file, lines).read())
+
+
+def _run(
+    folder: Path, rest: Sequence[Event], visits: dict[tuple[str, str], dict[str, Any]], blocks: pd.DataFrame
+) -> Run:
+    """A run from its visits and its other events."""
+    known = {event.id for event in rest if isinstance(event, Case)}
+    if unknown := [case for case, _ in visits if case not in known]:
+        raise StoreError(
+            f"{journal_file(folder)} has visits of {unknown[0]!r:.200}, but no line that says what that is; "
+            "the file was damaged after it was written: measure again."
+        )
 
     def of(kind: type[E]) -> tuple[E, ...]:
         return tuple(event for event in rest if isinstance(event, kind))
@@ -51,41 +80,121 @@ def read_run(folder: str | Path) -> Run:
     )
 
 
+def read_runs(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
+    """Every run at these paths, and what is wrong with those of a folder that cannot be read, a line each.
+
+    Raises StoreError where a run that was named itself cannot be read, or none can.
+    """
+    found: list[Run] = []
+    left_out: list[str] = []
+    for path in paths:
+        others, said = others_runs(path)
+        if not others:
+            others, said = each_run([path], read_run)
+        found += others
+        left_out += said
+    return found, left_out
+
+
+def others_runs(path: Path) -> tuple[list[Run], list[str]]:
+    """The runs of other tools at `path`, a file or a folder of theirs, and what cannot be read, a line each.
+
+    None where `path` holds runs of ours. Raises StoreError where a file that was named is damaged.
+    """
+    if not path.exists() or (path.is_dir() and has_runs(path)):
+        return [], []
+    found: list[Run] = []
+    left_out: list[str] = []
+    for file in reader.files(path):
+        try:
+            found += foreign_runs(file)
+        except StoreError as error:
+            if file == path:
+                raise
+            left_out.append(f"left out: {error}")
+    if path.is_file() and not found:
+        raise StoreError(f"{path} is of no tool that is known; expected a run's folder, or JSON of a tool's.")
+    return found, left_out
+
+
+R = TypeVar("R")
+
+
+def each_run(paths: Sequence[Path], read: Callable[[Path], R]) -> tuple[list[R], list[str]]:
+    """What is read of every run at these paths; one broken, foreign or newer costs its folder nothing else.
+
+    Raises StoreError as `read_runs`.
+    """
+    found: list[R] = []
+    left_out: list[StoreError] = []
+    for path in paths:
+        runs = find_runs(path)
+        for run in runs:
+            try:
+                found.append(read(run))
+            except StoreError as error:
+                if runs == [path]:
+                    raise
+                left_out.append(error)
+    if not found:
+        raise left_out[0]
+    return found, [f"left out: {error}" for error in left_out]
+
+
 def load(path: str | Path | Sequence[str | Path], estimates: Callable[[Run], pd.DataFrame]) -> pd.DataFrame:
-    """The cases frame of every run at `path`: from Parquet where it was written, else by `estimates`."""
-    paths = [path] if isinstance(path, str | Path) else list(path)
-    folders = [folder for name in paths for folder in find_runs(Path(name))]
-    return merge([_cases_of(folder, estimates) for folder in folders])
+    """The cases frame of every run at `path`: from Parquet where it was written, else by `estimates`.
+
+    Warns of runs in a folder that cannot be read.
+    """
+    frames: list[pd.DataFrame] = []
+    for each in [path] if isinstance(path, str | Path) else path:
+        others, left_out = others_runs(Path(each))
+        frames += map(estimates, others)
+        if not others:
+            found, left_out = each_run([Path(each)], lambda run: _cases_of(run, estimates))
+            frames += found
+        for line in left_out:
+            warnings.warn(line, stacklevel=3)
+    return merge(frames)
 
 
-def write_tables(folder: Path, cases: pd.DataFrame, blocks: pd.DataFrame) -> None:
-    """Writes a run's tables beside its journal. Raises StoreError where the disk refuses."""
-    run = header(folder)
+def write_tables(
+    folder: Path,
+    cases: pd.DataFrame,
+    blocks: pd.DataFrame,
+    out: Path | None = None,
+    about_run: kinds.Header | None = None,
+) -> None:
+    """Writes a run's tables into `out`, by default beside its journal. Raises StoreError."""
+    run, out = about_run or header(folder), out or folder
     about = {key: getattr(run, key) for key in ("run", "created", "arguments", "commit", "environment")}
     # Without indent json has its fast encoder, which ten thousand cases need.
     benchmark = json.dumps(benchmark_json(run, cases, blocks), allow_nan=False)
     try:
-        cases.to_parquet(folder / "cases.parquet", index=False)
+        out.mkdir(parents=True, exist_ok=True)
+        cases.to_parquet(out / "cases.parquet", index=False)
         table = pa.Table.from_pandas(blocks, preserve_index=False)
-        size = {JOURNAL_BYTES: str(journal_file(folder).stat().st_size)}
+        journal = folder if folder.is_file() else journal_file(folder)
+        size = {JOURNAL_BYTES: str(journal.stat().st_size)}
         parquet.write_table(
-            table.replace_schema_metadata(table.schema.metadata | size), folder / "blocks.parquet"
+            table.replace_schema_metadata(table.schema.metadata | size), out / "blocks.parquet"
         )
-        cases.to_csv(folder / "cases.csv", index=False)
-        (folder / "benchmark.json").write_text(benchmark + "\n", "utf-8")
+        cases.to_csv(out / "cases.csv", index=False)
+        (out / "benchmark.json").write_text(benchmark + "\n", "utf-8")
+        (out / "data.js").write_text(github_action.script(run, cases), "utf-8")
         environment = json.dumps(about, indent=1, allow_nan=False)
-        (folder / "environment.json").write_text(environment + "\n", "utf-8")
+        (out / "environment.json").write_text(environment + "\n", "utf-8")
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise _unwritable(out, error) from error
 
 
 def write_report(folder: Path, html: str, summary: str, figures: Mapping[str, Mapping[str, bytes]]) -> Path:
     """Writes report.html, summary.md and figures/; the path of the page. Raises StoreError."""
     try:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
-        for name, forms in figures.items():
+        for position, (name, forms) in enumerate(figures.items()):
             for suffix, data in forms.items():
-                (folder / "figures" / f"{name}.{suffix}").write_bytes(data)
+                (folder / "figures" / f"{_file_name(name, position)}.{suffix}").write_bytes(data)
         (folder / "summary.md").write_text(summary, "utf-8")
         (folder / "report.html").write_text(html, "utf-8")
     except OSError as error:
@@ -93,10 +202,16 @@ def write_report(folder: Path, html: str, summary: str, figures: Mapping[str, Ma
     return folder / "report.html"
 
 
+def _file_name(name: str, position: int) -> str:
+    """A figure's name as that of a file: that of its suite may be none that a file can have."""
+    safe = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "-_") else "_" for sign in name)
+    return name if name == safe[:LONGEST_NAME] else f"{position}-{safe[:LONGEST_NAME]}"
+
+
 def _unwritable(folder: Path, error: OSError) -> StoreError:
     return StoreError(
-        f"{folder} cannot be written ({error.strerror}); the journal is kept: make room, then "
-        f"`bench report {folder}`."
+        f"{folder} cannot be written ({error.strerror}); the journal is kept: make room, or choose another "
+        "folder by `bench report RUN --out DIR`."
     )
 
 

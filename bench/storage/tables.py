@@ -15,8 +15,8 @@ IDENTITY = ("case", "suite", "operation", "device")
 MEASURED = (
     "median_s", "low_s", "high_s", "latency_s", "device_s", "host_s", "cold_s", "first_s", "blocks",
     "clean_blocks", "launches", "disturbed_share", "flops", "bytes", "items", "flops_per_s", "bytes_per_s",
-    "items_per_s", "ceiling_share", "bound", "peak_memory_bytes", "status", "confidence", "warnings", "run",
-    "machine",
+    "items_per_s", "ceiling_share", "bound", "peak_memory_bytes", "kept_bytes",
+    "status", "confidence", "warnings", "run", "machine",
 )  # fmt: skip
 """The columns after the parameters: seconds per call, work per call and per second, and what they rest on."""
 
@@ -71,7 +71,8 @@ def merge(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     fixed = {*IDENTITY, *MEASURED, *FURTHER}
     parameters = dict.fromkeys(name for frame in frames for name in frame.columns if name not in fixed)
     merged = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-    return merged[[*IDENTITY, *parameters, *MEASURED, *FURTHER]]
+    # Tables of earlier versions lack the later columns.
+    return merged.reindex(columns=[*IDENTITY, *parameters, *MEASURED, *FURTHER])
 
 
 def parameters(cases: pd.DataFrame) -> list[str]:

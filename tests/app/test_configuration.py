@@ -67,6 +67,8 @@ GATE, BUDGETS = "[tool.bench.gate]\n", "[tool.bench.budgets]\n\n"
 
 
 BAD = [
+    "[tool.bench.gates]\nmax_regression = '5%'",
+    "[tool.bench]\nbudget = {}",
     GATE + "max_regresion = '5%'",
     GATE + "max_regression = 5",
     GATE + "max_regression = '0%'",
@@ -94,6 +96,11 @@ def test_errors_name_the_line_and_what_was_expected() -> None:
             parse(text)
         messages.append(f"{caught.value}\n")
     golden("configuration-errors.txt", "".join(messages))
+
+
+def test_line_ends_of_other_systems_leave_lines_where_they_are() -> None:
+    with pytest.raises(ConfigurationError, match="line 4: unknown key 'budget'"):
+        parse("[project]\r\nname = 'a\u2028b'\r\n[tool.bench]\r\nbudget = {}\r\n")
 
 
 def test_percentages_of_an_option() -> None:

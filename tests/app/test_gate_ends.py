@@ -35,6 +35,14 @@ from tests.waiting import visited
             "no case is on both",
         ),
         ({"suites/test_it.py": "import not_there\n"}, ["--base", "main"], 3, "head could not be collected"),
+        (
+            {"src/project/__init__.py": "from importlib.metadata import version\nversion('not-there')\n"},
+            ["--base", "main"],
+            3,
+            "install each side, by --install",
+        ),
+        ({}, ["--base", "main", "--install", "echo why; false"], 3, "`echo why; false` ended with status 1"),
+        ({}, ["--base", "main", "--pytest-args=--nonsense"], 3, "unrecognized arguments: --nonsense"),
         ({"src/project/__init__.py": "1 / 0\n"}, ["--base", "main"], 3, "head could not be collected"),
         (
             {"pyproject.toml": "[tool.bench.gate]\nbudget = 1\n"},

@@ -1,6 +1,7 @@
 """The one environment of all nox sessions: what is installed into it, when, and which Python measures."""
 
 import importlib.util
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -96,6 +97,14 @@ def test_tests_that_rest_on_time_run_apart_and_in_order(noxfile: ModuleType) -> 
 
 def test_lint_holds_the_direction_of_imports(noxfile: ModuleType) -> None:
     assert [str(Path(sys.executable).with_name("lint-imports"))] in run(noxfile, "lint", no_install=True)
+
+
+def test_the_gates_exit_status_is_that_of_nox() -> None:
+    pytest.importorskip("nox")
+    nox = [sys.executable, "-m", "nox", "--no-install", "--noxfile", str(NOXFILE), "-s", "gate", "--"]
+    refused = subprocess.run([*nox, "--no-such-option"], capture_output=True, text=True, timeout=300)
+    assert refused.returncode == 2, refused.stderr
+    assert subprocess.run([*nox, "--help"], capture_output=True, timeout=300).returncode == 0
 
 
 @pytest.mark.parametrize("change", ["project", "driver", "index"])

@@ -19,7 +19,7 @@ def test_the_large_run_is_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_long_history_is_a_folder_of_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scale, "RUNS", 3)
-    cases, headers = archive.read(scale.thousand(tmp_path), ["suites/test_00.py::test_op[cpu-7]"])
+    cases, headers, _ = archive.read(scale.thousand(tmp_path), ["suites/test_00.py::test_op[cpu-7]"])
     assert len(cases) == len(headers) == 3
     assert all(header.environment for header in headers.values())
 

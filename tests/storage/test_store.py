@@ -4,6 +4,7 @@ import errno
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -145,6 +146,11 @@ def test_newest_unfinished(tmp_path: Path) -> None:
         with Journal.create(tmp_path / name, HEADER) as journal:
             if name == "3":
                 journal.append(End())
+    for name, foreign in (("4", "dear diary\n"), ("5", '{"event":"header"}\n{"event":"end","complete":1}\n')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / JOURNAL).write_text(foreign)
+    assert unfinished(tmp_path) == tmp_path / "5"
+    shutil.rmtree(tmp_path / "5")
     assert unfinished(tmp_path) == tmp_path / "2"
 
 

@@ -32,6 +32,13 @@ MISCOUNTED = 0.05
 CAPPED = 0.05
 """Share of a case's blocks under a power cap from which there is a warning: GPUs touch it now and then."""
 
+SPENT = 1000.0
+"""How many times the others the first call after a set-up may take: cold caches make ten of calls that do the
+same, and some hundred where a call does next to nothing."""
+
+KEPT_BYTES = 64
+"""Kept by every call, from which memory grows: the smallest objects with something in them."""
+
 MIN_OTHERS = 3
 """Counted blocks that a launch's first one is compared with."""
 
@@ -66,6 +73,15 @@ def _all(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFram
         yield row, f"still warming up: {text}"
     for row, ratio in other_paces(blocks, counted).items():
         yield row, f"measured while the processor took {ratio:.1f} times as long as for most of the run"
+    for row, ratio in _spent(blocks).items():
+        text = "its calls change their input, or are answered from a cache"
+        yield row, f"the first call after a set-up takes {ratio:.0f} times as long as the others: {text}"
+    for row, left in ((row, extra.get("left_behind")) for row, extra in enumerate(cases["extra"])):
+        if left:
+            yield row, f"leaves behind, which was put back: {left}"
+    for row in map(int, np.flatnonzero(frame["kept_bytes"] >= KEPT_BYTES)):
+        text = "its memory grows; the garbage collector is off in a block"
+        yield row, f"keeps {frame['kept_bytes'].iat[row]:,.0f} bytes a call: {text}"
     dry = blocks["notes"].str.contains("queue_ran_dry")
     yield from ((row, "no device time: queue_ran_dry") for row in blocks.loc[dry, "row"].unique())
     for row in map(int, np.flatnonzero(frame["ceiling_share"] > ABOVE)):
@@ -120,6 +136,23 @@ def _unsettled(frame: pd.DataFrame, counted: pd.DataFrame) -> dict[int, float]:
     ratio = visits.max() / visits.min()
     unsettled = ratio.index[frame["confidence"].loc[ratio.index] == "unsettled"]
     return {int(row): float(ratio[row]) for row in unsettled}
+
+
+def _spent(blocks: pd.DataFrame) -> dict[int, float]:
+    """Rows whose first call after a set-up takes thousands of times as long as the others: how many.
+
+    The first visit of a launch tells only where there is no other: a process's first call may compile.
+    """
+    made = blocks.sort_values(["row", "launch", "pass", "start_s"], kind="stable")
+    visit = made.groupby(["row", "launch", "pass"], sort=False)
+    leading = visit["wall_s"].first()[visit["calls"].first() == 1]
+    per_call_s = made["wall_s"] / made["calls"]
+    rest = per_call_s[made["kind"] == "wall"].groupby([made["row"], made["launch"], made["pass"]]).median()
+    ratios = (leading / rest.clip(lower=1e-9)).dropna().rename("ratio").reset_index()
+    later = ratios["pass"] > ratios.groupby(["row", "launch"])["pass"].transform("min")
+    several = later.groupby(ratios["row"]).transform("any")
+    ratio = ratios[later | ~several].groupby("row")["ratio"].median()
+    return {int(row): float(ratio[row]) for row in ratio.index[ratio > SPENT]}
 
 
 def _where(mask: pd.Series, text: str) -> Iterable[RowWarning]:

@@ -93,7 +93,7 @@ def _work(cases: pd.DataFrame) -> pd.DataFrame:
     """Declared work per call and peak memory as numbers, and all of extra_info as JSON."""
     numbers = {
         name: pd.to_numeric(pd.Series([extra.get(name) for extra in cases["extra"]]), errors="coerce")
-        for name in (*WORK, "peak_memory_bytes")
+        for name in (*WORK, "peak_memory_bytes", "kept_bytes")
     }
     frame = pd.DataFrame(numbers, dtype=float)
     return frame.assign(extra=pd.Series([json.dumps(extra) for extra in cases["extra"]], dtype="str"))
@@ -109,7 +109,8 @@ def _status(frame: pd.DataFrame, cases: pd.DataFrame) -> dict[str, pd.Series]:
     measured = pd.Series(np.where(confidence == "unsettled", "noisy", "ok"))
     unmeasured = cases["outcome"].map(STATUS).fillna("skipped")
     reason = cases["message"].where(cases["outcome"] != "", NEVER_REACHED)
-    has_times = frame["blocks"] > 0
+    broken = unmeasured.isin(("failed", "timeout")) & (cases["failed_visits"] >= cases["visits"])
+    has_times = (frame["blocks"] > 0) & ~broken  # what failed in every visit, timed or not
     return {
         "status": measured.where(has_times, unmeasured),
         "reason": reason.where(~has_times, "").fillna(""),

@@ -115,7 +115,14 @@ class Decision:
         over = any(check.standing == "over" for check in self.budgets)
         if over or any(verdict.state == "slower" for verdict in self.verdicts):
             return 1
-        return 4 if self.settings.undecided == "fail" and self.undecided_share > 0 else 0
+        return 4 if self.settings.undecided == "fail" and any(map(may_be_slower, self.verdicts)) else 0
+
+
+def may_be_slower(verdict: Verdict) -> bool:
+    """True for an undecided case, unless all that is undecided is how much faster it became."""
+    change = verdict.change
+    gained = change is not None and change.ratio < 1 and change.high < 1 + verdict.budget
+    return verdict.state == "undecided" and not gained
 
 
 def replay(analyzed: AnalyzedRun) -> Decision:

@@ -128,7 +128,7 @@ def judge(
         return _waiting(screen)
     if screen and _suspected(screen, budget) is None:
         still = _steadied(screen, None, typical)
-        if _upper(still) < budget:
+        if _within(still, budget):
             return Judgement("same", NAMES[0], _same(still, budget), still)
     return _confirmed(logs, made, budget, error, typical)
 
@@ -154,7 +154,7 @@ def _let_go(
         if sample is None or sample.count < len(launches) or _is_suspect(sample, budget):
             continue
         sample = _steadied(sample, screen, typical)
-        if _upper(sample, EARLY_CONFIDENCE) < budget:
+        if _within(sample, budget, EARLY_CONFIDENCE):
             return Judgement("same", NAMES[stage], _same(sample, budget), sample)
     return None
 
@@ -176,7 +176,11 @@ def _confirmed(
 
 
 def _at_end(logs: NDArray[np.float64], stage: int, budget: float, error: float) -> Judgement:
-    """What all the fresh launches say at the end of a stage; a loss that the screen did not show is open."""
+    """What all the fresh launches say at the end of a stage.
+
+    A change that the screen did not show is open, but for a gain that is surely beyond the budget or surely
+    within it: that fails nothing, whatever the screen.
+    """
     fresh, name = _sample(logs, range(FRESH.start, STAGES[stage].stop)), NAMES[stage]
     if evident := _evident(logs[: STAGES[stage].stop], name, budget, error):
         return evident
@@ -187,9 +191,12 @@ def _at_end(logs: NDArray[np.float64], stage: int, budget: float, error: float) 
     suspected = _suspected(_sample(logs, STAGES[0]), budget)
     if judgement.state not in ("slower", "faster") or judgement.state == suspected:
         return judgement
+    if judgement.state == "faster" and _upper(fresh) <= -budget:
+        return judgement
     reason = f"{judgement.reason}, but the first {len(STAGES[0])} did not show it"
-    is_loss = judgement.state == "slower"  # a gain that shows once is at least no loss
-    return replace(judgement, state="undecided" if is_loss else "same", reason=reason, open=is_loss)
+    if _within(fresh, budget):
+        return replace(judgement, state="same", reason=reason)
+    return replace(judgement, state="undecided", reason=reason, open=True)
 
 
 def _evident(logs: NDArray[np.float64], name: str, budget: float, error: float) -> Judgement | None:
@@ -257,7 +264,7 @@ def look(fresh: Centre, name: str, budget: float, error: float, by_chance: float
         return Judgement("slower", name, f"{_in_words(fresh)} launches", fresh, p_value)
     if median <= -DECISIVE * budget and p_faster <= surely and no_chance:
         return Judgement("faster", name, f"{_in_words(fresh)} launches", fresh, p_value)
-    if median < DECISIVE * budget and _upper(fresh) < budget:
+    if median < DECISIVE * budget and _within(fresh, budget):
         return Judgement("same", name, _same(fresh, budget), fresh, p_value)
     reason = f"{_in_words(fresh)} launches do not settle it"
     return Judgement("undecided", name, reason, fresh, p_value, open=True)
@@ -270,6 +277,12 @@ def _waiting(screen: Centre | None) -> Judgement:
 
 def _upper(sample: Centre, confidence: float = CONFIDENCE) -> float:
     return math.expm1(sample.bounds(confidence)[1])
+
+
+def _within(sample: Centre, budget: float, confidence: float = CONFIDENCE) -> bool:
+    """True where the change is surely smaller than the budget, up and down."""
+    low, high = (math.expm1(bound) for bound in sample.bounds(confidence))
+    return -budget < low and high < budget
 
 
 def _same(sample: Centre, budget: float) -> str:

@@ -248,6 +248,11 @@ class Device:
         self.synchronize()
         return int(self.module.max_memory_allocated())
 
+    @property
+    def allocated(self) -> Callable[[], int] | None:
+        """What says how many bytes are allocated on the device; None where it does not count."""
+        return getattr(self.module, "memory_allocated", None)
+
     def allocator_counts(self) -> tuple[int, ...]:
         """How often the allocator went to the device itself; () where it does not count."""
         module = self.module

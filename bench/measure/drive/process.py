@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,15 +28,18 @@ BOOTSTRAP = (
 )
 """Runs one of our modules, wherever its process is started."""
 
-IDLE_PLUGINS = ("cacheprovider", "unraisableexception")
-"""pytest's own that a worker has no use for: one writes files, one collects garbage at the end, five times,
-which takes half a second a launch."""
+IDLE_PLUGINS = ("unraisableexception",)
+"""pytest's own that a worker has no use for and that has no options: it collects garbage at the end, five
+times, which takes half a second a launch."""
 
 POLL_S = 0.1
 """How often a silent worker is looked at; a message ends the wait at once."""
 
-USAGE_ERROR = 4
-"""pytest's exit status for arguments that it does not understand."""
+USAGE_ERROR, INTERNAL_ERROR = 4, 3
+"""pytest's exit statuses for arguments that it does not understand, and for an error in a plugin."""
+
+ERROR, INTERNAL = re.compile(r"ERROR: |\S+: error: "), "INTERNALERROR> "
+"""How pytest's own lines of these begin."""
 
 LAST_WORDS = 1500
 """Characters of a dead worker's output that are kept."""
@@ -220,10 +224,21 @@ def _ended(message: protocol.Ended, words: str) -> WorkerError:
     """Why a worker ended by itself: pytest's own line where it refuses its arguments, else its last words."""
     if message.refusal:
         return WorkerError("refused", message.refusal)
-    errors = [line for line in words.splitlines() if line.startswith("ERROR: ")]
+    lines = words.splitlines()
+    round_them = ""
+    if message.addopts:
+        way = "--pytest-args='-o addopts=' goes round them"
+        round_them = f"; the project's own options are {message.addopts}: {way}"
+    errors = [line.partition("error: ")[2] or line for line in lines if ERROR.match(line)]
     if errors and message.status == USAGE_ERROR:
-        return WorkerError("died", f"pytest refuses its arguments: {errors[-1].removeprefix('ERROR: ')}")
-    return WorkerError("died", f"pytest ended with status {message.status}:\n{words}")
+        return WorkerError(
+            "died", f"pytest refuses its arguments: {errors[-1].removeprefix('ERROR: ')}{round_them}"
+        )
+    internal = [line.removeprefix(INTERNAL) for line in lines if line.startswith(INTERNAL)]
+    if internal and message.status == INTERNAL_ERROR:
+        raised = next((line for line in reversed(internal) if line[:1].strip()), internal[-1])
+        return WorkerError("died", f"pytest fails before any test: {raised}{round_them}")
+    return WorkerError("died", f"pytest ended with status {message.status}:\n{words}{round_them}")
 
 
 def collect_together(workers: Sequence[Worker], timeout_s: float) -> list[tuple[Worker, protocol.Collected]]:

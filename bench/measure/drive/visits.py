@@ -23,7 +23,7 @@ WARMUP_BLOCK_S = 0.003
 """Length of a block of the warm-up: it takes six to see that a series gets no faster."""
 
 COLD_EXCESS = 3.0
-"""How many times the longest call a cold first call may take before the case is given up."""
+"""How many times the longest call a call of a visit's warm-up may take before the case is given up."""
 
 TURN = 2
 """Blocks that a worker times before its partner does, where turns cost something: see
@@ -58,9 +58,12 @@ def visit(
     once_set_up()
     for session in sessions:  # also of a test whose partner has ended: it may read its result
         session.block("wall" if session.left == 1 else "first" if fresh else "warmup", 1)
-    running = all(session.running for session in sessions)
-    if running and max(_latest_call_s(session) for session in sessions) <= COLD_EXCESS * longest_s:
+    for session in sessions:
+        if fresh and _latest_call_s(session) > longest_s:
+            session.block("warmup", 1)  # a first call may compile for minutes: it judges no case
+    if all(_latest_call_s(session) <= COLD_EXCESS * longest_s for session in sessions):
         entry = replace(entry, timing=_warmed_up(sessions, entry.timing, fresh))
+    if all(_latest_call_s(session) <= COLD_EXCESS * longest_s for session in sessions):
         once_warm()
         _time(sessions, entry, flip, blocks or blocks_per_visit(entry), kinds)
     once_timed()
@@ -76,7 +79,7 @@ def _latest_call_s(session: CaseSession) -> float:
 def _warmed_up(sessions: Sequence[CaseSession], timing: Timing, fresh: bool) -> Timing:
     """Calls that do not count: until a block's calls are chosen, and in a fresh process until it is warm."""
     timing = calibrated(sessions[0], timing.in_new_launch() if fresh else timing)
-    if not fresh or timing.is_long:
+    if not fresh or timing.is_long or not sessions[0].running:
         return timing
     for session in sessions:
         warm_up(session, timing)

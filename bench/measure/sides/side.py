@@ -54,7 +54,7 @@ class Side:
             raise SideError(
                 f"{self.name} did not run its own code: module {name!r} was loaded from {file}{more}, "
                 f"expected it below {self.tree}; an editable install or a path set elsewhere leads there: "
-                "name the commands that install a side as `install` in [tool.bench.gate]"
+                "name the commands that install a side by --install, or as `install` in [tool.bench.gate]"
             )
 
     def strays(self, modules: Modules) -> Modules:

@@ -102,7 +102,7 @@ class PedanticCalls:
     """The calls of `benchmark.pedantic`: never more in a visit than its rounds times iterations.
 
     It takes pytest-benchmark's arguments, and raises ValueError where that would. With `setup` or `teardown`
-    each call is timed by itself, with them outside.
+    each call is timed by itself, with them outside; without, they are made as plain calls are.
     """
 
     target: Callable[..., Any]
@@ -115,6 +115,7 @@ class PedanticCalls:
     iterations: int = 1
     left: int | None = field(init=False)
     result: Any = field(init=False, default=None)
+    bare: "PlainCalls | None" = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         for name, least in (("iterations", 1), ("rounds", 1), ("warmup_rounds", 0)):
@@ -124,9 +125,15 @@ class PedanticCalls:
         if self.iterations > 1 and self.setup:
             raise ValueError("Can't use more than 1 `iterations` with a `setup` function.")
         self.left = (self.rounds + self.warmup_rounds) * self.iterations
+        if self.setup is None and self.teardown is None:
+            self.bare = PlainCalls(self.target, tuple(self.args), self.kwargs or {})
 
     def run(self, calls: int) -> None:
         """Untimed calls, outside the count."""
+        if self.bare:
+            self.bare.run(calls)
+            self.result = self.bare.result
+            return
         for _ in repeat(None, calls):
             args, kwargs = self._arguments()
             self.result = self.target(*args, **kwargs)
@@ -136,8 +143,10 @@ class PedanticCalls:
     def time(self, device: Device, kind: Kind, calls: int) -> Timed:
         assert self.left is not None
         self.left -= calls
-        if self.setup is None and self.teardown is None:
-            return device.time(kind, self.run, calls)
+        if self.bare:
+            timed = self.bare.time(device, kind, calls)
+            self.result = self.bare.result
+            return timed
         return _sum([self._one(device, kind) for _ in range(calls)])
 
     def _one(self, device: Device, kind: Kind) -> Timed:

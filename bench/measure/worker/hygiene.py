@@ -8,10 +8,13 @@ import pytest
 
 SPOILING_PLUGINS = ("timeout", "rerunfailures", "flaky", "dsession", "hypothesispytest")
 """Plugins whose work would spoil a worker's: time-outs that count its waiting, tests run again, and one
-that imports its whole library, two seconds of it, to print a summary that nobody reads."""
+that imports its whole library, two seconds of it, to print a summary that nobody reads. Their options stay: a
+project's settings may name them."""
 
 NEUTRAL_OPTIONS: dict[str, Any] = {
     "numprocesses": None, "dist": "no", "tx": [], "maxfail": 0, "randomly_reorganize": False, "usepdb": False,
+    "cacheclear": False, "cacheshow": None, "lf": False, "failedfirst": False, "newfirst": False,
+    "stepwise": False, "stepwise_skip": False, "stepwise_reset": False,
     "benchmark_skip": False, "benchmark_disable": False, "benchmark_only": False, "benchmark_autosave": False,
     "benchmark_save": None, "benchmark_json": None, "benchmark_compare": None, "benchmark_compare_fail": [],
     "benchmark_histogram": None,
@@ -20,14 +23,33 @@ NEUTRAL_OPTIONS: dict[str, Any] = {
 """Options of pytest and its plugins as a worker needs them, whatever a suite's settings say."""
 
 
+SWITCHED_OFF = (
+    "pytest-benchmark is switched off, as by `-p no:benchmark` in addopts or PYTEST_DISABLE_PLUGIN_AUTOLOAD: "
+    "there is no `benchmark` fixture"
+)
+
+_addopts: list[str] = []
+
+
+def addopts() -> str:
+    """The options that the project's own settings give, and in which file; "" for none."""
+    return "".join(_addopts)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
+    if given := early_config.getini("addopts"):
+        _addopts[:] = [f"`{' '.join(given)}` in {early_config.inipath}"]
     early_config.known_args_namespace.cov_source = []  # pytest-cov starts here, in every process
     return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
+    if not any(map(config.pluginmanager.has_plugin, ("benchmark", "pytest_benchmark.plugin"))):
+        raise pytest.UsageError(SWITCHED_OFF)
+    # The cache is the project's, and several workers would write to it at once.
+    pytest.Cache.set = lambda _cache, _key, _value: None  # type: ignore[assignment]  # a worker is ours
     for name, value in NEUTRAL_OPTIONS.items():
         setattr(config.option, name, value)
     return (yield)

@@ -43,5 +43,5 @@ def main(descriptor: int, arguments: list[str]) -> None:
     except EOFError:
         os._exit(1)
     else:
-        channel.send(protocol.Ended(int(status)))
+        channel.send(protocol.Ended(int(status), addopts=hygiene.addopts()))
         os._exit(0)  # pytest has torn all down; taking torch apart as well would cost seconds a launch

@@ -12,11 +12,12 @@ whole run come as environment variables:
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
+from bench import plain
 from bench.measure import compat
 from bench.measure.devices import available
 from bench.records import PRESET_NAMES, Case, Scalar
@@ -106,7 +107,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     preset = os.environ.get("BENCH_PRESET", "default")
     longer = PRESET_NAMES[PRESET_NAMES.index(preset) + 1 :]
     # A function's own mark is closer than one of its parameters', and does not take that back.
-    dropped = {item for item in items if any(mark.args[0] in longer for mark in item.iter_markers("preset"))}
+    dropped = {item for item in items if set(_all_marked(item, "preset", "name")).intersection(longer)}
     dropped |= set(_sizes_left_out([item for item in items if item not in dropped], preset))
     dropped = {item for item in dropped if not _is_wanted(item)}
     config.stash[UNLISTED] = sum(map(is_case, dropped))
@@ -147,12 +148,25 @@ def evenly(values: Sequence[float], count: int) -> list[float]:
     return [values[round(i * step)] for i in range(count)]
 
 
+def _marked(item: pytest.Item, marker: str, *arguments: str) -> str | None:
+    """The last of these arguments of the item's closest marker of that name; None where that is no text."""
+    return next(_all_marked(item, marker, *arguments), None)
+
+
+def _all_marked(item: pytest.Item, marker: str, *arguments: str) -> Iterator[str | None]:
+    """The same of every marker of that name, the closest first.
+
+    Other projects have markers of these names, with another meaning and other arguments.
+    """
+    for mark in item.iter_markers(marker):
+        value = {**dict(zip(arguments, mark.args, strict=False)), **mark.kwargs}.get(arguments[-1])
+        yield value if isinstance(value, str) else None
+
+
 def _axis(item: pytest.Item) -> str | None:
-    mark = item.get_closest_marker("crossover")
-    if mark is None:
-        return None
-    axis = mark.kwargs.get("axis") or mark.args[0]
-    return axis if isinstance(_parameters(item).get(axis), int | float) else None
+    axis = _marked(item, "crossover", "axis")
+    size = _parameters(item).get(axis)
+    return axis if isinstance(size, int | float) and plain.fits(size) else None
 
 
 def _size(item: pytest.Item) -> float:
@@ -183,51 +197,65 @@ def is_case(item: pytest.Item) -> bool:
     return "benchmark" in getattr(item, "fixturenames", ())
 
 
+MARKED_ONLY = "marked `benchmark`, but it does not use the `benchmark` fixture: nothing says what to time"
+
+
+def is_marked_only(item: pytest.Item) -> bool:
+    """True for a test that is marked as a benchmark, as pytest-codspeed times them, and is no case."""
+    return item.get_closest_marker("benchmark") is not None and not is_case(item)
+
+
 def device_of(item: pytest.Item) -> str:
     """The device of a case: its `device` parameter where that names one, else `cpu`."""
     value = _parameters(item).get("device")
     if value is None:
         return "cpu"  # without asking for the devices present, which imports torch
-    return str(value) if str(value) in (*chosen_devices(), "accelerator") else "cpu"
+    named = plain.text(value)
+    return named if named in (*chosen_devices(), "accelerator") else "cpu"
 
 
 def case_of(item: pytest.Item) -> Case:
     """The identity of a test as a benchmark."""
-    crossover = item.get_closest_marker("crossover")
-    named: dict[str, Any] = {}
-    if crossover:
-        named = {**dict(zip(("axis", "between"), crossover.args, strict=False)), **crossover.kwargs}
-    isolate = item.get_closest_marker("isolate")
     function = getattr(item, "originalname", None) or item.name.partition("[")[0]
-    test = getattr(item, "function", None)
+    doc = getattr(getattr(item, "function", None), "__doc__", None)
     return Case(
         id=item.nodeid,
         suite=item.path.stem,
         operation=function.removeprefix("test_"),
         device=device_of(item),
         params=_scalars(item),
-        axis=named.get("axis"),
-        between=named.get("between"),
-        isolate=isolate.args[0] if isolate else None,
-        doc=(getattr(test, "__doc__", None) or "").strip().partition("\n")[0],
+        axis=_marked(item, "crossover", "axis"),
+        between=_marked(item, "crossover", "axis", "between"),
+        isolate=_marked(item, "isolate", "name"),
+        doc="" if doc is None else plain.text(doc).strip().partition("\n")[0],
     )
 
 
 def skipped(item: pytest.Item) -> str | None:
     """Why a case is skipped before it is even set up, or None."""
     mark = item.get_closest_marker("skip")
-    return None if mark is None else str(mark.kwargs.get("reason") or (*mark.args, "marked to be skipped")[0])
+    if mark is None:
+        return None
+    return plain.text(mark.kwargs.get("reason") or (*mark.args, "marked to be skipped")[0])
 
 
 def _scalars(item: pytest.Item) -> dict[str, Scalar]:
-    """A case's parameters as scalars: pytest's own id stands for what is none."""
+    """A case's parameters as scalars: pytest's own id stands for what is none or fits no table."""
     parameters = _parameters(item)
     ids = item.callspec.id.split("-") if parameters else []  # type: ignore[attr-defined]  # only if parametrized
     if len(ids) != len(parameters):
-        ids = [getattr(value, "__name__", str(value)) for value in parameters.values()]
+        ids = [_named(value) for value in parameters.values()]
     scalars: dict[str, Scalar] = {}
     for (name, value), pytest_id in zip(parameters.items(), ids, strict=True):
-        if name == "device" and device_of(item) == str(value):
+        if name == "device" and device_of(item) == plain.text(value):
             continue
-        scalars[name] = value if isinstance(value, Scalar) else pytest_id
+        scalars[plain.text(name)] = plain.scalar(value) if plain.fits(value) else pytest_id
     return scalars
+
+
+def _named(value: object) -> str:
+    """A value by its name, such as that of a function, else as text."""
+    try:
+        return plain.text(value.__name__)  # type: ignore[attr-defined]  # most have none
+    except Exception:  # a suite's __getattr__ raises what it likes
+        return plain.text(value)

@@ -150,10 +150,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Ended:
-    """Nothing more will come: pytest ended with `status`, or never began, for the reason in `refusal`."""
+    """Nothing more will come: pytest ended with `status`, or never began, for the reason in `refusal`.
+
+    `addopts` are options that the project's own settings give, and in which file.
+    """
 
     status: int = 0
     refusal: str = ""
+    addopts: str = ""
 
 
 # To a template, and from it.

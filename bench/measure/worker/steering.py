@@ -7,7 +7,8 @@ times the blocks that it is asked for; then pytest tears the test down.
 
 import gc
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,13 +17,14 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from bench import plain
 from bench.events import Outcome
 from bench.measure import compat
 from bench.measure.devices import available, ceilings, device, self_check
 from bench.measure.devices.device import Device
 from bench.measure.host import environment, priority
 from bench.measure.host.interference import Readings
-from bench.measure.worker import code, controls, plugin, protocol
+from bench.measure.worker import code, controls, plugin, protocol, settings
 from bench.measure.worker.calls import PlainCalls
 from bench.measure.worker.timing import CaseTimer, SteeredFixture
 
@@ -37,11 +39,13 @@ class Steering:
         self.channel = channel
         self.readings = Readings()
         self.items: dict[str, pytest.Item] = {}
+        self.session_items: list[pytest.Item] = []
         self.problems: list[protocol.Problem] = []
         self.left_out: list[str] = []
         self.reports: list[pytest.TestReport] = []
         self.timer: CaseTimer | None = None
         self.fixture: BenchmarkFixture | None = None
+        self.kept = settings.Kept()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -57,7 +61,8 @@ class Steering:
         gc.collect()
         gc.freeze()  # what was imported is not looked at again: it would take a tenth of a second each time
         gc.enable()
-        self.items = {item.nodeid: item for item in session.items if plugin.is_case(item)}
+        self.session_items = session.items
+        self.items = {plain.text(item.nodeid): item for item in session.items if plugin.is_case(item)}
         self.channel.send(self._collected(session.config))
         for command in iter(self.channel.receive, protocol.Exit()):
             match command:
@@ -85,7 +90,9 @@ class Steering:
                 "unusable": available.unusable(),
                 "accelerators": [name for name in plugin.chosen_devices() if name != "cpu"],
             }
-        cases = tuple(map(plugin.case_of, self.items.values()))
+        marked = [item for item in self.session_items if plugin.is_marked_only(item)]
+        skips |= {item.nodeid: plugin.MARKED_ONLY for item in marked}
+        cases = tuple(map(plugin.case_of, [*self.items.values(), *marked]))
         return protocol.Collected(cases, skips, tuple(self.problems), tuple(self.left_out), facts)
 
     def _visit(self, item: pytest.Item) -> protocol.Visited:
@@ -95,13 +102,21 @@ class Steering:
         self.fixture, self.reports = None, []
         # Stands for the test to come: pytest then tears all down except what lives as long as the session.
         to_come = SimpleNamespace(listchain=lambda: [item.session])
+        self.kept = settings.Kept()
         item.ihook.pytest_runtest_protocol(item=copied, nextitem=to_come)
+        self.kept.put_back()
         outcome, message = _outcome(self.reports)
         fixture = self.fixture
         if outcome == "passed" and (fixture is None or not compat.is_used(fixture)):
             outcome, message = "skipped", "the test passed without calling benchmark(...)"
-        extra_info: dict[str, Any] = fixture.extra_info if fixture else {}
-        return protocol.Visited(outcome, message, _plain(extra_info), fixture.group if fixture else None)
+        if fixture is None:
+            return protocol.Visited(outcome, message)
+        if outcome == "passed" and (raised := getattr(fixture, "raised", None)):
+            what = f"{type(raised).__name__}: {_tail(plain.text(raised))}"
+            outcome, message = "failed", f"the call raised, and its test caught it: nothing was timed\n{what}"
+        group = None if fixture.group is None else plain.text(fixture.group)
+        left = {"left_behind": ", ".join(self.kept.left)} if self.kept.left else {}
+        return protocol.Visited(outcome, message, {**_facts(fixture.extra_info), **left}, group)
 
     def _visit_control(self, case: str) -> protocol.Visited:
         """A visit of a case that is ours: there is nothing to set up."""
@@ -111,7 +126,8 @@ class Steering:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
-        result = yield
+        with self.kept.meant() if fixturedef.scope == "session" else nullcontext():
+            result = yield
         if fixturedef.argname == "benchmark" and not isinstance(result, BenchmarkFixture):
             pytest.fail(f"`benchmark` is {result!r} here; expected pytest-benchmark's fixture", pytrace=False)
         if isinstance(result, BenchmarkFixture) and self.timer is not None:
@@ -147,7 +163,7 @@ def _use_device(command: protocol.Ask) -> protocol.Answer:
     try:
         return protocol.Answer(tasks[command.about](available.get(command.device)))
     except Exception as error:  # a device's driver raises what it likes
-        return protocol.Answer(None, f"{type(error).__name__}: {_tail(str(error))}")
+        return protocol.Answer(None, f"{type(error).__name__}: {_tail(plain.text(error))}")
 
 
 def _outcome(reports: list[pytest.TestReport]) -> tuple[Outcome, str]:
@@ -166,13 +182,12 @@ def _tail(text: str) -> str:
 
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
     if isinstance(report.longrepr, tuple):
-        return report.longrepr[2].removeprefix("Skipped: ")
-    return str(getattr(report, "wasxfail", "") or report.longreprtext)
+        return plain.text(report.longrepr[2]).removeprefix("Skipped: ")
+    return plain.text(getattr(report, "wasxfail", "") or report.longreprtext)
 
 
-def _plain(info: dict[str, Any]) -> dict[str, Any]:
-    """What a test put into `extra_info`, as JSON can hold it."""
-    return {
-        str(name): value if isinstance(value, str | int | float | bool | None) else str(value)
-        for name, value in info.items()
-    }
+def _facts(extra_info: object) -> dict[str, Any]:
+    """What a test left in `extra_info`, as scalars. One that is no mapping any more says nothing."""
+    if not isinstance(extra_info, Mapping):
+        return {}
+    return {plain.text(name): plain.scalar(value) for name, value in extra_info.items()}

@@ -3,17 +3,19 @@
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from bench import plain
 from bench.measure import compat
 from bench.measure.devices import available, device
 from bench.measure.devices.device import Device, Loop
 from bench.measure.host.interference import Readings
-from bench.measure.worker import profiler, protocol
+from bench.measure.worker import memory, profiler, protocol
 from bench.measure.worker.calls import Calls, PedanticCalls, PlainCalls, leading, slowed
 from bench.records import Block
 
@@ -27,7 +29,7 @@ class CaseTimer:
     device: str
     started_s: float
 
-    def time(self, calls: Calls, extra_info: Mapping[str, Any]) -> list[Block]:
+    def time(self, calls: Calls, extra_info: object) -> list[Block]:
         """Announces the calls and obeys until the coordinator is done; all blocks that it asked for."""
         target = available.get(self.device)
         blocks: list[Block] = []
@@ -62,10 +64,12 @@ class CaseTimer:
         return Block(command.kind, start_s, command.calls, *times_s, notes=tuple(notes), **taken)
 
 
-def recorded_work(target: Device, calls: Calls, extra_info: Mapping[str, Any]) -> protocol.Recorded:
-    """What timing would disturb: a device's peak memory, and FLOPs where the case declares them."""
-    facts = {"peak_memory_bytes": target.peak_memory_bytes(calls.run)}
-    if extra_info.get("flops"):
+def recorded_work(target: Device, calls: Calls, extra_info: object) -> protocol.Recorded:
+    """What timing would disturb: memory needed and kept, and FLOPs where the case declares them."""
+    facts: dict[str, int | None] = dict(memory.of_calls(calls.run, target.allocated))
+    if target.is_accelerator or "torch" in sys.modules:  # whose tensors nobody but the device counts
+        facts["peak_memory_bytes"] = target.peak_memory_bytes(calls.run)
+    if isinstance(extra_info, Mapping) and plain.scalar(extra_info.get("flops")):
         facts["counted_flops"] = counted_flops(calls.run)
     return protocol.Recorded(facts={name: value for name, value in facts.items() if value is not None})
 
@@ -87,10 +91,29 @@ def counted_flops(run: Loop) -> int | None:
     return int(counter.get_total_flops()) or None
 
 
+NAP_S, NAPS = 0.003, 3
+"""How long a timer is watched, some thousand times what reading two clocks takes; and how often, since others
+may keep this process from reading the second one."""
+
+
+def runs_with_the_clock(timer: Callable[[], float]) -> bool:
+    """Whether a timer counts the seconds of a nap, as a wall clock does; processor time has none."""
+    known = timer is time.perf_counter or isinstance(getattr(timer, "__self__", None), Device)
+    return known or any(_counts_a_nap(timer) for _ in range(NAPS))
+
+
+def _counts_a_nap(timer: Callable[[], float]) -> bool:
+    start_s, started_s = device.clock(), timer()
+    time.sleep(NAP_S)
+    wall_s, counted_s = device.clock() - start_s, timer() - started_s
+    return 0.9 <= counted_s / wall_s <= 1.1
+
+
 class SteeredFixture(BenchmarkFixture):
     """pytest-benchmark's fixture, made to obey the coordinator. Set on finished fixtures only."""
 
     timer: CaseTimer
+    raised: BaseException | None = None
 
     def __call__(self, function_to_benchmark: Any, *args: Any, **kwargs: Any) -> Any:
         return self._obey("benchmark(...)", PlainCalls(slowed(function_to_benchmark), args, kwargs))
@@ -100,10 +123,12 @@ class SteeredFixture(BenchmarkFixture):
 
     def _obey(self, mode: str, calls: Calls) -> Any:
         compat.use(self, mode)
+        if not runs_with_the_clock(asked := compat.timer(self)):
+            pytest.skip(f"it asks for the timer {compat.name_of(asked)}; bench times by the wall clock alone")
         try:
             blocks = self.timer.time(calls, self.extra_info)
-        except Exception:
-            self.has_error = True
+        except Exception as error:
+            self.has_error, self.raised = True, error
             raise
         timed = [block for block in blocks if block.kind == "wall"] or blocks
         compat.fill_stats(self, [block.wall_s / block.calls for block in timed])

@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -49,7 +50,9 @@ LINE_INCHES = 0.15
 
 def saved(picture: Picture, simulated: Sequence[str]) -> Mapping[str, bytes]:
     """The figure as SVG, in the colour of the text around it, and as PNG on white."""
-    with rc_context(STYLE):
+    with rc_context(STYLE), warnings.catch_warnings():
+        # A sign that this font lacks is a box in the PNG; in the SVG the reader's own fonts show it.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure = picture()
         if simulated:
             size = 6 * figure.get_size_inches()[0]
@@ -104,7 +107,11 @@ def refine(axes: Axes) -> None:
 
 
 def fitted(text: str, most: int = MAX_CHARACTERS) -> str:
-    """The text, its middle left out where it is long: names come from other people's suites."""
+    """The text, its middle left out where it is long: names come from other people's suites.
+
+    What cannot be seen is written out: SVG takes no control characters.
+    """
+    text = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
     if len(text) <= most:
         return text
     return text[: most // 2] + "…" + text[-(most - most // 2 - 1) :]

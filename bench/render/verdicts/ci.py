@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from bench.analyze.estimates.confidence import of_interval
-from bench.analyze.gate.decision import Decision
+from bench.analyze.gate.decision import Decision, may_be_slower
 from bench.patterns import name
 from bench.records import Verdict
 from bench.render.verdicts.words import GateSummary, budget_words, headline, ordered
@@ -83,9 +83,10 @@ def junit(gate: GateSummary) -> str:
 
 def _rows(decision: Decision) -> Iterator[tuple[str, str, str]]:
     """Case, what JUnit calls its outcome ("" for passed), and the reason."""
-    undecided = "failure" if decision.settings.undecided == "fail" else "skipped"
-    kinds = {"slower": "failure", "undecided": undecided}
-    yield from ((each.case, kinds.get(each.state, ""), each.reason) for each in decision.verdicts)
+    for each in decision.verdicts:
+        fails = decision.settings.undecided == "fail" and may_be_slower(each)
+        kinds = {"slower": "failure", "undecided": "failure" if fails else "skipped"}
+        yield each.case, kinds.get(each.state, ""), each.reason
     yield from ((each.case, "error", each.reason) for each in decision.troubles)
     yield from ((each.case, "skipped", each.reason) for each in decision.skipped)
     standings = {"over": "failure", "missing": "error", "met": "", "unclear": ""}

@@ -1,7 +1,8 @@
-"""A run in pytest-benchmark's own JSON, so that `pytest-benchmark compare` and its kin read it."""
+"""pytest-benchmark's own JSON: read; and written, for `pytest-benchmark compare` and its kin."""
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from pytest_benchmark.stats import Stats
 
 from bench import patterns
 from bench.events import Header
+from bench.storage.formats import foreign
 from bench.storage.tables import parameters
 
 ROUNDS_KEPT = 200
@@ -69,3 +71,38 @@ def _entry(row: Mapping[Any, Any], names: Sequence[str], seconds: Any, calls: in
 def _evenly(seconds: Any, most: int) -> Any:
     """At most so many of the rounds, evenly spread over all."""
     return seconds[np.linspace(0, len(seconds) - 1, min(len(seconds), most)).round().astype(int)]
+
+
+def _owns(document: Any) -> bool:
+    return isinstance(document, dict) and {"machine_info", "benchmarks"} <= document.keys()
+
+
+def _runs(document: Mapping[str, Any], path: Path) -> foreign.Runs:
+    """One run, of pytest-benchmark 2.5 to 5. Without the rounds a case has its median alone."""
+    events: list[Any] = []
+    for each in document["benchmarks"]:
+        name = str(each.get("fullname") or each["name"])
+        case = foreign.case(name if "::" in name else f"pytest-benchmark::{name}", each.get("params"))
+        stats = each["stats"]
+        data, calls = stats.get("data"), int(stats.get("iterations") or 1)
+        group = None if each.get("group") is None else str(each["group"])
+        rounds = [float(value) for value in data or [stats["median"]]]
+        further = {"extra_info": each.get("extra_info") or {}, "group": group}
+        events += [case, foreign.visit(case, 0, rounds, calls if data else 1, **further)]
+    facts, commit = document["machine_info"] or {}, document.get("commit_info") or {}
+    environment = facts if "host" in facts else _environment(facts)  # ours, where bench wrote it
+    about = {name: commit.get(name) for name in ("id", "branch", "dirty", "time") if name in commit}
+    created = str(document.get("datetime") or "")
+    yield [foreign.header(path.stem, created, environment, about), *foreign.launches(1), *events]
+
+
+def _environment(facts: Mapping[str, Any]) -> dict[str, Any]:
+    cpu = facts.get("cpu") if isinstance(facts.get("cpu"), dict) else {}
+    return {
+        "machine": facts.get("node"), "host": facts.get("node"), "python": facts.get("python_version"),
+        "os": " ".join(str(facts[name]) for name in ("system", "release") if facts.get(name)),
+        "cpu": {"model": (cpu or {}).get("brand_raw") or (cpu or {}).get("brand")},
+    }  # fmt: skip
+
+
+TOOL = foreign.Tool("pytest-benchmark", _owns, _runs)

@@ -167,7 +167,7 @@ def test_columns_of_the_contract(tmp_path: Path) -> None:
     expected = (
         "median_s low_s high_s latency_s device_s host_s cold_s first_s blocks clean_blocks launches "
         "disturbed_share flops bytes items flops_per_s bytes_per_s items_per_s ceiling_share bound "
-        "peak_memory_bytes status confidence warnings run machine"
+        "peak_memory_bytes kept_bytes status confidence warnings run machine"
     )
     names = list(frame.columns)
     start = names.index("median_s")

@@ -14,6 +14,7 @@ from bench.analyze.estimates.estimate import estimates
 from bench.analyze.gate.decision import Decision, replay
 from bench.analyze.gate.pairs import launch_ratios
 from bench.analyze.gate.settings import Budget, Settings, of_header
+from bench.records import Change, Verdict
 from bench.storage import store
 from tests import recorded_gates as gates
 from tests.recorded_gates import Compared
@@ -107,6 +108,19 @@ def test_settings_survive_the_header() -> None:
         0.1, 0.95, "fail", ("pip install .",), {"a": "b"}, ("c*",), (Budget("x", max_ratio=1.2, to="y"),)
     )
     assert of_header(asdict(before)) == before
+
+
+@pytest.mark.parametrize(
+    ("ratio", "high", "fails"),
+    [(0.97, 1.01, False), (0.97, 1.06, True), (1.02, 1.04, True), (None, None, True)],
+)
+def test_what_is_undecided_only_by_how_much_faster_it_is_fails_nothing(
+    ratio: float | None, high: float | None, fails: bool
+) -> None:
+    change = None if ratio is None or high is None else Change("a", ratio, 0.9, high, 20)
+    verdict = Verdict("a", "undecided", "extension", "why", 0.05, change)
+    strict = Decision((verdict,), settings=Settings(undecided="fail"))
+    assert strict.exit_status == (4 if fails else 0)
 
 
 def test_moved_control_makes_everything_undecided(tmp_path: Path) -> None:

@@ -155,17 +155,41 @@ def test_speedup_is_the_mirror() -> None:
     assert judge(-series(0.05), 13, BUDGET, ERROR).state == "faster"
 
 
-def test_gain_that_is_not_sure_costs_no_further_launches() -> None:
+def test_a_gain_that_is_not_sure_is_followed_up_as_a_loss_is() -> None:
     logs = series()
     logs[:5] = [-0.05, 0.01, -0.03, 0.02, -0.04]
-    found = judge(logs, 5, BUDGET, ERROR)
-    assert (found.state, found.open) == ("same", False)
-    assert judge(-logs, 5, BUDGET, ERROR).open, "a loss is looked into"
+    assert judge(logs, 5, BUDGET, ERROR).open
+    assert judge(-logs, 5, BUDGET, ERROR).open
+    assert judge(logs, 13, BUDGET, ERROR).state == "same"
+
+
+@pytest.mark.parametrize("screen", [[-0.36, -0.01, -0.22, 0.05, -0.25], [math.nan] * 5])
+def test_a_sure_gain_beyond_the_budget_is_faster_whatever_the_screen(screen: list[float]) -> None:
+    logs = np.array([*screen, *np.log([0.80, 0.81, 0.79, 0.82, 0.80, 0.81, 0.79, 0.80]), *[math.nan] * 12])
+    found = judge(logs, 13, BUDGET, ERROR)
+    assert (found.state, found.open) == ("faster", False)
+
+
+def test_a_gain_that_the_screen_did_not_show_and_that_may_be_small_is_undecided() -> None:
     logs = -series(0.05)
     logs[:5] = [0.06, 0.05, 0.0, -0.05, -0.06]
     found = judge(logs, 13, BUDGET, ERROR)
-    assert (found.state, found.open) == ("same", False)
+    assert (found.state, found.open) == ("undecided", True)
     assert "did not show it" in found.reason
+    logs[5:] = -0.03 + 0.1 * (logs[5:] - logs[5:].mean())
+    assert judge(logs, 13, BUDGET, ERROR).state == "same"
+
+
+@given(
+    st.lists(st.floats(-0.3, 0.3) | st.just(math.nan), min_size=25, max_size=25).map(np.array),
+    st.integers(0, 25),
+)
+def test_same_is_within_the_budget_on_both_sides(logs: Array, made: int) -> None:
+    found = judge(logs, made, BUDGET, ERROR)
+    if found.state == "same":
+        change = found.change("c")
+        assert change is not None
+        assert 1 - BUDGET < change.low <= change.high < 1 + BUDGET
 
 
 def test_what_only_fresh_launches_show_is_undecided() -> None:

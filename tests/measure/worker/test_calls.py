@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from bench.measure.devices import available
 from bench.measure.drive.entry import Timing
-from bench.measure.worker.calls import TWICE_EVERY, PlainCalls, leading, period, slowed
+from bench.measure.worker.calls import TWICE_EVERY, PedanticCalls, PlainCalls, leading, period, slowed
 
 
 @pytest.mark.parametrize("args", [(), (1,), (1, 2), tuple(range(7))])
@@ -24,6 +25,17 @@ def test_calls_hand_over_their_arguments(args: tuple[int, ...], kwargs: dict[str
     calls.run(2)
     assert seen == [(args, kwargs)] * 5
     assert calls.result == 1
+
+
+def test_pedantic_calls_without_a_setup_are_the_plain_ones() -> None:
+    seen: list[int] = []
+    calls = PedanticCalls(seen.append, args=(7,), rounds=3, iterations=4)
+    assert calls.left == 12
+    calls.time(available.get("cpu"), "wall", 5)
+    assert (seen, calls.left, calls.result) == ([7] * 5, 7, None)
+    bare: Any = calls.bare
+    assert isinstance(bare, PlainCalls)
+    assert PedanticCalls(seen.append, setup=list).bare is None
 
 
 def test_long_blocks_are_led_in_by_a_twentieth_and_short_ones_by_one_call_or_none() -> None:

@@ -1,0 +1,70 @@
+"""Memory that a case's calls keep and need, seen in calls that are not timed: tracing makes them slow."""
+
+import gc
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from bench.measure.devices.device import Loop
+
+MOST_CALLS, MOST_S = 8, 0.05
+"""Calls that are traced: as many, or as many as fit into this time, and two at least."""
+
+Facts = dict[str, int]
+
+
+def of_calls(run: Loop, allocated: Callable[[], int] | None) -> Facts:
+    """What each call keeps, and on the processor needs at most, in bytes; nothing where it cannot be told.
+
+    `allocated` says how much a device has allocated; without it what Python's allocators gave is counted,
+    numpy's arrays among it, but not torch's tensors. What only some calls keep is no growth: a cache that
+    fills, a list that makes room ahead. Cycles count, as the collector is off, like in a block.
+    """
+    if tracemalloc.is_tracing():  # the suite's own
+        return {}
+    with _collector_off(), _traced():
+        run(1)
+        grown = list(_growth(run, allocated or _python_bytes))
+        before = _python_bytes()
+        tracemalloc.reset_peak()
+        run(1)
+        peak = tracemalloc.get_traced_memory()[1] - before
+    kept = {"kept_bytes": max(min(grown), 0)}
+    return kept if allocated else {**kept, "peak_memory_bytes": max(peak, 0)}
+
+
+def _growth(run: Loop, allocated: Callable[[], int]) -> Iterator[int]:
+    """What each of some calls added."""
+    until_s, before = time.perf_counter() + MOST_S, allocated()
+    for call in range(MOST_CALLS):
+        if call > 1 and time.perf_counter() > until_s:
+            return
+        run(1)
+        after = allocated()
+        yield after - before
+        before = after
+
+
+def _python_bytes() -> int:
+    return tracemalloc.get_traced_memory()[0]
+
+
+@contextmanager
+def _traced() -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+    finally:
+        tracemalloc.stop()
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,67 @@
+"""Settings of the process that a test may leave changed for those after it: read, put back, and named."""
+
+import gc
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: what it is called, how it is read and set; of torch only where that is loaded."""
+
+    name: str
+    read: Callable[[], Any]
+    put: Callable[[Any], object]
+    of_torch: bool = False
+
+
+def _torch() -> Any:
+    return sys.modules["torch"]
+
+
+SETTINGS = (
+    Setting("the collector", gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
+    Setting("the collector's thresholds", gc.get_threshold, lambda counts: gc.set_threshold(*counts)),
+    Setting("the working directory", os.getcwd, os.chdir),
+    Setting("torch's threads", lambda: _torch().get_num_threads(),
+            lambda count: _torch().set_num_threads(count), of_torch=True),
+    Setting("torch's default dtype", lambda: _torch().get_default_dtype(),
+            lambda dtype: _torch().set_default_dtype(dtype), of_torch=True),
+    Setting("torch's gradient mode", lambda: _torch().is_grad_enabled(),
+            lambda on: _torch().set_grad_enabled(on), of_torch=True),
+    *([Setting("the processors", lambda: os.sched_getaffinity(0), lambda on: os.sched_setaffinity(0, on))]
+      if hasattr(os, "sched_getaffinity") else []),
+)  # fmt: skip
+
+
+def current() -> dict[str, Any]:
+    """Every setting as it is now, by name."""
+    return {each.name: each.read() for each in SETTINGS if not each.of_torch or "torch" in sys.modules}
+
+
+@dataclass
+class Kept:
+    """The settings that a visit is to leave as it found them; `left` names those that it did not."""
+
+    before: dict[str, Any] = field(default_factory=current)
+    left: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def meant(self) -> Iterator[None]:
+        """What is changed meanwhile is meant to last, as by a fixture of the session."""
+        before = current()
+        yield
+        after = current()
+        self.before |= {name: value for name, value in after.items() if before.get(name) != value}
+
+    def put_back(self) -> None:
+        """Undoes what was left changed, and notes what that was."""
+        now: Mapping[str, Any] = current()
+        for each in SETTINGS:
+            if each.name in self.before and now[each.name] != self.before[each.name]:
+                self.left.append(each.name)
+                each.put(self.before[each.name])

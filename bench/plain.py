@@ -1,0 +1,73 @@
+"""The border to a suite's own values: text made valid, numbers made to fit, objects made text.
+
+Whatever a suite brings goes through here before it is written: ids, messages, docs, parameters, extra_info
+and groups. So no value of one case costs another, or a run, what can be written. Nothing here raises.
+"""
+
+import math
+from typing import Any
+
+from bench.records import Scalar
+
+WHOLE = range(-(2**63), 2**63)
+"""The whole numbers that a column of a table holds."""
+
+
+def text(value: object) -> str:
+    """A value as text that every encoding takes: half a surrogate pair, as in the name of a file that is no
+    UTF-8, is written out. An object that cannot be written down is named by its type."""
+    try:
+        written = str.__str__(value) if issubclass(type(value), str) else str(value)
+    except Exception as error:  # a suite's __str__ raises what it likes
+        written = f"<{type(value).__name__}, which cannot be written: {type(error).__name__}>"
+    return written if written.isascii() else written.encode("utf-8", "backslashreplace").decode()
+
+
+def whole(value: int) -> int | float | None:
+    """A whole number, as the nearest float where a column cannot hold it, None where that cannot either."""
+    number = int.__int__(value)
+    if number in WHOLE:
+        return number
+    try:
+        return float(number)
+    except OverflowError:
+        return None
+
+
+def scalar(value: Any) -> Scalar:
+    """A value as JSON holds it: a scalar, made to fit; the number in a numpy or torch scalar; else its text.
+
+    JSON has neither NaN nor infinity: they are None.
+    """
+    type_ = type(value)  # isinstance would believe what an object says of itself, such as a mock
+    if value is None or type_ is bool:
+        return value  # type: ignore[no-any-return]  # narrowed by its exact type
+    if issubclass(type_, str):
+        return text(value)
+    if issubclass(type_, int):
+        return whole(value)
+    if issubclass(type_, float):
+        number = float.__float__(value)
+        return number if math.isfinite(number) else None
+    try:
+        item = value.item()
+    except Exception:  # most have none; others raise what they like
+        return text(value)
+    return scalar(item) if type(item) in (bool, int, float, str) else text(value)
+
+
+def fits(value: Any) -> bool:
+    """True for a scalar that is written as it is, and None."""
+    type_ = type(value)
+    if issubclass(type_, int):
+        return int.__int__(value) in WHOLE
+    return value is None or issubclass(type_, str) or (issubclass(type_, float) and math.isfinite(value))
+
+
+def valid(json_value: Any) -> Any:
+    """A value that JSON gave, all of its text made valid: a file may hold what this never writes."""
+    if isinstance(json_value, dict):
+        return {text(key): valid(item) for key, item in json_value.items()}
+    if isinstance(json_value, list):
+        return [valid(item) for item in json_value]
+    return text(json_value) if isinstance(json_value, str) else json_value

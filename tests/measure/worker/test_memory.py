@@ -1,0 +1,89 @@
+"""Bytes that calls keep and need."""
+
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from bench.analyze.analyzed import AnalyzedRun
+from bench.measure.worker import memory
+from bench.storage.journal import Journal
+from bench.storage.store import read_run
+from tests import recorded_runs as recorded
+from tests.measure.builders import measured, suite
+
+SIZE = 20_000
+
+
+def test_what_every_call_keeps_is_told_and_what_it_needs() -> None:
+    kept: list[bytearray] = []
+
+    def keeps(calls: int) -> None:
+        for _ in range(calls):
+            kept.append(bytearray(SIZE))
+
+    facts = memory.of_calls(keeps, None)
+    assert SIZE <= facts["kept_bytes"] <= 1.05 * SIZE
+    facts = memory.of_calls(lambda calls: [bytearray(SIZE) for _ in range(calls)] and None, None)
+    assert facts["kept_bytes"] == 0
+    assert SIZE <= facts["peak_memory_bytes"] <= 1.1 * SIZE
+
+
+def test_a_cache_that_fills_is_no_growth() -> None:
+    kept: list[bytearray] = []
+
+    def fills(_calls: int) -> None:
+        if len(kept) < 4:
+            kept.append(bytearray(SIZE))
+
+    assert memory.of_calls(fills, None)["kept_bytes"] == 0
+
+
+def test_cycles_wait_for_the_collector() -> None:
+    def cycle(_calls: int) -> None:
+        made: list[object] = [bytearray(SIZE)]
+        made.append(made)
+
+    assert memory.of_calls(cycle, None)["kept_bytes"] >= SIZE
+
+
+def test_a_devices_memory_is_what_it_says_itself() -> None:
+    held = [0]
+
+    def run(calls: int) -> None:
+        held[0] += 512 * calls
+
+    assert memory.of_calls(run, lambda: held[0]) == {"kept_bytes": 512}
+
+
+def test_a_suite_that_traces_is_left_alone() -> None:
+    tracemalloc.start()
+    try:
+        assert memory.of_calls(lambda _calls: None, None) == {}
+        assert tracemalloc.is_tracing()
+    finally:
+        tracemalloc.stop()
+
+
+GROWS = """
+kept = []
+
+def test_grows(benchmark):
+    benchmark(lambda: kept.append(bytearray(20_000)))
+    kept.clear()
+
+def test_stays(benchmark):
+    benchmark(lambda: bytearray(20_000))
+"""
+
+
+@pytest.mark.parametrize("name", ["grows", "stays"])
+def test_growth_is_a_column_and_a_warning(tmp_path: Path, name: str) -> None:
+    events = measured(suite(tmp_path, GROWS), keyword=name, launches=1)
+    with Journal.create(tmp_path / "run", recorded.header()) as journal:
+        for event in events:
+            journal.append(event)
+    (case,) = AnalyzedRun(read_run(tmp_path / "run")).cases.to_dict("records")
+    assert (case["kept_bytes"] >= SIZE) == (name == "grows")
+    assert case["peak_memory_bytes"] >= SIZE
+    assert ("its memory grows; the garbage collector is off" in case["warnings"]) == (name == "grows")

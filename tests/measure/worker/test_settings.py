@@ -1,0 +1,77 @@
+"""Settings that a test leaves behind are put back after its visit, and named; what a session set up lasts."""
+
+import gc
+import os
+from pathlib import Path
+
+import pytest
+
+from bench.analyze.analyzed import AnalyzedRun
+from bench.events import Visit
+from bench.measure.worker import settings
+from bench.storage.journal import Journal
+from bench.storage.store import read_run
+from tests import recorded_runs as recorded
+from tests.measure.builders import measured, suite
+
+SUITE = """
+import gc, os
+import pytest
+import torch
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+@pytest.fixture
+def undone():
+    gc.set_threshold(1000)
+    yield
+    gc.set_threshold(700, 10, 10)
+
+def seen(benchmark):
+    benchmark.extra_info.update(threads=torch.get_num_threads(), dtype=str(torch.get_default_dtype()),
+                                grad=torch.is_grad_enabled(), gc=gc.isenabled())
+
+def test_changes(benchmark):
+    seen(benchmark)
+    torch.set_num_threads(2)
+    torch.set_default_dtype(torch.float64)
+    torch.set_grad_enabled(False)
+    gc.disable()
+    os.chdir("/")
+    benchmark(sum, [1])
+
+def test_clean(benchmark, undone):
+    seen(benchmark)
+    benchmark(sum, [1])
+"""
+
+
+def test_what_a_test_leaves_behind_reaches_no_other(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    events = measured(suite(tmp_path, SUITE), launches=2)
+    visits = [event for event in events if isinstance(event, Visit)]
+    assert {visit.outcome for visit in visits} == {"passed"}
+    seen = {tuple(visit.extra_info[name] for name in ("threads", "dtype", "grad", "gc")) for visit in visits}
+    assert seen == {(1, "torch.float32", True, True)}
+    with Journal.create(tmp_path / "run", recorded.header()) as journal:
+        for event in events:
+            journal.append(event)
+    warnings = AnalyzedRun(read_run(tmp_path / "run")).cases.set_index("operation")["warnings"]
+    assert (
+        "leaves behind, which was put back: the collector, the working directory, torch's threads, torch's "
+        "default dtype, torch's gradient mode"
+    ) in warnings["changes"]
+    assert "leaves behind" not in warnings["clean"]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system keeps no process on processors")
+def test_processors_and_thresholds_are_put_back() -> None:
+    before = os.sched_getaffinity(0), gc.get_threshold()
+    kept = settings.Kept()
+    os.sched_setaffinity(0, {min(before[0])})
+    gc.set_threshold(5)
+    kept.put_back()
+    assert (os.sched_getaffinity(0), gc.get_threshold()) == before
+    assert set(kept.left) >= {"the collector's thresholds"}

@@ -1,0 +1,89 @@
+"""A case that stops working: the exception is the case's, whenever it comes, and costs no further launch."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.analyze.analyzed import AnalyzedRun
+from bench.events import Launch, Visit
+from bench.measure.drive.plan import Preset
+from bench.storage.journal import Journal
+from bench.storage.store import read_run
+from tests import recorded_runs as recorded
+from tests.measure.builders import Events, measured, suite
+
+SUITE = """
+import time
+import pytest
+
+@pytest.mark.parametrize("tickets", [1, 2, 3, 30, 3000])
+def test_tickets(benchmark, tickets):
+    left = list(range(tickets))
+    benchmark(left.pop)
+
+def test_caught(benchmark):
+    with pytest.raises(KeyError):
+        benchmark(lambda: {}["missing"])
+
+def test_spent(benchmark):
+    numbers = iter(range(2_000_000))
+    benchmark(sum, numbers)
+
+built = []
+
+def kernel():
+    if not built:
+        built.append(time.sleep(0.5))  # compiled once, at the first call
+    return sum(range(1000))
+
+def test_compiles(benchmark):
+    benchmark(kernel)
+
+def test_good(benchmark):
+    benchmark(sum, range(1000))
+"""
+
+BRIEF = Preset("quick", 2, float("inf"), 100.0, 0.1, 60.0)
+"""Calls of more than 0.1 s belong to a longer preset."""
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory: pytest.TempPathFactory) -> Events:
+    return measured(suite(tmp_path_factory.mktemp("suite"), SUITE), preset=BRIEF)
+
+
+def visits(events: Events, name: str) -> list[Visit]:
+    return [event for event in events if isinstance(event, Visit) and f"::test_{name}" in event.case]
+
+
+@pytest.mark.parametrize("tickets", [1, 2, 3, 30, 3000])
+def test_calls_that_raise_later_fail_their_case_alone(events: Events, tickets: int) -> None:
+    (visit,) = visits(events, f"tickets[{tickets}]")
+    assert visit.outcome == "failed"
+    assert "IndexError: pop from empty list" in visit.message
+    assert {each.outcome for each in visits(events, "good")} == {"passed"}
+    assert len([event for event in events if isinstance(event, Launch)]) == 2
+
+
+def test_a_call_that_raises_into_its_test_is_not_timed(events: Events) -> None:
+    (visit,) = visits(events, "caught")
+    assert visit.outcome == "failed"
+    assert visit.message == "the call raised, and its test caught it: nothing was timed\nKeyError: 'missing'"
+
+
+def test_a_slow_first_call_judges_no_case(events: Events) -> None:
+    first, *_ = visits(events, "compiles")
+    assert first.blocks[0].kind == "first"
+    assert first.blocks[0].wall_s > 0.5
+    assert [block.calls for block in first.blocks if block.kind == "wall"]
+
+
+def test_the_frame_says_what_failed_and_what_is_spent(events: Events, tmp_path: Path) -> None:
+    with Journal.create(tmp_path / "run", recorded.header()) as journal:
+        for event in events:
+            journal.append(event)
+    cases = AnalyzedRun(read_run(tmp_path / "run")).cases.set_index("operation")
+    assert set(cases.loc["tickets", "status"]) == {"failed"}
+    assert cases.loc["good", "status"] in ("ok", "noisy")
+    assert "its calls change their input" in cases.loc["spent", "warnings"]
+    assert "its calls change their input" not in cases.loc["good", "warnings"]

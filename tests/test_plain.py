@@ -1,0 +1,84 @@
+"""Whatever a suite brings can be written down, read back and put into a table."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import MagicMock, Mock
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench import plain
+from bench.events import EVENTS, Visit
+
+ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
+NUMBERS = st.integers() | st.integers(2**62, 2**70) | st.floats() | st.just(10**400)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | NUMBERS | ANY_TEXT | st.binary(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def raising(*_: object) -> str:
+    raise RuntimeError("no")
+
+
+HOSTILE: list[Callable[[], Any]] = [
+    lambda: type("Silent", (), {"__str__": raising})(),
+    lambda: type("Closed", (), {"__getattr__": raising, "__repr__": raising})(),
+    lambda: type("Text", (str,), {"__str__": raising})("quiet"),
+    lambda: type("Number", (float,), {"__float__": raising, "__str__": raising})(0.5),
+    lambda: type("Whole", (int,), {"__int__": raising, "__str__": raising})(5),
+    lambda: type("Array", (), {"item": raising})(),
+    lambda: type("Odd", (), {"item": lambda self: self})(),
+    lambda: Mock(spec=str),
+    lambda: Mock(spec=int),
+    MagicMock,
+]
+
+
+@given(ANYTHING)
+def test_any_value_is_written_so_that_tables_take_it(value: Any) -> None:
+    line = EVENTS.encode(Visit("a", 0, extra_info={"mine": value}, message=plain.text(value)))
+    read = EVENTS.decode(line)
+    assert EVENTS.encode(read) == line
+    pa.array([json.dumps(read.extra_info, ensure_ascii=False)])
+    pa.array([plain.scalar(value), None])
+
+
+@pytest.mark.parametrize("make", HOSTILE)
+def test_an_object_that_raises_is_named_by_its_type_or_its_value(make: Callable[[], Any]) -> None:
+    value = make()
+    assert plain.scalar(value) in (0.5, 5, "quiet") or type(value).__name__ in str(plain.scalar(value))
+    EVENTS.decode(EVENTS.encode(Visit("a", 0, extra_info={"mine": value}, message=plain.text(value))))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("caf\udce9.csv", "caf\\udce9.csv"),
+        ("é\u2028\U0001f600", "é\u2028\U0001f600"),
+        (2**63 - 1, 2**63 - 1),
+        (2**64, 2.0**64),
+        (10**400, None),
+        (float("inf"), None),
+        (True, True),
+    ],
+)
+def test_scalars_stay_what_they_are_where_they_fit(value: Any, expected: Any) -> None:
+    assert plain.scalar(value) == expected
+    assert type(plain.scalar(value)) is type(expected)
+
+
+def test_a_number_too_long_to_be_written_is_none_and_has_a_text() -> None:
+    assert plain.scalar(10**5000) is None
+    assert plain.text(10**5000) == "<int, which cannot be written: ValueError>"
+
+
+def test_what_others_wrote_is_made_to_fit_where_it_is_read() -> None:
+    line = b'{"event":"visit","case":"a\\ud800","launch":0,"extra_info":{"n":18446744073709551615,"x":NaN}}'
+    read = EVENTS.decode(line)
+    assert (read.case, read.extra_info) == ("a\\ud800", {"n": 2.0**64, "x": None})
