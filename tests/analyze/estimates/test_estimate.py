@@ -171,7 +171,7 @@ def test_columns_of_the_contract(tmp_path: Path) -> None:
     )
     names = list(frame.columns)
     start = names.index("median_s")
-    assert names[start : start + 26] == expected.split()
+    assert names[start : start + 27] == expected.split()
     assert frame["n"].dtype == "Int64"
     assert set(frame["status"]) <= {"ok", "noisy", "skipped", "failed", "timeout"}
 
