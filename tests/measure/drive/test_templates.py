@@ -99,7 +99,7 @@ def test_all_launches_but_the_first_are_forks_of_templates_that_take_turns(tmp_p
 def test_a_fork_draws_other_random_numbers_than_the_next(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     text = (
-        "import numpy, random, torch\ndef test_it(benchmark):\n    benchmark(len, ())\n"
+        "import numpy.random, random, torch\ndef test_it(benchmark):\n    benchmark(len, ())\n"
         "    benchmark.extra_info.update(numpy=numpy.random.random(), random=random.random(),"
         " torch=torch.rand(1).item())\n"
     )
