@@ -199,6 +199,21 @@ def test_a_collection_that_only_a_fork_fails_at_is_made_by_a_fresh_start(
     assert starts(events) == [("fresh", None, templates.FIRST), *[("fresh", None, reason)] * 2]
 
 
+def test_a_template_that_cannot_be_made_makes_all_starts_fresh(tmp_path: Path) -> None:
+    heavy = f"import os, sys\nif len(sys.argv) == 1:\n    os.kill(os.getpid(), 9)\n{HEAVY}"
+    events = run(spec_of(tmp_path, heavy=heavy))
+    assert {start for start, _, _ in starts(events)} == {"fresh"}
+    assert {reason for _, _, reason in starts(events)[1:]} == {"a template ended (SIGKILL)"}
+    assert outcomes(events) == {"test_it": "passed"}
+
+
+def test_what_cannot_be_imported_is_left_to_launches(tmp_path: Path) -> None:
+    heavy = f"import sys\nif len(sys.argv) == 1:\n    raise SystemExit('not in a template')\n{HEAVY}"
+    events = run(spec_of(tmp_path, heavy=heavy))
+    assert [start for start, _, _ in starts(events)] == ["fresh", "fork", "fork"]
+    assert all(fact["heavy"] == fact["process"] for fact in facts(events)), "each has imported it by itself"
+
+
 def test_a_system_without_adoption_starts_all_fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adoption, "adopts", lambda: False)
     assert {reason for _, _, reason in starts(run(spec_of(tmp_path)))[1:]} == {templates.NO_ADOPTION}
