@@ -38,12 +38,14 @@ def test_an_orphan_is_adopted_and_waited_for() -> None:
 
 
 def test_the_exit_status_of_an_orphan_is_told() -> None:
-    process = orphan(sys.executable, "-c", "raise SystemExit(3)")
+    wait = f"while os.getppid() != {os.getpid()}: time.sleep(0.01)"
+    process = orphan(sys.executable, "-c", f"import os, time\n{wait}\nraise SystemExit(3)")
     assert process.wait(timeout=60) == 3
 
 
 def test_one_that_somebody_else_has_waited_for_counts_as_killed() -> None:
-    process = orphan("true")
+    process = orphan("sleep", "1000")
+    os.kill(process.pid, signal.SIGTERM)
     os.waitpid(process.pid, 0)
     assert process.wait(timeout=60) == -signal.SIGKILL
 
