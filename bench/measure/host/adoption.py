@@ -26,7 +26,7 @@ VARIABLE = "BENCH_LAUNCH"
 
 POLL_S = 0.002
 LOOKS = 5
-"""How often a process is looked at that shows no environment: one that begins a program has none for a moment."""
+"""How often a process without an environment is looked at: one that begins a program has none at first."""
 
 GUARD = """
 import os, sys, time
