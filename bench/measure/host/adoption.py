@@ -25,6 +25,8 @@ VARIABLE = "BENCH_LAUNCH"
 """The environment variable that marks a launch. All marks of a process begin alike, and all are as long."""
 
 POLL_S = 0.002
+LOOKS = 5
+"""How often a process without an environment is looked at: one that begins a program has none at first."""
 
 GUARD = """
 import os, sys, time
@@ -91,10 +93,16 @@ def end(mark: str, group: int) -> None:
 
 def _mark(process: psutil.Process) -> str:
     """A process's mark; "" where it has none, or ended, or is another user's."""
-    try:
-        return str(process.environ().get(VARIABLE, ""))
-    except (psutil.Error, OSError):
-        return ""
+    for _ in range(LOOKS):
+        try:
+            if environment := process.environ():
+                return str(environment.get(VARIABLE, ""))
+            if process.status() == psutil.STATUS_ZOMBIE:
+                break
+        except (psutil.Error, OSError):
+            break
+        time.sleep(POLL_S)
+    return ""
 
 
 class Adopted:

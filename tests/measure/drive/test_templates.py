@@ -99,7 +99,7 @@ def test_all_launches_but_the_first_are_forks_of_templates_that_take_turns(tmp_p
 def test_a_fork_draws_other_random_numbers_than_the_next(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     text = (
-        "import numpy, random, torch\ndef test_it(benchmark):\n    benchmark(len, ())\n"
+        "import numpy.random, random, torch\ndef test_it(benchmark):\n    benchmark(len, ())\n"
         "    benchmark.extra_info.update(numpy=numpy.random.random(), random=random.random(),"
         " torch=torch.rand(1).item())\n"
     )
@@ -197,6 +197,21 @@ def test_a_collection_that_only_a_fork_fails_at_is_made_by_a_fresh_start(
     assert outcomes(events) == {"test_it": "passed"}
     reason = "a fork did not collect what a fresh start did"
     assert starts(events) == [("fresh", None, templates.FIRST), *[("fresh", None, reason)] * 2]
+
+
+def test_a_template_that_cannot_be_made_makes_all_starts_fresh(tmp_path: Path) -> None:
+    heavy = f"import os, sys\nif len(sys.argv) == 1:\n    os.kill(os.getpid(), 9)\n{HEAVY}"
+    events = run(spec_of(tmp_path, heavy=heavy))
+    assert {start for start, _, _ in starts(events)} == {"fresh"}
+    assert {reason for _, _, reason in starts(events)[1:]} == {"a template ended (SIGKILL)"}
+    assert outcomes(events) == {"test_it": "passed"}
+
+
+def test_what_cannot_be_imported_is_left_to_launches(tmp_path: Path) -> None:
+    heavy = f"import sys\nif len(sys.argv) == 1:\n    raise SystemExit('not in a template')\n{HEAVY}"
+    events = run(spec_of(tmp_path, heavy=heavy))
+    assert [start for start, _, _ in starts(events)] == ["fresh", "fork", "fork"]
+    assert all(fact["heavy"] == fact["process"] for fact in facts(events)), "each has imported it by itself"
 
 
 def test_a_system_without_adoption_starts_all_fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
