@@ -10,11 +10,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 
-import numpy as np
-
 from bench.analyze.analyzed import AnalyzedRun
-from bench.analyze.contests.contests import Contest, contests
-from bench.analyze.contests.crossover import Duel, Place, suggested
+from bench.analyze.contests.contests import contests
+from bench.analyze.contests.crossover import Place, suggested
+from bench.analyze.contests.curve import Curve
 
 WIDE = 1.10
 """Ratio of an interval's ends up to which a crossing is known well enough."""
@@ -39,22 +38,17 @@ def wanted(analyzed: AnalyzedRun, launches: int) -> Sizes:
     """
     sizes_of: dict[str, dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
     for contest in contests(analyzed.run, analyzed.blocks):
-        sizes = around(_duel(contest), contest.places, launches)
+        sizes = around(contest.curve, contest.places, launches) if contest.curve else set()
         for case in contest.crossing.evidence if sizes else ():
             sizes_of[case.partition("[")[0]][contest.crossing.axis] |= sizes
     return {test: {axis: sorted(sizes) for axis, sizes in axes.items()} for test, axes in sizes_of.items()}
 
 
-def _duel(contest: Contest) -> Duel:
-    logs, low, high = (np.log(each) for each in (contest.ratio, contest.ratio_low, contest.ratio_high))
-    return Duel(np.array(contest.sizes), logs, (high - low) / 2, np.array(contest.launches))
-
-
-def around(duel: Duel, places: Sequence[Place], launches: int) -> set[float]:
-    """The sizes to measure around the crossings of a duel; `places` are those that it was found to have."""
-    counts = dict(zip(map(_plain, duel.sizes), duel.launches, strict=True))
+def around(curve: Curve, places: Sequence[Place], launches: int) -> set[float]:
+    """The sizes to measure around the crossings of a curve; `places` are those that it was found to have."""
+    counts = dict(zip(map(_plain, curve.points.sizes), curve.points.launches, strict=True))
     sizes: set[float] = set()
-    for shape in suggested(duel)[-MAX_PLACES:]:
+    for shape in suggested(curve)[-MAX_PLACES:]:
         stretches = _stretches(list(counts), shape)
         settled = min(counts[size] for stretch in stretches for size in stretch) >= launches
         place = next((each for each in places if each.low <= shape.high and shape.low <= each.high), None)

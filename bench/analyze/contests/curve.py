@@ -1,0 +1,226 @@
+"""The ratio of two contenders along the size axis as one curve, fitted to all sizes at once.
+
+y(x), x = ln(size), is a Gaussian process about a straight line: neighbours tell of each other, and a point
+weighs by its error. How smooth a curve is, nobody knows beforehand: `SHAPES` lists what it may be like, from
+a wide bend to a new height at every size, and each shape counts by its marginal likelihood. What is likely
+beforehand is learned from all contests of a run (empirical Bayes, by expectation and maximization). A
+kernel that is exchanged from some size on makes the curve jump: the curve may also have one step, anywhere
+between two sizes. The posterior is a mixture of all of these, and is known by draws from it. C. E. Rasmussen
+and C. K. I. Williams, "Gaussian Processes for Machine Learning" (2006), chapters 2, 4 and 5.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from bench.analyze.contests.levels import Array, Points
+from bench.analyze.estimates.intervals import CONFIDENCE
+
+SMOOTH = [(height, length) for length in (1.4, 2.8, 5.6) for height in (0.1, 0.3, 1.0, 3.0)]
+"""Heights (in ln ratio) and lengths (in ln size) of smooth bends: a fixed cost that fades takes some octaves."""
+
+ROUGH = [(height, length) for length in (0.35, 1.4, 5.6) for height in (0.03, 0.1, 0.3, 1.0)]
+"""The same of curves with kinks, down to half an octave: caches, blocks of kernels, sizes with many factors of two."""
+
+SHAPES = [*((True, *shape) for shape in SMOOTH), *((False, *shape) for shape in ROUGH)]
+
+EVEN = 5.0
+"""Contests that an even distribution over shapes, and BREAKS, are worth beside those of the run."""
+
+ROUNDS = 30
+"""Rounds of expectation and maximization; ten change no weight by more than a hundredth."""
+
+LEVEL, SLOPE = 10.0, 1.0
+"""Standard deviations of the straight line: a factor of 20 000, and times that grow with one power of the size
+more than the other's."""
+
+BREAKS = (0.90, 0.05, 0.05)
+"""How likely it is beforehand that a curve has no break, a step, a kink."""
+
+STEP, KINK = 0.5, 0.5
+"""Standard deviations of a step, in ln ratio: exchanged kernels differ by up to a factor of two; and of what a
+kink adds to the slope: half a power of the size."""
+
+PIECES = 8
+"""Points at which the curve is followed from one size to the next, the larger one among them. A kink may be in
+the middle between any two."""
+
+DRAWS = 1000
+"""Draws from the posterior; each comes with its mirror image about the mean, so that nothing favours a side."""
+
+SEED = 20
+"""Of the draws: the same blocks give the same answer to the digit."""
+
+FAINT = 0.002
+"""Share of the posterior below which a shape is left out."""
+
+JITTER = 1e-9
+"""Added to variances, in units of the largest, so that rounding leaves a matrix positive."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A contest's points and draws of its curve: `x` = ln(size) at the points and between them, `draws` of
+    shape (draws, x)."""
+
+    points: Points
+    x: Array
+    draws: Array
+
+    def turned(self) -> Self:
+        """The same with incumbent and challenger exchanged."""
+        return replace(self, points=self.points.turned(), draws=-self.draws)
+
+    @property
+    def at_points(self) -> NDArray[np.int_]:
+        """Positions in `x` of the points' sizes."""
+        return np.arange(len(self.points.sizes)) * PIECES
+
+    def band(self) -> tuple[Array, Array, Array]:
+        """Lower end, middle and upper end of the 95 % band along `x`."""
+        tail = (1 - CONFIDENCE) / 2
+        low, middle, high = np.quantile(self.draws, [tail, 0.5, 1 - tail], axis=0)
+        return low, middle, high
+
+
+@dataclass(frozen=True)
+class _Break:
+    """A step or a kink somewhere from `low` to `high` on the x axis; `end` is the next point above."""
+
+    low: float
+    high: float
+    end: float
+    kink: bool
+
+    @property
+    def middle(self) -> float:
+        return (self.low + self.high) / 2
+
+    def along(self, x: Array, at: Array) -> Array:
+        """What it adds to the curve along x, for each place: (x, places), in standard deviations of its height.
+
+        Wherever a kink is, the points see it in the middle: before the next one the line is steeper or flatter.
+        """
+        beyond = np.maximum(x[:, None] - at, 0.0)
+        if not self.kink:
+            return np.asarray(STEP * (beyond > 0))
+        bent = beyond * (self.end - self.middle) / (self.end - at)
+        return np.asarray(KINK * np.where(x[:, None] < self.end, bent, x[:, None] - self.middle))
+
+    def at_points(self, x: Array) -> Array:
+        """The same at the points: (points, 1)."""
+        return self.along(x, np.array([self.middle]))
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """A contest's breaks, none the first of them, of what sort each is (as in `BREAKS`), and the log of every
+    likelihood, of shape (breaks, shapes).
+    """
+
+    points: Points
+    x: Array
+    breaks: tuple[_Break | None, ...]
+    sorts: NDArray[np.int_]
+    likelihood: Array
+
+    @classmethod
+    def of(cls, points: Points) -> Self:
+        ends = np.log(points.sizes)
+        between = [np.linspace(a, b, PIECES + 1)[1:] for a, b in pairwise(ends)]
+        x = np.concatenate([ends[:1], *between])
+        above = np.repeat(ends[1:], PIECES)
+        steps = [_Break(a, b, b, kink=False) for a, b in pairwise(ends)]
+        kinks = [_Break(a, b, end, kink=True) for (a, b), end in zip(pairwise(x), above, strict=True)]
+        added = [each.at_points(ends) for each in (*steps, *kinks)]
+        likelihood = _likelihood(points, np.hstack([np.zeros((len(ends), 1)), *added]))
+        sorts = np.repeat([0, 1, 2], [1, len(steps), len(kinks)])
+        return cls(points, x, (None, *steps, *kinks), sorts, likelihood)
+
+    def posterior(self, sorts: Array, shapes: Array) -> Array:
+        """The share of every break and shape, given the shares of sorts of breaks and of shapes beforehand."""
+        beforehand = (sorts / np.maximum(np.bincount(self.sorts, minlength=3), 1))[self.sorts]
+        logs = self.likelihood + np.log(beforehand)[:, None] + np.log(shapes)
+        return np.asarray(np.exp(logs - logsumexp(logs)))
+
+
+def curves(contests: Sequence[Points]) -> list[Curve]:
+    """The curve of every contest of a run; each has one size or more."""
+    fits = [_Fit.of(points) for points in contests]
+    sorts, shapes = np.array(BREAKS), np.full(len(SHAPES), 1 / len(SHAPES))
+    beforehand = EVEN * sorts, EVEN * shapes
+    for _ in range(ROUNDS):
+        shares = [fit.posterior(sorts, shapes) for fit in fits]
+        counts = [np.bincount(fit.sorts, each.sum(axis=1), 3) for fit, each in zip(fits, shares, strict=True)]
+        sorts = (beforehand[0] + sum(counts)) / (EVEN + len(fits))
+        shapes = (beforehand[1] + sum(each.sum(axis=0) for each in shares)) / (EVEN + len(fits))
+    return [Curve(fit.points, fit.x, _draws(fit, fit.posterior(sorts, shapes))) for fit in fits]
+
+
+def _covariance(shape: tuple[bool, float, float], x: Array, other: Array, centre: float) -> Array:
+    """The covariance of the curve at x and at other x: rational quadratic if it is smooth, else Matérn's (3/2)."""
+    smooth, height, length = shape
+    apart = np.abs(x[:, None] - other) / length
+    bend = (1 + apart**2 / 4) ** -2.0 if smooth else (1 + 3**0.5 * apart) * np.exp(-(3**0.5) * apart)
+    line = LEVEL**2 + SLOPE**2 * np.outer(x - centre, other - centre)
+    return np.asarray(line + height**2 * bend)
+
+
+def _likelihood(points: Points, added: Array) -> Array:
+    """The log likelihood of the points, but for a constant, with each break (a column of `added`) and shape.
+
+    A break adds a matrix of rank one to a covariance: determinant and inverse follow by the lemmas of that.
+    """
+    ends = np.log(points.sizes)
+    covariance = np.array([_covariance(shape, ends, ends, ends.mean()) for shape in SHAPES])
+    root = np.linalg.cholesky(covariance + np.diag(points.error**2))
+    values = np.hstack([points.y[:, None], added])
+    whitened = np.linalg.solve(root, np.broadcast_to(values, (len(root), *values.shape)))
+    y, breaks = whitened[..., :1], whitened[..., 1:]
+    spread = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
+    more = 1 + (breaks**2).sum(axis=1)
+    squares = (y**2).sum(axis=1) - (y * breaks).sum(axis=1) ** 2 / more
+    return np.asarray(-squares / 2 - np.log(more) / 2 - spread[:, None]).T
+
+
+def _draws(fit: _Fit, posterior: Array) -> Array:
+    """Draws of the curve along `fit.x`, from each break and shape by its share."""
+    random = np.random.default_rng(SEED)
+    shares = np.where(posterior >= min(FAINT, posterior.max()), posterior, 0).ravel()
+    counts = np.diff(np.round(np.cumsum(shares / shares.sum()) * DRAWS / 2), prepend=0).astype(int)
+    drawn = []
+    for position in np.flatnonzero(counts):
+        number, shape = divmod(int(position), len(SHAPES))
+        broken = fit.breaks[number]
+        mean, root = _conditioned(fit, broken, SHAPES[shape])
+        away = root @ random.standard_normal((len(mean), counts[position]))
+        along = np.zeros(1)
+        if broken:
+            along = broken.along(fit.x, random.uniform(broken.low, broken.high, counts[position]))
+        for sign in (1, -1):
+            values = mean[:, None] + sign * away
+            drawn.append(values[:-1] + values[-1] * along)
+    return np.concatenate(drawn, axis=1).T
+
+
+def _conditioned(fit: _Fit, broken: _Break | None, shape: tuple[bool, float, float]) -> tuple[Array, Array]:
+    """Given the points: mean, and root of the covariance, of the curve without its break, and at the end of
+    the break's height in standard deviations.
+    """
+    ends, x = np.log(fit.points.sizes), fit.x
+    centre, added = float(ends.mean()), np.zeros((1, len(ends)))
+    if broken:
+        added = broken.at_points(ends).T
+    known = _covariance(shape, ends, ends, centre) + np.diag(fit.points.error**2) + added.T @ added
+    across = np.vstack([_covariance(shape, x, ends, centre), added])
+    beforehand = np.eye(len(x) + 1)
+    beforehand[:-1, :-1] = _covariance(shape, x, x, centre)
+    gain = np.linalg.solve(known, across.T).T
+    left = beforehand - gain @ across.T
+    jitter = JITTER * max(float(np.diagonal(known).mean()), 1.0)
+    return gain @ fit.points.y, np.linalg.cholesky(left + jitter * np.eye(len(left)))
