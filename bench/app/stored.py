@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bench.analyze.analyzed import AnalyzedRun
+from bench.analyze.contests.table import table
 from bench.analyze.report import Report, report
 from bench.analyze.runs.compare import Comparison, compare
 from bench.analyze.runs.history import FACTS, history
@@ -55,11 +56,11 @@ def write(made: Report, out: Path | None = None) -> Written:
     """
     folders = [part.run.path for part in made.runs]
     if len(folders) == 1:
-        store.write_tables(folders[0], made.cases, made.blocks)
+        store.write_tables(folders[0], made.cases, made.blocks, table(made.choices))
     drawn, target = figures.draw(made), out or folders[0]
     profiled = [_profile_pages(folder, target) for folder in folders]
     path = store.write_report(target, page.render(made, drawn, profiled), summary.render(made), drawn)
-    best = answers(made.contests)[:MAX_SENTENCES]
+    best = answers(made.choices)[:MAX_SENTENCES]
     troubled = sections.troubled(made.cases)
     status = 1 if troubled["failed"] else 0 if made.cases["blocks"].any() else 5
     return Written(path, tuple(answer.sentence for answer in best), sections.trouble_lines(troubled), status)

@@ -53,12 +53,23 @@ def read_run(folder: str | Path) -> Run:
 
 def load(path: str | Path | Sequence[str | Path], estimates: Callable[[Run], pd.DataFrame]) -> pd.DataFrame:
     """The cases frame of every run at `path`: from Parquet where it was written, else by `estimates`."""
+    return merge([_table_of(folder, "cases", estimates) for folder in _folders(path)])
+
+
+def load_contests(
+    path: str | Path | Sequence[str | Path], contests: Callable[[Run], pd.DataFrame]
+) -> pd.DataFrame:
+    """The contests' frame of every run at `path`, indexed by the run: from Parquet, else by `contests`."""
+    frames = {folder.name: _table_of(folder, "contests", contests) for folder in _folders(path)}
+    return pd.concat(frames, names=["run"]).droplevel(1)
+
+
+def _folders(path: str | Path | Sequence[str | Path]) -> list[Path]:
     paths = [path] if isinstance(path, str | Path) else list(path)
-    folders = [folder for name in paths for folder in find_runs(Path(name))]
-    return merge([_cases_of(folder, estimates) for folder in folders])
+    return [folder for name in paths for folder in find_runs(Path(name))]
 
 
-def write_tables(folder: Path, cases: pd.DataFrame, blocks: pd.DataFrame) -> None:
+def write_tables(folder: Path, cases: pd.DataFrame, blocks: pd.DataFrame, contests: pd.DataFrame) -> None:
     """Writes a run's tables beside its journal. Raises StoreError where the disk refuses."""
     run = header(folder)
     about = {key: getattr(run, key) for key in ("run", "created", "arguments", "commit", "environment")}
@@ -72,6 +83,8 @@ def write_tables(folder: Path, cases: pd.DataFrame, blocks: pd.DataFrame) -> Non
             table.replace_schema_metadata(table.schema.metadata | size), folder / "blocks.parquet"
         )
         cases.to_csv(folder / "cases.csv", index=False)
+        contests.to_parquet(folder / "contests.parquet", index=False)
+        contests.to_csv(folder / "contests.csv", index=False)
         (folder / "benchmark.json").write_text(benchmark + "\n", "utf-8")
         environment = json.dumps(about, indent=1, allow_nan=False)
         (folder / "environment.json").write_text(environment + "\n", "utf-8")
@@ -100,10 +113,10 @@ def _unwritable(folder: Path, error: OSError) -> StoreError:
     )
 
 
-def _cases_of(folder: Path, estimates: Callable[[Run], pd.DataFrame]) -> pd.DataFrame:
-    table = folder / "cases.parquet"
+def _table_of(folder: Path, name: str, made: Callable[[Run], pd.DataFrame]) -> pd.DataFrame:
+    table = folder / f"{name}.parquet"
     if not table.is_file():
-        return estimates(read_run(folder))
+        return made(read_run(folder))
     try:
         return pd.read_parquet(table)
     except (OSError, ValueError) as error:

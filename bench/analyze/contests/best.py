@@ -18,7 +18,7 @@ from bench.analyze.contests.answer import Answer, Ratio, gain_of, within
 from bench.analyze.contests.crossover import TIE, Place, find
 from bench.analyze.contests.curve import Curve
 from bench.analyze.contests.levels import NORMAL, Array
-from bench.analyze.estimates.confidence import of_band, of_crossing
+from bench.analyze.estimates.confidence import of_band, of_crossing, of_interval
 from bench.analyze.estimates.intervals import CONFIDENCE
 from bench.records import CrossingState
 
@@ -60,10 +60,14 @@ class _Size:
         return set(np.flatnonzero(np.isfinite(self.log).any(axis=1)).tolist())
 
     @property
-    def best(self) -> set[int]:
-        """Those of whom none is known to be slower than another."""
+    def beaten(self) -> set[int]:
+        """Those that are known to be slower than another."""
         beyond = self.log - margin(len(self.present) - 1) * self.error > 0
-        return {i for i in self.present if not beyond[i].any()}
+        return {i for i in self.present if beyond[i].any()}
+
+    @property
+    def best(self) -> set[int]:
+        return self.present - self.beaten
 
     @property
     def widest(self) -> float:
@@ -131,12 +135,14 @@ def _of_range(
     names: Sequence[str], curves: Curves, sizes: Sequence[_Size], best: set[int]
 ) -> Answer:
     """The answer of a range; its state and its crossing are the whole contest's: `_placed`."""
-    behind = np.nanmean([np.nanmean(size.log, axis=1) for size in sizes], axis=0)
-    first, *others = sorted(best, key=lambda i: behind[i])
-    present = set().union(*(size.present for size in sizes))
+    logs = np.concatenate([size.log for size in sizes], axis=1)
+    behind = np.nansum(logs, axis=1) / np.maximum(np.isfinite(logs).sum(axis=1), 1)
+    first = min(best, key=lambda i: behind[i])
+    present, beaten = (set().union(*sets) for sets in zip(*((s.present, s.beaten) for s in sizes), strict=True))
+    others = sorted(present - beaten - {first})
     counts = min(size.launches for size in sizes), min(size.visits for size in sizes)
     ends = sizes[0].size, sizes[-1].size
-    level, alike = all(size.widest <= np.log1p(TIE) for size in sizes), best == present
+    level, alike = all(size.widest <= np.log1p(TIE) for size in sizes), not beaten
     if level or alike:
         ties = tuple(names[i] for i in sorted(present))
         gain = _between(names, curves, 0, len(names) - 1, ends)
@@ -146,10 +152,9 @@ def _of_range(
             return Answer("equal", *ends, "", ties, None, gain, confidence, *counts)
         led = f"{names[first]} led, but {_listed(names, others)} cannot be told from it"
         return Answer("inconclusive", *ends, "", ties, None, gain, "unsettled", *counts, led)
-    told = sorted(present - best, key=lambda i: behind[i])
-    gain = _between(names, curves, told[0], first, ends)
+    gain = _between(names, curves, min(beaten, key=lambda i: behind[i]), first, ends)
     ties = tuple(names[i] for i in others)
-    confidence = of_band([gain[1]], [gain[2]]) if gain else "unsettled"
+    confidence = of_interval(*gain[1:]) if gain else "unsettled"
     return Answer("always_faster", *ends, names[first], ties, None, gain, confidence, *counts)
 
 

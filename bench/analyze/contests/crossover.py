@@ -146,7 +146,7 @@ def _traded(curve: Curve, runs: Sequence[_Run], dips: Sequence[float]) -> Outcom
         Stretch(run.code, float(a), float(b)) for run, (a, b) in zip(runs, pairwise(ends), strict=True)
     ]
     state: CrossingState = "crosses_at" if len(places) == 1 else "multiple"
-    reason = f"except at {listed(dips)}" if dips else ""
+    reason = f"except at {spans(curve.points.sizes, np.isin(curve.points.sizes, dips))}" if dips else ""
     return Outcome(state, places, reason, runs[-1].code == BEHIND, tuple(stretches))
 
 
@@ -184,8 +184,8 @@ def _one_sided(curve: Curve, names: tuple[str, str], dips: Sequence[float]) -> O
     leader = leaders.pop() if len(leaders) == 1 else 0
     least = low if leader == AHEAD else -high
     if leader and not dips and (least > -np.log1p(TIE)).all():
-        others = sizes[at_sizes != leader]
-        reason = f"level or not told apart at {listed(others)}" if len(others) else ""
+        others = at_sizes != leader
+        reason = f"level or not told apart at {spans(sizes, others)}" if others.any() else ""
         throughout = (Stretch(leader, float(sizes[0]), float(sizes[-1])),)
         return Outcome("always_faster" if leader == AHEAD else "never", (), reason, stretches=throughout)
     return Outcome("inconclusive", reason=_told(curve, names), stretches=stretches)
@@ -208,19 +208,29 @@ def _told(curve: Curve, names: tuple[str, str]) -> str:
     known = []
     for code, who in ((AHEAD, names[1]), (BEHIND, names[0])):
         if (at := codes == code).any():
-            known.append(f"{who} ahead at {at.sum()} of {len(codes)} sizes, {_span(code * band[1, at])}")
+            where = f"{who} ahead at {spans(sizes, at)} ({at.sum()} of {len(codes)} sizes)"
+            known.append(f"{where}, {_ratios(code * band[1, at])}")
     if (at := codes == LEVEL).any():
-        known.append(f"level at {listed(sizes[at])}")
+        known.append(f"level at {spans(sizes, at)}")
     if (at := codes == OPEN).any():
-        known.append(f"not told apart at {listed(sizes[at])}, where {names[1]} is {_span(band[:, at])} as fast")
+        known.append(f"not told apart at {spans(sizes, at)}, where {names[1]} is {_ratios(band[:, at])} as fast")
     return "; ".join(known)
 
 
-def _span(logs: Array) -> str:
+def _ratios(logs: Array) -> str:
     """The ratios from the smallest to the largest, as "1.1–2.2 ×"."""
-    ends = dict.fromkeys(f"{np.exp(log):.2g}" for log in (logs.min(), logs.max()))
+    ratios = np.exp([logs.min(), logs.max()])
+    ends = dict.fromkeys(f"{ratio:.2g}" if ratio < 100 else f"{ratio:.0f}" for ratio in ratios)
     return f"{'–'.join(ends)} ×"
 
 
-def listed(sizes: Sequence[float] | Array) -> str:
-    return ", ".join(f"{size:g}" for size in sizes)
+def spans(sizes: Array, chosen: NDArray[np.bool_]) -> str:
+    """The sizes chosen, those next to each other as "84 to 144"."""
+    texts, start = [], 0
+    for among, group in groupby(chosen.tolist()):
+        end = start + len(list(group))
+        if among:
+            ends = dict.fromkeys(f"{size:g}" for size in (sizes[start], sizes[end - 1]))
+            texts.append(" to ".join(ends))
+        start = end
+    return ", ".join(texts)
