@@ -153,21 +153,24 @@ def _traded(curve: Curve, runs: Sequence[_Run], dips: Sequence[float]) -> Outcom
 def _locate(curve: Curve, left: int, right: int, code: int) -> Place:
     """The crossing between two places along the curve at which different contenders are ahead."""
     x, rising = curve.x[left : right + 1], code * curve.draws[:, left : right + 1]
-    crossings = (_first_rise(x, rising) - _first_rise(-x[::-1], -rising[:, ::-1])) / 2
+    first = _first_rise(x, rising, curve.steps)
+    last = -_first_rise(-x[::-1], -rising[:, ::-1], -curve.steps)
+    crossings = (first + last) / 2
     tail = (1 - CONFIDENCE) / 2
     low, middle, high = np.exp(np.quantile(crossings, [tail, 0.5, 1 - tail]))
     return Place(float(middle), float(low), float(high))
 
 
-def _first_rise(x: Array, y: Array) -> Array:
-    """Of each row the first x at which y reaches zero, by straight lines; an end where it lies beyond."""
+def _first_rise(x: Array, y: Array, steps: Array) -> Array:
+    """Of each row the first x at which y reaches zero, by straight lines or a step; an end where it lies beyond."""
     above = y >= 0
     i = np.where(above.any(axis=1), above.argmax(axis=1), y.shape[1] - 1)
     row, before = np.arange(len(y)), np.maximum(i - 1, 0)
     a, b = y[row, before], y[row, i]
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.clip(np.where(b > a, -a / (b - a), 1.0), 0, 1)
-    return np.asarray(x[before] + (x[i] - x[before]) * share)
+    by_step = (x[before] <= steps) & (steps <= x[i])
+    return np.asarray(np.where(by_step, steps, x[before] + (x[i] - x[before]) * share))
 
 
 def _one_sided(curve: Curve, names: tuple[str, str], dips: Sequence[float]) -> Outcome:

@@ -4,24 +4,25 @@ y(x), x = ln(size), is a Gaussian process about a straight line: neighbours tell
 weighs by its error. How smooth a curve is, nobody knows beforehand: `SHAPES` lists what it may be like, from
 a wide bend to a new height at every size, and each shape counts by its marginal likelihood. What is likely
 beforehand is learned from all contests of a run (empirical Bayes, by expectation and maximization). A
-kernel that is exchanged from some size on makes the curve jump: the curve may also have one step, anywhere
-between two sizes. The posterior is a mixture of all of these, and is known by draws from it. C. E. Rasmussen
+fixed cost beside one that grows bends the curve, a kernel that is exchanged from some size on makes it jump:
+the curve may also have one bend, step or kink, anywhere. The posterior is a mixture of all of these, and is known by draws from it. C. E. Rasmussen
 and C. K. I. Williams, "Gaussian Processes for Machine Learning" (2006), chapters 2, 4 and 5.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from bench.analyze.contests.levels import Array, Points
 from bench.analyze.estimates.intervals import CONFIDENCE
 
-SMOOTH = [(height, length) for length in (1.4, 2.8, 5.6) for height in (0.1, 0.3, 1.0, 3.0)]
+Sort = Literal["none", "bend", "step", "kink"]
+
+SMOOTH = [(height, length) for length in (1.4, 2.8, 5.6) for height in (0.02, 0.1, 0.5, 2.5)]
 """Heights (in ln ratio) and lengths (in ln size) of smooth bends: a fixed cost that fades takes some octaves."""
 
 ROUGH = [(height, length) for length in (0.35, 1.4, 5.6) for height in (0.03, 0.1, 0.3, 1.0)]
@@ -30,7 +31,7 @@ ROUGH = [(height, length) for length in (0.35, 1.4, 5.6) for height in (0.03, 0.
 SHAPES = [*((True, *shape) for shape in SMOOTH), *((False, *shape) for shape in ROUGH)]
 
 EVEN = 5.0
-"""Contests that an even distribution over shapes, and BREAKS, are worth beside those of the run."""
+"""Contests that an even distribution over shapes, and BEFOREHAND, are worth beside those of the run."""
 
 ROUNDS = 30
 """Rounds of expectation and maximization; ten change no weight by more than a hundredth."""
@@ -39,12 +40,19 @@ LEVEL, SLOPE = 10.0, 1.0
 """Standard deviations of the straight line: a factor of 20 000, and times that grow with one power of the size
 more than the other's."""
 
-BREAKS = (0.90, 0.05, 0.05)
-"""How likely it is beforehand that a curve has no break, a step, a kink."""
+SORTS: tuple[Sort, ...] = ("none", "bend", "step", "kink")
+"""What a curve may have once, beside its shape. A bend is that of a fixed cost beside one that grows with the
+size, ln(fixed + rate · size), the usual case; a step a kernel that is exchanged; a kink a new slope."""
 
-STEP, KINK = 0.5, 0.5
+BEFOREHAND = (0.45, 0.45, 0.05, 0.05)
+"""How likely each sort is beforehand."""
+
+STEP, SLOPE_CHANGE = 0.5, 0.5
 """Standard deviations of a step, in ln ratio: exchanged kernels differ by up to a factor of two; and of what a
-kink adds to the slope: half a power of the size."""
+bend or a kink adds to the slope: half a power of the size."""
+
+BEND_EVERY, BEND_BEYOND = 0.25, 2.0
+"""Distance of the places at which a bend may be, in ln size, and how far beyond the sizes measured."""
 
 PIECES = 8
 """Points at which the curve is followed from one size to the next, the larger one among them. A kink may be in
@@ -56,8 +64,8 @@ DRAWS = 1000
 SEED = 20
 """Of the draws: the same blocks give the same answer to the digit."""
 
-FAINT = 0.002
-"""Share of the posterior below which a shape is left out."""
+PARTS = 50
+"""Pairs of break and shape that draws are taken from, by their share: each costs a factorization."""
 
 JITTER = 1e-9
 """Added to variances, in units of the largest, so that rounding leaves a matrix positive."""
@@ -66,11 +74,12 @@ JITTER = 1e-9
 @dataclass(frozen=True)
 class Curve:
     """A contest's points and draws of its curve: `x` = ln(size) at the points and between them, `draws` of
-    shape (draws, x)."""
+    shape (draws, x); `steps` where on that axis each draw has its step, NaN for none."""
 
     points: Points
     x: Array
     draws: Array
+    steps: Array
 
     def turned(self) -> Self:
         """The same with incumbent and challenger exchanged."""
@@ -90,12 +99,12 @@ class Curve:
 
 @dataclass(frozen=True)
 class _Break:
-    """A step or a kink somewhere from `low` to `high` on the x axis; `end` is the next point above."""
+    """A bend, a step or a kink somewhere from `low` to `high` on the x axis; `end` is the next point above."""
 
+    sort: Sort
     low: float
     high: float
     end: float
-    kink: bool
 
     @property
     def middle(self) -> float:
@@ -106,20 +115,34 @@ class _Break:
 
         Wherever a kink is, the points see it in the middle: before the next one the line is steeper or flatter.
         """
-        beyond = np.maximum(x[:, None] - at, 0.0)
-        if not self.kink:
+        beyond = x[:, None] - at
+        if self.sort == "step":
             return np.asarray(STEP * (beyond > 0))
-        bent = beyond * (self.end - self.middle) / (self.end - at)
-        return np.asarray(KINK * np.where(x[:, None] < self.end, bent, x[:, None] - self.middle))
+        if self.sort == "bend":
+            return np.asarray(SLOPE_CHANGE * np.logaddexp(0, beyond))
+        turned = np.maximum(beyond, 0) * (self.end - self.middle) / (self.end - at)
+        return np.asarray(SLOPE_CHANGE * np.where(x[:, None] < self.end, turned, x[:, None] - self.middle))
 
     def at_points(self, x: Array) -> Array:
         """The same at the points: (points, 1)."""
         return self.along(x, np.array([self.middle]))
 
 
+def _breaks(ends: Array, x: Array) -> list[_Break]:
+    """Every break that a curve may have: bends anywhere, steps and kinks between two points."""
+    first, last = ends[0] - BEND_BEYOND, ends[-1] + BEND_BEYOND
+    bends = np.linspace(first, last, int((last - first) / BEND_EVERY) + 1) if len(ends) > 1 else []
+    above = np.repeat(ends[1:], PIECES)
+    return [
+        *(_Break("bend", place, place, place) for place in bends),
+        *(_Break("step", a, b, b) for a, b in pairwise(ends)),
+        *(_Break("kink", a, b, end) for (a, b), end in zip(pairwise(x), above, strict=True)),
+    ]
+
+
 @dataclass(frozen=True)
 class _Fit:
-    """A contest's breaks, none the first of them, of what sort each is (as in `BREAKS`), and the log of every
+    """A contest's breaks, none the first of them, of what sort each is (a position in `SORTS`), and the log of every
     likelihood, of shape (breaks, shapes).
     """
 
@@ -134,32 +157,31 @@ class _Fit:
         ends = np.log(points.sizes)
         between = [np.linspace(a, b, PIECES + 1)[1:] for a, b in pairwise(ends)]
         x = np.concatenate([ends[:1], *between])
-        above = np.repeat(ends[1:], PIECES)
-        steps = [_Break(a, b, b, kink=False) for a, b in pairwise(ends)]
-        kinks = [_Break(a, b, end, kink=True) for (a, b), end in zip(pairwise(x), above, strict=True)]
-        added = [each.at_points(ends) for each in (*steps, *kinks)]
+        breaks = _breaks(ends, x)
+        added = [each.at_points(ends) for each in breaks]
         likelihood = _likelihood(points, np.hstack([np.zeros((len(ends), 1)), *added]))
-        sorts = np.repeat([0, 1, 2], [1, len(steps), len(kinks)])
-        return cls(points, x, (None, *steps, *kinks), sorts, likelihood)
+        sorts = np.array([0, *(SORTS.index(each.sort) for each in breaks)])
+        return cls(points, x, (None, *breaks), sorts, likelihood)
 
     def posterior(self, sorts: Array, shapes: Array) -> Array:
         """The share of every break and shape, given the shares of sorts of breaks and of shapes beforehand."""
-        beforehand = (sorts / np.maximum(np.bincount(self.sorts, minlength=3), 1))[self.sorts]
+        beforehand = (sorts / np.maximum(np.bincount(self.sorts, minlength=len(SORTS)), 1))[self.sorts]
         logs = self.likelihood + np.log(beforehand)[:, None] + np.log(shapes)
-        return np.asarray(np.exp(logs - logsumexp(logs)))
+        shares = np.exp(logs - logs.max())
+        return np.asarray(shares / shares.sum())
 
 
 def curves(contests: Sequence[Points]) -> list[Curve]:
     """The curve of every contest of a run; each has one size or more."""
     fits = [_Fit.of(points) for points in contests]
-    sorts, shapes = np.array(BREAKS), np.full(len(SHAPES), 1 / len(SHAPES))
+    sorts, shapes = np.array(BEFOREHAND), np.full(len(SHAPES), 1 / len(SHAPES))
     beforehand = EVEN * sorts, EVEN * shapes
     for _ in range(ROUNDS):
         shares = [fit.posterior(sorts, shapes) for fit in fits]
-        counts = [np.bincount(fit.sorts, each.sum(axis=1), 3) for fit, each in zip(fits, shares, strict=True)]
+        counts = [np.bincount(fit.sorts, each.sum(axis=1), len(SORTS)) for fit, each in zip(fits, shares, strict=True)]
         sorts = (beforehand[0] + sum(counts)) / (EVEN + len(fits))
         shapes = (beforehand[1] + sum(each.sum(axis=0) for each in shares)) / (EVEN + len(fits))
-    return [Curve(fit.points, fit.x, _draws(fit, fit.posterior(sorts, shapes))) for fit in fits]
+    return [Curve(fit.points, fit.x, *_draws(fit, fit.posterior(sorts, shapes))) for fit in fits]
 
 
 def _covariance(shape: tuple[bool, float, float], x: Array, other: Array, centre: float) -> Array:
@@ -188,24 +210,26 @@ def _likelihood(points: Points, added: Array) -> Array:
     return np.asarray(-squares / 2 - np.log(more) / 2 - spread[:, None]).T
 
 
-def _draws(fit: _Fit, posterior: Array) -> Array:
-    """Draws of the curve along `fit.x`, from each break and shape by its share."""
+def _draws(fit: _Fit, posterior: Array) -> tuple[Array, Array]:
+    """Draws of the curve along `fit.x`, from each break and shape by its share; and where each has its step."""
     random = np.random.default_rng(SEED)
-    shares = np.where(posterior >= min(FAINT, posterior.max()), posterior, 0).ravel()
-    counts = np.diff(np.round(np.cumsum(shares / shares.sum()) * DRAWS / 2), prepend=0).astype(int)
-    drawn = []
+    parts = np.diff(np.round(np.cumsum(posterior) * PARTS), prepend=0).astype(int)
+    counts = parts * (DRAWS // 2 // PARTS)
+    drawn, steps = [], []
     for position in np.flatnonzero(counts):
         number, shape = divmod(int(position), len(SHAPES))
-        broken = fit.breaks[number]
+        broken, count = fit.breaks[number], counts[position]
         mean, root = _conditioned(fit, broken, SHAPES[shape])
-        away = root @ random.standard_normal((len(mean), counts[position]))
-        along = np.zeros(1)
+        away = root @ random.standard_normal((len(mean), count))
+        places, along = np.full(count, np.nan), np.zeros(1)
         if broken:
-            along = broken.along(fit.x, random.uniform(broken.low, broken.high, counts[position]))
+            places = random.uniform(broken.low, broken.high, count)
+            along = broken.along(fit.x, places)
         for sign in (1, -1):
             values = mean[:, None] + sign * away
             drawn.append(values[:-1] + values[-1] * along)
-    return np.concatenate(drawn, axis=1).T
+            steps.append(places if broken and broken.sort == "step" else np.full(count, np.nan))
+    return np.concatenate(drawn, axis=1).T, np.concatenate(steps)
 
 
 def _conditioned(fit: _Fit, broken: _Break | None, shape: tuple[bool, float, float]) -> tuple[Array, Array]:
