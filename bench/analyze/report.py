@@ -40,7 +40,11 @@ class RunReport:
         """Every choice of the run, with the run's name among its circumstances and its contests'."""
         on = {"on": self.name} if self.name else {}
         return tuple(
-            replace(choice, fixed={**choice.fixed, **on}, contests=tuple(_on(each, on) for each in choice.contests))
+            replace(
+                choice,
+                fixed={**choice.fixed, **on},
+                contests=tuple(_on(each, on) for each in choice.contests),
+            )
             for choice in choices(self.run, self.analyzed.blocks)
         )
 
@@ -102,7 +106,9 @@ class Report:
     @cached_property
     def choices(self) -> list[Choice]:
         """Every run's choices, then those between runs."""
-        return [choice for each in self.runs for choice in each.choices] + [each.choice for each in self.across]
+        return [choice for each in self.runs for choice in each.choices] + [
+            each.choice for each in self.across
+        ]
 
     @cached_property
     def history(self) -> list[CaseHistory]:

@@ -117,7 +117,11 @@ def _rank(choice: Choice) -> int:
 def _question(asked: Choice | Contest) -> str:
     if asked.between not in QUESTIONS:
         return f"Which {words(asked.between)}?"
-    two = (asked.crossing.incumbent, asked.crossing.challenger) if isinstance(asked, Contest) else asked.contenders
+    two = (
+        (asked.crossing.incumbent, asked.crossing.challenger)
+        if isinstance(asked, Contest)
+        else asked.contenders
+    )
     return QUESTIONS[asked.between].format(*sorted(two, reverse=True))
 
 
@@ -187,7 +191,11 @@ def _of_two(contest: Contest, ranges: Sequence[Known]) -> str:
             f"{_beats(winner, rival)} from {_about(crossing.size)} on.{exception}"
         )
     if crossing.state == "equal":
-        since = f"at any {axis} from {first} to {last}" if not reason else f"from {axis} = {_exact(ranges[-1].smallest)} on"
+        since = (
+            f"at any {axis} from {first} to {last}"
+            if not reason
+            else f"from {axis} = {_exact(ranges[-1].smallest)} on"
+        )
         return f"{what}: no difference that matters between {rival} and {winner} {since}.{exception}"
     if crossing.state == "inconclusive":
         return f"{what}: not settled between {rival} and {winner}: {reason}."

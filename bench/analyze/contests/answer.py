@@ -41,7 +41,7 @@ class Answer:
 
 
 def answers_of_two(names: tuple[str, str], curve: Curve, outcome: Outcome) -> tuple[Answer, ...]:
-    """The answers that two contenders' outcome gives; `names` and curve as the outcome was found, not turned."""
+    """The answers that two contenders' outcome gives; `names` and curve are not turned."""
     return tuple(
         _of_stretch(names, curve, outcome, stretch, place)
         for stretch, place in zip(outcome.stretches, _places(outcome), strict=True)
@@ -83,13 +83,14 @@ def within(curve: Curve, smallest: float, largest: float) -> NDArray[np.bool_]:
     """Where along the curve the range lies: one place at least."""
     low, high = np.log(smallest) - 1e-9, np.log(largest) + 1e-9
     inside = (curve.x >= low) & (curve.x <= high)
-    return inside if inside.any() else np.arange(len(curve.x)) == np.abs(curve.x - low).argmin()
+    nearest = np.arange(len(curve.x)) == np.abs(curve.x - low).argmin()
+    return np.asarray(inside if inside.any() else nearest)
 
 
 def _sizes_within(curve: Curve, stretch: Stretch) -> NDArray[np.bool_]:
     sizes = curve.points.sizes
     inside = (sizes >= stretch.smallest * (1 - 1e-9)) & (sizes <= stretch.largest * (1 + 1e-9))
-    return inside if inside.any() else np.full(len(sizes), True)
+    return np.asarray(inside if inside.any() else np.full(len(sizes), True))
 
 
 def gain_of(draws: Array) -> Ratio:

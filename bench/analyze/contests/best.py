@@ -91,7 +91,7 @@ def answers_of_many(names: Sequence[str], curves: Curves) -> tuple[Answer, ...]:
 
 
 def _place(curves: Curves, below: Answer, above: Answer) -> Place | None:
-    """Where the winner of one range hands over to that of the next; anywhere between them if no curve tells."""
+    """Where one range's winner hands over to the next's; anywhere between them if no curve tells."""
     if not (below.winner and above.winner):
         return None
     pair = below.winner, above.winner
@@ -131,14 +131,14 @@ def _ranges(sizes: Sequence[_Size]) -> Iterator[tuple[list[_Size], set[int]]]:
         yield kept, candidates
 
 
-def _of_range(
-    names: Sequence[str], curves: Curves, sizes: Sequence[_Size], best: set[int]
-) -> Answer:
+def _of_range(names: Sequence[str], curves: Curves, sizes: Sequence[_Size], best: set[int]) -> Answer:
     """The answer of a range; its state and its crossing are the whole contest's: `_placed`."""
     logs = np.concatenate([size.log for size in sizes], axis=1)
     behind = np.nansum(logs, axis=1) / np.maximum(np.isfinite(logs).sum(axis=1), 1)
     first = min(best, key=lambda i: behind[i])
-    present, beaten = (set().union(*sets) for sets in zip(*((s.present, s.beaten) for s in sizes), strict=True))
+    present, beaten = (
+        set().union(*sets) for sets in zip(*((s.present, s.beaten) for s in sizes), strict=True)
+    )
     others = sorted(present - beaten - {first})
     counts = min(size.launches for size in sizes), min(size.visits for size in sizes)
     ends = sizes[0].size, sizes[-1].size

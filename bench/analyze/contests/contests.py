@@ -12,8 +12,8 @@ from bench.analyze.contests.answer import Answer, answers_of_two
 from bench.analyze.contests.best import answers_of_many
 from bench.analyze.contests.crossover import Outcome, Place, find
 from bench.analyze.contests.curve import Curve, curves
-from bench.analyze.contests.groups import Group, Pair, groups, pairs
-from bench.analyze.contests.levels import Means, Meeting, Points, means, meeting, points
+from bench.analyze.contests.groups import Pair, groups, pairs
+from bench.analyze.contests.levels import Means, Meeting, means, meeting, points
 from bench.analyze.contests.transfers import reuses, transfers
 from bench.records import Crossing
 from bench.storage.tables import Run
@@ -26,10 +26,10 @@ SUMMED = "transfers added as the link's own times"
 class Contest:
     """Two contenders' crossing with the ratio incumbent/challenger at each size, and what they are.
 
-    The ratio is that of the curve through all sizes, with its 95 % band. `launches` are those of the contender
-    that had fewer, at each size; `places` every crossing with its interval. `reuses` says, for a contest with
-    transfers, how many calls on the same data pay for moving it: the transfer over what a call saves; infinite
-    where a call saves nothing. `curve` is None where nothing was measured.
+    The ratio is that of the curve through all sizes, with its 95 % band. `launches` are those of the
+    contender that had fewer, at each size; `places` every crossing with its interval. `reuses` says, for a
+    contest with transfers, how many calls on the same data pay for moving it: the transfer over what a call
+    saves; infinite where a call saves nothing. `curve` is None where nothing was measured.
     """
 
     crossing: Crossing
@@ -103,7 +103,9 @@ def choices(run: Run, blocks: pd.DataFrame, side: str = "") -> list[Choice]:
     by_choice: dict[tuple[int, str], list[_Met]] = {}
     for match, each in zip(matches, known, strict=True):
         curve = next(fitted) if len(each.sizes) else None
-        outcome = find(curve, match.pair.named) if curve else Outcome("not_measured", reason=_why_not(match, run))
+        outcome = (
+            find(curve, match.pair.named) if curve else Outcome("not_measured", reason=_why_not(match, run))
+        )
         by_choice.setdefault((id(match.pair.group), match.definition), []).append(_Met(match, curve, outcome))
     return [_choice(met, run.cases["case"]) for met in by_choice.values()]
 
@@ -118,15 +120,15 @@ def _choice(met: Sequence[_Met], names: pd.Series) -> Choice:
     pair, definition = met[0].match.pair, met[0].match.definition
     contenders = tuple(pair.group.contenders(pair.form))
     against_first = [each for each in met if each.match.pair.incumbent == contenders[0]]
-    timed = [each for each in met if each.curve]
-    if len(timed) == 1:
-        answers = answers_of_two(_names(timed[0]), timed[0].curve, timed[0].outcome)
+    timed = {_names(each): each.curve for each in met if each.curve}
+    if len(contenders) == 2 and timed:
+        answers = answers_of_two(*timed.popitem(), met[0].outcome)
     else:
-        answers = answers_of_many(contenders, {_names(each): each.curve for each in timed if each.curve})
+        answers = answers_of_many(contenders, timed)
     return Choice(
         pair.group.suite, pair.group.operation, pair.group.axis, pair.group.between, definition,
         pair.group.fixed, contenders, answers, tuple(_contest(each, names) for each in against_first),
-        next((each.outcome.reason for each in met if not timed), ""),
+        "" if answers else met[0].outcome.reason,
     )  # fmt: skip
 
 
@@ -137,7 +139,7 @@ def _names(met: _Met) -> tuple[str, str]:
 def _matches(run: Run, blocks: pd.DataFrame, side: str) -> Iterator[_Match]:
     """Every pair in every way it was timed, the transfers' times added where they are known."""
     wall, latency = (means(run, blocks, kind) for kind in ("wall", "latency"))
-    measured = np.isfinite(latency.log).any(axis=1)
+    measured = np.asarray(np.isfinite(latency.log).any(axis=1))
     # A CPU call is over when it returns: its latency is its time back to back.
     alike = ~measured & (run.cases["device"] == "cpu").to_numpy()
     latency = latency.or_of(wall, alike)

@@ -26,7 +26,7 @@ MIN_LEVEL = 2
 """Sizes at the upper end, half of those measured at least, at which contenders must be level to be equal."""
 
 EXACT = 1e-3
-"""Error of points that are taken for exact: two contenders that differ by less are not told apart by anyone."""
+"""Error of points that are taken for exact: nobody tells contenders apart that differ by less."""
 
 AHEAD, BEHIND, LEVEL, OPEN = 1, -1, 0, 2
 """What is known at a place: the challenger is faster, slower, neither by more than TIE, or not known."""
@@ -56,7 +56,7 @@ class Stretch:
 class Outcome:
     """What a curve says: `crosses_at` and `multiple` have `turned` where the incumbent wins at the top.
 
-    The last of the `places` is the sustained crossing. `stretches` are told as the curve was given, not turned.
+    The last of the `places` is the sustained crossing. `stretches` are those of the curve as given.
     """
 
     state: CrossingState
@@ -83,8 +83,8 @@ def _codes(low: Array, high: Array) -> Codes:
 
 
 def suggested(curve: Curve) -> tuple[Place, ...]:
-    """Where the curve's middle changes sides, by more than a tie, from size to size: with intervals that only say
-    what the *shape* leaves open between the sizes, as if the points had no error.
+    """Where the curve's middle changes sides, by more than a tie, from size to size: with intervals that only
+    say what the *shape* leaves open between the sizes, as if the points had no error.
     """
     middle = np.median(curve.draws[:, curve.at_points], axis=0)
     exact, *_ = curves([replace(curve.points, y=middle, error=np.full(len(middle), EXACT))])
@@ -106,7 +106,7 @@ class _Run:
 
 
 def _decided(curve: Curve, codes: Codes) -> list[_Run]:
-    """The runs of one contender's lead that hold a measured size: between sizes nobody has been seen ahead."""
+    """The runs of one contender's lead that hold a measured size: nobody was seen ahead between sizes."""
     decided = np.flatnonzero(np.abs(codes) == AHEAD)
     size_at = dict(zip(curve.at_points.tolist(), curve.points.sizes.tolist(), strict=True))
     runs: list[_Run] = []
@@ -162,7 +162,7 @@ def _locate(curve: Curve, left: int, right: int, code: int) -> Place:
 
 
 def _first_rise(x: Array, y: Array, steps: Array) -> Array:
-    """Of each row the first x at which y reaches zero, by straight lines or a step; an end where it lies beyond."""
+    """Of each row the first x at which y reaches zero, by straight lines or a step; else an end."""
     above = y >= 0
     i = np.where(above.any(axis=1), above.argmax(axis=1), y.shape[1] - 1)
     row, before = np.arange(len(y)), np.maximum(i - 1, 0)
@@ -216,7 +216,9 @@ def _told(curve: Curve, names: tuple[str, str]) -> str:
     if (at := codes == LEVEL).any():
         known.append(f"level at {spans(sizes, at)}")
     if (at := codes == OPEN).any():
-        known.append(f"not told apart at {spans(sizes, at)}, where {names[1]} is {_ratios(band[:, at])} as fast")
+        known.append(
+            f"not told apart at {spans(sizes, at)}, where {names[1]} is {_ratios(band[:, at])} as fast"
+        )
     return "; ".join(known)
 
 

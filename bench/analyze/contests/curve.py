@@ -3,10 +3,11 @@
 y(x), x = ln(size), is a Gaussian process about a straight line: neighbours tell of each other, and a point
 weighs by its error. How smooth a curve is, nobody knows beforehand: `SHAPES` lists what it may be like, from
 a wide bend to a new height at every size, and each shape counts by its marginal likelihood. What is likely
-beforehand is learned from all contests of a run (empirical Bayes, by expectation and maximization). A
-fixed cost beside one that grows bends the curve, a kernel that is exchanged from some size on makes it jump:
-the curve may also have one bend, step or kink, anywhere. The posterior is a mixture of all of these, and is known by draws from it. C. E. Rasmussen
-and C. K. I. Williams, "Gaussian Processes for Machine Learning" (2006), chapters 2, 4 and 5.
+beforehand is learned from all contests of a run (empirical Bayes, by expectation and maximization). A fixed
+cost beside one that grows bends the curve, a kernel that is exchanged from some size on makes it jump: the
+curve may also have one bend, step or kink, anywhere. The posterior is a mixture of all of these, and is known
+by draws from it. C. E. Rasmussen and C. K. I. Williams, "Gaussian Processes for Machine Learning" (2006),
+chapters 2, 4 and 5.
 """
 
 from collections.abc import Sequence
@@ -23,10 +24,10 @@ from bench.analyze.estimates.intervals import CONFIDENCE
 Sort = Literal["none", "bend", "step", "kink"]
 
 SMOOTH = [(height, length) for length in (1.4, 2.8, 5.6) for height in (0.02, 0.1, 0.5, 2.5)]
-"""Heights (in ln ratio) and lengths (in ln size) of smooth bends: a fixed cost that fades takes some octaves."""
+"""Heights (in ln ratio) and lengths (in ln size) of smooth curves: costs that fade take some octaves."""
 
 ROUGH = [(height, length) for length in (0.35, 1.4, 5.6) for height in (0.03, 0.1, 0.3, 1.0)]
-"""The same of curves with kinks, down to half an octave: caches, blocks of kernels, sizes with many factors of two."""
+"""The same of rough curves, down to half an octave: caches, blocks of kernels, factors of two."""
 
 SHAPES = [*((True, *shape) for shape in SMOOTH), *((False, *shape) for shape in ROUGH)]
 
@@ -37,8 +38,8 @@ ROUNDS = 30
 """Rounds of expectation and maximization; ten change no weight by more than a hundredth."""
 
 LEVEL, SLOPE = 10.0, 1.0
-"""Standard deviations of the straight line: a factor of 20 000, and times that grow with one power of the size
-more than the other's."""
+"""Standard deviations of the straight line: a factor of 20 000, and times that grow with one power of the
+size more than the other's."""
 
 SORTS: tuple[Sort, ...] = ("none", "bend", "step", "kink")
 """What a curve may have once, beside its shape. A bend is that of a fixed cost beside one that grows with the
@@ -48,18 +49,18 @@ BEFOREHAND = (0.45, 0.45, 0.05, 0.05)
 """How likely each sort is beforehand."""
 
 STEP, SLOPE_CHANGE = 0.5, 0.5
-"""Standard deviations of a step, in ln ratio: exchanged kernels differ by up to a factor of two; and of what a
-bend or a kink adds to the slope: half a power of the size."""
+"""Standard deviations of a step, in ln ratio: exchanged kernels differ by up to a factor of two; and of what
+a bend or a kink adds to the slope: half a power of the size."""
 
 BEND_EVERY, BEND_BEYOND = 0.25, 2.0
 """Distance of the places at which a bend may be, in ln size, and how far beyond the sizes measured."""
 
 PIECES = 8
-"""Points at which the curve is followed from one size to the next, the larger one among them. A kink may be in
-the middle between any two."""
+"""Points at which the curve is followed from one size to the next, the larger one among them. A kink may be
+in the middle between any two."""
 
 DRAWS = 1000
-"""Draws from the posterior; each comes with its mirror image about the mean, so that nothing favours a side."""
+"""Draws from the posterior; each comes with its mirror image about the mean: nothing favours a side."""
 
 SEED = 20
 """Of the draws: the same blocks give the same answer to the digit."""
@@ -99,7 +100,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class _Break:
-    """A bend, a step or a kink somewhere from `low` to `high` on the x axis; `end` is the next point above."""
+    """A bend, a step or a kink from `low` to `high` on the x axis; `end` is the next point above."""
 
     sort: Sort
     low: float
@@ -111,9 +112,9 @@ class _Break:
         return (self.low + self.high) / 2
 
     def along(self, x: Array, at: Array) -> Array:
-        """What it adds to the curve along x, for each place: (x, places), in standard deviations of its height.
+        """What it adds to the curve along x for each place, in its standard deviations: (x, places).
 
-        Wherever a kink is, the points see it in the middle: before the next one the line is steeper or flatter.
+        Wherever a kink is, the points see it in the middle: until the next one the line is another.
         """
         beyond = x[:, None] - at
         if self.sort == "step":
@@ -131,7 +132,7 @@ class _Break:
 def _breaks(ends: Array, x: Array) -> list[_Break]:
     """Every break that a curve may have: bends anywhere, steps and kinks between two points."""
     first, last = ends[0] - BEND_BEYOND, ends[-1] + BEND_BEYOND
-    bends = np.linspace(first, last, int((last - first) / BEND_EVERY) + 1) if len(ends) > 1 else []
+    bends = np.linspace(first, last, int((last - first) / BEND_EVERY) + 1 if len(ends) > 1 else 0)
     above = np.repeat(ends[1:], PIECES)
     return [
         *(_Break("bend", place, place, place) for place in bends),
@@ -142,8 +143,8 @@ def _breaks(ends: Array, x: Array) -> list[_Break]:
 
 @dataclass(frozen=True)
 class _Fit:
-    """A contest's breaks, none the first of them, of what sort each is (a position in `SORTS`), and the log of every
-    likelihood, of shape (breaks, shapes).
+    """A contest's breaks, none the first of them, of what sort each is (a position in `SORTS`), and the log
+    of every likelihood, of shape (breaks, shapes).
     """
 
     points: Points
@@ -164,7 +165,7 @@ class _Fit:
         return cls(points, x, (None, *breaks), sorts, likelihood)
 
     def posterior(self, sorts: Array, shapes: Array) -> Array:
-        """The share of every break and shape, given the shares of sorts of breaks and of shapes beforehand."""
+        """The share of every break and shape, given those of sorts and of shapes beforehand."""
         beforehand = (sorts / np.maximum(np.bincount(self.sorts, minlength=len(SORTS)), 1))[self.sorts]
         logs = self.likelihood + np.log(beforehand)[:, None] + np.log(shapes)
         shares = np.exp(logs - logs.max())
@@ -178,14 +179,17 @@ def curves(contests: Sequence[Points]) -> list[Curve]:
     beforehand = EVEN * sorts, EVEN * shapes
     for _ in range(ROUNDS):
         shares = [fit.posterior(sorts, shapes) for fit in fits]
-        counts = [np.bincount(fit.sorts, each.sum(axis=1), len(SORTS)) for fit, each in zip(fits, shares, strict=True)]
+        counts = [
+            np.bincount(fit.sorts, each.sum(axis=1), len(SORTS))
+            for fit, each in zip(fits, shares, strict=True)
+        ]
         sorts = (beforehand[0] + sum(counts)) / (EVEN + len(fits))
         shapes = (beforehand[1] + sum(each.sum(axis=0) for each in shares)) / (EVEN + len(fits))
     return [Curve(fit.points, fit.x, *_draws(fit, fit.posterior(sorts, shapes))) for fit in fits]
 
 
 def _covariance(shape: tuple[bool, float, float], x: Array, other: Array, centre: float) -> Array:
-    """The covariance of the curve at x and at other x: rational quadratic if it is smooth, else Matérn's (3/2)."""
+    """The covariance of the curve at x and other x: rational quadratic if smooth, else Matérn's (3/2)."""
     smooth, height, length = shape
     apart = np.abs(x[:, None] - other) / length
     bend = (1 + apart**2 / 4) ** -2.0 if smooth else (1 + 3**0.5 * apart) * np.exp(-(3**0.5) * apart)
@@ -211,7 +215,7 @@ def _likelihood(points: Points, added: Array) -> Array:
 
 
 def _draws(fit: _Fit, posterior: Array) -> tuple[Array, Array]:
-    """Draws of the curve along `fit.x`, from each break and shape by its share; and where each has its step."""
+    """Draws of the curve along `fit.x`, from breaks and shapes by their share; and each one's step."""
     random = np.random.default_rng(SEED)
     parts = np.diff(np.round(np.cumsum(posterior) * PARTS), prepend=0).astype(int)
     counts = parts * (DRAWS // 2 // PARTS)
@@ -247,4 +251,4 @@ def _conditioned(fit: _Fit, broken: _Break | None, shape: tuple[bool, float, flo
     gain = np.linalg.solve(known, across.T).T
     left = beforehand - gain @ across.T
     jitter = JITTER * max(float(np.diagonal(known).mean()), 1.0)
-    return gain @ fit.points.y, np.linalg.cholesky(left + jitter * np.eye(len(left)))
+    return gain @ fit.points.y, np.asarray(np.linalg.cholesky(left + jitter * np.eye(len(left))), dtype=float)

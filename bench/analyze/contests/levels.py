@@ -27,12 +27,12 @@ from bench.analyze.estimates.scatter import (
     OF_VISITS,
     USUAL_VISITS,
     WORTH,
-    Array,
     Prior,
     moderated,
 )
 from bench.storage.tables import Run
 
+Array = NDArray[np.float64]
 Integers = NDArray[np.int_]
 
 FLOOR = 1e-6

@@ -7,11 +7,10 @@ Nothing is decided from how long a size would take, nor from which side it would
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from bench.analyze.analyzed import AnalyzedRun
-from bench.analyze.contests.contests import contests
+from bench.analyze.contests.contests import Contest
 from bench.analyze.contests.crossover import Place, suggested
 from bench.analyze.contests.curve import Curve
 
@@ -31,13 +30,13 @@ Sizes = dict[str, dict[str, list[float]]]
 """Sizes by test ("path::test") and axis."""
 
 
-def wanted(analyzed: AnalyzedRun, launches: int) -> Sizes:
+def wanted(contests: Iterable[Contest], launches: int) -> Sizes:
     """The sizes around every crossing that is not known well enough yet, those to be added among them.
 
     A crossing is known well enough when its interval is, from as many launches as the run was to have.
     """
     sizes_of: dict[str, dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
-    for contest in contests(analyzed.run, analyzed.blocks):
+    for contest in contests:
         sizes = around(contest.curve, contest.places, launches) if contest.curve else set()
         for case in contest.crossing.evidence if sizes else ():
             sizes_of[case.partition("[")[0]][contest.crossing.axis] |= sizes

@@ -31,11 +31,11 @@ QUESTIONS = (
 
 
 def question(choice: Choice) -> str:
-    """The id of the question that a contest answers, "" for none; with the data moved in each call another."""
+    """The id of the question that a contest answers, "" for none; another with the data moved."""
     for name, operations, between, among in QUESTIONS:
-        if between == choice.between and fnmatchcase(choice.operation, operations):
-            if set(among) <= set(choice.contenders):
-                return f"{name}_moved" if name == "gpu_from" and " " in choice.definition else name
+        fits = between == choice.between and set(among) <= set(choice.contenders)
+        if fits and fnmatchcase(choice.operation, operations):
+            return f"{name}_moved" if name == "gpu_from" and " " in choice.definition else name
     return ""
 
 

@@ -113,13 +113,13 @@ def _title(operation: object, fixed: Mapping[str, object]) -> str:
 
 
 def _crossing(cases: pd.DataFrame, choices: Sequence[Choice]) -> float | None:
-    """Where the winner changes, back to back, as the curves do: the last time, where it does more than once."""
+    """Where the winner changes, back to back, as the curves do: for the last time."""
     drawn = set(cases["case"])
     for choice in choices:
         evidence = {case for contest in choice.contests for case in contest.crossing.evidence}
-        if choice.definition == "throughput" and evidence and evidence <= drawn:
-            if place := choice.answers[-1].place:
-                return place.size
+        shown = choice.definition == "throughput" and evidence and evidence <= drawn
+        if shown and (place := choice.answers[-1].place):
+            return place.size
     return None
 
 

@@ -19,7 +19,7 @@ def points(sizes: Sequence[float] | Array, y: Sequence[float] | Array, error: fl
 
 def curve(y: Sequence[float] | Array, error: float = 0.01) -> Curve:
     """The curve of a contest at 1, 2, 4 …"""
-    (fitted,) = curves([points(2.0 ** np.arange(len(y)), y, error)])
+    (fitted,) = curves([points(np.asarray(2.0 ** np.arange(len(y)), float), y, error)])
     return fitted
 
 

@@ -1,4 +1,4 @@
-"""Curves through noisy points: bands that hold the truth, whatever it looks like, and no wider than they need."""
+"""Curves through noisy points: bands that hold the truth, whatever its shape, and are no wider than needed."""
 
 from collections.abc import Callable
 
@@ -12,14 +12,14 @@ from tests.analyze.contests.contested import SIZES, bent, curve, jumping, overta
 TRUTHS: dict[str, Callable[[float, np.random.Generator], Array]] = {
     "smooth": lambda truth, random: overtaken(truth, random.choice([0.01, 0.1, 0.3])),
     "kinked": lambda truth, random: bent(truth, np.exp(random.uniform(*np.log(SIZES[[0, -1]])))),
-    "jump": lambda truth, random: jumping(truth),
-    "equal": lambda truth, random: np.zeros(len(SIZES)),
+    "jump": lambda truth, _: jumping(truth),
+    "equal": lambda _, __: np.zeros(len(SIZES)),
 }
 
 
-def fitted(truth: str, noise: float, trials: int = 60) -> tuple[list[Curve], Array]:
+def fitted(truth: str, noise: float, trials: int = 40) -> tuple[list[Curve], Array]:
     random = np.random.default_rng(3)
-    wheres = np.exp(random.uniform(*np.log(SIZES[[1, -2]]), trials))
+    wheres = np.exp(random.uniform(np.log(SIZES[1]), np.log(SIZES[-2]), trials))
     true = np.array([TRUTHS[truth](where, random) for where in wheres])
     noisy = true + random.normal(0, noise, true.shape)
     return curves([points(SIZES, y, noise) for y in noisy]), true

@@ -19,7 +19,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from bench.analyze.analyzed import AnalyzedRun
+from bench.analyze.blocks.clean import marked_blocks
 from bench.analyze.contests import refine
 from bench.analyze.contests.contests import Contest
 from bench.analyze.contests.contests import contests as contests_of
@@ -30,6 +30,7 @@ from bench.measure.drive.plan import Plan, Preset, Progress
 from bench.measure.drive.process import Spec
 from bench.storage.journal import Journal, events
 from bench.storage.store import read_run
+from bench.storage.tables import Run
 
 pytest.importorskip("torch")
 
@@ -101,7 +102,8 @@ def work(benchmark, device, n, trial, truth, share):
     launch = trial, n, device, launch_of(device)
     visits[launch] += 1
     seconds *= random.Random(repr(launch)).lognormvariate(0, {OF_LAUNCHES})
-    seconds *= random.Random(repr((*launch, visits[launch]))).lognormvariate(0, float(os.environ["VISIT_NOISE"]))
+    noise = float(os.environ["VISIT_NOISE"])
+    seconds *= random.Random(repr((*launch, visits[launch]))).lognormvariate(0, noise)
     if device == "cpu":
         benchmark(timeline.charge, seconds)
     else:
@@ -161,21 +163,22 @@ def run(noise: float, tmp_path_factory: pytest.TempPathFactory) -> Path:
     written = folder / "run"
     with Journal.create(written, Header(run="simulated")) as journal:
         try:
-            coordinator.measure(
-                journal.append, lambda: refine.wanted(AnalyzedRun(read_run(written)), LAUNCHES)
-            )
+            coordinator.measure(journal.append, lambda: refine.wanted(found(read_run(written)), LAUNCHES))
         finally:
             coordinator.close()
     return written
 
 
+def found(run: Run) -> list[Contest]:
+    return contests_of(run, marked_blocks(run))
+
+
 @pytest.fixture(scope="module")
 def contests(run: Path) -> Contests:
     """The contests for one call, by operation and form."""
-    recorded = read_run(run)
-    found = contests_of(recorded, AnalyzedRun(recorded).blocks)
-    assert disorders(found) == []
-    latencies = [each for each in found if each.crossing.definition.startswith("latency")]
+    met = found(read_run(run))
+    assert disorders(met) == []
+    latencies = [each for each in met if each.crossing.definition.startswith("latency")]
     return {(each.crossing.operation, each.crossing.definition[8:]): each for each in latencies}
 
 
@@ -254,8 +257,8 @@ def test_crossings_with_data_moved_are_the_truth(contests: Contests, form: str) 
 
 
 def test_calls_that_pay_for_moving_the_data(contests: Contests) -> None:
-    found = contests["zero", "inputs pageable"]
-    for n, reuses in zip(found.sizes, found.reuses, strict=True):
+    moved = contests["zero", "inputs pageable"]
+    for n, reuses in zip(moved.sizes, moved.reuses, strict=True):
         saved_s = A * n - FIXED_S - DEVICE_S * n
         assert reuses == pytest.approx(
             (COPY_S + COPIED_S * n) / saved_s if saved_s > 0 else math.inf, rel=0.01
