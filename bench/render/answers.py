@@ -204,10 +204,11 @@ def _of_two(contest: Contest, ranges: Sequence[Known]) -> str:
         winner, rival, ratio = rival, winner, tuple(1 / each for each in ratio)
     where = f"at {axis} = {first}, the only one measured: {_times(ratio[0])}"
     if len(contest.sizes) > 1:
-        every = "or is level " if reason else f"at every {axis} "
+        every = "or the two are level, " if reason else f"at every {axis} "
         ends = f"{_times(ratio[0])} at the smallest, {_times(ratio[-1])} at the largest"
         where = f"{every}from {'' if not reason else f'{axis} = '}{first} to {last}: {ends}"
-    return f"{what}: {_beats(winner, rival)} {where}.{exception}"
+    comma = "," if reason and len(contest.sizes) > 1 else ""
+    return f"{what}: {_beats(winner, rival)}{comma} {where}.{exception}"
 
 
 def _what(crossing: Crossing) -> str:

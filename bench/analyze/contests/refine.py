@@ -17,8 +17,8 @@ from bench.analyze.contests.curve import Curve
 WIDE = 1.10
 """Ratio of an interval's ends up to which a crossing is known well enough."""
 
-SHAPE = 1.05
-"""Ratio up to which the curve between two sizes may be left open: half of WIDE, the rest is the times'."""
+SHAPE = 1.02
+"""Ratio up to which the curve between two sizes may be left open: a fifth of WIDE, the rest is the times'."""
 
 MAX_PLACES = 3
 """Crossings of a contest that are looked into, the sustained one among them: more are a tie's noise."""
