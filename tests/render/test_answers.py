@@ -52,10 +52,10 @@ def told(y: Sequence[float], error: float = 0.01) -> str:
          "1.5 × as fast at the smallest, 2 × as fast at the largest."),
         ([0.02, 0.4, 0.7], 0.01, "2 workers beat 0 workers, or the two are level, from n = 16 to 256: about "
          "level at the smallest, 2 × as fast at the largest. (level or not told apart at 16)"),
-        ([0.0, 0.0, 0.0], 0.01, "no difference that matters between 0 workers and 2 workers at any n from 16"),
+        ([0.0, 0.0, 0.0], 0.01, "no difference that matters between 0 workers and 2 workers at any n "),
         ([0.7, 0.0, 0.0, 0.0, 0.0], 0.005, "no difference that matters between 0 workers and 2 workers from "
          "n = 64 on. (workers 2 ahead at 16 (1 of 5 sizes), 2 ×; level at 64 to 4096)"),
-        ([0.0, 0.7, 0.8, 0.9], 0.15, "not settled between 0 workers and 2 workers: workers 2 ahead at 64 to "),
+        ([0.0, 0.7, 0.8, 0.9], 0.15, "not settled between 0 workers and 2 workers: workers 2 ahead at 64 "),
         ([-1.0, -0.4, 0.2, 0.8], 0.01, "2 workers beat 0 workers from n ≈ 1"),
     ],
 )  # fmt: skip

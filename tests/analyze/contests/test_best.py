@@ -3,7 +3,6 @@
 from itertools import combinations
 
 import numpy as np
-import pytest
 
 from bench.analyze.contests.answer import Answer
 from bench.analyze.contests.best import answers_of_many, margin
