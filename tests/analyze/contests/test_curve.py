@@ -1,4 +1,4 @@
-"""Curves through noisy points: their bands hold the truth, whatever its shape, and are no wider than needed."""
+"""Curves through noisy points: their bands hold the truth, whatever its shape, and are not too wide."""
 
 from collections.abc import Callable
 

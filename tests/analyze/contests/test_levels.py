@@ -25,7 +25,7 @@ def means(log: Array) -> Means:
 def noisy(
     random: np.random.Generator, launches: int, passes: int, shared: float = 0.0, tails: bool = False
 ) -> Array:
-    """Two contenders at each size, in six rows: a ratio of TRUTH, noise of launches, of visits, and shared."""
+    """Two contenders at each size, in six rows: a ratio of TRUTH, and noise of launches and visits."""
     shape = 6, launches, passes
     noise = random.standard_t(3, shape) / 3**0.5 if tails else random.normal(size=shape)
     own, both = random.normal(0, 0.05, shape[:2]), random.normal(0, shared, launches)
