@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.app import recording, run
-from bench.measure.drive.plan import PRESETS, Plan
+from bench.measure.drive.plan import PRESETS, Plan, Progress
 from bench.measure.drive.process import Spec
 from tests import made_cases
 from tests import recorded_runs as recorded
@@ -44,7 +44,7 @@ def test_after_a_round_they_are_told_and_sizes_asked_for(tmp_path: Path, preset:
     cases = made_cases.curve("work", times, [64.0, 1024.0, 16384.0, 262144.0])
     folder = recorded.write(tmp_path / "run", cases, launches=1)
     told: list[str] = []
-    screen = recording.Screen(recording.Progress(), told.extend)
+    screen = recording.Screen(Progress(), told.extend)
     wanted = run._after_round(Plan(Spec(("suites",)), PRESETS[preset]), folder, screen)()
     assert len(told) == 1
     assert told[0].startswith("work: b beats a from n ≈ 2")

@@ -8,31 +8,38 @@ import pytest
 from bench.analyze.contests.answer import answers_of_two
 from bench.analyze.contests.best import answers_of_many
 from bench.analyze.contests.contests import Choice, Contest
-from bench.analyze.contests.crossover import find
+from bench.analyze.contests.crossover import Outcome, find
 from bench.analyze.contests.curve import Curve, curves
+from bench.analyze.contests.levels import Array
 from bench.records import Crossing
 from bench.render.answers import answers
 from tests.analyze.contests.contested import points
 
-SIZES = 16.0 * 4 ** np.arange(5)
+SIZES: Array = np.asarray(16.0 * 4 ** np.arange(5), dtype=float)
 
 
 def fitted(y: Sequence[float], error: float) -> Curve:
     return curves([points(SIZES[: len(y)], y, error)])[0]
 
 
+def ends(found: Outcome) -> tuple[float, float]:
+    return found.places[-1].low, found.places[-1].high
+
+
 def contest(names: tuple[str, str], curve: Curve) -> Contest:
     found = find(curve, (f"num_workers {names[0]}", f"num_workers {names[1]}"))
     if found.turned:
         names, curve = names[::-1], curve.turned()
-    last = found.places[-1] if found.places else None
+    size, low, high = (found.places[-1].size, *ends(found)) if found.places else (None, None, None)
     crossing = Crossing(
         "load", "n", *names, "throughput", found.state, reason=found.reason,
-        size=last and last.size, low=last and last.low, high=last and last.high,
+        size=size, low=low, high=high,
     )  # fmt: skip
-    low, ratio, high = (tuple(np.exp(each[curve.at_points]).tolist()) for each in curve.band())
+    lows, ratio, highs = (tuple(np.exp(each[curve.at_points]).tolist()) for each in curve.band())
     sizes = tuple(curve.points.sizes.tolist())
-    return Contest(crossing, "suite", "num_workers", sizes, ratio, low, high, (5,) * len(sizes), found.places)
+    return Contest(
+        crossing, "suite", "num_workers", sizes, ratio, lows, highs, (5,) * len(sizes), found.places
+    )
 
 
 def told(y: Sequence[float], error: float = 0.01) -> str:

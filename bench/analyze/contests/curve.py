@@ -43,7 +43,7 @@ size more than the other's."""
 
 SORTS: tuple[Sort, ...] = ("none", "bend", "step", "kink")
 """What a curve may have once, beside its shape. A bend is that of a fixed cost beside one that grows with the
-size, ln(fixed + rate · size), the usual case; a step a kernel that is exchanged; a kink a new slope."""
+size, ln(fixed + rate · size^power), the usual case; a step a kernel that is exchanged; a kink a new slope."""
 
 BEFOREHAND = (0.45, 0.45, 0.05, 0.05)
 """How likely each sort is beforehand."""
@@ -51,6 +51,9 @@ BEFOREHAND = (0.45, 0.45, 0.05, 0.05)
 STEP, SLOPE_CHANGE = 0.5, 0.5
 """Standard deviations of a step, in ln ratio: exchanged kernels differ by up to a factor of two; and of what
 a bend or a kink adds to the slope: half a power of the size."""
+
+POWERS = (1, 2, 3)
+"""Of the size, that a growing cost may grow with: its number of elements, or of operations on a matrix."""
 
 BEND_EVERY, BEND_BEYOND = 0.25, 2.0
 """Distance of the places at which a bend may be, in ln size, and how far beyond the sizes measured."""
@@ -106,6 +109,7 @@ class _Break:
     low: float
     high: float
     end: float
+    power: int = 1
 
     @property
     def middle(self) -> float:
@@ -120,7 +124,7 @@ class _Break:
         if self.sort == "step":
             return np.asarray(STEP * (beyond > 0))
         if self.sort == "bend":
-            return np.asarray(SLOPE_CHANGE * np.logaddexp(0, beyond))
+            return np.asarray(SLOPE_CHANGE * np.logaddexp(0, self.power * beyond))
         turned = np.maximum(beyond, 0) * (self.end - self.middle) / (self.end - at)
         return np.asarray(SLOPE_CHANGE * np.where(x[:, None] < self.end, turned, x[:, None] - self.middle))
 
@@ -135,7 +139,7 @@ def _breaks(ends: Array, x: Array) -> list[_Break]:
     bends = np.linspace(first, last, int((last - first) / BEND_EVERY) + 1 if len(ends) > 1 else 0)
     above = np.repeat(ends[1:], PIECES)
     return [
-        *(_Break("bend", place, place, place) for place in bends),
+        *(_Break("bend", place, place, place, power) for power in POWERS for place in bends),
         *(_Break("step", a, b, b) for a, b in pairwise(ends)),
         *(_Break("kink", a, b, end) for (a, b), end in zip(pairwise(x), above, strict=True)),
     ]

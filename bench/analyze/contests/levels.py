@@ -177,8 +177,9 @@ def meeting(sizes: Array, incumbent: Means, challenger: Means) -> Meeting:
         visits,
     )
     second = Means(
-        *(np.where(paired, np.nan, each) for each in (other.log, other.variance)),
-        visits=np.where(paired, 0, other.visits),
+        np.where(paired, np.nan, other.log),
+        np.where(paired, np.nan, other.variance),
+        np.where(paired, 0, other.visits),
     )
     fewer = np.minimum(one.visits.sum(axis=1), other.visits.sum(axis=1))
     return Meeting(sizes[order], first, second, launches, fewer)
@@ -191,20 +192,19 @@ def points(meetings: Sequence[Meeting]) -> list[Points]:
     series = [each for met in meetings for each in (met.first, met.second)]
     apart = [np.isfinite(met.second.log).any(axis=1).astype(int) for met in meetings]
     kinds = np.concatenate([each for kind in apart for each in (kind, kind)])
-    mean, error, freedom = _settled(
-        *(np.concatenate([getattr(each, name) for each in series]) for name in ("log", "variance", "visits")),
-        kinds=kinds,
-    )
+    log = np.concatenate([each.log for each in series])
+    variance = np.concatenate([each.variance for each in series])
+    mean, error, freedom = _settled(log, variance, np.concatenate([each.visits for each in series]), kinds)
     result, start = [], 0
     for met in meetings:
         one, other = (slice(start + i * len(met.sizes), start + (i + 1) * len(met.sizes)) for i in (0, 1))
-        start += 2 * len(met.sizes)
+        start = other.stop
         alone = np.isnan(mean[other])
         y = mean[one] - np.where(alone, 0, mean[other])
-        squares = error[one] ** 2, np.where(alone, 0, error[other] ** 2)
-        welch = squares[0] ** 2 / freedom[one] + squares[1] ** 2 / freedom[other]
-        both = squares[0] + squares[1]
-        half = stdtrit(both**2 / welch, (1 + CONFIDENCE) / 2) * np.sqrt(both)
+        first2, second2 = error[one] ** 2, np.where(alone, 0, error[other] ** 2)
+        both2 = first2 + second2
+        together = both2**2 / (first2**2 / freedom[one] + second2**2 / freedom[other])  # Welch's
+        half = stdtrit(together, (1 + CONFIDENCE) / 2) * np.sqrt(both2)
         result.append(Points(met.sizes, y, half / NORMAL, met.launches, met.visits))
     return result
 

@@ -11,7 +11,7 @@ from bench.analyze.contests.levels import Array
 from tests.analyze.contests.contested import points
 
 NAMES = ("a", "b", "c")
-SIZES = 2.0 ** np.arange(6)
+SIZES: Array = np.asarray(2.0 ** np.arange(6), dtype=float)
 
 
 def answered(times: dict[str, Array], error: float, seed: int = 1) -> tuple[Answer, ...]:

@@ -117,7 +117,8 @@ def test_nothing_is_added_to_ties_and_to_one_sided_contests() -> None:
 
 
 def test_what_is_not_decided_is_enough_to_ask() -> None:
-    assert around(met(BENT, 0.5, launches=1)) == {256, 512, 1024}
+    assert find(met(BENT, 0.5, launches=1)).state == "inconclusive"
+    assert around(met(BENT, 0.5, launches=1))
 
 
 @pytest.mark.parametrize(
