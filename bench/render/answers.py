@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.analyze.contests.answer import Answer as Known
 from bench.analyze.contests.contests import Choice, Contest
+from bench.analyze.contests.crossover import BETWEEN
 from bench.records import Crossing
 
 QUESTIONS = {
@@ -94,7 +95,9 @@ def _with_data_moved(contest: Contest) -> str:
         interval = f"95 %: {_about(crossing.low)} to {_about(crossing.high)}"
         return f"{way} {axis} ≈ {_about(crossing.size)} ({interval}) {form}"
     throughout = {"always_faster": f"at every {axis}", "never": f"at no {axis} measured"}
-    if crossing.reason.startswith("level"):
+    if BETWEEN in crossing.reason:
+        throughout["always_faster"] = f"at every {axis} measured"
+    elif crossing.reason.startswith("level"):
         throughout = {"always_faster": f"at every {axis}, or level,"}
     return f"{throughout[crossing.state]} {form}" if crossing.state in throughout else ""
 
@@ -204,10 +207,11 @@ def _of_two(contest: Contest, ranges: Sequence[Known]) -> str:
         winner, rival, ratio = rival, winner, tuple(1 / each for each in ratio)
     where = f"at {axis} = {first}, the only one measured: {_times(ratio[0])}"
     if len(contest.sizes) > 1:
-        every = "or the two are level, " if reason else f"at every {axis} "
+        level = reason.startswith("level")
+        every = "or the two are level, " if level else f"at every {axis} {'measured ' if reason else ''}"
         ends = f"{_times(ratio[0])} at the smallest, {_times(ratio[-1])} at the largest"
-        where = f"{every}from {'' if not reason else f'{axis} = '}{first} to {last}: {ends}"
-    comma = "," if reason and len(contest.sizes) > 1 else ""
+        where = f"{every}from {f'{axis} = ' if level else ''}{first} to {last}: {ends}"
+    comma = "," if reason.startswith("level") and len(contest.sizes) > 1 else ""
     return f"{what}: {_beats(winner, rival)}{comma} {where}.{exception}"
 
 

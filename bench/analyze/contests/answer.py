@@ -68,6 +68,8 @@ def _of_stretch(
     elif stretch.code in (AHEAD, BEHIND):
         state = "always_faster" if stretch.code == AHEAD else "never"
         confidence = of_band(lows, highs)
+        if confidence == "unsettled" and _known_at_sizes(curve, stretch):
+            confidence = "rough"
     else:
         confidence = "unsettled"
     winner = {AHEAD: names[1], BEHIND: names[0]}.get(stretch.code, "")
@@ -77,6 +79,13 @@ def _of_stretch(
         state, stretch.smallest, stretch.largest, winner, () if winner else names, place, gain, confidence,
         int(curve.points.launches[at].min()), int(curve.points.visits[at].min()), outcome.reason,
     )  # fmt: skip
+
+
+def _known_at_sizes(curve: Curve, stretch: Stretch) -> bool:
+    """Whether one is ahead at all sizes measured, though the band holds more between them."""
+    at = curve.at_points[_sizes_within(curve, stretch)]
+    lows, _, highs = np.exp(curve.band())[:, at]
+    return of_band(lows, highs) != "unsettled"
 
 
 def within(curve: Curve, smallest: float, largest: float) -> NDArray[np.bool_]:

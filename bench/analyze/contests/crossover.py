@@ -28,6 +28,9 @@ MIN_LEVEL = 2
 EXACT = 1e-3
 """Error of points that are taken for exact: nobody tells contenders apart that differ by less."""
 
+BETWEEN = "open between the sizes measured"
+"""What is noted where one is ahead at all sizes measured, and the band holds more between them."""
+
 AHEAD, BEHIND, LEVEL, OPEN = 1, -1, 0, 2
 """What is known at a place: the challenger is faster, slower, neither by more than TIE, or not known."""
 
@@ -186,9 +189,11 @@ def _one_sided(curve: Curve, names: tuple[str, str], dips: Sequence[float]) -> O
     leaders = {AHEAD, BEHIND} & set(at_sizes.tolist())
     leader = leaders.pop() if len(leaders) == 1 else 0
     least = low if leader == AHEAD else -high
-    if leader and not dips and (least > -np.log1p(TIE)).all():
+    never_behind = least > -np.log1p(TIE)
+    if leader and not dips and never_behind[curve.at_points].all():
         others = at_sizes != leader
-        reason = f"level or not told apart at {spans(sizes, others)}" if others.any() else ""
+        told = [f"level or not told apart at {spans(sizes, others)}"] if others.any() else []
+        reason = "; ".join(told if never_behind.all() else [*told, BETWEEN])
         throughout = (Stretch(leader, float(sizes[0]), float(sizes[-1])),)
         return Outcome("always_faster" if leader == AHEAD else "never", (), reason, stretches=throughout)
     return Outcome("inconclusive", reason=_told(curve, names), stretches=stretches)
@@ -235,7 +240,7 @@ def spans(sizes: Array, chosen: NDArray[np.bool_]) -> str:
     for among, group in groupby(chosen.tolist()):
         end = start + len(list(group))
         if among:
-            ends = dict.fromkeys(f"{size:g}" for size in (sizes[start], sizes[end - 1]))
+            ends = dict.fromkeys(f"{size:.8g}" for size in (sizes[start], sizes[end - 1]))
             texts.append(" to ".join(ends))
         start = end
     return ", ".join(texts)

@@ -102,6 +102,7 @@ def test_no_state_without_a_crossing_carries_a_size(y: Sequence[float]) -> None:
         ([0, 0.001, -0.002], 0.01, "equal", ""),
         ([0.5, 0.2, 0.01, 0, 0.01, 0], 0.01, "equal", "b ahead at 1 to 2 (2 of 6 sizes), 1.2–1.6 ×"),
         ([0.01, 0.5, 1, 1.5], 0.01, "always_faster", "level or not told apart at 1"),
+        ([1, 0.5, 3, 0.5, 1], 0.01, "always_faster", "open between the sizes measured"),
         ([-1, -1, 1, 1, -1, -1, 1, 1], 0.01, "multiple", ""),
         ([-1, -1, -1, 0.9, -1, -1, -1], 0.01, "inconclusive", "b ahead at 8 (1 of 7 sizes), 2.5 ×"),
         ([-1, -1, 1, 1, 1, -1, 1, 1, 1], 0.01, "crosses_at", "except at 32"),
