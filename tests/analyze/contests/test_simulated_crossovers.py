@@ -245,7 +245,7 @@ def test_intervals_hold_the_truth_and_are_not_much_wider_than_an_oracle_s(
     text = f"{held} of {TRIALS} intervals hold the truth; the median one is {math.expm1(width):.1%} wide"
     print(f"\n{noise:.0%} between visits: {text}, {ratio:.2f} times the oracle's")
     assert held >= (0.92 * TRIALS if TRIALS >= 100 else 0.8 * TRIALS)
-    assert ratio <= 1.5
+    assert ratio <= (1.5 if TRIALS >= 100 else 2)  # the median of ten is known to a third
 
 
 @pytest.mark.parametrize("form", MOVED_TRUTH)
