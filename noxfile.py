@@ -199,7 +199,7 @@ def smoke(session: nox.Session) -> None:
 
 @nox.session
 def crossovers(session: nox.Session) -> None:
-    """Hold 200 crossovers of real runs on the simulated accelerator against their closed forms."""
+    """Hold 200 crossovers on the simulated accelerator against closed forms, with each of three noises."""
     session.env["BENCH_TRIALS"] = "200"
     run(
         session, "pytest", "-q", "-s", "tests/analyze/contests/test_simulated_crossovers.py", *session.posargs

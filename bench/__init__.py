@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["load"]
+__all__ = ["contests", "load"]
 
 
 def load(path: str | Path | Sequence[str | Path]) -> pd.DataFrame:
@@ -31,3 +31,17 @@ def load(path: str | Path | Sequence[str | Path]) -> pd.DataFrame:
     from bench.storage.store import load as load_frames
 
     return load_frames(path, lambda run: AnalyzedRun(run).cases)
+
+
+def contests(path: str | Path | Sequence[str | Path]) -> pd.DataFrame:
+    """The contests of one run, of several, or of a folder of runs: one row a contest and range of sizes with
+    one answer, indexed by the run's name.
+
+    Raises bench.storage.journal.StoreError where there is no run or it cannot be read.
+    """
+    from bench.analyze.analyzed import AnalyzedRun
+    from bench.analyze.contests.contests import choices
+    from bench.analyze.contests.table import table
+    from bench.storage.store import load_contests
+
+    return load_contests(path, lambda run: table(choices(run, AnalyzedRun(run).blocks)))

@@ -83,7 +83,19 @@ class Block:
     notes: tuple[str, ...] = ()
 
 
-CrossingState = Literal["crosses_at", "always_faster", "never", "multiple", "inconclusive", "not_measured"]
+CrossingState = Literal[
+    "crosses_at", "always_faster", "never", "multiple", "equal", "inconclusive", "not_measured"
+]
+"""What is known of two contenders along a size axis.
+
+crosses_at     they trade places once
+always_faster  the challenger is ahead throughout, or level
+never          the incumbent is
+multiple       they trade places more than once
+equal          no difference that matters, over a range of sizes up to the largest
+inconclusive   none of these: the reason says what is known
+not_measured   no size was timed with both
+"""
 
 
 @dataclass(frozen=True)

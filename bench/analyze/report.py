@@ -1,6 +1,6 @@
 """Everything that a report says, computed: records that rendering words and lays out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.contests.across import Across, across
-from bench.analyze.contests.contests import Contest, contests
+from bench.analyze.contests.contests import Choice, Contest, choices
 from bench.analyze.contests.order import Disorder, disorders
 from bench.analyze.gate.decision import Decision, replay
 from bench.analyze.runs.history import CaseHistory, history
@@ -37,13 +37,22 @@ class RunReport:
         return self.analyzed.cases
 
     @cached_property
-    def contests(self) -> tuple[Contest, ...]:
-        """Every contest of the run, with the run's name among its circumstances."""
+    def choices(self) -> tuple[Choice, ...]:
+        """Every choice of the run, with the run's name among its circumstances and its contests'."""
         on = {"on": self.name} if self.name else {}
         return tuple(
-            replace(each, crossing=replace(each.crossing, fixed={**each.crossing.fixed, **on}))
-            for each in contests(self.run, self.analyzed.blocks)
+            replace(
+                choice,
+                fixed={**choice.fixed, **on},
+                contests=tuple(_on(each, on) for each in choice.contests),
+            )
+            for choice in choices(self.run, self.analyzed.blocks)
         )
+
+    @cached_property
+    def contests(self) -> tuple[Contest, ...]:
+        """Every contest of the run."""
+        return tuple(each for choice in self.choices for each in choice.contests)
 
     @cached_property
     def disorders(self) -> tuple[Disorder, ...]:
@@ -54,6 +63,11 @@ class RunReport:
     def gate(self) -> Decision | None:
         """The decision where the run compared two sides."""
         return replay(self.analyzed) if self.run.header.gate else None
+
+
+def _on(contest: Contest, circumstances: Mapping[str, str]) -> Contest:
+    crossing = contest.crossing
+    return replace(contest, crossing=replace(crossing, fixed={**crossing.fixed, **circumstances}))
 
 
 @dataclass(frozen=True)
@@ -88,8 +102,14 @@ class Report:
     @cached_property
     def contests(self) -> list[Contest]:
         """Every run's contests, then those between runs."""
-        within = [contest for each in self.runs for contest in each.contests]
-        return within + [each.contest for each in self.across]
+        return [contest for choice in self.choices for contest in choice.contests]
+
+    @cached_property
+    def choices(self) -> list[Choice]:
+        """Every run's choices, then those between runs."""
+        return [choice for each in self.runs for choice in each.choices] + [
+            each.choice for each in self.across
+        ]
 
     @cached_property
     def history(self) -> list[CaseHistory]:

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ Facts = Mapping[str, Any]
 
 PLAIN_EVERY_S = 15.0
 """Time between two lines of progress where these do not move, as in a job's log."""
+
+
+MAX_PLAIN = 3
+"""Lines printed at once where they cannot be put in the place of earlier ones."""
 
 
 def begin(
@@ -81,16 +86,50 @@ def uuids(accelerators: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {str(each["uuid"]): str(each["device"]) for each in accelerators if "uuid" in each}
 
 
+@dataclass(frozen=True)
+class Screen:
+    """What a run shows on stderr: where it stands, and lines that it is told to show from then on."""
+
+    progress: Progress
+    tell: Callable[[Sequence[str]], None]
+
+
 @contextmanager
 def progress(deadline_s: float = math.inf) -> Iterator[Progress]:
     """A Progress that shows itself on stderr: a line that moves on a terminal, plain lines elsewhere."""
-    if not sys.stderr.isatty():
-        yield Progress(_plain_lines(deadline_s))
-        return
-    from rich.console import Console  # only a terminal needs it
+    with screen(deadline_s) as shown:
+        yield shown.progress
 
-    with Console(stderr=True).status("starting") as status:
-        yield Progress(lambda progress: status.update(_line(progress, deadline_s)))
+
+@contextmanager
+def screen(deadline_s: float = math.inf) -> Iterator[Screen]:
+    """A Screen: on a terminal what it was told last stands above the line that moves, and stays at the end;
+    elsewhere it is printed once, when it is told.
+    """
+    if not sys.stderr.isatty():
+        yield Screen(Progress(_plain_lines(deadline_s)), _plain_tell)
+        return
+    from rich.console import Console, Group  # only a terminal needs it
+    from rich.live import Live
+    from rich.spinner import Spinner
+    from rich.text import Text
+
+    spinner, told = Spinner("dots", "starting"), [Text()]
+    with Live(spinner, console=Console(stderr=True)) as live:
+
+        def tell(lines: Sequence[str]) -> None:
+            told[:] = map(Text, lines)
+            live.update(Group(*told, spinner))
+
+        try:
+            yield Screen(Progress(lambda each: spinner.update(text=Text(_line(each, deadline_s)))), tell)
+        finally:
+            live.update(Group(*told))
+
+
+def _plain_tell(lines: Sequence[str]) -> None:
+    for line in lines[:MAX_PLAIN]:
+        print(f"so far: {line}", file=sys.stderr, flush=True)
 
 
 def _plain_lines(deadline_s: float) -> Callable[[Progress], None]:

@@ -9,8 +9,10 @@ from typing import Any
 
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.contests import refine
+from bench.analyze.contests.contests import choices
 from bench.app import UserError, recording
 from bench.app.selection import Selection
+from bench.app.stored import MAX_SENTENCES
 from bench.events import End, Event, Note, Sizes
 from bench.measure.drive import left_out
 from bench.measure.drive.coordinator import Coordinator
@@ -19,6 +21,7 @@ from bench.measure.drive.plan import PRESETS, Plan
 from bench.measure.drive.process import WorkerError
 from bench.measure.host import environment, priority
 from bench.measure.worker.protocol import Collected
+from bench.render.answers import answers
 from bench.storage.journal import Journal, StoreError, header, unfinished
 from bench.storage.store import read_run
 
@@ -47,10 +50,10 @@ def measure(request: RunRequest, resume: bool) -> tuple[Path, bool]:
     preset = PRESETS[request.selection.preset]
     try:
         plan = Plan(request.selection.spec, preset, request.launches, request.seed)
-        with recording.progress(preset.deadline_s) as progress:
-            coordinator = Coordinator(plan, progress, past)
+        with recording.screen(preset.deadline_s) as screen:
+            coordinator = Coordinator(plan, screen.progress, past)
             try:
-                return _record(coordinator, request, journal)
+                return _record(coordinator, request, journal, screen)
             finally:
                 coordinator.close()
     finally:
@@ -58,7 +61,9 @@ def measure(request: RunRequest, resume: bool) -> tuple[Path, bool]:
             journal.close()
 
 
-def _record(coordinator: Coordinator, request: RunRequest, journal: Journal | None) -> tuple[Path, bool]:
+def _record(
+    coordinator: Coordinator, request: RunRequest, journal: Journal | None, screen: recording.Screen
+) -> tuple[Path, bool]:
     """Collects, opens the journal, measures into it and closes it with what the run took."""
     facts = _collect(coordinator, request.selection).facts
     accelerators = device_facts(coordinator.plan.spec, facts.get("accelerators", []))
@@ -73,7 +78,7 @@ def _record(coordinator: Coordinator, request: RunRequest, journal: Journal | No
         load_before = os.getloadavg()
         try:
             with recording.watched(journal, accelerators) as record, priority.urgent():
-                coordinator.measure(record, _wanted(coordinator.plan, journal.folder))
+                coordinator.measure(record, _after_round(coordinator.plan, journal.folder, screen))
         except KeyboardInterrupt:
             interrupted = True
             print("bench: interrupted; what was measured is kept; go on with --resume", file=sys.stderr)
@@ -85,11 +90,20 @@ def _record(coordinator: Coordinator, request: RunRequest, journal: Journal | No
     return journal.folder, interrupted
 
 
-def _wanted(plan: Plan, folder: Path) -> Callable[[], Sizes] | None:
-    """What says, from what is recorded so far, which sizes to add; None where the preset adds none."""
-    if not plan.preset.refining_s:
-        return None
-    return lambda: refine.wanted(AnalyzedRun(read_run(folder)), plan.launches or refine.KNOWN_LAUNCHES)
+def _after_round(plan: Plan, folder: Path, screen: recording.Screen) -> Callable[[], Sizes]:
+    """What shows the answers so far, from what is recorded, and says which sizes to add: none where the
+    preset adds none.
+    """
+
+    def look() -> Sizes:
+        analyzed = AnalyzedRun(read_run(folder))
+        met = choices(analyzed.run, analyzed.blocks)
+        screen.tell([answer.sentence for answer in answers(met)[:MAX_SENTENCES]])
+        contests = (contest for choice in met for contest in choice.contests)
+        launches = plan.launches or refine.KNOWN_LAUNCHES
+        return refine.wanted(contests, launches) if plan.preset.refining_s else {}
+
+    return look
 
 
 def _collect(coordinator: Coordinator, selection: Selection) -> Collected:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from bench.analyze.analyzed import AnalyzedRun
+from bench.analyze.contests.table import table
 from bench.analyze.report import Report, report
 from bench.analyze.runs.compare import Comparison, compare
 from bench.analyze.runs.history import FACTS, history
@@ -78,11 +79,12 @@ def write(made: Report, out: Path | None = None) -> Written:
     """
     folders = [part.run.path for part in made.runs]
     if len(folders) == 1:
-        store.write_tables(folders[0], made.cases, made.blocks, out, made.runs[0].run.header)
+        tables = made.cases, made.blocks, table(made.choices)
+        store.write_tables(folders[0], *tables, out, made.runs[0].run.header)
     drawn, target = figures.draw(made), out or folders[0]
     profiled = [_profile_pages(folder, target, out) for folder in folders]
     path = store.write_report(target, page.render(made, drawn, profiled), summary.render(made), drawn)
-    best = answers(made.contests)[:MAX_SENTENCES]
+    best = answers(made.choices)[:MAX_SENTENCES]
     troubled = sections.troubled(made.cases)
     status = 1 if troubled["failed"] else 0 if made.cases["blocks"].any() else 5
     left = tuple(note.text for part in made.runs for note in part.run.notes if note.name == left_out.NAME)

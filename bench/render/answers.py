@@ -4,10 +4,12 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, zip_longest
+from itertools import zip_longest
 from typing import Any
 
-from bench.analyze.contests.contests import Contest
+from bench.analyze.contests.answer import Answer as Known
+from bench.analyze.contests.contests import Choice, Contest
+from bench.analyze.contests.crossover import BETWEEN
 from bench.records import Crossing
 
 QUESTIONS = {
@@ -18,9 +20,6 @@ QUESTIONS = {
     "threads": "One thread or all?",
 }
 """By what competes, in the order in which answers are given. Whatever else competes comes after."""
-
-SETTLING = 5
-"""Launches from which a contest that is still undecided is simply undecided."""
 
 NEAR = 1.05
 """Ratio up to which a choice is called a tie: `bench.analyze.contests.crossover.TIE`."""
@@ -35,21 +34,42 @@ class Answer:
     contest: Contest
 
 
-def answers(contests: Sequence[Contest]) -> list[Answer]:
-    """Every answer, the most useful first: one a question in turn, so that the first five differ in kind."""
+def answers(choices: Sequence[Choice]) -> list[Answer]:
+    """Every answer, the most useful first: one a question in turn, so that the first five differ in kind.
+
+    What is not settled comes last, with what is known of it.
+    """
     by_question: dict[str, list[Answer]] = defaultdict(list)
-    for contest in sorted(_quoted(contests), key=_rank):
-        if contest.crossing.state not in ("not_measured", "inconclusive"):
-            question = _question(contest)
-            by_question[question].append(Answer(question, sentence(contest), contest))
-    for answer in _moved(contests):
+    open_: list[Answer] = []
+    for choice in sorted((each for each in _quoted(choices) if each.answers), key=_rank):
+        told = Answer(_question(choice), sentence(choice), _evidence(choice))
+        if any(answer.winner or answer.state == "equal" for answer in _settled(choice)):
+            by_question[told.question].append(told)
+        else:
+            open_.append(told)
+    for answer in _moved([contest for choice in choices for contest in choice.contests]):
         by_question[answer.question].append(answer)
     queues = [
         sorted(of_question, key=lambda answer: answer.contest.crossing.state != "crosses_at")
         for of_question in by_question.values()
     ]
     settled = [answer for turn in zip_longest(*queues) for answer in turn if answer]
-    return [*settled, *_leanings(contests)]
+    return [*settled, *open_]
+
+
+def _settled(choice: Choice) -> Sequence[Known]:
+    """The ranges that tell of a choice whether it has an answer: all, but for two contenders who are ahead at
+    some sizes only, and not told apart at others."""
+    two = len(choice.contenders) == 2 and choice.contests[0].crossing.state == "inconclusive"
+    return () if two else choice.answers
+
+
+def _evidence(choice: Choice) -> Contest:
+    """The contest that an answer rests on most: that of the last winner."""
+    winner = choice.answers[-1].winner
+    met = (each for each in choice.contests if winner in (each.crossing.incumbent, each.crossing.challenger))
+    last = [each for each in met if each.crossing.incumbent != winner or len(choice.contenders) == 2]
+    return (last or choice.contests)[0]
 
 
 def _moved(contests: Sequence[Contest]) -> Iterator[Answer]:
@@ -75,6 +95,10 @@ def _with_data_moved(contest: Contest) -> str:
         interval = f"95 %: {_about(crossing.low)} to {_about(crossing.high)}"
         return f"{way} {axis} ≈ {_about(crossing.size)} ({interval}) {form}"
     throughout = {"always_faster": f"at every {axis}", "never": f"at no {axis} measured"}
+    if BETWEEN in crossing.reason:
+        throughout["always_faster"] = f"at every {axis} measured"
+    elif crossing.reason.startswith("level"):
+        throughout = {"always_faster": f"at every {axis}, or level,"}
     return f"{throughout[crossing.state]} {form}" if crossing.state in throughout else ""
 
 
@@ -88,68 +112,31 @@ def _paid_for(contest: Contest) -> str:
     return f"; at {place}, {_exact(math.ceil(calls))} calls on the same inputs pay for moving them"
 
 
-def _leanings(contests: Sequence[Contest]) -> Iterator[Answer]:
-    """What the launches suggest where no interval settles it: who led, and where that changed."""
-    for contest in sorted(_quoted(contests), key=_rank):
-        crossing = contest.crossing
-        if crossing.state in ("not_measured", "inconclusive") and crossing.launches < SETTLING:
-            led = [_leader(ratio) for ratio in contest.ratio]
-            ahead = [side for side in led if side]
-            changes = sum(here != there for here, there in pairwise(ahead))
-            if changes == 1 or (ahead and ahead == led and not changes):
-                text = f"{_what(contest.crossing)}: {_leaning(contest, led)}; {_unsettled(contest)}."
-                yield Answer(_question(contest), text, contest)
-
-
-def _leader(ratio: float) -> int:
-    """1 where the challenger led, -1 where the incumbent did, 0 for a tie."""
-    return int(ratio > NEAR) - int(ratio < 1 / NEAR)
-
-
-def _leaning(contest: Contest, led: Sequence[int]) -> str:
-    """Who led: at the one size measured, at every size, or below and above where it changed."""
-    crossing, axis = contest.crossing, words(contest.crossing.axis)
-    incumbent, challenger = (
-        contender(contest.between, each) for each in (crossing.incumbent, crossing.challenger)
-    )
-    winner, rival = (challenger, incumbent) if _last(led) > 0 else (incumbent, challenger)
-    if set(led) >= {1, -1}:
-        first = led.index(_last(led))
-        before = max(i for i in range(first) if led[i])
-        below, above = _exact(contest.sizes[before]), _exact(contest.sizes[first])
-        return f"{rival} led up to {axis} = {below}, {winner} from {above} on"
-    smallest = min(max(ratio, 1 / ratio) for ratio in contest.ratio)
-    if len(led) == 1:
-        return f"{winner} led {rival} at {axis} = {_exact(contest.sizes[0])}, {_times(smallest)}"
-    return f"{winner} led {rival} at every {axis} measured, at least {_times(smallest)}"
-
-
-def _last(led: Sequence[int]) -> int:
-    """Who led at the largest size at which they differ."""
-    return [side for side in led if side][-1]
-
-
-def _unsettled(contest: Contest) -> str:
-    launches = contest.crossing.launches
-    return "1 launch does not settle it" if launches == 1 else f"{launches} launches do not settle it"
-
-
-def _rank(contest: Contest) -> int:
+def _rank(choice: Choice) -> int:
     order = list(QUESTIONS)
-    return order.index(contest.between) if contest.between in order else len(order)
+    return order.index(choice.between) if choice.between in order else len(order)
 
 
-def _question(contest: Contest) -> str:
-    if contest.between not in QUESTIONS:
-        return f"Which {words(contest.between)}?"
-    contenders = sorted((contest.crossing.incumbent, contest.crossing.challenger), reverse=True)
-    return QUESTIONS[contest.between].format(*contenders)
+def _question(asked: Choice | Contest) -> str:
+    if asked.between not in QUESTIONS:
+        return f"Which {words(asked.between)}?"
+    two = (
+        (asked.crossing.incumbent, asked.crossing.challenger)
+        if isinstance(asked, Contest)
+        else asked.contenders
+    )
+    return QUESTIONS[asked.between].format(*sorted(two, reverse=True))
 
 
-def _quoted(contests: Sequence[Contest]) -> Iterator[Contest]:
+def _quoted(choices: Sequence[Choice]) -> list[Choice]:
     """Latency where it was measured, else back-to-back time: what a learner meets is one call."""
-    for forms in _by_pair(contests):
-        yield forms.get("latency") or forms["throughput"]
+    quoted: dict[tuple[Any, ...], Choice] = {}
+    for choice in choices:
+        fixed = tuple(sorted(choice.fixed.items(), key=str))
+        key = choice.suite, choice.operation, choice.axis, choice.contenders, fixed
+        if choice.definition == "latency" or (choice.definition == "throughput" and key not in quoted):
+            quoted[key] = choice
+    return list(quoted.values())
 
 
 def _by_pair(contests: Sequence[Contest]) -> list[dict[str, Contest]]:
@@ -163,13 +150,37 @@ def _by_pair(contests: Sequence[Contest]) -> list[dict[str, Contest]]:
     return list(by_pair.values())
 
 
-def sentence(contest: Contest) -> str:
-    """The contest's outcome in plain words."""
+def sentence(choice: Choice) -> str:
+    """The outcome in plain words."""
+    contest = choice.contests[0]
+    if len(choice.contenders) > 2:
+        return f"{_what(contest.crossing)}: {'; '.join(_range(choice, known) for known in choice.answers)}."
+    return _of_two(contest, choice.answers)
+
+
+def _range(choice: Choice, known: Known) -> str:
+    """What is known of many contenders over a range of sizes."""
+    axis = words(choice.axis)
+    at = f"{axis} {_exact(known.smallest)} to {_exact(known.largest)}"
+    if known.smallest == known.largest:
+        at = f"{axis} = {_exact(known.smallest)}"
+    if known.state == "equal":
+        return f"no difference that matters at {at}"
+    if not known.winner:
+        return f"not settled at {at}: {known.reason}"
+    ties = ", ".join(contender(choice.between, each) for each in known.ties)
+    level = f" (not told apart from it: {ties})" if ties else ""
+    gain = f", {_times(known.gain[0])} as the next" if known.gain and not ties else ""
+    return f"fastest at {at} with {contender(choice.between, known.winner)}{level}{gain}"
+
+
+def _of_two(contest: Contest, ranges: Sequence[Known]) -> str:
     crossing = contest.crossing
     what, axis = _what(crossing), words(crossing.axis)
     rival, winner = (contender(contest.between, each) for each in (crossing.incumbent, crossing.challenger))
     first, last = _exact(contest.sizes[0]), _exact(contest.sizes[-1])
-    exception = f" ({crossing.reason})" if crossing.reason else ""
+    reason = crossing.reason.replace(f"{contest.between} ", f"{words(contest.between)} ")
+    exception = f" ({reason})" if reason else ""
     if crossing.state == "crosses_at":
         interval = f"95 %: {_about(crossing.low)} to {_about(crossing.high)}"
         return (
@@ -182,13 +193,26 @@ def sentence(contest: Contest) -> str:
             f"{what}: {winner} and {rival} trade places at {axis} ≈ {changes}; "
             f"{_beats(winner, rival)} from {_about(crossing.size)} on.{exception}"
         )
+    if crossing.state == "equal":
+        since = (
+            f"at any {axis} from {first} to {last}"
+            if not reason
+            else f"from {axis} = {_exact(ranges[-1].smallest)} on"
+        )
+        return f"{what}: no difference that matters between {rival} and {winner} {since}.{exception}"
+    if crossing.state == "inconclusive":
+        return f"{what}: not settled between {rival} and {winner}: {reason}."
     ratio = contest.ratio
     if crossing.state == "never":
         winner, rival, ratio = rival, winner, tuple(1 / each for each in ratio)
-    return (
-        f"{what}: {_beats(winner, rival)} at every {axis} from {first} to {last}: {_times(ratio[0])} "
-        f"at the smallest, {_times(ratio[-1])} at the largest.{exception}"
-    )
+    where = f"at {axis} = {first}, the only one measured: {_times(ratio[0])}"
+    if len(contest.sizes) > 1:
+        level = reason.startswith("level")
+        every = "or the two are level, " if level else f"at every {axis} {'measured ' if reason else ''}"
+        ends = f"{_times(ratio[0])} at the smallest, {_times(ratio[-1])} at the largest"
+        where = f"{every}from {f'{axis} = ' if level else ''}{first} to {last}: {ends}"
+    comma = "," if reason.startswith("level") and len(contest.sizes) > 1 else ""
+    return f"{what}: {_beats(winner, rival)}{comma} {where}.{exception}"
 
 
 def _what(crossing: Crossing) -> str:

@@ -29,7 +29,7 @@ def render(
 ) -> str:
     """The page. `drawn` are the report's figures, if `figures.draw(report)` has made them already."""
     drawn = figures.draw(report) if drawn is None else drawn
-    history, answered = report.history, answers(report.contests)
+    history, answered = report.history, answers(report.choices)
     return document(
         "page.html",
         _data(report, history) | {"profiles": _profiles(report, profiled)},

@@ -30,7 +30,7 @@ CROSSING_COLUMNS = ("operation", "with", "from → to", "timed", "outcome", "whe
 OUTCOMES: dict[CrossingState, str] = {
     "crosses_at": "{challenger} overtakes", "multiple": "{challenger} overtakes, more than once",
     "always_faster": "{challenger} throughout", "never": "{incumbent} throughout",
-    "inconclusive": "not known", "not_measured": "not measured",
+    "equal": "no difference that matters", "inconclusive": "not settled", "not_measured": "not measured",
 }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ def render(report: Report) -> str:
     for run in runs:
         where = f"{run['machine']}, {run['created']}"
         lines += [f"{where}, commit {run['commit'] or 'unknown'} ({run['preset']})", ""]
-    sentences = [f"- {escaped(answer.sentence)}" for answer in answers(report.contests)]
+    sentences = [f"- {escaped(answer.sentence)}" for answer in answers(report.choices)]
     lines += sentences or ["No contest had an answer."]
     lines += _doubts(runs) + _side_by_side(report) + _troubled(report) + _cases(report)
     return "\n".join(lines) + "\n"

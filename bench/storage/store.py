@@ -158,10 +158,22 @@ def load(path: str | Path | Sequence[str | Path], estimates: Callable[[Run], pd.
     return merge(frames)
 
 
+def load_contests(
+    path: str | Path | Sequence[str | Path], contests: Callable[[Run], pd.DataFrame]
+) -> pd.DataFrame:
+    """The contests' frame of every run at `path`, indexed by the run: from Parquet, else by `contests`."""
+    paths = [Path(each) for each in ([path] if isinstance(path, str | Path) else path)]
+    found, left_out = each_run(paths, lambda run: (run.name, _table_of(run, "contests", contests)))
+    for line in left_out:
+        warnings.warn(line, stacklevel=3)
+    return pd.concat(dict(found), names=["run"]).droplevel(1)
+
+
 def write_tables(
     folder: Path,
     cases: pd.DataFrame,
     blocks: pd.DataFrame,
+    contests: pd.DataFrame,
     out: Path | None = None,
     about_run: kinds.Header | None = None,
 ) -> None:
@@ -180,6 +192,8 @@ def write_tables(
             table.replace_schema_metadata(table.schema.metadata | size), out / "blocks.parquet"
         )
         cases.to_csv(out / "cases.csv", index=False)
+        contests.to_parquet(out / "contests.parquet", index=False)
+        contests.to_csv(out / "contests.csv", index=False)
         (out / "benchmark.json").write_text(benchmark + "\n", "utf-8")
         (out / "data.js").write_text(github_action.script(run, cases), "utf-8")
         environment = json.dumps(about, indent=1, allow_nan=False)
@@ -216,19 +230,23 @@ def _unwritable(folder: Path, error: OSError) -> StoreError:
 
 
 def _cases_of(folder: Path, estimates: Callable[[Run], pd.DataFrame]) -> pd.DataFrame:
-    table = folder / "cases.parquet"
-    if not table.is_file():
-        return estimates(read_run(folder))
-    try:
-        cases = pd.read_parquet(table)
-    except (OSError, ValueError) as error:
-        raise StoreError(
-            f"{table} cannot be read ({error}); delete it, and it is made again from the journal."
-        ) from error
+    cases = _table_of(folder, "cases", estimates)
     missing = {*MEASURED, *FURTHER} - set(cases.columns)  # of tables that an older version wrote
     if missing and journal_file(folder).is_file():
         return estimates(read_run(folder))
     return cases.assign(**dict.fromkeys(missing, ""))
+
+
+def _table_of(folder: Path, name: str, made: Callable[[Run], pd.DataFrame]) -> pd.DataFrame:
+    table = folder / f"{name}.parquet"
+    if not table.is_file():
+        return made(read_run(folder))
+    try:
+        return pd.read_parquet(table)
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"{table} cannot be read ({error}); delete it, and it is made again from the journal."
+        ) from error
 
 
 def _tabled(folder: Path) -> tuple[dict[tuple[str, str], dict[str, Any]], pd.DataFrame] | None:

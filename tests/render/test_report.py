@@ -45,19 +45,17 @@ def embedded(html: str) -> Any:
 
 
 def test_answers(course: Report) -> None:
-    golden("answers.txt", "".join(f"{each.question} {each.sentence}\n" for each in answers(course.contests)))
+    golden("answers.txt", "".join(f"{each.question} {each.sentence}\n" for each in answers(course.choices)))
 
 
 def test_answers_without_an_accelerator(tmp_path: Path) -> None:
     made = reported(tmp_path / "run", made_cases.course(None))
-    golden(
-        "answers-cpu.txt", "".join(f"{each.question} {each.sentence}\n" for each in answers(made.contests))
-    )
-    assert not any("cuda" in each.sentence or "device" in each.question for each in answers(made.contests))
+    golden("answers-cpu.txt", "".join(f"{each.question} {each.sentence}\n" for each in answers(made.choices)))
+    assert not any("cuda" in each.sentence or "device" in each.question for each in answers(made.choices))
 
 
 def test_first_five_answers_differ_in_kind(course: Report) -> None:
-    assert len({each.question for each in answers(course.contests)[:5]}) == 5
+    assert len({each.question for each in answers(course.choices)[:5]}) == 5
 
 
 def test_summary(course: Report) -> None:
@@ -98,8 +96,8 @@ def test_answers_lead_to_their_evidence(course: Report, course_page: str) -> Non
     known = {row["key"] for row in tables["case"]["rows"]}
     contests = {row["key"]: row for row in tables["contest"]["rows"]}
     links = re.findall(r'href="#contest=(\d+)"', course_page)
-    assert len(links) == len(answers(course.contests))
-    for key, answer in zip(links, answers(course.contests), strict=True):
+    assert len(links) == len(answers(course.choices))
+    for key, answer in zip(links, answers(course.choices), strict=True):
         assert contests[key]["evidence"] == list(answer.contest.crossing.evidence)
         assert set(contests[key]["evidence"]) <= known
 

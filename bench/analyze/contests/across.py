@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bench.analyze.analyzed import AnalyzedRun
-from bench.analyze.contests.contests import Contest, contests
+from bench.analyze.contests.contests import Choice, Contest, choices
 from bench.storage.tables import Run
 
 
@@ -17,9 +17,13 @@ class Across:
     Its circumstances name both machines, so that nobody takes it for a contest on one.
     """
 
-    contest: Contest
+    choice: Choice
     processor: int
     accelerator: int
+
+    @property
+    def contest(self) -> Contest:
+        return self.choice.contests[0]
 
 
 def across(runs: Sequence[AnalyzedRun]) -> Iterator[Across]:
@@ -30,9 +34,10 @@ def across(runs: Sequence[AnalyzedRun]) -> Iterator[Across]:
             if accelerated or left.run.machine == right.run.machine:
                 continue
             joined, blocks = _joined(left, right)
-            for contest in contests(joined, blocks) if len(blocks) else ():
-                if {contest.crossing.incumbent, contest.crossing.challenger} > {"cpu"}:
-                    yield Across(_marked(contest, left.run.machine, right.run.machine), i, j)
+            for choice in choices(joined, blocks) if len(blocks) else ():
+                for contest in choice.contests:
+                    if {contest.crossing.incumbent, contest.crossing.challenger} > {"cpu"}:
+                        yield Across(_marked(choice, contest, left.run.machine, right.run.machine), i, j)
 
 
 def _joined(left: AnalyzedRun, right: AnalyzedRun) -> tuple[Run, pd.DataFrame]:
@@ -52,8 +57,10 @@ def _joined(left: AnalyzedRun, right: AnalyzedRun) -> tuple[Run, pd.DataFrame]:
     return run, together
 
 
-def _marked(contest: Contest, processor: str, accelerator: str) -> Contest:
+def _marked(choice: Choice, contest: Contest, processor: str, accelerator: str) -> Choice:
+    """One contest of a choice as a choice of its own, that names both machines."""
     crossing = contest.crossing
     device = crossing.challenger if crossing.incumbent == "cpu" else crossing.incumbent
-    machines = {"cpu on": processor, f"{device} on": accelerator}
-    return replace(contest, crossing=replace(crossing, fixed={**crossing.fixed, **machines}))
+    fixed = {**crossing.fixed, "cpu on": processor, f"{device} on": accelerator}
+    marked = replace(contest, crossing=replace(crossing, fixed=fixed))
+    return replace(choice, contenders=("cpu", device), fixed=fixed, contests=(marked,))

@@ -1,71 +1,40 @@
-"""Where two contenders trade places along a size axis, with an interval, or why that cannot be said.
+"""Where two contenders trade places along a size axis, with an interval, or what else is known of them.
 
-The quantity followed is y(s) = ln(time of the incumbent / time of the challenger): positive where the
-challenger is faster. At each measured size y has a 95 % band, by Student's t on logarithms of launch medians:
-over the launches' own differences where both were timed in the same processes (what a process or its moment
-did to both cancels), by Welch's t where each had processes of its own. Below SETTLED launches the band is as
-wide as both contenders' own intervals together: a claim then needs bands that are clear of each other.
-
-Between sizes y runs along a monotone cubic (PCHIP) in ln s: straight lines would miss the crossing by up to
-12 % (docs/measurements.md). How far it may run elsewhere is bounded by what is known: a curve that bends one
-way lies between the straight line through two points and the extended lines through the points beside them;
-one that rises more steeply than beside may do so in one jump, anywhere between. The interval of a crossing is
-the set of sizes at which zero lies within these bounds and the band. Definitions follow GPU-BLOB (a
+Read from the curve y(s) = ln(time of the incumbent / time of the challenger) with its 95 % band: positive
+where the challenger is faster. A place is decided where the band lies on one side of zero, and *level* where
+the whole band lies within TIE of it: no difference that matters. Between two decided places on different
+sides lies a crossing; its interval is that of the draws' crossings there. Definitions follow GPU-BLOB (a
 *sustained* threshold, one-point dips ignored), which gives neither interval nor states.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Self
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
-from scipy.special import stdtrit
 
-from bench.analyze.estimates.intervals import CONFIDENCE, half_width
+from bench.analyze.contests.curve import Curve, curves
+from bench.analyze.contests.levels import Array
+from bench.analyze.estimates.intervals import CONFIDENCE
 from bench.records import CrossingState
-
-Array = NDArray[np.float64]
 
 TIE = 0.05
 """Ratio within which two contenders are equally good to anyone who must choose between them."""
 
-SETTLED = 5
-"""Launches from which Student's t on so few is trusted with the difference of two contenders."""
+MIN_LEVEL = 2
+"""Sizes at the upper end, half of those measured at least, at which contenders must be level to be equal."""
 
-ROUNDING = 1e-12
-"""Below it a difference in height is rounding: ties, and points on one line, must not depend on the scale."""
+EXACT = 1e-3
+"""Error of points that are taken for exact: nobody tells contenders apart that differ by less."""
 
-STEPS = 64
-"""Points at which the curve is followed between two sizes."""
+BETWEEN = "open between the sizes measured"
+"""What is noted where one is ahead at all sizes measured, and the band holds more between them."""
 
+AHEAD, BEHIND, LEVEL, OPEN = 1, -1, 0, 2
+"""What is known at a place: the challenger is faster, slower, neither by more than TIE, or not known."""
 
-@dataclass(frozen=True)
-class Duel:
-    """Two contenders at each size, ascending: y = ln(incumbent / challenger), half its 95 % band (NaN: one
-    launch), and the launches of the one that had fewer.
-    """
-
-    sizes: Array
-    y: Array
-    half: Array
-    launches: NDArray[np.int_]
-
-    def turned(self) -> Self:
-        return replace(self, y=-self.y)
-
-    def only(self, kept: NDArray[np.int_] | NDArray[np.bool_]) -> Self:
-        """The duel at some of its sizes."""
-        return type(self)(self.sizes[kept], self.y[kept], self.half[kept], self.launches[kept])
-
-    def banded(self) -> Self:
-        """The duel where it has a band, if that is at two sizes or more: a size that one launch measured
-        must not hide the others.
-        """
-        has_band = np.isfinite(self.half)
-        return self.only(has_band) if has_band.sum() > 1 else self
+Codes = NDArray[np.int_]
 
 
 @dataclass(frozen=True)
@@ -78,193 +47,200 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a duel says: `crosses_at` and `multiple` have `turned` where the incumbent wins at the top.
+class Stretch:
+    """A range of sizes with one answer: who is ahead there, `AHEAD`, `BEHIND`, `LEVEL` or `OPEN`."""
 
-    The last of the `places` is the sustained crossing.
+    code: int
+    smallest: float
+    largest: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a curve says: `crosses_at` and `multiple` have `turned` where the incumbent wins at the top.
+
+    The last of the `places` is the sustained crossing. `stretches` are those of the curve as given.
     """
 
     state: CrossingState
     places: tuple[Place, ...] = ()
     reason: str = ""
     turned: bool = False
+    stretches: tuple[Stretch, ...] = ()
+
+
+def find(curve: Curve, names: tuple[str, str] = ("incumbent", "challenger")) -> Outcome:
+    """What the curve says; a reason calls the contenders by their names."""
+    low, _, high = curve.band()
+    codes = _codes(low, high)
+    runs, dips = _without_dips(_decided(curve, codes))
+    if len(runs) > 1:
+        return _traded(curve, runs, dips)
+    return _one_sided(curve, names, dips)
+
+
+def _codes(low: Array, high: Array) -> Codes:
+    level = (low >= -np.log1p(TIE)) & (high <= np.log1p(TIE))
+    decided = np.where(low > 0, AHEAD, np.where(high < 0, BEHIND, OPEN))
+    return np.where(level, LEVEL, decided)
+
+
+def suggested(curve: Curve) -> tuple[Place, ...]:
+    """Where the curve's middle changes sides, by more than a tie, from size to size: with intervals that only
+    say what the *shape* leaves open between the sizes, as if the points had no error.
+    """
+    middle = np.median(curve.draws[:, curve.at_points], axis=0)
+    exact, *_ = curves([replace(curve.points, y=middle, error=np.full(len(middle), EXACT))])
+    codes = np.full(len(curve.x), OPEN)
+    codes[curve.at_points] = np.where(np.abs(middle) > np.log1p(TIE), np.sign(middle), LEVEL)
+    runs, _ = _without_dips(_decided(curve, codes))
+    return tuple(_locate(exact, left.last, right.first, right.code) for left, right in pairwise(runs))
 
 
 @dataclass(frozen=True)
-class _Level:
-    """Launches of one series at each size: how many, their mean and their standard deviation."""
+class _Run:
+    """Places next to each other, undecided ones left aside, at which the same contender is ahead: the first
+    and the last along the curve, and the measured sizes among them."""
 
-    count: NDArray[np.int_]
-    mean: Array
-    deviation: Array
-
-    @classmethod
-    def of(cls, logs: Array) -> Self:
-        measured = np.isfinite(logs)
-        count = measured.sum(axis=1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean = np.where(measured, logs, 0).sum(axis=1) / count
-            squares = np.where(measured, logs - mean[:, None], 0) ** 2
-            return cls(count, mean, np.sqrt(squares.sum(axis=1) / (count - 1)))
-
-    @property
-    def half(self) -> Array:
-        return np.asarray(half_width(self.deviation, self.count))
+    code: int
+    first: int
+    last: int
+    sizes: tuple[float, ...]
 
 
-def duel(sizes: Array, incumbent: Array, challenger: Array) -> Duel:
-    """Two contenders set against each other.
+def _decided(curve: Curve, codes: Codes) -> list[_Run]:
+    """The runs of one contender's lead that hold a measured size: nobody was seen ahead between sizes."""
+    decided = np.flatnonzero(np.abs(codes) == AHEAD)
+    size_at = dict(zip(curve.at_points.tolist(), curve.points.sizes.tolist(), strict=True))
+    runs: list[_Run] = []
+    for code, group in groupby(decided.tolist(), key=lambda position: int(codes[position])):
+        positions = list(group)
+        sizes = tuple(size_at[position] for position in positions if position in size_at)
+        if runs and runs[-1].code == code:
+            runs[-1] = _Run(code, runs[-1].first, positions[-1], runs[-1].sizes + sizes)
+        elif sizes:
+            runs.append(_Run(code, positions[0], positions[-1], sizes))
+    return runs
 
-    Each is its ln(seconds) of shape (sizes, launches), NaN where a launch did not measure a size; a column
-    is the same launch in both.
-    """
-    order = np.argsort(sizes)
-    one, other = _Level.of(incumbent[order]), _Level.of(challenger[order])
-    both = _Level.of(incumbent[order] - challenger[order])
-    launches = np.minimum(one.count, other.count)
-    paired = (both.count == launches) & (launches > 0)
-    y = np.where(paired, both.mean, one.mean - other.mean)
-    half = np.where(paired, both.half, _welch(one, other))
-    return Duel(sizes[order], y, np.where(launches < SETTLED, one.half + other.half, half), launches)
+
+def _without_dips(runs: Sequence[_Run]) -> tuple[list[_Run], list[float]]:
+    """The runs without those of one size between longer ones; and these sizes."""
+    dips = [
+        run
+        for before, run, after in zip(runs, runs[1:], runs[2:], strict=False)
+        if len(run.sizes) == 1 < min(len(before.sizes), len(after.sizes))
+    ]
+    kept: list[_Run] = []
+    for run in runs:
+        if run in dips:
+            continue
+        if kept and kept[-1].code == run.code:
+            kept[-1] = _Run(run.code, kept[-1].first, run.last, kept[-1].sizes + run.sizes)
+        else:
+            kept.append(run)
+    return kept, [dip.sizes[0] for dip in dips]
 
 
-def _welch(one: _Level, other: _Level) -> Array:
-    """Half the interval of the difference of two means whose launches have nothing in common."""
+def _traded(curve: Curve, runs: Sequence[_Run], dips: Sequence[float]) -> Outcome:
+    """The outcome where the lead changes."""
+    places = tuple(_locate(curve, left.last, right.first, right.code) for left, right in pairwise(runs))
+    ends = [curve.points.sizes[0], *(place.size for place in places), curve.points.sizes[-1]]
+    stretches = [
+        Stretch(run.code, float(a), float(b)) for run, (a, b) in zip(runs, pairwise(ends), strict=True)
+    ]
+    state: CrossingState = "crosses_at" if len(places) == 1 else "multiple"
+    reason = f"except at {spans(curve.points.sizes, np.isin(curve.points.sizes, dips))}" if dips else ""
+    return Outcome(state, places, reason, runs[-1].code == BEHIND, tuple(stretches))
+
+
+def _locate(curve: Curve, left: int, right: int, code: int) -> Place:
+    """The crossing between two places along the curve at which different contenders are ahead."""
+    x, rising = curve.x[left : right + 1], code * curve.draws[:, left : right + 1]
+    first = _first_rise(x, rising, curve.steps)
+    last = -_first_rise(-x[::-1], -rising[:, ::-1], -curve.steps)
+    crossings = (first + last) / 2
+    tail = (1 - CONFIDENCE) / 2
+    low, middle, high = np.exp(np.quantile(crossings, [tail, 0.5, 1 - tail]))
+    return Place(float(middle), float(low), float(high))
+
+
+def _first_rise(x: Array, y: Array, steps: Array) -> Array:
+    """Of each row the first x at which y reaches zero, by straight lines or a step; else an end."""
+    above = y >= 0
+    i = np.where(above.any(axis=1), above.argmax(axis=1), y.shape[1] - 1)
+    row, before = np.arange(len(y)), np.maximum(i - 1, 0)
+    a, b = y[row, before], y[row, i]
     with np.errstate(invalid="ignore", divide="ignore"):
-        errors2 = [level.deviation**2 / level.count for level in (one, other)]
-        error2 = errors2[0] + errors2[1]
-        parts = errors2[0] ** 2 / (one.count - 1) + errors2[1] ** 2 / (other.count - 1)
-        freedom = np.where(parts > 0, error2**2 / parts, np.minimum(one.count, other.count) - 1)
-    return np.asarray(stdtrit(freedom, (1 + CONFIDENCE) / 2) * np.sqrt(error2))
+        share = np.clip(np.where(b > a, -a / (b - a), 1.0), 0, 1)
+    by_step = (x[before] <= steps) & (steps <= x[i])
+    return np.asarray(np.where(by_step, steps, x[before] + (x[i] - x[before]) * share))
 
 
-def find(duel: Duel) -> Outcome:
-    """The state of a duel and, where there is one, its crossing. Swapping the contenders mirrors it."""
-    whole, duel = duel, duel.banded()
-    if len(duel.sizes) < 2:
-        return Outcome("not_measured", reason=f"{len(duel.sizes)} of the 2 sizes that it takes")
-    if np.isnan(duel.half).any():
-        return Outcome("inconclusive", reason="one launch: no interval")
-    duel, dips = _without_dips(duel)
-    changes = _changes(duel)
-    if changes:
-        places = tuple(_locate(duel, left, right) for left, right in changes)
-        turned = bool(duel.y[changes[-1][1]] < 0)
-        outcome = Outcome("crosses_at" if len(places) == 1 else "multiple", places, turned=turned)
-    else:
-        outcome = _unless_doubted(_one_sided(duel), whole)
-    except_at = f"except at {_listed(sorted(dips))}" if dips else ""
-    return replace(outcome, reason="; ".join(filter(None, [outcome.reason, except_at])))
+def _one_sided(curve: Curve, names: tuple[str, str], dips: Sequence[float]) -> Outcome:
+    """The outcome where the lead never changes: equal, ahead throughout, or not known well enough."""
+    low, _, high = curve.band()
+    codes, sizes = _codes(low, high), curve.points.sizes
+    at_sizes = codes[curve.at_points]
+    stretches = _stretches(at_sizes, sizes)
+    level_from = int(np.flatnonzero(codes != LEVEL).max(initial=-1)) + 1
+    level = int((curve.at_points >= level_from).sum())
+    if level >= max(MIN_LEVEL, len(sizes) / 2) or level == len(sizes):
+        return Outcome("equal", reason=_told(curve, names) if level < len(sizes) else "", stretches=stretches)
+    leaders = {AHEAD, BEHIND} & set(at_sizes.tolist())
+    leader = leaders.pop() if len(leaders) == 1 else 0
+    least = low if leader == AHEAD else -high
+    never_behind = least > -np.log1p(TIE)
+    if leader and not dips and never_behind[curve.at_points].all():
+        others = at_sizes != leader
+        told = [f"level or not told apart at {spans(sizes, others)}"] if others.any() else []
+        reason = "; ".join(told if never_behind.all() else [*told, BETWEEN])
+        throughout = (Stretch(leader, float(sizes[0]), float(sizes[-1])),)
+        return Outcome("always_faster" if leader == AHEAD else "never", (), reason, stretches=throughout)
+    return Outcome("inconclusive", reason=_told(curve, names), stretches=stretches)
 
 
-def suggested(duel: Duel) -> tuple[Place, ...]:
-    """Where the points alone change sides, by more than a tie: with intervals that only say what the *shape*
-    leaves open, as if the points had no error.
-    """
-    by_points, _ = _without_dips(replace(duel, half=np.full(len(duel.sizes), np.log1p(TIE))))
-    exact = replace(by_points, half=np.zeros(len(by_points.sizes)))
-    return tuple(_locate(exact, left, right) for left, right in _changes(by_points))
+def _stretches(at_sizes: Codes, sizes: Array) -> tuple[Stretch, ...]:
+    """Sizes next to each other of which the same is known."""
+    result, start = [], 0
+    for code, group in groupby(at_sizes.tolist()):
+        end = start + len(list(group))
+        result.append(Stretch(int(code), float(sizes[start]), float(sizes[end - 1])))
+        start = end
+    return tuple(result)
 
 
-def _changes(duel: Duel) -> list[tuple[int, int]]:
-    """Positions of decided sizes, each pair next to each other and on different sides."""
-    signs = _signs(duel)
-    decided = np.flatnonzero(signs)
-    return [(int(left), int(right)) for left, right in pairwise(decided) if signs[left] != signs[right]]
+def _told(curve: Curve, names: tuple[str, str]) -> str:
+    """What is known though not all is settled: who is ahead at how many sizes, and by how much."""
+    band = np.array(curve.band())[:, curve.at_points]
+    codes, sizes = _codes(band[0], band[2]), curve.points.sizes
+    known = []
+    for code, who in ((AHEAD, names[1]), (BEHIND, names[0])):
+        if (at := codes == code).any():
+            where = f"{who} ahead at {spans(sizes, at)} ({at.sum()} of {len(codes)} sizes)"
+            known.append(f"{where}, {_ratios(code * band[1, at])}")
+    if (at := codes == LEVEL).any():
+        known.append(f"level at {spans(sizes, at)}")
+    if (at := codes == OPEN).any():
+        known.append(
+            f"not told apart at {spans(sizes, at)}, where {names[1]} is {_ratios(band[:, at])} as fast"
+        )
+    return "; ".join(known)
 
 
-def _signs(duel: Duel) -> NDArray[np.int_]:
-    """Who is faster at each size: 1 the challenger, -1 the incumbent, 0 where the band holds both."""
-    return np.where(np.abs(duel.y) > duel.half, np.sign(duel.y), 0).astype(int)
+def _ratios(logs: Array) -> str:
+    """The ratios from the smallest to the largest, as "1.1–2.2 ×"."""
+    ratios = np.exp([logs.min(), logs.max()])
+    ends = dict.fromkeys(f"{ratio:.2g}" if ratio < 100 else f"{ratio:.0f}" for ratio in ratios)
+    return f"{'–'.join(ends)} ×"
 
 
-def _without_dips(duel: Duel) -> tuple[Duel, list[float]]:
-    """The duel without sizes that alone fall to the other side, away from any other change; and those."""
-    dipped: list[float] = []
-    while True:
-        signs = _signs(duel)
-        flips = {
-            i for i in range(1, len(signs) - 1) if signs[i] and signs[i - 1] == signs[i + 1] == -signs[i]
-        }
-        dips = [i for i in flips if not {i - 1, i + 1} & flips]
-        if not dips:
-            return duel, dipped
-        dipped += duel.sizes[dips].tolist()
-        duel = duel.only(np.delete(np.arange(len(signs)), dips))
-
-
-def _one_sided(duel: Duel) -> Outcome:
-    """A duel in which no two sizes disagree: won throughout, tied, or not known well enough."""
-    signs = _signs(duel)
-    tied = np.abs(duel.y) <= np.log1p(TIE)
-    unclear = (signs == 0) & ~tied
-    if not signs.any():
-        if tied.all():
-            return Outcome("inconclusive", reason=f"within {100 * TIE:g} % of each other at every size")
-        return Outcome("inconclusive", reason="the launches do not tell them apart")
-    if unclear.any():
-        return Outcome("inconclusive", reason=f"not told apart at {_listed(duel.sizes[unclear])}")
-    ties = duel.sizes[signs == 0]
-    reason = f"tied at {_listed(ties)}" if len(ties) else ""
-    return Outcome("always_faster" if signs.sum() > 0 else "never", reason=reason)
-
-
-def _unless_doubted(outcome: Outcome, whole: Duel) -> Outcome:
-    """The same, unless sizes that one launch measured speak against a contender that is ahead throughout."""
-    winner = {"always_faster": 1, "never": -1}.get(outcome.state, 0)
-    against = np.isnan(whole.half) & (winner * whole.y < -np.log1p(TIE))
-    if not winner or not against.any():
-        return outcome
-    return Outcome("inconclusive", reason=f"one launch speaks against it at {_listed(whole.sizes[against])}")
-
-
-def _listed(sizes: Sequence[float] | Array) -> str:
-    return ", ".join(f"{size:g}" for size in sizes)
-
-
-def _locate(duel: Duel, left: int, right: int) -> Place:
-    """The crossing between two sizes at which the duel is decided, for opposite sides."""
-    if duel.y[right] < 0:
-        duel = duel.turned()
-    x = np.log(duel.sizes)
-    grid = np.linspace(x[left], x[right], STEPS * (right - left) + 1)
-    curve = PchipInterpolator(x, duel.y)(grid)
-    curve = np.where(np.abs(curve) < ROUNDING, 0, curve)
-    half = np.interp(grid, x, duel.half)
-    low, high = _between(x, duel.y, grid)
-    lowest = _first_rise(grid, np.maximum(curve, high) + half)
-    highest = _last_rise(grid, np.minimum(curve, low) - half)
-    middle = (_first_rise(grid, curve) + _last_rise(grid, curve)) / 2  # they differ where it lies on zero
-    return Place(float(np.exp(middle)), float(np.exp(lowest)), float(np.exp(highest)))
-
-
-def _between(x: Array, y: Array, grid: Array) -> tuple[Array, Array]:
-    """Where a curve through the points may run, lowest and highest.
-
-    In each stretch from point to point: between the straight line and the nearer of the extended lines of the
-    stretches beside it. Where it is steeper than both, or flatter, between those two. Without a stretch
-    beside it, anywhere from one height to the other.
-    """
-    slopes = np.diff(y) / np.diff(x)
-    i = np.clip(np.searchsorted(x, grid, side="right") - 1, 0, len(slopes) - 1)
-    straight = np.interp(grid, x, y)
-    before, after = np.append(np.nan, slopes[:-1])[i], np.append(slopes[1:], np.nan)[i]
-    if len(slopes) == 1:
-        before = after = np.zeros_like(grid)
-    from_left, from_right = y[i] + (grid - x[i]) * before, y[i + 1] - (x[i + 1] - grid) * after
-    lower, upper = np.fmin(from_left, from_right), np.fmax(from_left, from_right)  # at an end, the only one
-    above, below = lower >= straight - ROUNDING, upper <= straight + ROUNDING
-    low = np.where(above, straight, np.where(below, upper, lower))
-    high = np.where(below, straight, np.where(above, lower, upper))
-    return low, high
-
-
-def _first_rise(x: Array, y: Array) -> float:
-    """The first x at which y, negative at first, reaches zero: by straight lines between the points."""
-    i = int(np.argmax(y >= 0))
-    return float(x[i - 1] + (x[i] - x[i - 1]) * -y[i - 1] / (y[i] - y[i - 1])) if i else float(x[0])
-
-
-def _last_rise(x: Array, y: Array) -> float:
-    """The last x at which y, positive at last, is still zero or below."""
-    return -_first_rise(-x[::-1], -y[::-1])
+def spans(sizes: Array, chosen: NDArray[np.bool_]) -> str:
+    """The sizes chosen, those next to each other as "84 to 144"."""
+    texts, start = [], 0
+    for among, group in groupby(chosen.tolist()):
+        end = start + len(list(group))
+        if among:
+            ends = dict.fromkeys(f"{size:.8g}" for size in (sizes[start], sizes[end - 1]))
+            texts.append(" to ".join(ends))
+        start = end
+    return ", ".join(texts)

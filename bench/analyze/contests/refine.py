@@ -7,20 +7,18 @@ Nothing is decided from how long a size would take, nor from which side it would
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-import numpy as np
-
-from bench.analyze.analyzed import AnalyzedRun
-from bench.analyze.contests.contests import Contest, contests
-from bench.analyze.contests.crossover import Duel, Place, suggested
+from bench.analyze.contests.contests import Contest
+from bench.analyze.contests.crossover import Place, suggested
+from bench.analyze.contests.curve import Curve
 
 WIDE = 1.10
 """Ratio of an interval's ends up to which a crossing is known well enough."""
 
-SHAPE = 1.05
-"""Ratio up to which the curve between two sizes may be left open: half of WIDE, the rest is the times'."""
+SHAPE = 1.02
+"""Ratio up to which the curve between two sizes may be left open: a fifth of WIDE, the rest is the times'."""
 
 MAX_PLACES = 3
 """Crossings of a contest that are looked into, the sustained one among them: more are a tie's noise."""
@@ -35,29 +33,24 @@ Sizes = dict[str, dict[str, list[float]]]
 """Sizes by test ("path::test") and axis."""
 
 
-def wanted(analyzed: AnalyzedRun, launches: int) -> Sizes:
+def wanted(contests: Iterable[Contest], launches: int) -> Sizes:
     """The sizes around every crossing that is not known well enough yet, those to be added among them.
 
     A crossing is known well enough when its interval is, from as many launches as the run was to have.
     """
     sizes_of: dict[str, dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
-    for contest in contests(analyzed.run, analyzed.blocks):
-        sizes = around(_duel(contest), contest.places, launches)
+    for contest in contests:
+        sizes = around(contest.curve, contest.places, launches) if contest.curve else set()
         for case in contest.crossing.evidence if sizes else ():
             sizes_of[case.partition("[")[0]][contest.crossing.axis] |= sizes
     return {test: {axis: sorted(sizes) for axis, sizes in axes.items()} for test, axes in sizes_of.items()}
 
 
-def _duel(contest: Contest) -> Duel:
-    logs, low, high = (np.log(each) for each in (contest.ratio, contest.ratio_low, contest.ratio_high))
-    return Duel(np.array(contest.sizes), logs, (high - low) / 2, np.array(contest.launches))
-
-
-def around(duel: Duel, places: Sequence[Place], launches: int) -> set[float]:
-    """The sizes to measure around the crossings of a duel; `places` are those that it was found to have."""
-    counts = dict(zip(map(_plain, duel.sizes), duel.launches, strict=True))
+def around(curve: Curve, places: Sequence[Place], launches: int) -> set[float]:
+    """The sizes to measure around the crossings of a curve; `places` are those that it was found to have."""
+    counts = dict(zip(map(_plain, curve.points.sizes), curve.points.launches, strict=True))
     sizes: set[float] = set()
-    for shape in suggested(duel)[-MAX_PLACES:]:
+    for shape in suggested(curve)[-MAX_PLACES:]:
         stretches = _stretches(list(counts), shape)
         settled = min(counts[size] for stretch in stretches for size in stretch) >= launches
         place = next((each for each in places if each.low <= shape.high and shape.low <= each.high), None)

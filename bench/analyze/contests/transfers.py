@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.analyze.contests.crossover import Array
+from bench.analyze.contests.levels import Array
 
 LINKS = {"pinned": ("to_device", "to_host"), "pageable": ("to_device_pageable", "to_host_pageable")}
 """The ceilings that say how fast a link is, by the host's memory; the first where they are alike."""

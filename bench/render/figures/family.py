@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bench.analyze.contests.contests import Contest
+from bench.analyze.contests.contests import Choice
 from bench.analyze.report import Report
 from bench.render.answers import contender, words
 from bench.render.figures import style
@@ -57,15 +57,15 @@ class _Panel:
 
 def figures(report: Report) -> Iterator[tuple[str, style.Picture]]:
     """A figure for every suite that has times; named by the suite, and the run where there are several."""
-    by_name: dict[str, tuple[list[_Panel], Sequence[Contest]]] = {}
+    by_name: dict[str, tuple[list[_Panel], Sequence[Choice]]] = {}
     for position, part in enumerate(report.runs[: style.MAX_RUNS]):
         measured = part.cases[part.cases["median_s"].notna()]
         for suite, cases in measured.groupby("suite", sort=False):
             name = str(suite) if len(report.runs) == 1 else f"{position}-{suite}"
-            by_name[name] = _panels(cases), part.contests
+            by_name[name] = _panels(cases), part.choices
     most = _most([len(panels) for panels, _ in by_name.values()])
-    for name, (panels, contests) in by_name.items():
-        drawn = [replace(each, crossing=_crossing(each.cases, contests)) for each in panels[:most]]
+    for name, (panels, choices) in by_name.items():
+        drawn = [replace(each, crossing=_crossing(each.cases, choices)) for each in panels[:most]]
         yield name, partial(_figure, drawn, len(panels))
 
 
@@ -112,16 +112,14 @@ def _title(operation: object, fixed: Mapping[str, object]) -> str:
     return str(operation).replace("_", " ") + (f" · {', '.join(values)}" if values else "")
 
 
-def _crossing(cases: pd.DataFrame, contests: Sequence[Contest]) -> float | None:
-    """Where the two contenders cross, back to back, as the curves do; None where there are more."""
+def _crossing(cases: pd.DataFrame, choices: Sequence[Choice]) -> float | None:
+    """Where the winner changes, back to back, as the curves do: for the last time."""
     drawn = set(cases["case"])
-    between = cases["between"].iat[0]
-    if between in cases and cases[between].nunique() != 2:
-        return None
-    for contest in contests:
-        crossing = contest.crossing
-        if crossing.definition == "throughput" and crossing.size and set(crossing.evidence) <= drawn:
-            return crossing.size
+    for choice in choices:
+        evidence = {case for contest in choice.contests for case in contest.crossing.evidence}
+        shown = choice.definition == "throughput" and evidence and evidence <= drawn
+        if shown and (place := choice.answers[-1].place):
+            return place.size
     return None
 
 

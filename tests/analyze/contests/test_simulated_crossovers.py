@@ -1,8 +1,10 @@
 """Crossovers of real runs on the simulated accelerator, against closed forms: is the truth in the interval?
 
-A run of real worker processes in virtual time, sizes added where it finds them wanting. TRIALS contests have
-seeded noise of 1 % between launches; in three more, without noise, nothing, the inputs or the result as well
-is moved. `BENCH_TRIALS` sets how many trials: `nox -s crossovers` runs 200.
+A run of real worker processes in virtual time for each of NOISES, sizes added where it finds them wanting.
+TRIALS contests have seeded noise of 1 % between launches, and more between visits; in three others, without
+noise, nothing, the inputs or the result as well is moved. `BENCH_TRIALS` sets how many trials: `nox -s
+crossovers` runs 200. Their intervals are held against an oracle's, who knows the true form of the ratio and
+the noise of every visit.
 """
 
 import math
@@ -11,9 +13,13 @@ import random
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
 
-from bench.analyze.analyzed import AnalyzedRun
+from bench.analyze.blocks.clean import marked_blocks
 from bench.analyze.contests import refine
 from bench.analyze.contests.contests import Contest
 from bench.analyze.contests.contests import contests as contests_of
@@ -24,15 +30,22 @@ from bench.measure.drive.plan import Plan, Preset, Progress
 from bench.measure.drive.process import Spec
 from bench.storage.journal import Journal, events
 from bench.storage.store import read_run
+from bench.storage.tables import Run
 
 pytest.importorskip("torch")
 
 TRIALS = int(os.environ.get("BENCH_TRIALS", "10"))
 LAUNCHES = 5
+NOISES = (0.01, 0.05, 0.15)
+"""Standard deviations between visits."""
+
+OF_LAUNCHES = 0.01
 SIZES = [64, 512, 4096, 32768, 262144]
 A = 1.0
 """Seconds an element on the processor. Calls take minutes, so that each is a block of its own, quick to
 simulate, and nothing that the machine under the test does takes a hundredth of it."""
+
+Array = NDArray[np.float64]
 
 Contests = Mapping[tuple[str, str], Contest]
 
@@ -41,6 +54,7 @@ PATIENT = Preset("default", LAUNCHES, math.inf, 100.0, math.inf, 60.0, refining_
 SUITE = f"""
 import os
 import random
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -81,9 +95,15 @@ def test_zero_moved(benchmark, device, trip, n):
 
     benchmark(call)
 
+visits = Counter()
+
 def work(benchmark, device, n, trial, truth, share):
     seconds = {A} * n if device == "cpu" else {A} * (truth * (1 - share) + share * n)
-    seconds *= random.Random(repr((trial, n, device, launch_of(device)))).lognormvariate(0, 0.01)
+    launch = trial, n, device, launch_of(device)
+    visits[launch] += 1
+    seconds *= random.Random(repr(launch)).lognormvariate(0, {OF_LAUNCHES})
+    noise = float(os.environ["VISIT_NOISE"])
+    seconds *= random.Random(repr((*launch, visits[launch]))).lognormvariate(0, noise)
     if device == "cpu":
         benchmark(timeline.charge, seconds)
     else:
@@ -116,8 +136,13 @@ def drawn() -> dict[int, tuple[float, float]]:
     }
 
 
+@pytest.fixture(scope="module", params=NOISES)
+def noise(request: pytest.FixtureRequest) -> float:
+    return float(request.param)
+
+
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(noise: float, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run over SUITE and the trials, on `cpu` and `sim`."""
     import simulated_accelerator as simulation
 
@@ -132,41 +157,95 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         copy_bytes_per_s=4 / COPIED_S,
     )
     environment = simulation.install(tmp_path_factory.mktemp("installed"), parameters)
-    environment["LAUNCH_COUNTER"] = str(folder / "launches")
+    environment |= {"LAUNCH_COUNTER": str(folder / "launches"), "VISIT_NOISE": str(noise)}
     spec = Spec((str(folder),), directory=folder, rootdir=folder, environment=environment)
     coordinator = Coordinator(Plan(spec, PATIENT, LAUNCHES, ceilings=False), Progress(), [])
     written = folder / "run"
     with Journal.create(written, Header(run="simulated")) as journal:
         try:
-            coordinator.measure(
-                journal.append, lambda: refine.wanted(AnalyzedRun(read_run(written)), LAUNCHES)
-            )
+            coordinator.measure(journal.append, lambda: refine.wanted(found(read_run(written)), LAUNCHES))
         finally:
             coordinator.close()
     return written
 
 
+def found(run: Run) -> list[Contest]:
+    return contests_of(run, marked_blocks(run))
+
+
 @pytest.fixture(scope="module")
 def contests(run: Path) -> Contests:
     """The contests for one call, by operation and form."""
-    recorded = read_run(run)
-    found = contests_of(recorded, AnalyzedRun(recorded).blocks)
-    assert disorders(found) == []
-    latencies = [each for each in found if each.crossing.definition.startswith("latency")]
+    met = found(read_run(run))
+    assert disorders(met) == []
+    latencies = [each for each in met if each.crossing.definition.startswith("latency")]
     return {(each.crossing.operation, each.crossing.definition[8:]): each for each in latencies}
 
 
-def test_coverage_of_intervals(contests: Contests) -> None:
-    """As many hold the truth as 183 of 200: a true 95 % has more, but for 9 runs in a thousand."""
-    held, widths = 0, []
+def oracle(n: Array, y: Array, error: Array) -> float:
+    """Half the 95 % interval of ln(crossing), by weighted least squares with the true form of the ratio."""
+
+    def off(rates: Array) -> Array:
+        fixed, share = rates
+        return np.asarray((y - np.log(n) + np.logaddexp(fixed, share + np.log(n))) / error)
+
+    starts = [(np.log(np.median(n)), math.log(share)) for share in (0.01, 0.1, 0.3)]
+    best = min((least_squares(off, start, method="lm") for start in starts), key=lambda fit: fit.cost)
+    share = min(math.exp(best.x[1]), 0.99)
+    slope = np.array([1, share / (1 - share)])  # of ln(fixed / (1 - share))
+    return 1.96 * float(np.sqrt(slope @ np.linalg.pinv(best.jac.T @ best.jac) @ slope))
+
+
+def known(contest: Contest, visits: pd.DataFrame, noise: float) -> tuple[Array, Array, Array]:
+    """What the oracle is told: sizes, the ratio's logarithm, and its true error, from the same visits."""
+    rows = []
+    evidence = visits[visits["case"].isin(contest.crossing.evidence)]
+    for n, of_size in evidence.groupby("n"):
+        log, variance = 0.0, 0.0
+        for device, timed in of_size.groupby("device"):
+            launches = timed.groupby("launch")["log"].agg(["mean", "size"])
+            weight = 1 / (OF_LAUNCHES**2 + noise**2 / launches["size"])
+            mean = (launches["mean"] * weight).sum() / weight.sum()
+            log, variance = log + (mean if device == "cpu" else -mean), variance + 1 / weight.sum()
+        rows.append((n, log, variance**0.5))
+    n, y, error = np.array(rows, dtype=float).T
+    return n, y, error
+
+
+@pytest.fixture(scope="module")
+def visits(run: Path) -> pd.DataFrame:
+    """Every visit of the trials: case, device, n, launch, and ln(seconds)."""
+    recorded = read_run(run)
+    blocks = recorded.blocks[recorded.blocks["kind"] == "wall"]
+    about = recorded.cases.set_index("case")
+    case = blocks["case"].astype(str)
+    return pd.DataFrame(
+        {
+            "case": case,
+            "device": case.map(about["device"]),
+            "n": case.map(about["params"]).map(lambda params: params["n"]),
+            "launch": blocks["launch"],
+            "log": np.log(blocks["wall_s"] / blocks["calls"]),
+        }
+    )
+
+
+def test_intervals_hold_the_truth_and_are_not_much_wider_than_an_oracle_s(
+    contests: Contests, visits: pd.DataFrame, noise: float
+) -> None:
+    """As many as 184 of 200 hold it (at TRIALS of 10, 8: a true 95 % has fewer in one run of ninety)."""
+    held, widths, ratios = 0, [], []
     for trial, (truth, _) in drawn().items():
-        (place,) = contests[f"trial_{trial}", ""].places
+        contest = contests[f"trial_{trial}", ""]
+        (place,) = contest.places
         held += place.low <= truth <= place.high
-        widths.append(place.high / place.low - 1)
-    median = sorted(widths)[len(widths) // 2]
-    print(f"\n{held} of {TRIALS} intervals hold the truth; the median one is {median:.1%} wide")
-    assert held >= math.floor(183 / 200 * TRIALS)
-    assert median <= 0.10
+        widths.append(math.log(place.high / place.low))
+        ratios.append(widths[-1] / 2 / oracle(*known(contest, visits, noise)))
+    width, ratio = np.median(widths), np.median(ratios)
+    text = f"{held} of {TRIALS} intervals hold the truth; the median one is {math.expm1(width):.1%} wide"
+    print(f"\n{noise:.0%} between visits: {text}, {ratio:.2f} times the oracle's")
+    assert held >= (0.92 * TRIALS if TRIALS >= 100 else 0.8 * TRIALS)
+    assert ratio <= (1.5 if TRIALS >= 100 else 2)  # the median of ten is known to a third
 
 
 @pytest.mark.parametrize("form", MOVED_TRUTH)
@@ -178,8 +257,8 @@ def test_crossings_with_data_moved_are_the_truth(contests: Contests, form: str) 
 
 
 def test_calls_that_pay_for_moving_the_data(contests: Contests) -> None:
-    found = contests["zero", "inputs pageable"]
-    for n, reuses in zip(found.sizes, found.reuses, strict=True):
+    moved = contests["zero", "inputs pageable"]
+    for n, reuses in zip(moved.sizes, moved.reuses, strict=True):
         saved_s = A * n - FIXED_S - DEVICE_S * n
         assert reuses == pytest.approx(
             (COPY_S + COPIED_S * n) / saved_s if saved_s > 0 else math.inf, rel=0.01

@@ -10,6 +10,7 @@ import pytest
 
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.blocks.clean import marked
+from bench.analyze.contests.table import table
 from bench.analyze.estimates.estimate import estimates
 from bench.analyze.gate.decision import Decision, replay
 from bench.analyze.gate.pairs import launch_ratios
@@ -98,7 +99,7 @@ def test_replay_gives_the_same_decision(tmp_path: Path) -> None:
     run = store.read_run(folder)
     first = replay(AnalyzedRun(run))
     blocks = marked(run.blocks)
-    store.write_tables(folder, estimates(run, blocks), blocks)
+    store.write_tables(folder, estimates(run, blocks), blocks, table([]))
     assert replay(AnalyzedRun(store.read_run(folder))) == first
     assert first.settings.budgets == budgets
 

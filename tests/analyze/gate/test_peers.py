@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.analyze.contests.crossover import Array
+from bench.analyze.contests.levels import Array
 from bench.analyze.gate.peers import RULES, trials
 
 EVEN = np.array([1.00, 1.01, 0.99, 1.005, 0.995])

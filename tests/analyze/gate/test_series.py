@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.analyze.contests.crossover import Array
+from bench.analyze.contests.levels import Array
 from bench.analyze.estimates.intervals import centre, difference
 from bench.analyze.gate.series import CHECKPOINTS, STAGES, judge, moved, typical_scatter
 

@@ -13,7 +13,8 @@ import pytest
 from numpy.typing import ArrayLike
 
 from bench.__main__ import main
-from bench.analyze.contests.crossover import Array
+from bench.analyze.contests.levels import Array
+from bench.analyze.contests.table import table
 from bench.analyze.report import report
 from bench.analyze.runs.history import Shift, history, shifts
 from bench.analyze.runs.levels import changes, noise
@@ -174,7 +175,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         document = (made / "journal.jsonl").read_text("utf-8").replace("2026-01-05", f"2026-01-0{number + 1}")
         (made / "journal.jsonl").write_text(document, "utf-8")
         tabled = report([store.read_run(made)])
-        store.write_tables(made, tabled.cases, tabled.blocks)
+        store.write_tables(made, tabled.cases, tabled.blocks, table([]))
     return out
 
 

@@ -117,15 +117,13 @@ def test_a_processor_against_another_machines_accelerator(two_machines: Report) 
         assert crossing.fixed["cpu on"] == "laptop"
         assert crossing.fixed["cuda on"] == "server"
         assert crossing.size == pytest.approx(within[crossing.operation].size, rel=0.05)
-    told = [answer.sentence for answer in answers(two_machines.contests)]
+    told = [answer.sentence for answer in answers(two_machines.choices)]
     assert any("cpu on laptop, cuda on server" in sentence for sentence in told)
 
 
 def test_answers_of_several_runs_name_theirs(two_machines: Report) -> None:
     threads = [
-        answer.sentence
-        for answer in answers(two_machines.contests)
-        if answer.question == "One thread or all?"
+        answer.sentence for answer in answers(two_machines.choices) if answer.question == "One thread or all?"
     ]
     assert len(threads) == 2
     assert "on laptop" in threads[0]

@@ -1,0 +1,82 @@
+"""Many contenders as one contest: comparisons with the best, merged over sizes."""
+
+from itertools import combinations
+
+import numpy as np
+
+from bench.analyze.contests.answer import Answer
+from bench.analyze.contests.best import answers_of_many, margin
+from bench.analyze.contests.curve import curves
+from bench.analyze.contests.levels import Array
+from tests.analyze.contests.contested import points
+
+NAMES = ("a", "b", "c")
+SIZES: Array = np.asarray(2.0 ** np.arange(6), dtype=float)
+
+
+def answered(times: dict[str, Array], error: float, seed: int = 1) -> tuple[Answer, ...]:
+    """What contenders with these ln(seconds) at SIZES come to; NaN where one was not timed."""
+    random = np.random.default_rng(seed)
+    noisy = {name: log + random.normal(0, error, len(log)) for name, log in times.items()}
+    pairs = list(combinations(times, 2))
+    logs = [noisy[one] - noisy[other] for one, other in pairs]
+    timed = [np.isfinite(log) for log in logs]
+    met = [points(SIZES[at], log[at], 2**0.5 * error) for log, at in zip(logs, timed, strict=True)]
+    return answers_of_many(tuple(times), dict(zip(pairs, curves(met), strict=True)))
+
+
+def test_the_margin_is_dunnett_s() -> None:
+    """His table for one side, 5 %, and many degrees of freedom."""
+    assert [round(margin(others), 2) for others in (1, 2, 3, 4, 9)] == [1.64, 1.92, 2.06, 2.16, 2.42]
+
+
+def test_one_winner_throughout() -> None:
+    (answer,) = answered({"a": np.zeros(6), "b": np.full(6, -0.5), "c": np.full(6, 0.3)}, 0.02)
+    assert (answer.state, answer.winner, answer.ties) == ("always_faster", "b", ())
+    assert (answer.smallest, answer.largest) == (1, 32)
+    assert answer.gain is not None
+    assert answer.gain[1] <= np.exp(0.5) <= answer.gain[2]  # against a, the next
+    assert answer.confidence == "solid"
+
+
+def test_contenders_that_hand_over() -> None:
+    falling = np.linspace(1.0, -1.0, 6)
+    low, high = answered({"a": np.zeros(6), "b": falling, "c": np.full(6, 2.0)}, 0.02)
+    assert (low.winner, high.winner) == ("a", "b")
+    assert low.state == high.state == "crosses_at"
+    assert low.place == high.place
+    assert high.place is not None
+    assert high.place.low <= 2**2.5 <= high.place.high
+    assert (low.largest, high.smallest) == (4, 8)
+
+
+def test_ties_are_those_that_cannot_be_told_from_the_winner() -> None:
+    (answer,) = answered({"a": np.zeros(6), "b": np.full(6, -0.5), "c": np.full(6, -0.5)}, 0.05)
+    assert {answer.winner, *answer.ties} == {"b", "c"}
+
+
+def test_all_within_a_tie_are_equal_and_all_in_noise_are_not_told_apart() -> None:
+    level = {name: np.zeros(6) for name in NAMES}
+    (equal,), (open_,) = answered(level, 0.005), answered(level, 0.3)
+    assert (equal.state, equal.winner, equal.ties, equal.confidence) == ("equal", "", NAMES, "solid")
+    assert (open_.state, open_.winner, open_.ties) == ("inconclusive", "", NAMES)
+    assert "cannot be told from it" in open_.reason
+
+
+def test_a_contender_that_was_not_timed_everywhere_wins_only_where_it_was() -> None:
+    late = np.array([np.nan, np.nan, np.nan, -1.0, -1.0, -1.0])
+    low, high = answered({"a": np.zeros(6), "b": np.full(6, 0.3), "c": late}, 0.02)
+    assert (low.winner, low.smallest, low.largest) == ("a", 1, 4)
+    assert (high.winner, high.smallest, high.largest) == ("c", 8, 32)
+
+
+def test_the_best_is_among_those_named() -> None:
+    """At a size in 95 of 100; a range unites up to six, any of which may leave it out."""
+    random = np.random.default_rng(5)
+    named = []
+    for seed in range(30):
+        shifts = random.normal(0, 0.1, 3)
+        logs = {name: np.full(6, shift) for name, shift in zip(NAMES, shifts, strict=True)}
+        best = min(logs, key=lambda name: logs[name][0])
+        named += [best in (answer.winner, *answer.ties) for answer in answered(logs, 0.15, seed)]
+    assert np.mean(named) >= 0.85

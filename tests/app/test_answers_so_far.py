@@ -1,0 +1,51 @@
+"""What a run shows of its answers while it measures."""
+
+import io
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from bench.app import recording, run
+from bench.measure.drive.plan import PRESETS, Plan, Progress
+from bench.measure.drive.process import Spec
+from tests import made_cases
+from tests import recorded_runs as recorded
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_elsewhere_than_on_a_terminal_they_are_a_few_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with recording.screen() as screen:
+        screen.tell([f"answer {number}" for number in range(9)])
+    assert capsys.readouterr().err.splitlines() == [f"so far: answer {number}" for number in range(3)]
+
+
+def test_on_a_terminal_the_latest_stand_when_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with suppress(KeyboardInterrupt), recording.screen(60.0) as screen:
+        screen.tell(["torch beats numpy"])
+        screen.progress.move(round=1, rounds=2, case="test_it")
+        screen.tell(["numpy beats torch"])
+        raise KeyboardInterrupt
+    last = terminal.getvalue().rpartition("\x1b[2K")[2]
+    assert "numpy beats torch" in last
+    assert "test_it" not in last
+
+
+@pytest.mark.parametrize(("preset", "adds"), [("quick", False), ("default", True)])
+def test_after_a_round_they_are_told_and_sizes_asked_for(tmp_path: Path, preset: str, adds: bool) -> None:
+    times = {"a": lambda n: 1e-9 * n, "b": lambda n: 2e-6 + 1e-10 * n}
+    cases = made_cases.curve("work", times, [64.0, 1024.0, 16384.0, 262144.0])
+    folder = recorded.write(tmp_path / "run", cases, launches=1)
+    told: list[str] = []
+    screen = recording.Screen(Progress(), told.extend)
+    wanted = run._after_round(Plan(Spec(("suites",)), PRESETS[preset]), folder, screen)()
+    assert len(told) == 1
+    assert told[0].startswith("work: b beats a from n ≈ 2")
+    assert bool(wanted) == adds

@@ -1,0 +1,58 @@
+"""How many contests recorded runs settle, and whether runs agree: `python -m trust.settled RUN RUN ...`
+
+Two runs agree on a contest where both settle it with the same winners in the same order, the intervals of
+their crossings overlap, and both or neither call the contenders equal.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+
+import pandas as pd
+
+import bench
+
+KEY = ["suite", "operation", "definition", "contenders", "fixed"]
+OPEN = ("inconclusive", "not_measured")
+
+Contests = Mapping[tuple[str, ...], pd.DataFrame]
+
+
+def lines(paths: Sequence[Path]) -> Iterator[str]:
+    """What is to be said of the runs at these paths: of each, then of each two."""
+    runs = {run: _contests(frame) for path in paths for run, frame in bench.contests(path).groupby(level=0)}
+    for run, contests in runs.items():
+        settled = [key for key, rows in contests.items() if is_settled(rows)]
+        yield f"{run}: {len(settled)} of {len(contests)} contests settled"
+    for (one, first), (other, second) in combinations(runs.items(), 2):
+        both = [key for key in first if key in second and is_settled(first[key]) and is_settled(second[key])]
+        apart = [key for key in both if not agree(first[key], second[key])]
+        named = f"; not on {', '.join(f'{key[1]} ({key[2]})' for key in apart)}" if apart else ""
+        yield f"{one}, {other}: agree on {len(both) - len(apart)} of {len(both)} that both settle{named}"
+
+
+def _contests(frame: pd.DataFrame) -> Contests:
+    """The rows of each contest that was measured, the smallest sizes first."""
+    fixed = [str(row) for row in frame.iloc[:, 21:].to_dict("records")]
+    measured = frame.assign(fixed=fixed)[frame["state"].to_numpy() != "not_measured"]
+    return {tuple(map(str, key)): rows for key, rows in measured.groupby(KEY, sort=False)}
+
+
+def is_settled(rows: pd.DataFrame) -> bool:
+    """Whether there is an answer at every size."""
+    return not rows["state"].isin(OPEN).any()
+
+
+def agree(first: pd.DataFrame, second: pd.DataFrame) -> bool:
+    """Whether two runs' answers are the same."""
+    if [*first["winner"]] != [*second["winner"]]:
+        return False
+    ends = zip(first["low"], first["high"], second["low"], second["high"], strict=True)
+    return all(low <= other_high and other_low <= high for low, high, other_low, other_high in ends
+               if low == low and other_low == other_low)  # fmt: skip
+
+
+if __name__ == "__main__":
+    for line in lines([Path(argument) for argument in sys.argv[1:]]):
+        print(line)
