@@ -78,6 +78,16 @@ def test_a_slow_first_call_judges_no_case(events: Events) -> None:
     assert [block.calls for block in first.blocks if block.kind == "wall"]
 
 
+def test_a_test_that_vanished_before_a_run_goes_on_is_skipped(tmp_path: Path) -> None:
+    stays, goes = (f"def test_{name}(benchmark):\n    benchmark(sum, [1])\n" for name in ("stays", "goes"))
+    past = measured(suite(tmp_path, stays + goes), launches=1)
+    added = measured(suite(tmp_path, stays), launches=2, past=past)
+    assert len([event for event in added if isinstance(event, Launch)]) == 1, "no worker is lost"
+    assert {each.outcome for each in visits(added, "stays")} == {"passed"}
+    (gone,) = visits(added, "goes")
+    assert (gone.outcome, gone.message.partition(":")[0]) == ("skipped", "not collected any more")
+
+
 def test_the_frame_says_what_failed_and_what_is_spent(events: Events, tmp_path: Path) -> None:
     with Journal.create(tmp_path / "run", recorded.header()) as journal:
         for event in events:
