@@ -41,9 +41,7 @@ def command(options: argparse.Namespace) -> int:
     try:
         written = stored.write(stored.read([folder]))
     except KeyboardInterrupt:
-        print(
-            f"bench: interrupted; `bench report {folder}` writes the report of what is kept", file=sys.stderr
-        )
+        print(f"bench: interrupted; `bench report {folder}` writes what is kept", file=sys.stderr)
         return 130
     print(*(f"  {line}" for line in (*written.sentences, *written.troubles)), written.page, sep="\n")
     return 130 if interrupted else written.status

@@ -195,7 +195,7 @@ def test_a_report_that_was_interrupted_names_the_next_command(
     monkeypatch.setattr("bench.app.run.measure", lambda *_: (tmp_path / "run", False))
     monkeypatch.setattr("bench.app.stored.read", interrupted)
     assert main(["run", str(tmp_path)]) == 130
-    assert f"`bench report {tmp_path / 'run'}` writes the report" in capsys.readouterr().err
+    assert f"`bench report {tmp_path / 'run'}` writes what is kept" in capsys.readouterr().err
     monkeypatch.setattr("bench.__main__.parser", interrupted)
     assert main(["run"]) == 130
 

@@ -33,7 +33,7 @@ built = []
 
 def kernel():
     if not built:
-        built.append(time.sleep(0.5))  # compiled once, at the first call
+        built.append(time.sleep(1.0))  # compiled once, at the first call
     return sum(range(1000))
 
 def test_compiles(benchmark):
@@ -43,8 +43,8 @@ def test_good(benchmark):
     benchmark(sum, range(1000))
 """
 
-BRIEF = Preset("quick", 2, float("inf"), 100.0, 0.1, 60.0)
-"""Calls of more than 0.1 s belong to a longer preset."""
+BRIEF = Preset("quick", 2, float("inf"), 100.0, 0.3, 60.0)
+"""Calls of more than 0.3 s belong to a longer preset: a busy machine delays none of these so long."""
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_a_call_that_raises_into_its_test_is_not_timed(events: Events) -> None:
 def test_a_slow_first_call_judges_no_case(events: Events) -> None:
     first, *_ = visits(events, "compiles")
     assert first.blocks[0].kind == "first"
-    assert first.blocks[0].wall_s > 0.5
+    assert first.blocks[0].wall_s > 0.99
     assert [block.calls for block in first.blocks if block.kind == "wall"]
 
 
