@@ -46,7 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     2 is for what the user has to put right, 70 for an error of our own (EX_SOFTWARE of sysexits.h), 130 for
     Ctrl-C.
     """
-    options = parser().parse_args(arguments)
+    try:
+        return _run(parser().parse_args(arguments))
+    except KeyboardInterrupt:  # from the first moment on: while modules are imported, too
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
     from bench.app import UserError
     from bench.storage.journal import StoreError
 
@@ -55,8 +61,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UserError, StoreError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        return 130
     except BrokenPipeError:  # the reader of our output, such as `head`, has left
         sys.stderr.close()
         return 1

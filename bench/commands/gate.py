@@ -50,9 +50,13 @@ def command(options: argparse.Namespace) -> int:
     except SideError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 3
-    report, summary = gate.recorded(folder)
-    status = _show(summary, options)
-    print(stored.write(report).page)
+    try:
+        report, summary = gate.recorded(folder)
+        status = _show(summary, options)
+        print(stored.write(report).page)
+    except KeyboardInterrupt:
+        print(f"bench: interrupted; `bench gate --replay {folder}` judges what is kept", file=sys.stderr)
+        return 130
     return status
 
 

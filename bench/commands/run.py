@@ -38,6 +38,10 @@ def command(options: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             interrupted = True
             print("bench: interrupted; what was profiled is kept, as is the run", file=sys.stderr)
-    written = stored.write(stored.read([folder]))
+    try:
+        written = stored.write(stored.read([folder]))
+    except KeyboardInterrupt:
+        print(f"bench: interrupted; `bench report {folder}` writes what is kept", file=sys.stderr)
+        return 130
     print(*(f"  {line}" for line in (*written.sentences, *written.troubles)), written.page, sep="\n")
     return 130 if interrupted else written.status

@@ -186,6 +186,20 @@ def test_an_error_of_our_own_is_one_line_that_names_the_journal(
         main(["run", "--out", str(tmp_path)])
 
 
+def test_a_report_that_was_interrupted_names_the_next_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bench.app.run.measure", lambda *_: (tmp_path / "run", False))
+    monkeypatch.setattr("bench.app.stored.read", interrupted)
+    assert main(["run", str(tmp_path)]) == 130
+    assert f"`bench report {tmp_path / 'run'}` writes what is kept" in capsys.readouterr().err
+    monkeypatch.setattr("bench.__main__.parser", interrupted)
+    assert main(["run"]) == 130
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -199,7 +213,7 @@ def test_an_error_of_our_own_is_one_line_that_names_the_journal(
         (["run", "{suite}", "--preset", "slow"], "invalid choice: 'slow'"),
         (["run", "{suite}", "--launches", "0"], "expected a number of launches, at least 1"),
         (["run", "{suite}", "--launches", "x"], "'x'; expected a number of launches"),
-        (["run", "{suite}", "--pytest-args", "-k 'a"], "expected options as in a shell"),
+        (["run", "{suite}", "--pytest-args=-k 'a"], "expected options as in a shell"),
         (["run", "{suite}", "--resume", "--out", "{empty}"], "no unfinished run"),
         (["report", "not/there"], "does not exist"),
         (["report", "{empty}"], "holds no run"),

@@ -61,13 +61,19 @@ def visit(
     for session in sessions:
         if fresh and _latest_call_s(session) > longest_s:
             session.block("warmup", 1)  # a first call may compile for minutes: it judges no case
-    if all(_latest_call_s(session) <= COLD_EXCESS * longest_s for session in sessions):
+    if _go_on(sessions, longest_s):
         entry = replace(entry, timing=_warmed_up(sessions, entry.timing, fresh))
-    if all(_latest_call_s(session) <= COLD_EXCESS * longest_s for session in sessions):
+    if _go_on(sessions, longest_s):
         once_warm()
         _time(sessions, entry, flip, blocks or blocks_per_visit(entry), kinds)
     once_timed()
     tear_down(sessions)
+
+
+def _go_on(sessions: Sequence[CaseSession], longest_s: float) -> bool:
+    """True while every test runs, none of whose calls is far too long."""
+    calls_s = [_latest_call_s(session) for session in sessions]
+    return math.isfinite(max(calls_s)) and max(calls_s) <= COLD_EXCESS * longest_s
 
 
 def _latest_call_s(session: CaseSession) -> float:

@@ -35,6 +35,15 @@ NEVER = 1 << 30
 """The period of a side that is not slowed down."""
 
 
+Watch = Callable[[Callable[[], Timed]], Timed]
+"""Times what it is given, with readings just before and after it."""
+
+
+def alone(time: Callable[[], Timed]) -> Timed:
+    """Nothing is read."""
+    return time()
+
+
 class Calls(Protocol):
     """Calls to be timed. `left` is how many may still be made in this visit, None for any number."""
 
@@ -43,7 +52,7 @@ class Calls(Protocol):
 
     def run(self, calls: int) -> object: ...
 
-    def time(self, device: Device, kind: Kind, calls: int) -> Timed: ...
+    def time(self, device: Device, kind: Kind, calls: int, watched: Watch = alone) -> Timed: ...
 
 
 def leading(calls: int) -> int:
@@ -72,10 +81,9 @@ class PlainCalls:
             self._called = True
             self._many(calls - 1)
 
-    def time(self, device: Device, kind: Kind, calls: int) -> Timed:
-        if self._called:  # the loop itself is timed, without one more frame around it
-            return device.time(kind, self._many, calls)
-        return device.time(kind, self.run, calls)
+    def time(self, device: Device, kind: Kind, calls: int, watched: Watch = alone) -> Timed:
+        run = self._many if self._called else self.run  # the loop itself, without one more frame around it
+        return watched(lambda: device.time(kind, run, calls))
 
 
 def _loop(
@@ -140,22 +148,22 @@ class PedanticCalls:
             if self.teardown:
                 self.teardown(*args, **kwargs)
 
-    def time(self, device: Device, kind: Kind, calls: int) -> Timed:
+    def time(self, device: Device, kind: Kind, calls: int, watched: Watch = alone) -> Timed:
         assert self.left is not None
         self.left -= calls
         if self.bare:
-            timed = self.bare.time(device, kind, calls)
+            timed = self.bare.time(device, kind, calls, watched)
             self.result = self.bare.result
             return timed
-        return _sum([self._one(device, kind) for _ in range(calls)])
+        return _sum([self._one(device, kind, watched) for _ in range(calls)])
 
-    def _one(self, device: Device, kind: Kind) -> Timed:
+    def _one(self, device: Device, kind: Kind, watched: Watch) -> Timed:
         args, kwargs = self._arguments()
 
         def call(_calls: int) -> None:
             self.result = self.target(*args, **kwargs)
 
-        timed = device.time(kind, call, 1)
+        timed = watched(lambda: device.time(kind, call, 1))
         if self.teardown:
             self.teardown(*args, **kwargs)
         return timed

@@ -32,6 +32,9 @@ MAX_MESSAGE = 2000
 """Characters of a failure that are kept: the end, where the exception stands."""
 
 
+GONE = "not collected any more: the test has gone, or has another name, since the run began"
+
+
 class Steering:
     """The plugin; `timer` and `fixture` are those of the test that is being visited."""
 
@@ -68,6 +71,8 @@ class Steering:
             match command:
                 case protocol.VisitCase(case) if case in controls.FUNCTIONS:
                     self.channel.send(self._visit_control(case))
+                case protocol.VisitCase(case) if case not in self.items:
+                    self.channel.send(protocol.Visited("skipped", GONE))
                 case protocol.VisitCase(case):
                     self.channel.send(self._visit(self.items[case]))
                 case protocol.Ask("texts"):

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,8 +13,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from bench import plain
 from bench.measure import compat
 from bench.measure.devices import available, device
-from bench.measure.devices.device import Device, Loop
-from bench.measure.host.interference import Readings
+from bench.measure.devices.device import Device, Loop, Timed
+from bench.measure.host.interference import Interference, Readings
 from bench.measure.worker import memory, profiler, protocol
 from bench.measure.worker.calls import Calls, PedanticCalls, PlainCalls, leading, slowed
 from bench.records import Block
@@ -54,14 +54,43 @@ class CaseTimer:
             calls.run(leading(command.calls))
         allocations = target.allocator_counts()
         start_s = time.monotonic()
-        self.readings.before(command.expected_s)
-        timed = calls.time(target, command.kind, command.calls)
-        taken = asdict(self.readings.after())
+        parts: list[Interference] = []
+
+        def watched(time_: Callable[[], Timed]) -> Timed:
+            self.readings.before(command.expected_s)
+            timed = time_()
+            parts.append(self.readings.after())
+            return timed
+
+        timed = calls.time(target, command.kind, command.calls, watched)
+        taken = asdict(parts[0] if len(parts) == 1 else together(parts))
         notes = [*timed.notes, *taken.pop("notes")]
         if allocations != target.allocator_counts():
             notes.append("allocated")
         times_s = timed.wall_s, timed.host_s, timed.device_s
         return Block(command.kind, start_s, command.calls, *times_s, notes=tuple(notes), **taken)
+
+
+def together(parts: Sequence[Interference]) -> Interference:
+    """What others took from calls that were timed one by one, with a set-up between them that does not count.
+
+    Processor time of others is told of half a second and more alone: of such calls none tells.
+    """
+
+    def total(values: Sequence[float | None]) -> float | None:
+        read = [value for value in values if value is not None]
+        return sum(read) if len(read) == len(values) else None
+
+    return Interference(
+        delay_s=total([part.delay_s for part in parts]),
+        foreign_s=total([part.foreign_s for part in parts]),
+        throttled_s=total([part.throttled_s for part in parts]),
+        pace_s=max(part.pace_s for part in parts),
+        threads=max(part.threads for part in parts),
+        children=max(part.children for part in parts),
+        processors=min(part.processors for part in parts),
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+    )
 
 
 def recorded_work(target: Device, calls: Calls, extra_info: object) -> protocol.Recorded:
