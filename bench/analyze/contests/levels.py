@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import chdtri, stdtrit
 
-from bench.analyze.estimates.visits import row_of_block
 from bench.analyze.estimates.intervals import CONFIDENCE
 from bench.analyze.estimates.scatter import (
     BEND,
@@ -30,6 +29,7 @@ from bench.analyze.estimates.scatter import (
     Prior,
     moderated,
 )
+from bench.analyze.estimates.visits import row_of_block
 from bench.storage.tables import Run
 
 Array = NDArray[np.float64]

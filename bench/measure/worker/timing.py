@@ -38,7 +38,7 @@ class CaseTimer:
         for command in iter(self.channel.receive, protocol.Done()):
             match command:
                 case protocol.Record("work"):
-                    self.channel.send(recorded_work(target, calls, extra_info))
+                    self.channel.send(recorded_work(target, calls, extra_info, blocks))
                 case protocol.Record():
                     self.channel.send(profiler.record(target, calls, command))
                 case protocol.TimeBlock():
@@ -93,9 +93,16 @@ def together(parts: Sequence[Interference]) -> Interference:
     )
 
 
-def recorded_work(target: Device, calls: Calls, extra_info: object) -> protocol.Recorded:
-    """What timing would disturb: memory needed and kept, and FLOPs where the case declares them."""
-    facts: dict[str, int | None] = dict(memory.of_calls(calls.run, target.allocated))
+def recorded_work(
+    target: Device, calls: Calls, extra_info: object, timed: Sequence[Block]
+) -> protocol.Recorded:
+    """What timing would disturb: memory needed and kept, and FLOPs where the case declares them.
+
+    Of calls that take long memory is not traced: that slows them down further, and needs several.
+    """
+    facts: dict[str, int | None] = {}
+    if not timed or timed[-1].wall_s / timed[-1].calls <= memory.MOST_S:
+        facts |= memory.of_calls(calls.run, target.allocated)
     if target.is_accelerator or "torch" in sys.modules:  # whose tensors nobody but the device counts
         facts["peak_memory_bytes"] = target.peak_memory_bytes(calls.run)
     if isinstance(extra_info, Mapping) and plain.scalar(extra_info.get("flops")):
