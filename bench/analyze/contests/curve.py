@@ -41,19 +41,21 @@ LEVEL, SLOPE = 10.0, 1.0
 """Standard deviations of the straight line: a factor of 20 000, and times that grow with one power of the
 size more than the other's."""
 
-SORTS: tuple[Sort, ...] = ("none", "bend", "step", "kink")
+POWERS = (1, 2, 3)
+"""Of the size, that a growing cost may grow with: its number of elements, or of operations on a matrix."""
+
+SORTS: tuple[tuple[Sort, int], ...] = (
+    ("none", 1), *(("bend", power) for power in POWERS), ("step", 1), ("kink", 1),
+)  # fmt: skip
 """What a curve may have once, beside its shape. A bend is that of a fixed cost beside one that grows with the
 size, ln(fixed + rate · size^power), the usual case; a step a kernel that is exchanged; a kink a new slope."""
 
-BEFOREHAND = (0.45, 0.45, 0.05, 0.05)
+BEFOREHAND = (0.45, *[0.45 / len(POWERS)] * len(POWERS), 0.05, 0.05)
 """How likely each sort is beforehand."""
 
 STEP, SLOPE_CHANGE = 0.5, 0.5
 """Standard deviations of a step, in ln ratio: exchanged kernels differ by up to a factor of two; and of what
 a bend or a kink adds to the slope: half a power of the size."""
-
-POWERS = (1, 2, 3)
-"""Of the size, that a growing cost may grow with: its number of elements, or of operations on a matrix."""
 
 BEND_EVERY, BEND_BEYOND = 0.25, 2.0
 """Distance of the places at which a bend may be, in ln size, and how far beyond the sizes measured."""
@@ -165,7 +167,7 @@ class _Fit:
         breaks = _breaks(ends, x)
         added = [each.at_points(ends) for each in breaks]
         likelihood = _likelihood(points, np.hstack([np.zeros((len(ends), 1)), *added]))
-        sorts = np.array([0, *(SORTS.index(each.sort) for each in breaks)])
+        sorts = np.array([0, *(SORTS.index((each.sort, each.power)) for each in breaks)])
         return cls(points, x, (None, *breaks), sorts, likelihood)
 
     def posterior(self, sorts: Array, shapes: Array) -> Array:

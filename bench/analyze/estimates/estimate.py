@@ -5,6 +5,7 @@ logarithms and without bursts. The interval is `scatter`'s: it counts what the r
 """
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from bench.analyze.estimates.bounds import bounds
 from bench.analyze.estimates.confidence import of_interval
 from bench.analyze.estimates.scatter import Centres
 from bench.analyze.estimates.visits import centres_of, row_of_block
+from bench.storage.formats.foreign import TOOL
 from bench.storage.tables import FURTHER, IDENTITY, MEASURED, Run
 
 FROM_CASES = (
@@ -28,7 +30,7 @@ def estimates(run: Run, blocks: pd.DataFrame) -> pd.DataFrame:
     """The cases frame, one row a case and side, from marked blocks; its columns: `bench.storage.tables`."""
     blocks = blocks.assign(row=row_of_block(run, blocks))
     cases = run.cases.reset_index(drop=True)
-    frame = _times(blocks, centres_of(run, blocks)).join(_work(cases))
+    frame = _times(blocks, _known(run, blocks)).join(_work(cases))
     frame = frame.assign(**{name: cases[name] for name in FROM_CASES})
     for name in WORK:
         frame[f"{name}_per_s"] = frame[name] / frame["median_s"]
@@ -37,6 +39,15 @@ def estimates(run: Run, blocks: pd.DataFrame) -> pd.DataFrame:
     frame = frame.assign(**bounds(frame, cases, run))
     frame["warnings"] = doubts.warnings(run, cases, frame, blocks)
     return frame.join(parameters)[[*IDENTITY, *parameters, *MEASURED, *FURTHER]]
+
+
+def _known(run: Run, blocks: pd.DataFrame) -> Centres:
+    """The centres; without an error where another tool's file has one launch. It says nothing of how the
+    launches of that machine scatter, and what others do is no guess at it."""
+    centres = centres_of(run, blocks)
+    if TOOL not in run.header.arguments:
+        return centres
+    return replace(centres, error=np.where(centres.launches > 1, centres.error, np.nan))
 
 
 def launch_medians(blocks: pd.DataFrame, value: str) -> pd.Series:
@@ -106,7 +117,8 @@ def _status(frame: pd.DataFrame, cases: pd.DataFrame) -> dict[str, pd.Series]:
     """
     known = [of_interval(low, high) for low, high in zip(frame["low_s"], frame["high_s"], strict=True)]
     confidence = pd.Series(known, dtype="str")
-    measured = pd.Series(np.where(confidence == "unsettled", "noisy", "ok"))
+    unknown = frame["low_s"].isna() & (frame["clean_blocks"] > 0)
+    measured = pd.Series(np.where((confidence == "unsettled") & ~unknown, "noisy", "ok"))
     unmeasured = cases["outcome"].map(STATUS).fillna("skipped")
     reason = cases["message"].where(cases["outcome"] != "", NEVER_REACHED)
     broken = unmeasured.isin(("failed", "timeout")) & (cases["failed_visits"] >= cases["visits"])
@@ -114,7 +126,7 @@ def _status(frame: pd.DataFrame, cases: pd.DataFrame) -> dict[str, pd.Series]:
     return {
         "status": measured.where(has_times, unmeasured),
         "reason": reason.where(~has_times, "").fillna(""),
-        "confidence": confidence.where(has_times, ""),
+        "confidence": confidence.where(has_times & ~unknown, ""),
     }
 
 

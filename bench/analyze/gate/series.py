@@ -170,6 +170,8 @@ def _confirmed(
         if made < STAGES[stage].stop:
             return judgement
         judgement = _at_end(logs, stage, budget, error)
+        if judgement.open and (evident := _evident(logs[: STAGES[stage].stop], NAMES[stage], budget, error)):
+            return evident
         if not judgement.open:
             return judgement
     return replace(judgement, open=False)
@@ -182,8 +184,6 @@ def _at_end(logs: NDArray[np.float64], stage: int, budget: float, error: float) 
     within it: that fails nothing, whatever the screen.
     """
     fresh, name = _sample(logs, range(FRESH.start, STAGES[stage].stop)), NAMES[stage]
-    if evident := _evident(logs[: STAGES[stage].stop], name, budget, error):
-        return evident
     if fresh is None or fresh.count < MIN_LAUNCHES_FOR_CHANGE:
         how_many = "no launch" if fresh is None else f"only {fresh.count} launches"
         return Judgement("undecided", name, f"{how_many} had enough clean blocks", fresh, open=True)

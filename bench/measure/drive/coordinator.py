@@ -208,7 +208,7 @@ class Coordinator:
         session = CaseSession(worker, self._templates.patience_s([worker], kind, timeout_s))
         try:
             with self._templates.forgiving([worker], kind):
-                visit([session], entry, launch, longest_s=limit_s, kinds=[kind_in_turn(entry)])
+                visit([session], entry, launch, longest_s=limit_s, kinds=[kind_in_turn(entry, launch)])
         except ForkError:
             visited.discard(case)  # nothing is recorded of it, and a fresh start makes it again
             raise

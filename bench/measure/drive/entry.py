@@ -14,7 +14,8 @@ from bench.measure.host.interference import TEAM
 from bench.records import Block, Case, Kind
 
 BLOCK_S = 0.010
-"""Length of a block: long against the clock (50 ns), short against a burst of noise."""
+"""Length of a block: long against the clock (50 ns) and the readings around it (0.1 ms), short against a burst
+of noise. Half of it would make a third more visits, and intervals narrower by a fifteenth."""
 
 SELF_DISTURBING_BLOCK_S = 0.55
 """Shortest block of a case that disturbs itself: what others took is read from half a second on

@@ -10,7 +10,7 @@ from statistics import NormalDist, median, quantiles
 
 from bench.events import Sizes
 from bench.measure.drive.entry import Entry
-from bench.measure.drive.worth import MAX_VISITS, Scatter, gain_per_s, target, typical, width
+from bench.measure.drive.worth import MAX_VISITS, Typical, gain_per_s, target, typical, width
 from bench.records import Case, Kind
 
 TYPICAL_VISIT_S = 0.2
@@ -20,18 +20,25 @@ MIN_BLOCKS_PER_VISIT, MAX_BLOCKS_PER_VISIT = 2, 5
 """Blocks of a visit: two, since one may be disturbed, unless they are long; beyond five a visit costs more
 than another one would."""
 
+LOADING_BLOCKS = 2
+"""Blocks of a visit of a case with processes of its own: starting those costs as much as a block of half a
+second, whose times scatter as much as visits do."""
+
 LONG_BLOCK_S = 0.05
 """Block from which a visit may have a single one."""
 
-BLOCK_TO_VISIT = 0.65
-"""How far blocks of a visit lie apart, as a share of how far visits do: 11 % and 17 %."""
+BLOCK_TO_VISIT = 0.5
+"""How far blocks of a visit lie apart, as a share of how far visits do: on virtual machines 0.1 to 0.65."""
 
 MIN_LAUNCHES = 3
 """Launches of a case, if time lasts: what a process got at its start, such as its layout in memory, holds for
 all of its visits."""
 
 DEVICE_TURNS: tuple[Kind, ...] = ("wall", "latency", "device", "wall", "latency", "cold")
-"""What the visits of a case on an accelerator time in turn: most often what answers rest on."""
+"""What the visits of a launch time in turn, of a case on an accelerator: most often what answers rest on."""
+
+QUOTED = frozenset({"wall", "latency"})
+"""The kinds of block that answers quote: every launch of a case has a visit of each."""
 
 PASS_SHARE = 0.2
 """Share of what is left of a launch that a pass may take: what is worth most is asked anew after each."""
@@ -56,8 +63,10 @@ def blocks_per_visit(entry: Entry) -> int:
     """
     timing = entry.timing
     block_s = timing.calls * timing.call_s
-    if timing.is_long or timing.self_disturbing:
+    if timing.is_long:
         return 1
+    if timing.self_disturbing:
+        return LOADING_BLOCKS
     best = round(math.sqrt(entry.cost.around_s / max(block_s, 1e-6)) * BLOCK_TO_VISIT)
     return max(1 if block_s > LONG_BLOCK_S else MIN_BLOCKS_PER_VISIT, min(best, MAX_BLOCKS_PER_VISIT))
 
@@ -135,14 +144,14 @@ def _in_turn(unseen: list[Entry], rng: random.Random) -> list[Entry]:
     return sorted(order, key=lambda entry: not entry.in_contest)
 
 
-def satisfied(entry: Entry, run: Scatter, run_target: float) -> bool:
+def satisfied(entry: Entry, run: Typical, run_target: float) -> bool:
     """True where a case needs no further launch: seen in a few, in every kind of block, and at its target."""
     if len(entry.timing.visited.counts) < MIN_LAUNCHES or not _seen_in_every_kind(entry):
         return False
     return width(entry, run) <= target(entry, run_target)
 
 
-def _wants(entry: Entry, launch: int, run: Scatter, run_target: float, every_launch: bool) -> bool:
+def _wants(entry: Entry, launch: int, run: Typical, run_target: float, every_launch: bool) -> bool:
     """True while another visit in this launch is worth its time."""
     visits = entry.lifecycle.visits.get(launch, 0)
     if entry.lifecycle.closed or visits >= MAX_VISITS:
@@ -151,7 +160,9 @@ def _wants(entry: Entry, launch: int, run: Scatter, run_target: float, every_lau
         return every_launch or not satisfied(entry, run, run_target)
     if entry.lifecycle.fragile or entry.timing.is_long:
         return False
-    return not _seen_in_every_kind(entry) or width(entry, run) > target(entry, run_target)
+    if visits < len(QUOTED.intersection(kinds_of(entry.case))) or not _seen_in_every_kind(entry):
+        return True
+    return width(entry, run) > target(entry, run_target)
 
 
 def _seen_in_every_kind(entry: Entry) -> bool:
@@ -163,10 +174,11 @@ def kinds_of(case: Case) -> tuple[Kind, ...]:
     return ("wall",) if case.device == "cpu" else DEVICE_TURNS
 
 
-def kind_in_turn(entry: Entry) -> Kind:
-    """The kind of block that the next visit of a case times; of one that its queue cannot hold, wall."""
+def kind_in_turn(entry: Entry, launch: int) -> Kind:
+    """The kind of block that the next visit of a case in a launch times; of one that its queue cannot hold,
+    wall."""
     kinds = kinds_of(entry.case)
-    kind = kinds[sum(entry.lifecycle.visits.values()) % len(kinds)]
+    kind = kinds[entry.lifecycle.visits.get(launch, 0) % len(kinds)]
     return "wall" if entry.timing.queued.get(kind) == 0 else kind
 
 

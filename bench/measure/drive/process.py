@@ -237,7 +237,9 @@ def _ended(message: protocol.Ended, words: str) -> WorkerError:
     internal = [line.removeprefix(INTERNAL) for line in lines if line.startswith(INTERNAL)]
     if internal and message.status == INTERNAL_ERROR:
         raised = next((line for line in reversed(internal) if line[:1].strip()), internal[-1])
-        return WorkerError("died", f"pytest fails before any test: {raised}{round_them}")
+        return WorkerError(
+            "died", f"pytest ended by an error of its own or of a plugin: {raised}{round_them}"
+        )
     return WorkerError("died", f"pytest ended with status {message.status}:\n{words}{round_them}")
 
 

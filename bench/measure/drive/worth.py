@@ -10,9 +10,9 @@ Nothing here reads a clock or talks to a worker.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist, fmean, median
+from statistics import NormalDist, fmean, median, variance
 
 from bench.measure.drive.entry import Entry, Visited
 
@@ -23,6 +23,10 @@ coverage --runs RUN ...` reads them of any)."""
 
 PRIOR_FREEDOM = 4.0
 """How much a case's own scatter has to say before it outweighs that of the others, in degrees of freedom."""
+
+LEAST_LAUNCH = 0.3
+"""The least that launches are taken to scatter, as a share of what visits do: two launches of each case may
+agree by chance, and a run that believed it would make no third."""
 
 MIN_CASES = 5
 """Cases with two visits in a launch from which the run's own scatter is taken in place of the constants."""
@@ -57,44 +61,53 @@ class Scatter:
         return CONFIDENT * math.sqrt(self.launch**2 / launches + self.visit**2 / visits)
 
 
-def typical(entries: Iterable[Entry]) -> Scatter:
-    """What a run's cases show of their scatter: the median case's, since single ones may lie far off."""
-    known = [entry.timing.visited for entry in entries]
-    squares = [_visit_square(visited) for visited in known if visited.freedom]
+@dataclass(frozen=True)
+class Typical:
+    """The scatter of a run's cases, those that disturb themselves apart: their calls are long."""
+
+    others: Scatter = Scatter()
+    self_disturbing: Scatter = Scatter()
+
+    def of(self, entry: Entry) -> Scatter:
+        """A case's scatter: its own, steadied by that of its likes."""
+        likes = self.self_disturbing if entry.timing.self_disturbing else self.others
+        visited = entry.timing.visited
+        squares = PRIOR_FREEDOM * likes.visit**2 + visited.squares
+        return Scatter(math.sqrt(squares / (PRIOR_FREEDOM + visited.freedom)), likes.launch)
+
+
+def typical(entries: Iterable[Entry]) -> Typical:
+    """What a run's cases show of their scatter."""
+    known = [(entry.timing.self_disturbing, entry.timing.visited) for entry in entries]
+    others, self_disturbing = (
+        _middle([visited for itself, visited in known if itself == kind]) for kind in (False, True)
+    )
+    return Typical(others, self_disturbing)
+
+
+def _middle(cases: Sequence[Visited]) -> Scatter:
+    """The median case's scatter, since single ones may lie far off; the constants' where too few tell."""
+    squares = [_unbiased(each.squares / each.freedom, each.freedom) for each in cases if each.freedom]
     if len(squares) < MIN_CASES:
         return Scatter()
     visit = math.sqrt(median(squares))
-    excess = [excess for visited in known if (excess := _launch_square(visited, visit**2)) is not None]
-    if len(excess) < MIN_CASES:
-        return Scatter(visit)
-    return Scatter(visit, math.sqrt(max(0.0, median(excess))))
+    means = [each for each in cases if len(each.means) > 1]
+    if len(means) < MIN_CASES:
+        return Scatter(visit, LAUNCH_SCATTER)
+    between = median(_unbiased(variance(each.means.values()), len(each.means) - 1) for each in means)
+    of_visits = visit**2 * median(fmean(1 / count for count in each.counts.values()) for each in means)
+    return Scatter(visit, max(math.sqrt(max(0.0, between - of_visits)), LEAST_LAUNCH * visit))
 
 
-def own(visited: Visited, run: Scatter) -> Scatter:
-    """A case's scatter: its own, steadied by that of the run's others."""
-    freedom = visited.freedom
-    squares = PRIOR_FREEDOM * run.visit**2 + (freedom * _visit_square(visited) if freedom else 0.0)
-    return Scatter(math.sqrt(squares / (PRIOR_FREEDOM + freedom)), run.launch)
+def _unbiased(square: float, freedom: int) -> float:
+    """A sample's variance over the median of what such ones come to: Wilson and Hilferty's (1931)."""
+    return square / (1 - 2 / (9 * freedom)) ** 3
 
 
-def _visit_square(visited: Visited) -> float:
-    """The variance within launches."""
-    return visited.squares / visited.freedom
-
-
-def _launch_square(visited: Visited, visit_square: float) -> float | None:
-    """The variance between launches beyond that of their visits; None of a case with a single launch."""
-    if len(visited.means) < 2:
-        return None
-    centre = fmean(visited.means.values())
-    square = sum((mean - centre) ** 2 for mean in visited.means.values()) / (len(visited.means) - 1)
-    return square - visit_square * fmean(1 / count for count in visited.counts.values())
-
-
-def width(entry: Entry, run: Scatter) -> float:
+def width(entry: Entry, run: Typical) -> float:
     """Half the interval that the case has now, in logarithms."""
     visited = entry.timing.visited
-    return own(visited, run).half_width(visited.total or UNSEEN, len(visited.counts) or UNSEEN)
+    return run.of(entry).half_width(visited.total or UNSEEN, len(visited.counts) or UNSEEN)
 
 
 def target(entry: Entry, run_target: float) -> float:
@@ -102,7 +115,7 @@ def target(entry: Entry, run_target: float) -> float:
     return run_target * (CONTEST_TARGET if entry.in_contest else 1.0)
 
 
-def gain_per_s(entry: Entry, launch: int, run: Scatter) -> float:
+def gain_per_s(entry: Entry, launch: int, run: Typical) -> float:
     """How much narrower a visit in this launch makes the case's interval, for each second that it takes.
 
     Of visits that others disturb nothing counts: what share did so far is expected to do so again.
@@ -111,14 +124,14 @@ def gain_per_s(entry: Entry, launch: int, run: Scatter) -> float:
     made = sum(entry.lifecycle.visits.values())
     counting = (visited.total + 2) / (made + 2.5)  # before it has been seen, four in five are
     opened = counting if launch not in visited.counts else 0.0
-    scatter = own(visited, run)
+    scatter = run.of(entry)
     now = scatter.half_width(visited.total or UNSEEN, len(visited.counts) or UNSEEN)
     then = scatter.half_width((visited.total or UNSEEN) + counting, (len(visited.counts) or UNSEEN) + opened)
     weight = CONTEST_WEIGHT if entry.in_contest else 1.0
     return weight * (now - then) / max(entry.cost.visit_s(launch not in entry.lifecycle.visits), 1e-4)
 
 
-def launches_worth(seconds: float, start_s: float, entries: Iterable[Entry], run: Scatter) -> int:
+def launches_worth(seconds: float, start_s: float, entries: Iterable[Entry], run: Typical) -> int:
     """Into how many launches the seconds left are best divided, for the open cases given.
 
     A launch takes `start_s` until its first case, and what warming its cases up takes more than visiting them
@@ -134,14 +147,14 @@ def launches_worth(seconds: float, start_s: float, entries: Iterable[Entry], run
         (fresh_s - later_s) * share for (fresh_s, later_s), share in zip(costs_s, often, strict=True)
     )
     opening_s, pass_s = start_s + max(fresh_s, 0.0), max(pass_s, 1e-6)
-    best = math.sqrt(opening_s / pass_s) * run.visit / max(run.launch, 1e-6)
+    best = math.sqrt(opening_s / pass_s) * run.others.visit / max(run.others.launch, 1e-6)
     passes = min(max(best, MIN_PASSES), MAX_PASSES)
     return max(1, int(seconds / (opening_s + passes * pass_s)))
 
 
-def seconds_to(entry: Entry, run: Scatter, run_target: float, launches: int) -> float:
+def seconds_to(entry: Entry, run: Typical, run_target: float, launches: int) -> float:
     """What a case will have taken when it comes to its target, in at most so many launches of MAX_VISITS."""
-    scatter, aim = own(entry.timing.visited, run), target(entry, run_target) / CONFIDENT
+    scatter, aim = run.of(entry), target(entry, run_target) / CONFIDENT
     opened = min(launches, max(3, math.ceil(2 * (scatter.launch / aim) ** 2)))  # half of the variance each
     visits = min(opened * MAX_VISITS, max(opened, math.ceil(2 * (scatter.visit / aim) ** 2)))
     if entry.timing.is_long:

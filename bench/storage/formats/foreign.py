@@ -9,6 +9,9 @@ from bench import plain
 from bench.events import Event, Header, Launch, Visit
 from bench.records import Block, Case
 
+TOOL = "tool"
+"""Among a header's arguments, the tool that recorded the run; ours have no such entry."""
+
 Runs = Iterator[Sequence[Event]]
 """The runs that a document holds; a run's events begin with its header."""
 

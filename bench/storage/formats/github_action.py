@@ -7,6 +7,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,9 @@ def script(header: Header, cases: pd.DataFrame) -> str:
         | ({"range": f"{row['low_s']:.4g} to {row['high_s']:.4g}"} if row["low_s"] == row["low_s"] else {})
         for row in timed.to_dict("records")
     ]
-    created = datetime.fromisoformat(header.created) if header.created else datetime.fromtimestamp(0, UTC)
+    created = datetime.fromtimestamp(0, UTC)
+    with suppress(ValueError):  # there is none, or it is damaged
+        created = datetime.fromisoformat(header.created)
     milliseconds = int(created.timestamp() * 1000)
     commit = {"id": str(header.commit.get("id") or "unversioned"), "timestamp": header.created}
     entry = {"commit": commit, "date": milliseconds, "tool": "customSmallerIsBetter", "benches": benches}

@@ -32,7 +32,8 @@ def recorded(file: Path) -> foreign.Runs:
         for number, run in enumerate(tool.runs(document, file)):
             first, *rest = run
             assert isinstance(first, Header)
-            yield [replace(first, run=first.run or f"{file.stem}-{number + 1}"), *rest]
+            name, arguments = first.run or f"{file.stem}-{number + 1}", {foreign.TOOL: tool.name}
+            yield [replace(first, run=name, arguments=arguments), *rest]
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, ZeroDivisionError) as error:
         seen = f"{type(error).__name__}: {error}"
         raise StoreError(

@@ -9,7 +9,7 @@ from bench.measure.drive import left_out
 from bench.measure.drive.entry import Cost, Entry, Lifecycle, Timing, Visited
 from bench.measure.drive.ledger import Ledger
 from bench.measure.drive.plan import PRESETS
-from bench.measure.drive.worth import Scatter, seconds_to
+from bench.measure.drive.worth import Scatter, Typical, seconds_to
 from bench.records import Case
 
 DEFAULT = PRESETS["default"]
@@ -42,7 +42,7 @@ def test_what_was_left_out_is_counted_with_what_it_would_take() -> None:
     assert made.skips["t.py::test_0"] == "about 3.9 s a call; `--preset thorough` measures it"
     note = left_out.note(DEFAULT, made, 12)
     assert note is not None
-    each_s = seconds_to(made.entries["t.py::test_2"], Scatter(), 0.02, 30)
+    each_s = seconds_to(made.entries["t.py::test_2"], Typical(), 0.02, 30)
     minutes = 4 * each_s * (1 + 12 / 4) / 60
     assert note.text == (
         "left out: 12 sizes and cases that a longer preset measures as well, and 1 whose calls take more than"
@@ -53,8 +53,12 @@ def test_what_was_left_out_is_counted_with_what_it_would_take() -> None:
 def test_the_time_to_a_target_is_that_of_the_visits_it_takes() -> None:
     """Half of the variance from each level: 2 x (1.96 x 0.1 / 0.05)^2 is 31 visits, in 8 launches."""
     [entry] = ledger(1).entries.values()
-    assert seconds_to(entry, Scatter(0.1, 0.05), 0.05, 30) == pytest.approx(8 * 0.2 + (31 - 8) * 0.1)
-    assert seconds_to(entry, Scatter(0.1, 0.0), 0.05, 30) == pytest.approx(3 * 0.2 + (31 - 3) * 0.1)
-    assert seconds_to(entry, Scatter(9.0, 0.0), 0.05, 30) == pytest.approx(3 * 0.2 + 33 * 0.1), "at most"
+    assert seconds_to(entry, Typical(Scatter(0.1, 0.05)), 0.05, 30) == pytest.approx(8 * 0.2 + (31 - 8) * 0.1)
+    assert seconds_to(entry, Typical(Scatter(0.1, 0.0)), 0.05, 30) == pytest.approx(3 * 0.2 + (31 - 3) * 0.1)
+    assert seconds_to(entry, Typical(Scatter(9.0, 0.0)), 0.05, 30) == pytest.approx(3 * 0.2 + 33 * 0.1), (
+        "at most"
+    )
     long = replace(entry, timing=replace(entry.timing, call_s=2.0))
-    assert seconds_to(long, Scatter(0.1, 0.05), 0.05, 30) == pytest.approx(8 * 0.2), "one visit a launch"
+    assert seconds_to(long, Typical(Scatter(0.1, 0.05)), 0.05, 30) == pytest.approx(8 * 0.2), (
+        "one visit a launch"
+    )

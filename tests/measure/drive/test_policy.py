@@ -19,7 +19,7 @@ from bench.measure.drive.policy import (
     satisfied,
     settled,
 )
-from bench.measure.drive.worth import Scatter
+from bench.measure.drive.worth import Scatter, Typical
 from bench.records import Block, Case
 from tests.measure.builders import MILLISECOND
 
@@ -133,11 +133,11 @@ def test_a_satisfied_case_wants_no_visit_unless_each_launch_is_to_have_one() -> 
     done = replace(entry, timing=replace(entry.timing, visited=visited))
     others = [known(f"other {n}", 3) for n in range(9)]  # whose launches scatter as the constants say
     assert "known" in chosen([done, *others], 1e3)
-    assert satisfied(done, Scatter(0.01, 0.0), 0.01)
+    assert satisfied(done, Typical(Scatter(0.01, 0.0)), 0.01)
     assert "known" not in chosen([replace(done, lifecycle=Lifecycle({-1: 1}, closed="failed"))], 1e3)
     assert not satisfied(
         replace(done, timing=replace(done.timing, visited=Visited({-1: 99}, {-1: 0.0}))),
-        Scatter(0.01, 0.0),
+        Typical(Scatter(0.01, 0.0)),
         0.01,
     ), "one launch is not enough"
 
@@ -154,9 +154,19 @@ def test_every_launch_is_entered_where_their_number_was_asked_for() -> None:
 def test_a_device_s_visits_time_one_kind_in_turn(visits: int, kind: str) -> None:
     entry = known("c", visits)
     full = replace(entry.timing, queued={"device": 0})
-    assert kind_in_turn(entry) == "wall", "a processor's calls have one time"
+    assert kind_in_turn(entry, -1) == "wall", "a processor's calls have one time"
     on_device = replace(entry, case=replace(entry.case, device="cuda"), timing=full)
-    assert kind_in_turn(on_device) == kind
+    assert kind_in_turn(on_device, -1) == kind
+    assert kind_in_turn(on_device, 0) == "wall", "every launch begins with it"
+
+
+def test_every_launch_has_a_visit_of_each_kind_that_answers_quote() -> None:
+    entry = known("c", 6)
+    on_device = replace(entry, case=replace(entry.case, device="cuda"))
+    once = replace(on_device, lifecycle=Lifecycle({-1: 6, 0: 1}))
+    assert next_pass([once], 0, 10.0, 1e3, random.Random(1)) == [once]
+    twice = replace(on_device, lifecycle=Lifecycle({-1: 6, 0: 2}))
+    assert next_pass([twice], 0, 10.0, 1e3, random.Random(1)) == []
 
 
 def test_an_epoch_s_time_is_not_foretold_from_smaller_batches() -> None:

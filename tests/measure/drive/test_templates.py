@@ -345,7 +345,7 @@ def test_the_first_visit_of_a_kind_in_a_fork_is_a_trial() -> None:
 def test_a_trial_begins_with_the_cheapest_case_that_is_known() -> None:
     made, order = Templates(1, seed=1), [entry(cost_s=cost_s) for cost_s in (3.0, 0.0, 0.5, 1.0)]
     forks: Any = [Forked(0)]
-    assert [each.cost.visit_s for each in made.trial_first(order, forks, "cpu")] == [0.5, 3.0, 0.0, 1.0]
+    assert [each.cost.visit_s() for each in made.trial_first(order, forks, "cpu")] == [0.5, 3.0, 0.0, 1.0]
     made.prove(forks, "cpu")
     assert made.trial_first(order, forks, "cpu") == order
     assert made.trial_first([], forks, "cuda") == []
