@@ -218,7 +218,9 @@ def test_what_pytest_benchmark_itself_writes_is_read(tmp_path: Path) -> None:
         "--benchmark-save=run",
         "--benchmark-save-data",
     ]
-    environment = {**os.environ, "PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    # Where tests run side by side, pytest-benchmark would measure nothing.
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+    environment = alone | {"PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "pytest_benchmark.plugin", *quick, "test_it.py"],
         cwd=tmp_path, capture_output=True, env=environment, text=True,

@@ -14,7 +14,7 @@ from bench.measure.host.interference import TEAM
 from bench.records import Block, Case, Kind
 
 BLOCK_S = 0.010
-"""Length of a block: long against the clock (50 ns) and the readings around it (0.1 ms), short against a burst
+"""Length of a block: long against the clock (50 ns) and the readings around it (0.1 ms), short against bursts
 of noise. Half of it would make a third more visits, and intervals narrower by a fifteenth."""
 
 SELF_DISTURBING_BLOCK_S = 0.55
