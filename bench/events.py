@@ -80,8 +80,8 @@ class Visit:
     """One case set up, timed and torn down in one worker; `launch` is -1 where it never came to that.
 
     `setup_s` went by until `benchmark(...)` was called, `teardown_s` from the last block until the test's own
-    checks and tear-down were done. `extra_info` and `group` are what the test set. The blocks stay the last
-    field.
+    checks and tear-down were done, `took_s` for all of it. `extra_info` and `group` are what the test set.
+    The blocks stay the last field.
     """
 
     case: str
@@ -90,6 +90,7 @@ class Visit:
     side: str = ""
     setup_s: float = 0.0
     teardown_s: float = 0.0
+    took_s: float = 0.0
     outcome: Outcome = "passed"
     message: str = ""
     extra_info: Mapping[str, Any] = field(default_factory=dict)

@@ -6,7 +6,9 @@ pass     one walk through the cases of a launch
 """
 
 import itertools
+import math
 import random
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -17,7 +19,7 @@ from bench.measure.drive import device_tasks, left_out
 from bench.measure.drive.entry import Entry
 from bench.measure.drive.ledger import restored
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S, Plan, Progress, file_as_case, sizes_variable
-from bench.measure.drive.policy import extrapolated_s, kind_in_turn, next_pass
+from bench.measure.drive.policy import extrapolated_s, kind_in_turn, next_pass, too_long
 from bench.measure.drive.process import Worker, WorkerError
 from bench.measure.drive.schedule import Schedule, Turn
 from bench.measure.drive.session import CaseSession, never_visited
@@ -91,6 +93,8 @@ class Coordinator:
             self._measure_round(number, wanted)
             number += 1
         self._schedule.deadline_s, most = self.plan.preset.deadline_s, number + most
+        if not self.plan.launches and math.isfinite(self.plan.preset.deadline_s):
+            most = sys.maxsize  # time ends it
         while wanted and number < most:
             self._schedule.near = self.ledger.sizes.get(number - 1)
             if not self._schedule.near or not self._schedule.goes_on(self.elapsed_s):
@@ -204,7 +208,7 @@ class Coordinator:
                 self._leave_out(case, expected_s)
                 return
         self.progress.move(case=case, done=self.progress.done + 1, elapsed_s=self.elapsed_s)
-        kind, timeout_s = entry.case.worker, self.plan.preset.timeout_s
+        kind, timeout_s, begun_s = entry.case.worker, self.plan.preset.timeout_s, self.elapsed_s
         session = CaseSession(worker, self._templates.patience_s([worker], kind, timeout_s))
         try:
             with self._templates.forgiving([worker], kind):
@@ -217,10 +221,11 @@ class Coordinator:
             self.ledger.record(session.visit(case, launch, pass_number, elapsed_s=self.elapsed_s))
             raise
         self._templates.prove([worker], kind)
-        ended = session.visit(case, launch, pass_number, elapsed_s=self.elapsed_s)
+        took_s = self.elapsed_s - begun_s
+        ended = session.visit(case, launch, pass_number, elapsed_s=self.elapsed_s, took_s=took_s)
         self.ledger.learn(ended)  # also of a visit that is left out: larger sizes are extrapolated from it
         entry = self.ledger.entries[case]
-        if entry.timing.fastest_s > limit_s and not entry.lifecycle.closed:
+        if too_long(entry, ended, limit_s) and not entry.lifecycle.closed:
             self._leave_out(case, entry.timing.fastest_s)
         else:
             self.ledger.write(ended)

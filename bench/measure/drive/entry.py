@@ -202,7 +202,7 @@ class Cost:
     """Seconds that a visit takes: `fresh_s` the latest that was the first of its launch, `later_s` another.
 
     Each is None before there was one. `bare_s` is what the latest fresh one took without its warm-up,
-    `around_s` the set-up and tear-down of the latest.
+    `around_s` what the latest took besides its blocks.
     """
 
     fresh_s: float | None = None
@@ -217,17 +217,18 @@ class Cost:
         return self.bare_s if self.later_s is None else self.later_s
 
     def after(self, visits: Sequence[Visit], fresh: bool) -> "Cost":
+        """After a visit: all of its time, what the test did between its calls among it."""
         blocks = [block for visit in visits for block in visit.blocks]
         if not blocks:
             return self
-        begun_s = min(block.start_s for block in blocks)
-        ended_s = max(block.start_s + block.wall_s for block in blocks)
+        span_s = max(b.start_s + b.wall_s for b in blocks) - min(b.start_s for b in blocks)
         around_s = max(visit.setup_s for visit in visits) + max(visit.teardown_s for visit in visits)
+        took_s = max(visit.took_s for visit in visits) or around_s + span_s
+        timed_s = sum(block.wall_s for block in blocks)
         if not fresh:
-            return replace(self, later_s=around_s + ended_s - begun_s, around_s=around_s)
-        counted = [block.start_s for block in blocks if block.kind not in WARMUP_KINDS]
-        bare_s = around_s + ended_s - min(counted, default=ended_s)
-        return Cost(around_s + ended_s - begun_s, self.later_s, bare_s, around_s)
+            return replace(self, later_s=took_s, around_s=took_s - timed_s)
+        warm_s = sum(block.wall_s for block in blocks if block.kind in WARMUP_KINDS)
+        return Cost(took_s, self.later_s, took_s - warm_s, took_s - timed_s)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import NormalDist, median, quantiles
 
-from bench.events import Sizes
+from bench.disturbance import disturbed
+from bench.events import Sizes, Visit
 from bench.measure.drive.entry import Entry
 from bench.measure.drive.worth import MAX_VISITS, Typical, gain_per_s, target, typical, width
 from bench.records import Case, Kind
@@ -206,6 +207,18 @@ def extrapolated_s(entry: Entry, entries: Iterable[Entry]) -> float:
     (before, before_s), (size, seconds) = smaller[-2:]
     rise = math.log(seconds / before_s) / math.log(size / before)
     return float(seconds * (_size(entry) / size) ** min(max(0.0, rise), MAX_EXPONENT))
+
+
+TRUSTED_EXCESS = 2.0
+"""How many times the longest call one must take, where others disturbed all that was timed, before its case
+is left out for it: beside a busy process calls took twice as long."""
+
+
+def too_long(entry: Entry, visit: Visit, limit_s: float) -> bool:
+    """Whether a case's calls take longer than a preset's longest, by the fastest so far."""
+    itself = entry.timing.self_disturbing
+    clean = any(not disturbed(block, itself) for block in visit.blocks if block.kind != "first")
+    return entry.timing.fastest_s > limit_s * (1.0 if clean else TRUSTED_EXCESS)
 
 
 def _same_curve(one: Case, other: Case) -> bool:

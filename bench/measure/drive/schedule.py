@@ -13,7 +13,7 @@ from bench.measure.drive.plan import Plan
 from bench.measure.drive.policy import among, claim, launch_until_s, satisfied
 from bench.measure.drive.worth import launches_worth, typical
 
-EXPECTED_ROUNDS = 4
+EXPECTED_ROUNDS = 8
 """Rounds that a run is taken to have before its first one has shown what its cases take."""
 
 MAX_PLANNED_S = 3600.0

@@ -87,15 +87,21 @@ class CaseSession:
             self.work = recorded.facts if recorded else {}
 
     def visit(
-        self, case: str, launch: int, pass_number: int, side: str = "", elapsed_s: float = 0.0
+        self,
+        case: str,
+        launch: int,
+        pass_number: int,
+        side: str = "",
+        elapsed_s: float = 0.0,
+        took_s: float = 0.0,
     ) -> Visit:
         """The visit as its run's journal keeps it; the test must have ended."""
         assert self.ended is not None
         facts = {**self.work, **self.ended.extra_info}
         ended = self.ended
         return Visit(
-            case, launch, pass_number, side, self.setup_s, self.teardown_s, ended.outcome, ended.message,
-            facts, ended.group, elapsed_s, tuple(self.blocks),
+            case, launch, pass_number, side, self.setup_s, self.teardown_s, took_s, ended.outcome,
+            ended.message, facts, ended.group, elapsed_s, tuple(self.blocks),
         )  # fmt: skip
 
     def ask(self, command: protocol.Command, expected: type[Expected]) -> Expected | None:

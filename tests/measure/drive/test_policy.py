@@ -18,6 +18,7 @@ from bench.measure.drive.policy import (
     next_pass,
     satisfied,
     settled,
+    too_long,
 )
 from bench.measure.drive.worth import Scatter, Typical
 from bench.records import Block, Case
@@ -189,3 +190,26 @@ def test_a_visit_has_more_blocks_the_dearer_its_set_up(around_s: float, calls: i
     entry = known("c", 1)
     timing = replace(entry.timing, calls=calls)
     assert blocks_per_visit(replace(entry, timing=timing, cost=Cost(around_s=around_s))) == blocks
+
+
+def test_a_case_is_left_out_for_what_it_takes_undisturbed() -> None:
+    """Beside a busy process calls take twice as long, and that says nothing of the case."""
+    entry = known("c", 1)
+    slow = replace(entry, timing=replace(entry.timing, fastest_s=3.0))
+    clean, delayed = (Visit("c", 0, blocks=(Block("wall", 0, 1, 3.0, delay_s=by),)) for by in (0.0, 1.5))
+    assert too_long(slow, clean, 2.5)
+    assert not too_long(slow, delayed, 2.5)
+    assert too_long(replace(entry, timing=replace(entry.timing, fastest_s=6.0)), delayed, 2.5)
+    assert not too_long(entry, clean, 2.5)
+
+
+def test_a_visit_costs_what_it_took_as_a_whole() -> None:
+    """A test may load the rest of an epoch between its calls, or after the last."""
+    blocks = (Block("first", 0.0, 1, 0.2), Block("wall", 0.5, 1, 0.1))
+    fresh = Cost().after([Visit("c", 0, setup_s=0.05, took_s=2.0, blocks=blocks)], fresh=True)
+    assert (fresh.visit_s(fresh=True), fresh.visit_s()) == (2.0, pytest.approx(1.8))
+    assert fresh.around_s == pytest.approx(1.7)
+    later = fresh.after([Visit("c", 0, took_s=1.0, blocks=blocks[1:])], fresh=False)
+    assert (later.visit_s(fresh=True), later.visit_s()) == (2.0, 1.0)
+    unknown = Cost().after([Visit("c", 0, setup_s=0.05, teardown_s=0.05, blocks=blocks)], fresh=True)
+    assert unknown.visit_s(fresh=True) == pytest.approx(0.7), "as a journal of an older version has it"
