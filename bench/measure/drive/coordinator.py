@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from bench.events import Event, Launch, Launched, Sizes, SizesAdded, Skip
 from bench.measure.drive import device_tasks, left_out
 from bench.measure.drive.entry import Entry
 from bench.measure.drive.ledger import restored
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S, Plan, Progress, file_as_case, sizes_variable
-from bench.measure.drive.policy import extrapolated_s, kind_in_turn, next_pass, too_long
+from bench.measure.drive.policy import extrapolated_s, kinds_in_turn, next_pass, too_long
 from bench.measure.drive.process import Worker, WorkerError
 from bench.measure.drive.schedule import Schedule, Turn
 from bench.measure.drive.session import CaseSession, never_visited
@@ -212,7 +213,8 @@ class Coordinator:
         session = CaseSession(worker, self._templates.patience_s([worker], kind, timeout_s))
         try:
             with self._templates.forgiving([worker], kind):
-                visit([session], entry, launch, longest_s=limit_s, kinds=[kind_in_turn(entry, launch)])
+                kinds = partial(kinds_in_turn, launch=launch)
+                visit([session], entry, launch, longest_s=limit_s, kinds=kinds)
         except ForkError:
             visited.discard(case)  # nothing is recorded of it, and a fresh start makes it again
             raise

@@ -223,12 +223,12 @@ class Cost:
             return self
         span_s = max(b.start_s + b.wall_s for b in blocks) - min(b.start_s for b in blocks)
         around_s = max(visit.setup_s for visit in visits) + max(visit.teardown_s for visit in visits)
-        took_s = max(visit.took_s for visit in visits) or around_s + span_s
-        timed_s = sum(block.wall_s for block in blocks)
+        took_s = max(around_s + span_s, *(visit.took_s for visit in visits))  # an old journal has no `took_s`
+        rest_s = max(0.0, took_s - sum(block.wall_s for block in blocks))  # they may have another clock
         if not fresh:
-            return replace(self, later_s=took_s, around_s=took_s - timed_s)
-        warm_s = sum(block.wall_s for block in blocks if block.kind in WARMUP_KINDS)
-        return Cost(took_s, self.later_s, took_s - warm_s, took_s - timed_s)
+            return replace(self, later_s=took_s, around_s=rest_s)
+        counted_s = sum(block.wall_s for block in blocks if block.kind not in WARMUP_KINDS)
+        return Cost(took_s, self.later_s, rest_s + counted_s, rest_s)
 
 
 @dataclass(frozen=True)

@@ -175,12 +175,15 @@ def kinds_of(case: Case) -> tuple[Kind, ...]:
     return ("wall",) if case.device == "cpu" else DEVICE_TURNS
 
 
-def kind_in_turn(entry: Entry, launch: int) -> Kind:
-    """The kind of block that the next visit of a case in a launch times; of one that its queue cannot hold,
-    wall."""
-    kinds = kinds_of(entry.case)
+def kinds_in_turn(entry: Entry, launch: int) -> tuple[Kind, ...]:
+    """The kinds of block that the next visit of a case in a launch times: one, or all that are quoted where a
+    launch has but one visit. In place of one that the device's queue cannot hold comes wall.
+    """
+    kinds, queued = kinds_of(entry.case), entry.timing.queued
+    if entry.timing.is_long or entry.lifecycle.fragile:
+        return tuple(dict.fromkeys(kind for kind in kinds if kind != "cold" and queued.get(kind) != 0))
     kind = kinds[entry.lifecycle.visits.get(launch, 0) % len(kinds)]
-    return "wall" if entry.timing.queued.get(kind) == 0 else kind
+    return ("wall",) if queued.get(kind) == 0 else (kind,)
 
 
 def _size(entry: Entry) -> float:

@@ -41,15 +41,15 @@ def visit(
     flip: bool = False,
     blocks: int | None = None,
     longest_s: float = math.inf,
-    kinds: Sequence[Kind] = ("wall",),
+    kinds: Callable[[Entry], Sequence[Kind]] = lambda _entry: ("wall",),
     once_set_up: Callable[[], object] = lambda: None,
     once_warm: Callable[[], object] = lambda: None,
     once_timed: Callable[[], object] = lambda: None,
 ) -> None:
     """Visits a case in every session. The sessions then hold the blocks and how the test ended.
 
-    `kinds` are those of the blocks, each in every turn; `once_set_up` is called before the first call,
-    `once_warm` before the first that counts, `once_timed` after the last.
+    `kinds` says, of the case once it is warm, what blocks are timed in every turn; `once_set_up` is called
+    before the first call, `once_warm` before the first that counts, `once_timed` after the last.
 
     Raises WorkerError where a worker dies or hangs.
     """
@@ -65,7 +65,7 @@ def visit(
         entry = replace(entry, timing=_warmed_up(sessions, entry.timing, fresh))
     if _go_on(sessions, longest_s):
         once_warm()
-        _time(sessions, entry, flip, blocks or blocks_per_visit(entry), kinds)
+        _time(sessions, entry, flip, blocks or blocks_per_visit(entry), kinds(entry))
     once_timed()
     tear_down(sessions)
 

@@ -32,6 +32,7 @@ from bench.measure.worker import controls
 from bench.measure.worker.calls import period
 from bench.measure.worker.code import Texts
 from bench.measure.worker.protocol import Ask, Collected, Visited
+from bench.records import Kind
 
 MAX_INJECTED_S = 1.0
 """The longest block into which a slowdown is injected: it holds as many calls as one slowed call takes."""
@@ -194,7 +195,7 @@ class Lockstep:
                     launch,
                     flip=(launch + pass_number) % 2 == 1,
                     blocks=pairs_in_visit(entry.timing),
-                    kinds=("wall",) if entry.case.device == "cpu" else ("wall", "device"),
+                    kinds=_kinds,
                     once_set_up=partial(pair.run_on, allowed),
                     once_warm=partial(pair.keep_apart, of_pass) if placement == "apart" else lambda: None,
                     once_timed=pair.resume,
@@ -231,6 +232,11 @@ class Lockstep:
             others = any(disturbed(block, self_disturbing) for block in pair)
             ratios.append(math.nan if others or not base_s else head_s / base_s)
         return ratios
+
+
+def _kinds(entry: Entry) -> tuple[Kind, ...]:
+    """What is compared of a case: `bench.analyze.gate.pairs.KINDS`."""
+    return ("wall",) if entry.case.device == "cpu" else ("wall", "device")
 
 
 def _placement(entry: Entry, processors: int) -> Placement:

@@ -249,10 +249,11 @@ def test_intervals_hold_the_truth_and_are_not_much_wider_than_an_oracle_s(
 
 
 @pytest.mark.parametrize("form", MOVED_TRUTH)
-def test_crossings_with_data_moved_are_the_truth(contests: Contests, form: str) -> None:
+def test_crossings_with_data_moved_are_the_truth(contests: Contests, form: str, noise: float) -> None:
+    """They have no noise, but borrow from the trials': beside quiet ones they are narrow."""
     (place,) = contests["zero", form].places
     assert place.low <= MOVED_TRUTH[form] <= place.high
-    assert place.high <= 1.1 * place.low
+    assert place.high <= (1.1 if noise <= OF_LAUNCHES else 2) * place.low
     assert place.size == pytest.approx(MOVED_TRUTH[form], rel=0.05)
 
 
@@ -265,9 +266,10 @@ def test_calls_that_pay_for_moving_the_data(contests: Contests) -> None:
         )
 
 
-def test_sizes_were_added_by_bisection(run: Path) -> None:
+def test_sizes_were_added_by_bisection(run: Path, noise: float) -> None:
     asked = [event for event in events(run) if isinstance(event, SizesAdded)]
     assert 1448 < 1472 in asked[0].sizes["test_it.py::test_zero"]["n"]
-    assert len(asked[-1].sizes) <= 0.1 * len(asked[0].sizes)  # noise keeps a few open to the end
+    if noise <= OF_LAUNCHES:  # more keeps all of them open to the end
+        assert len(asked[-1].sizes) <= 0.1 * len(asked[0].sizes)
     launches = [event for event in events(run) if isinstance(event, Launch)]
     assert max(event.round for event in launches) >= LAUNCHES

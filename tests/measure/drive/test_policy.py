@@ -13,7 +13,7 @@ from bench.measure.drive.entry import Cost, Entry, Lifecycle, Timing, Visited
 from bench.measure.drive.policy import (
     blocks_per_visit,
     extrapolated_s,
-    kind_in_turn,
+    kinds_in_turn,
     launch_until_s,
     next_pass,
     satisfied,
@@ -155,10 +155,12 @@ def test_every_launch_is_entered_where_their_number_was_asked_for() -> None:
 def test_a_device_s_visits_time_one_kind_in_turn(visits: int, kind: str) -> None:
     entry = known("c", visits)
     full = replace(entry.timing, queued={"device": 0})
-    assert kind_in_turn(entry, -1) == "wall", "a processor's calls have one time"
+    assert kinds_in_turn(entry, -1) == ("wall",), "a processor's calls have one time"
     on_device = replace(entry, case=replace(entry.case, device="cuda"), timing=full)
-    assert kind_in_turn(on_device, -1) == kind
-    assert kind_in_turn(on_device, 0) == "wall", "every launch begins with it"
+    assert kinds_in_turn(on_device, -1) == (kind,)
+    assert kinds_in_turn(on_device, 0) == ("wall",), "every launch begins with it"
+    long = replace(on_device, timing=replace(entry.timing, call_s=2.0))
+    assert kinds_in_turn(long, 0) == ("wall", "latency", "device"), "a launch visits it once"
 
 
 def test_every_launch_has_a_visit_of_each_kind_that_answers_quote() -> None:
