@@ -170,7 +170,7 @@ def _range(choice: Choice, known: Known) -> str:
         return f"not settled at {at}: {known.reason}"
     ties = ", ".join(contender(choice.between, each) for each in known.ties)
     level = f" (not told apart from it: {ties})" if ties else ""
-    gain = f", {_times(known.gain[0])} as the next" if known.gain and not ties else ""
+    gain = f", {_ahead(known.gain[0])}" if known.gain and not ties else ""
     return f"fastest at {at} with {contender(choice.between, known.winner)}{level}{gain}"
 
 
@@ -253,6 +253,11 @@ def _exact(size: float) -> str:
 def _about(size: float | None) -> str:
     """A size between those measured, in three digits."""
     return _exact(float(f"{size:.3g}")) if size is not None else "?"
+
+
+def _ahead(ratio: float) -> str:
+    """By how much the first is ahead of the next."""
+    return "by less than 5 %" if ratio < NEAR else f"{_times(ratio)} as the next"
 
 
 def _times(ratio: float) -> str:

@@ -92,6 +92,11 @@ def test_many_contenders_have_one_sentence() -> None:
     assert "; fastest at n 1024 to 4096 with 1 worker, 2.1 × as fast as the next." in sentence
 
 
+def test_a_winner_that_is_hardly_ahead_says_so() -> None:
+    close = many({"0": [0.0] * 5, "1": [0.03] * 5, "2": [1.0] * 5}, error=0.001)
+    assert close == "load: fastest at n 16 to 4096 with 0 workers, by less than 5 %."
+
+
 def test_ties_are_named_and_noise_is_said_to_be_noise() -> None:
     tied = many({"0": [0.0] * 5, "1": [0.5] * 5, "2": [0.01] * 5}, error=0.05)
     assert "(not told apart from it: " in tied
