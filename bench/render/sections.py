@@ -226,7 +226,11 @@ def _off_pace(share: float | None) -> str:
 def starts(part: RunReport) -> str:
     """How launches were started, and why not all were forked; "" where an old run does not tell."""
     seen = part.analyzed.starts
-    forked = [f"{seen.forked} forked from {seen.templates} templates"] if seen.forked else []
+    forked = (
+        [f"{seen.forked} forked from {seen.templates} template{'s' * (seen.templates != 1)}"]
+        if seen.forked
+        else []
+    )
     return "; ".join([*forked, *(f"{number} started fresh: {why}" for why, number in seen.fresh.items())])
 
 
