@@ -11,7 +11,7 @@ from statistics import median
 import pandas as pd
 
 from bench.events import Visit
-from bench.measure.drive.process import Spec
+from bench.measure.start.process import Spec
 from trust.claims import Claim, Proof
 from trust.sides import ROOT, Plan, Side, together, visits
 

@@ -17,12 +17,12 @@ from bench.analyze.blocks.clean import marked_blocks
 from bench.analyze.gate.pairs import launch_logs, launch_ratios
 from bench.events import Header
 from bench.measure.drive.plan import PRESETS, Progress
-from bench.measure.drive.process import Spec, Worker
-from bench.measure.drive.templates import Templates
 from bench.measure.host import environment
 from bench.measure.sides.lockstep import Lockstep
 from bench.measure.sides.matching import match
 from bench.measure.sides.side import Side
+from bench.measure.start.process import Spec, Worker
+from bench.measure.start.templates import Templates
 from bench.measure.worker.protocol import Collected
 from bench.storage.journal import JOURNAL, Journal
 from bench.storage.store import read_run

@@ -32,11 +32,11 @@ from bench.measure.drive.entry import Timing
 from bench.measure.drive.ledger import Ledger
 from bench.measure.drive.plan import PRESETS
 from bench.measure.drive.policy import next_pass
-from bench.measure.drive.process import Spec, Worker, WorkerError
 from bench.measure.drive.session import CaseSession
 from bench.measure.drive.visits import visit
 from bench.measure.host import environment
 from bench.measure.host.interference import RECENT_S
+from bench.measure.start.process import Spec, Worker, WorkerError
 from bench.records import Case
 from bench.storage.journal import JOURNAL, Journal, events
 from bench.storage.store import read_run

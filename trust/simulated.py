@@ -13,7 +13,7 @@ from bench.analyze.analyzed import AnalyzedRun
 from bench.events import Header
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.plan import Plan, Preset, Progress
-from bench.measure.drive.process import Spec
+from bench.measure.start.process import Spec
 from bench.storage.journal import Journal
 from bench.storage.store import read_run
 from bench.storage.tables import Run

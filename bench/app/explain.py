@@ -7,8 +7,8 @@ from bench.analyze.gate.decision import Decision
 from bench.analyze.profiles.differences import differences
 from bench.app import UserError, profile, revisions
 from bench.app.selection import Selection
-from bench.measure.drive.process import Spec
 from bench.measure.sides.side import Side
+from bench.measure.start.process import Spec
 from bench.render import explanation
 from bench.render.verdicts.words import ordered
 from bench.storage import profiles

@@ -12,8 +12,8 @@ from bench.app import UserError, explain, live, recording, revisions, stored
 from bench.app.calibrate import known_false_alarms
 from bench.events import Explained
 from bench.measure.drive.plan import PRESETS, Progress
-from bench.measure.drive.templates import Templates
 from bench.measure.sides.lockstep import Lockstep
+from bench.measure.start.templates import Templates
 from bench.render.verdicts.words import GateSummary, of_comparison, summary
 from bench.storage.journal import JOURNAL
 from bench.storage.store import read_run

@@ -12,8 +12,8 @@ from bench import patterns
 from bench.analyze.profiles import operators, trace
 from bench.analyze.profiles.merge import merged
 from bench.app import UserError, selection
-from bench.measure.drive.process import Spec
 from bench.measure.drive.profile_run import CaseProfile, profile
+from bench.measure.start.process import Spec
 from bench.measure.worker.profiler import EXTRAS, RAW_TRACE
 from bench.measure.worker.protocol import Problem
 from bench.records import Case

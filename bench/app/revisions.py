@@ -11,11 +11,11 @@ from typing import Any
 from bench.analyze.gate.settings import Settings
 from bench.app import UserError, configuration
 from bench.app.selection import Selection
-from bench.measure.drive.process import Spec
 from bench.measure.host import environment
 from bench.measure.sides import side, worktrees
 from bench.measure.sides.side import Side, SideError
 from bench.measure.sides.worktrees import Checkouts
+from bench.measure.start.process import Spec
 
 
 @dataclass(frozen=True)

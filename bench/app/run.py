@@ -18,8 +18,8 @@ from bench.measure.drive import left_out
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.device_tasks import device_facts
 from bench.measure.drive.plan import PRESETS, Plan
-from bench.measure.drive.process import WorkerError
 from bench.measure.host import environment, priority
+from bench.measure.start.process import WorkerError
 from bench.measure.worker.protocol import Collected
 from bench.render.answers import answers
 from bench.storage.journal import Journal, StoreError, header, unfinished

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.app import UserError
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S
-from bench.measure.drive.process import Spec, Worker, WorkerError
+from bench.measure.start.process import Spec, Worker, WorkerError
 from bench.measure.worker.protocol import Collected
 
 ROOT_MARKS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", ".git")

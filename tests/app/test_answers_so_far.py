@@ -8,7 +8,7 @@ import pytest
 
 from bench.app import recording, run
 from bench.measure.drive.plan import PRESETS, Plan, Progress
-from bench.measure.drive.process import Spec
+from bench.measure.start.process import Spec
 from tests import made_cases
 from tests import recorded_runs as recorded
 

@@ -7,8 +7,8 @@ from bench.events import Event, Visit
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.entry import Cost, Entry, Lifecycle, Timing
 from bench.measure.drive.plan import Plan, Preset, Progress
-from bench.measure.drive.process import Spec
 from bench.measure.sides.side import Side
+from bench.measure.start.process import Spec
 from bench.records import Case
 
 FAST = Preset("quick", 2, math.inf, 100.0, 0.5, 60.0)
@@ -21,9 +21,16 @@ def measured(
     folder: Path, *, launches: int = 2, keyword: str = "", past: Events | None = None, preset: Preset = FAST
 ) -> Events:
     """The events of a run over the suite in `folder`."""
-    events: Events = []
     spec = Spec((str(folder),), keyword, directory=folder, rootdir=folder)
-    coordinator = Coordinator(Plan(spec, preset, launches, ceilings=False), Progress(), past or [])
+    return events_of(spec, launches, past, preset)
+
+
+def events_of(
+    spec: Spec, launches: int = 3, past: Events | None = None, preset: Preset = FAST, ceilings: bool = False
+) -> Events:
+    """The events of a run."""
+    events: Events = []
+    coordinator = Coordinator(Plan(spec, preset, launches, ceilings=ceilings), Progress(), past or [])
     try:
         coordinator.collect()
         coordinator.measure(events.append)

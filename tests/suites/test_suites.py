@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S
-from bench.measure.drive.process import Spec, Worker
+from bench.measure.start.process import Spec, Worker
 from bench.records import PRESET_NAMES
 from tests import ROOT
 from tests.suites.stand_ins import Once

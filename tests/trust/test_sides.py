@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 from bench.measure.drive.entry import BLOCK_S, Timing
-from bench.measure.drive.process import Spec
 from bench.measure.host.interference import RECENT_S
+from bench.measure.start.process import Spec
 from trust import sides
 
 

@@ -137,7 +137,7 @@ class Device:
         where a device block would launch more than the queue holds.
         """
         time_block = {"latency": self._latency, "device": self._device, "cold": self._cold}
-        with _no_garbage_collection():
+        with no_garbage_collection():
             if self.is_accelerator:
                 return time_block.get(kind, self._wall)(run, calls)
             start_s = clock()
@@ -284,7 +284,8 @@ class Device:
 
 
 @contextmanager
-def _no_garbage_collection() -> Iterator[None]:
+def no_garbage_collection() -> Iterator[None]:
+    """Keeps Python's collector off meanwhile."""
     enabled = gc.isenabled()
     gc.disable()
     try:

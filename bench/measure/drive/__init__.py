@@ -1,1 +1,1 @@
-"""What runs in the coordinator: it starts workers and decides what they time next."""
+"""What runs in the coordinator: it decides what workers time next, and records it."""

@@ -17,15 +17,15 @@ from functools import partial
 
 from bench.events import Event, Launch, Launched, Sizes, SizesAdded, Skip
 from bench.measure.drive import device_tasks, left_out
-from bench.measure.drive.entry import Entry
+from bench.measure.drive.entry import Entry, visit_s
 from bench.measure.drive.ledger import restored
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S, Plan, Progress, file_as_case, sizes_variable
 from bench.measure.drive.policy import extrapolated_s, kinds_in_turn, next_pass, too_long
-from bench.measure.drive.process import Worker, WorkerError
 from bench.measure.drive.schedule import Schedule, Turn
 from bench.measure.drive.session import CaseSession, never_visited
-from bench.measure.drive.templates import ForkError, Templates
 from bench.measure.drive.visits import visit
+from bench.measure.start.process import Worker, WorkerError
+from bench.measure.start.templates import ForkError, Templates
 from bench.measure.worker.protocol import Collected
 
 
@@ -187,7 +187,7 @@ class Coordinator:
             left_s = until_s - self.elapsed_s
             entries = self._schedule.entries(turn.kind)
             order = next_pass(entries, launch, target, left_s, self._rng, near, every_launch)
-            order = self._templates.trial_first(order, [worker], turn.kind)
+            order = self._templates.trial_first(order, visit_s, [worker], turn.kind)
             came_to = 0
             for entry in order:
                 fresh = launch not in entry.lifecycle.visits

@@ -9,7 +9,7 @@ from typing import Any
 from bench.events import CeilingsMeasured, Checked, Initialized, Note
 from bench.measure.drive.ledger import Ledger
 from bench.measure.drive.plan import Progress
-from bench.measure.drive.process import HOME, Spec, Worker
+from bench.measure.start.process import HOME, Spec, Worker
 from bench.measure.worker.protocol import About, Ask
 
 DEVICE_FACTS = (

@@ -262,3 +262,8 @@ class Entry:
             lifecycle=self.lifecycle.after(visits),
             cost=self.cost.after(visits, fresh),
         )
+
+
+def visit_s(entry: Entry) -> float:
+    """What the next visit of a case will take, where its launch has seen it; 0 where it is unknown."""
+    return entry.cost.visit_s()

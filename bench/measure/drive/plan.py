@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.events import Sizes
-from bench.measure.drive.process import Spec
+from bench.measure.start.process import Spec
 from bench.records import Case
 
 COLLECT_TIMEOUT_S = 300.0

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S
-from bench.measure.drive.process import Spec, Worker, WorkerError, collect_together
 from bench.measure.drive.session import CaseSession, set_up, tear_down
+from bench.measure.start.process import Spec, Worker, WorkerError, collect_together
 from bench.measure.worker.profiler import STACKS
 from bench.measure.worker.protocol import Collected, Record, Recorded
 from bench.records import Case

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from bench.events import Outcome, Visit
 from bench.measure.drive.entry import BLOCK_S
-from bench.measure.drive.process import Worker, WorkerError
+from bench.measure.start.process import Worker, WorkerError
 from bench.measure.worker import protocol
 from bench.records import Block, Kind
 

@@ -15,12 +15,10 @@ from functools import partial
 from bench.disturbance import disturbed
 from bench.events import Event, Launch, Visit
 from bench.measure.drive import device_tasks
-from bench.measure.drive.entry import Entry, wall_blocks
+from bench.measure.drive.entry import Entry, visit_s, wall_blocks
 from bench.measure.drive.ledger import Ledger
 from bench.measure.drive.plan import PRESETS, Progress, file_as_case
-from bench.measure.drive.process import WorkerError
 from bench.measure.drive.session import CaseSession, never_visited
-from bench.measure.drive.templates import ForkError, Templates
 from bench.measure.drive.visits import visit
 from bench.measure.host.interference import processors
 from bench.measure.sides.matching import Matching
@@ -28,6 +26,8 @@ from bench.measure.sides.pair import CAN_PIN, TIMEOUT_S, Pair, Placement
 from bench.measure.sides.side import Side
 from bench.measure.sides.starting import Starting, check
 from bench.measure.sides.stopping import BLOCK_S, LaunchProgress, pairs_in_visit
+from bench.measure.start.process import WorkerError
+from bench.measure.start.templates import ForkError, Templates
 from bench.measure.worker import controls
 from bench.measure.worker.calls import period
 from bench.measure.worker.code import Texts
@@ -159,7 +159,7 @@ class Lockstep:
                 with self._starting.templates.forgiving(pair.workers, kind):
                     device_tasks.run_due(pair.workers[0], kind, self.ledger, self.progress, ceilings)
                 while order := todo.next_pass(self._rng):
-                    for entry in self._starting.templates.trial_first(order, pair.workers, kind):
+                    for entry in self._starting.templates.trial_first(order, visit_s, pair.workers, kind):
                         self._visit(pair, entry, todo, number, passes)
                     passes += 1
                 check(pair)

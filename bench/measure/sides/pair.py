@@ -15,9 +15,9 @@ from functools import partial
 from typing import Any, Literal, Self
 
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S
-from bench.measure.drive.process import Worker, WorkerError
 from bench.measure.drive.session import CaseSession
 from bench.measure.sides.side import Side, SideError
+from bench.measure.start.process import Worker, WorkerError
 from bench.measure.worker.protocol import Collected, Command, Exit
 
 TIMEOUT_S = 120.0

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from bench.measure.drive.process import HOME, Spec
 from bench.measure.sides import worktrees
+from bench.measure.start.process import HOME, Spec
 from bench.measure.worker.code import Modules
 
 NAMES = ("base", "head")

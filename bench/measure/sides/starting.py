@@ -4,10 +4,10 @@ import os
 from collections.abc import Sequence
 
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S
-from bench.measure.drive.process import Spec, WorkerError
-from bench.measure.drive.templates import Templates
 from bench.measure.sides.pair import Pair
 from bench.measure.sides.side import Side, SideError
+from bench.measure.start.process import Spec, WorkerError
+from bench.measure.start.templates import Templates
 from bench.measure.worker.calls import TWICE_EVERY, period
 from bench.measure.worker.protocol import Ask, Collected
 

@@ -1,6 +1,6 @@
 """A worker as a process: a pytest session that `steering` makes obey the coordinator.
 
-Run by `bench.measure.drive.process`, or in a fork by `bench.measure.worker.template`: they pass the file
+Run by `bench.measure.start.process`, or in a fork by `bench.measure.worker.template`: they pass the file
 descriptor of the channel and pytest's arguments;
 `bench.measure.worker.protocol` has what is said over the channel.
 """

@@ -1,12 +1,11 @@
 """Memory that a case's calls keep and need, seen in calls that are not timed: tracing makes them slow."""
 
-import gc
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from bench.measure.devices.device import Loop
+from bench.measure.devices.device import Loop, no_garbage_collection
 
 MOST_CALLS, MOST_S = 8, 0.05
 """Calls that are traced: as many, or as many as fit into this time, and two at least."""
@@ -23,7 +22,7 @@ def of_calls(run: Loop, allocated: Callable[[], int] | None) -> Facts:
     """
     if tracemalloc.is_tracing():  # the suite's own
         return {}
-    with _collector_off(), _traced():
+    with no_garbage_collection(), _traced():
         run(1)
         grown = list(_growth(run, allocated or _python_bytes))
         before = _python_bytes()
@@ -57,14 +56,3 @@ def _traced() -> Iterator[None]:
         yield
     finally:
         tracemalloc.stop()
-
-
-@contextmanager
-def _collector_off() -> Iterator[None]:
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

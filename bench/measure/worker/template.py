@@ -1,6 +1,6 @@
 """A template as a process: it has imported what launches import, computes nothing, and forks launches.
 
-Run by `bench.measure.drive.template`. A fork becomes the ordinary worker of `bench.measure.worker.main`, with
+Run by `bench.measure.start.template`. A fork becomes the ordinary worker of `bench.measure.worker.main`, with
 its own pytest session, channel, output, environment and process group; it is forked twice, so that the
 coordinator adopts it. No code of ours or of the project stays loaded here: a launch loads its own.
 """

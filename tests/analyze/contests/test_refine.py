@@ -14,7 +14,7 @@ from bench.analyze.contests.levels import Points
 from bench.events import Event, Launch, Sizes, SizesAdded, Visit
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.plan import Plan, Preset, Progress
-from bench.measure.drive.process import Spec
+from bench.measure.start.process import Spec
 from bench.measure.worker.plugin import evenly
 
 Contenders = tuple[Callable[[float], float], Callable[[float], float]]

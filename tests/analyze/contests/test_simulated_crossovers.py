@@ -27,7 +27,7 @@ from bench.analyze.contests.order import disorders
 from bench.events import Header, Launch, SizesAdded
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.plan import Plan, Preset, Progress
-from bench.measure.drive.process import Spec
+from bench.measure.start.process import Spec
 from bench.storage.journal import Journal, events
 from bench.storage.store import read_run
 from bench.storage.tables import Run

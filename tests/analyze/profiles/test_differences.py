@@ -10,7 +10,7 @@ import pytest
 from bench.analyze.profiles.differences import differences
 from bench.app import profile
 from bench.measure.drive import profile_run
-from bench.measure.drive.process import Spec
+from bench.measure.start.process import Spec
 from bench.records import Case
 from bench.render.explanation import lines
 from bench.storage import profiles

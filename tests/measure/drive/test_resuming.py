@@ -15,8 +15,8 @@ from bench.measure.drive import coordinator
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.ledger import restored
 from bench.measure.drive.plan import Plan, Preset, Progress
-from bench.measure.drive.process import Spec, WorkerError
-from bench.measure.drive.templates import Templates
+from bench.measure.start.process import Spec, WorkerError
+from bench.measure.start.templates import Templates
 from bench.measure.worker.protocol import (
     Announced,
     Collected,

@@ -10,10 +10,10 @@ from types import ModuleType
 import pytest
 
 from bench.events import CeilingsMeasured, Checked, Event, Initialized, Visit
-from bench.measure.drive.coordinator import Coordinator
-from bench.measure.drive.plan import Plan, Preset, Progress
-from bench.measure.drive.process import Spec
+from bench.measure.drive.plan import Preset
+from bench.measure.start.process import Spec
 from bench.records import Block
+from tests.measure.builders import events_of
 
 pytest.importorskip("torch")
 
@@ -52,14 +52,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> list[Event]:
         tmp_path_factory.mktemp("installed"), simulation.Parameters(virtual=True)
     )
     spec = Spec((str(folder),), directory=folder, rootdir=folder, environment=environment)
-    found: list[Event] = []
-    coordinator = Coordinator(Plan(spec, FAST, 1), Progress(), [])
-    try:
-        coordinator.collect()
-        coordinator.measure(found.append)
-    finally:
-        coordinator.close()
-    return found
+    return events_of(spec, 1, preset=FAST, ceilings=True)
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.measure.drive.process import Worker
 from bench.measure.sides.pair import CAN_PIN, Pair
 from bench.measure.sides.side import Side
+from bench.measure.start.process import Worker
 from bench.measure.worker.protocol import Ask
 from tests.measure.builders import SIDE, sides
 from tests.waiting import until

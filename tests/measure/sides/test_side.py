@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.measure.drive.process import Spec
 from bench.measure.sides.side import Side, environment_of, moved
+from bench.measure.start.process import Spec
 
 
 @pytest.fixture

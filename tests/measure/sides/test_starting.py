@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 
 from bench.events import Event, Launch, Visit
-from bench.measure.drive import templates
 from bench.measure.drive.plan import Progress
-from bench.measure.drive.templates import Templates
-from bench.measure.host import adoption
 from bench.measure.sides.lockstep import Lockstep
 from bench.measure.sides.matching import match
 from bench.measure.sides.pair import Pair
 from bench.measure.sides.side import Side
 from bench.measure.sides.starting import Starting, check
+from bench.measure.start import adoption, templates
+from bench.measure.start.templates import Templates
 from bench.measure.worker.protocol import Done, VisitCase
 from tests.measure.builders import sides
 from tests.waiting import PATIENCE_S

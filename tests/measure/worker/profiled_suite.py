@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bench.app import profile
-from bench.measure.drive.process import Spec
+from bench.measure.start.process import Spec
 from bench.storage import profiles
 from tests import ROOT
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from bench.measure import compat
-from bench.measure.drive.process import Spec, Worker, WorkerError
+from bench.measure.start.process import Spec, Worker, WorkerError
 from tests import ROOT
 
 COMPAT = Path(compat.__file__)

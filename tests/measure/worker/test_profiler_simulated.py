@@ -9,7 +9,7 @@ import pytest
 
 from bench.app import profile
 from bench.measure.drive import profile_run
-from bench.measure.drive.process import Spec
+from bench.measure.start.process import Spec
 from bench.records import Case
 from bench.storage import profiles
 

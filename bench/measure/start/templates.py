@@ -6,16 +6,18 @@ The forks of one template share its address layout and hash seed, so a run has s
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
+from typing import TypeVar
 
-from bench.measure.drive.entry import Entry
-from bench.measure.drive.process import Spec, Worker, WorkerError, collect_together
-from bench.measure.drive.template import Template, TemplateError
-from bench.measure.host import adoption
+from bench.measure.start import adoption
+from bench.measure.start.process import Spec, Worker, WorkerError, collect_together
+from bench.measure.start.template import Template, TemplateError
 from bench.measure.worker import protocol
 from bench.measure.worker.protocol import Collected, Load
+
+T = TypeVar("T")
 
 TRIAL_S = 20.0
 """Patience with what forks do for the first time: a product, a collection beyond what that took a fresh
@@ -109,11 +111,13 @@ class Templates:
         first_s = max((each.collect_s for each in self._first), default=0.0)
         return min(timeout_s, TRIAL_S + first_s) if _are_forks(workers) else timeout_s
 
-    def trial_first(self, order: list[Entry], workers: Sequence[Worker], kind: str) -> list[Entry]:
-        """The order of a pass: forks on trial begin with the case that is known to be cheapest."""
+    def trial_first(
+        self, order: list[T], cost_s: Callable[[T], float], workers: Sequence[Worker], kind: str
+    ) -> list[T]:
+        """The order of a pass: forks on trial begin with what is known to cost least; 0 is unknown."""
         if order and self._on_trial(workers, kind):
-            cheapest = min(order, key=lambda entry: entry.cost.visit_s() or math.inf)
-            return [cheapest, *(entry for entry in order if entry is not cheapest)]
+            cheapest = min(order, key=lambda each: cost_s(each) or math.inf)
+            return [cheapest, *(each for each in order if each is not cheapest)]
         return order
 
     def _on_trial(self, workers: Sequence[Worker], kind: str) -> bool:

@@ -8,8 +8,8 @@ import sys
 import psutil
 import pytest
 
-from bench.measure.host import adoption
-from bench.measure.host.adoption import Adopted
+from bench.measure.start import adoption
+from bench.measure.start.adoption import Adopted
 from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(not adoption.adopts(), reason="adoption is for Linux")

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.events import Launch, Outcome
-from bench.measure.host import adoption, bytecode
-from bench.measure.host.adoption import Adopted
+from bench.measure.start import adoption, bytecode
+from bench.measure.start.adoption import Adopted
 from bench.measure.worker import protocol
 
 HOME = Path(__file__).resolve().parents[3]

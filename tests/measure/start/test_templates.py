@@ -1,8 +1,6 @@
 """Templates, with real processes: what is forked and what is not, and that failures of forks cost nothing."""
 
 import os
-import signal
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,58 +8,13 @@ from typing import Any
 import pytest
 
 from bench.events import Launch, Visit
-from bench.measure.drive import templates
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.plan import Plan, Progress
-from bench.measure.drive.process import Spec, Worker, WorkerError
-from bench.measure.drive.templates import ForkError, Templates
-from bench.measure.host import adoption
-from bench.measure.worker.protocol import Collected, TimeBlock, VisitCase
-from tests.measure.builders import FAST, Events, entry, outcomes, suite
-from tests.waiting import PATIENCE_S, until
+from bench.measure.start import adoption, templates
+from tests.measure.builders import FAST, Events, events_of, outcomes
+from tests.measure.forked_suite import HEAVY, spec_of
 
 pytestmark = pytest.mark.skipif(not adoption.adopts(), reason="forks are for Linux")
-
-HEAVY = "import os\nPROCESS = os.getpid()\n"
-"""An installed module that knows which process has imported it."""
-
-SUITE = """
-import os, random, sys
-import heavy
-
-def test_it(benchmark):
-    benchmark(len, ())
-    benchmark.extra_info.update(
-        process=os.getpid(), parent=os.getppid(), session=os.getsid(0), heavy=heavy.PROCESS, hash=hash("a"),
-        seed=os.environ["PYTHONHASHSEED"] if heavy.PROCESS != os.getpid() else "", random=random.random(),
-        directory=os.getcwd(), argv=" ".join(sys.argv),
-    )
-"""
-
-
-def spec_of(folder: Path, text: str = SUITE, heavy: str = HEAVY, **environment: str) -> Spec:
-    """A suite, and the installed module `heavy`."""
-    packages = folder / "lib" / "site-packages"
-    packages.mkdir(parents=True)
-    (packages / "heavy.py").write_text(heavy)
-    project = folder / "project"
-    project.mkdir()
-    suite(project, text)
-    path = os.pathsep.join([str(packages), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return Spec(
-        (str(project),), directory=project, rootdir=project, environment={"PYTHONPATH": path, **environment}
-    )
-
-
-def run(spec: Spec, launches: int = 3) -> Events:
-    events: Events = []
-    coordinator = Coordinator(Plan(spec, FAST, launches, ceilings=False), Progress())
-    try:
-        coordinator.collect()
-        coordinator.measure(events.append)
-    finally:
-        coordinator.close()
-    return events
 
 
 def starts(events: Events) -> list[tuple[str, int | None, str]]:
@@ -74,7 +27,7 @@ def facts(events: Events) -> list[dict[str, Any]]:
 
 
 def test_all_launches_but_the_first_are_forks_of_templates_that_take_turns(tmp_path: Path) -> None:
-    events = run(spec_of(tmp_path), launches=5)
+    events = events_of(spec_of(tmp_path), launches=5)
     assert starts(events) == [
         ("fresh", None, templates.FIRST),
         *(("fork", number, "") for number in (0, 1, 2, 0)),
@@ -104,7 +57,7 @@ def test_a_fork_draws_other_random_numbers_than_the_next(tmp_path: Path) -> None
         " torch=torch.rand(1).item())\n"
     )
     spec = replace(spec_of(tmp_path, text), arguments=("-pno:randomly",))  # a plugin that seeds every test
-    drawn = facts(run(spec, launches=5))
+    drawn = facts(events_of(spec, launches=5))
     assert len({each["numpy"] for each in drawn}) == 5
     assert len({each["random"] for each in drawn}) == 5
     assert len({each["torch"] for each in drawn}) == 5
@@ -135,7 +88,7 @@ def test_nothing_is_forked_from_what_has_loaded_the_project(tmp_path: Path) -> N
     spec = spec_of(tmp_path, heavy=OWN_CODE)
     (tmp_path / "project" / "helper.py").write_text("")
     path = os.pathsep.join([spec.environment["PYTHONPATH"], str(tmp_path / "project")])
-    events = run(spec.with_environment(PYTHONPATH=path))
+    events = events_of(spec.with_environment(PYTHONPATH=path))
     (_, _, reason), *others = starts(events)[1:]
     assert "loads 'helper' from" in reason
     assert set(others) == {("fresh", None, reason)}
@@ -155,7 +108,7 @@ def test_a_product_computed_by_an_import_makes_all_starts_fresh(
         "import torch, heavy\ndef test_it(benchmark):\n"
         "    benchmark(torch.mm, torch.ones(512, 512), torch.ones(512, 512))\n"
     )
-    events = run(spec_of(tmp_path, text, COMPUTES, OMP_NUM_THREADS="2"), launches=2)
+    events = events_of(spec_of(tmp_path, text, COMPUTES, OMP_NUM_THREADS="2"), launches=2)
     assert outcomes(events) == {"test_it": "passed"}
     reason = starts(events)[1][2]
     assert reason == "a product did not end in a fork within 3 s: an import has computed"
@@ -179,7 +132,7 @@ def test_a_visit_that_only_a_fork_fails_at_is_made_by_a_fresh_start(
 ) -> None:
     monkeypatch.setattr(templates, "TRIAL_S", 3.0)
     text = HANGS.format(at_import="", in_a_fork=failure)
-    events = run(spec_of(tmp_path, text))
+    events = events_of(spec_of(tmp_path, text))
     assert {each.outcome for each in events if isinstance(each, Visit)} == {"passed"}
     assert [start for start, _, _ in starts(events)] == ["fresh", "fork", "fresh", "fresh"]
     assert starts(events)[-1][2].startswith("a fork failed at a case: ")
@@ -193,7 +146,7 @@ def test_a_collection_that_only_a_fork_fails_at_is_made_by_a_fresh_start(
 ) -> None:
     monkeypatch.setattr(templates, "TRIAL_S", 3.0)
     at_import = f"if heavy.PROCESS != os.getpid():\n    {failure}"
-    events = run(spec_of(tmp_path, HANGS.format(at_import=at_import, in_a_fork="pass")))
+    events = events_of(spec_of(tmp_path, HANGS.format(at_import=at_import, in_a_fork="pass")))
     assert outcomes(events) == {"test_it": "passed"}
     reason = "a fork did not collect what a fresh start did"
     assert starts(events) == [("fresh", None, templates.FIRST), *[("fresh", None, reason)] * 2]
@@ -201,7 +154,7 @@ def test_a_collection_that_only_a_fork_fails_at_is_made_by_a_fresh_start(
 
 def test_a_template_that_cannot_be_made_makes_all_starts_fresh(tmp_path: Path) -> None:
     heavy = f"import os, sys\nif len(sys.argv) == 1:\n    os.kill(os.getpid(), 9)\n{HEAVY}"
-    events = run(spec_of(tmp_path, heavy=heavy))
+    events = events_of(spec_of(tmp_path, heavy=heavy))
     assert {start for start, _, _ in starts(events)} == {"fresh"}
     assert {reason for _, _, reason in starts(events)[1:]} == {"a template ended (SIGKILL)"}
     assert outcomes(events) == {"test_it": "passed"}
@@ -209,14 +162,14 @@ def test_a_template_that_cannot_be_made_makes_all_starts_fresh(tmp_path: Path) -
 
 def test_what_cannot_be_imported_is_left_to_launches(tmp_path: Path) -> None:
     heavy = f"import sys\nif len(sys.argv) == 1:\n    raise SystemExit('not in a template')\n{HEAVY}"
-    events = run(spec_of(tmp_path, heavy=heavy))
+    events = events_of(spec_of(tmp_path, heavy=heavy))
     assert [start for start, _, _ in starts(events)] == ["fresh", "fork", "fork"]
     assert all(fact["heavy"] == fact["process"] for fact in facts(events)), "each has imported it by itself"
 
 
 def test_a_system_without_adoption_starts_all_fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adoption, "adopts", lambda: False)
-    assert {reason for _, _, reason in starts(run(spec_of(tmp_path)))[1:]} == {templates.NO_ADOPTION}
+    assert {reason for _, _, reason in starts(events_of(spec_of(tmp_path)))[1:]} == {templates.NO_ADOPTION}
 
 
 def test_plugins_of_pytest_raise_no_warning_in_a_fork(tmp_path: Path) -> None:
@@ -225,139 +178,6 @@ def test_plugins_of_pytest_raise_no_warning_in_a_fork(tmp_path: Path) -> None:
     (tmp_path / "lib" / "site-packages" / "plug.py").write_text("KNOWN = []\n")
     (tmp_path / "project" / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
     (tmp_path / "project" / "conftest.py").write_text("pytest_plugins = ['plug']\n")
-    events = run(spec)
+    events = events_of(spec)
     assert outcomes(events) == {"test_it": "passed"}
     assert [start for start, _, _ in starts(events)] == ["fresh", "fork", "fork"]
-
-
-# Processes that are killed.
-
-
-@pytest.fixture
-def forking(tmp_path: Path) -> Iterator[tuple[Templates, Spec]]:
-    """One template that is ready to be forked."""
-    made, spec = Templates(1, seed=1), spec_of(tmp_path)
-    with Worker(spec) as first:
-        made.learn([(first, first.collected(PATIENCE_S))], PATIENCE_S)
-    yield made, spec
-    made.close()
-
-
-def ask(worker: Worker) -> None:
-    """Lets the worker make a visit."""
-    worker.ask(VisitCase("test_it.py::test_it"), PATIENCE_S)
-    worker.ask(TimeBlock("wall", 1, 1.0), PATIENCE_S)
-
-
-def test_a_killed_template_costs_one_fork_and_no_launch(forking: tuple[Templates, Spec]) -> None:
-    made, spec = forking
-    [(before, _)] = made.start_together(spec, [""], PATIENCE_S)
-    with before:
-        (template,) = made._templates[0]
-        os.kill(template.process.pid, signal.SIGKILL)
-        template.process.wait()
-        [(after, _)] = made.start_together(spec, [""], PATIENCE_S)
-        with after:
-            assert (after.template, after.start_reason) == (None, "a template ended (SIGKILL)")
-        ask(before)
-    [(later, _)] = made.start_together(spec, [""], PATIENCE_S)
-    with later:
-        assert later.template == 0
-        ask(later)
-
-
-def test_a_killed_fork_is_known_to_be_dead(forking: tuple[Templates, Spec]) -> None:
-    made, spec = forking
-    [(worker, _)] = made.start_together(spec, [""], PATIENCE_S)
-    with worker:
-        os.kill(worker.process.pid, signal.SIGKILL)
-        with pytest.raises(WorkerError, match="killed"):
-            worker.hear(PATIENCE_S)
-    with pytest.raises(ProcessLookupError):
-        os.kill(worker.process.pid, 0)
-    [(other, _)] = made.start_together(spec, [""], PATIENCE_S)
-    with other:
-        assert other.template == 0
-
-
-def test_a_fork_ends_in_good_order(forking: tuple[Templates, Spec]) -> None:
-    made, spec = forking
-    [(worker, _)] = made.start_together(spec, [""], PATIENCE_S)
-    ask(worker)
-    worker.end()
-    assert worker.process.returncode in (0, -signal.SIGKILL)
-    made.close()
-    made.close()  # whoever ends a run may do so twice
-    until(lambda: not made._templates, "templates are left")
-
-
-# Decisions, without processes.
-
-
-class Forked:
-    """All that is asked of a worker to tell whether a fork is to blame."""
-
-    def __init__(self, template: int | None) -> None:
-        self.template = template
-        self.killed = False
-
-    def kill(self) -> None:
-        self.killed = True
-
-
-@pytest.mark.parametrize(
-    ("template", "outcome", "proven", "forgiven"),
-    [
-        (0, "timeout", False, True),
-        (0, "timeout", True, True),
-        (0, "died", False, True),
-        (0, "died", True, False),  # the kind runs in forks: it is the case that dies
-        (0, "refused", False, False),
-        (None, "timeout", False, False),
-        (None, "died", False, False),
-    ],
-)
-def test_what_a_fork_is_blamed_for(template: int | None, outcome: Any, proven: bool, forgiven: bool) -> None:
-    made, worker = Templates(1, seed=1), Forked(template)
-    made._refused.clear()
-    workers: Any = [worker]
-    if proven:
-        made.prove(workers, "cpu")
-    with pytest.raises(WorkerError) as raised, made.forgiving(workers, "cpu"):
-        raise WorkerError(outcome, "so it went\nand more")
-    assert isinstance(raised.value, ForkError) == worker.killed == bool(made.refusal("cpu")) == forgiven
-    assert made.refusal("cuda") == "", "other kinds are still forked"
-
-
-def test_the_first_visit_of_a_kind_in_a_fork_is_a_trial() -> None:
-    made, fork, fresh = Templates(1, seed=1), Forked(0), Forked(None)
-    forks: Any = [fork]
-    others: Any = [fresh]
-    assert made.patience_s(forks, "cpu", 900.0) == templates.TRIAL_S
-    assert made.patience_s(others, "cpu", 900.0) == 900.0
-    made.prove(others, "cpu")
-    assert made.patience_s(forks, "cpu", 900.0) == templates.TRIAL_S, "a fresh start proves nothing of forks"
-    made.prove(forks, "cpu")
-    assert made.patience_s(forks, "cpu", 900.0) == 900.0
-    assert made.patience_s(forks, "cuda", 900.0) == templates.TRIAL_S
-
-
-def test_a_trial_begins_with_the_cheapest_case_that_is_known() -> None:
-    made, order = Templates(1, seed=1), [entry(cost_s=cost_s) for cost_s in (3.0, 0.0, 0.5, 1.0)]
-    forks: Any = [Forked(0)]
-    assert [each.cost.visit_s() for each in made.trial_first(order, forks, "cpu")] == [0.5, 3.0, 0.0, 1.0]
-    made.prove(forks, "cpu")
-    assert made.trial_first(order, forks, "cpu") == order
-    assert made.trial_first([], forks, "cuda") == []
-
-
-def test_a_fork_that_finds_other_accelerators_is_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where an import has started the driver: then torch finds no GPU in a fork."""
-    monkeypatch.setattr(adoption, "adopts", lambda: True)
-    made = Templates(1, seed=1)
-    made._first, made._refused = [Collected(facts={"accelerators": ["cuda"]})], {}
-    forks: Any = [Forked(0)]
-    assert not made.objects(forks, [Collected(facts={"accelerators": ["cuda"]})])
-    assert made.refusal("cpu") == ""
-    assert made.objects(forks, [Collected(facts={"accelerators": []})])
-    assert made.refusal("cpu") == "a fork found the accelerators [], a fresh start ['cuda']"

@@ -12,9 +12,9 @@ from contextlib import suppress
 from multiprocessing import Pipe
 from typing import Any
 
-from bench.measure.drive.process import Process, Spec, start_python
-from bench.measure.host import adoption
-from bench.measure.host.adoption import Adopted
+from bench.measure.start import adoption
+from bench.measure.start.adoption import Adopted
+from bench.measure.start.process import Process, Spec, start_python
 from bench.measure.worker import protocol
 from bench.measure.worker.protocol import Load
 

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from bench.events import Launch
-from bench.measure.drive.process import Spec, Worker, WorkerError
-from bench.measure.host import adoption, bytecode
+from bench.measure.start import adoption, bytecode
+from bench.measure.start.process import Spec, Worker, WorkerError
 from tests import ROOT
 from tests.measure.builders import FAST, measured, suite
 from tests.waiting import until
