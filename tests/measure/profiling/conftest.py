@@ -1,4 +1,4 @@
-"""Fixtures that several tests of the worker share."""
+"""Fixtures that several tests of profiling share."""
 
 import pytest
 

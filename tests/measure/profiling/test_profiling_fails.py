@@ -13,7 +13,7 @@ from bench.measure.drive import profile_run
 from bench.storage import profiles
 from bench.storage.journal import StoreError
 from tests import ROOT
-from tests.measure.worker.profiled_suite import PLAIN, SUITE, profiled, spec
+from tests.measure.profiling.profiled_suite import PLAIN, SUITE, profiled, spec
 
 
 @pytest.mark.machine

@@ -11,7 +11,7 @@ import pytest
 from bench.app import profile
 from bench.measure.drive import profile_run
 from bench.storage import profiles
-from tests.measure.worker.profiled_suite import PLAIN, profiled
+from tests.measure.profiling.profiled_suite import PLAIN, profiled
 
 pytestmark = pytest.mark.machine  # what is profiled takes real time, and stacks are samples of it
 
