@@ -73,7 +73,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _our_own(error: Exception, out: Path | None) -> str:
     """What a user is to do about an error of ours; the newest journal shows what led to it."""
-    journal = max(out.glob("*/journal.jsonl"), default=None) if out and out.is_dir() else None
+    found = out.rglob("journal.jsonl") if out and out.is_dir() else ()  # a calibration's lie deeper
+    journal = max(found, key=lambda each: each.stat().st_mtime, default=None)
     kept = f"; what was measured is kept in {journal}" if journal else ""
     return (
         f"an error of its own, {type(error).__name__}: {error}{kept}; please report it, with that journal if "

@@ -58,7 +58,7 @@ class AnalyzedRun:
 
     @cached_property
     def blocks(self) -> pd.DataFrame:
-        """The run's blocks with `disturbed` and `counted`: see `bench.analyze.blocks.clean.marked`."""
+        """The run's blocks with `disturbed` and `counted`: see `bench.analyze.blocks.clean.marked_blocks`."""
         return marked_blocks(self.run)
 
     @cached_property

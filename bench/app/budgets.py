@@ -50,7 +50,12 @@ def set_max_times(folder: Path, file: Path, keyword: str, margin: str) -> list[s
     written = tomlkit.dumps(document)
     if text.count("\r\n") == text.count("\n"):
         written = re.sub("\r?\n", "\r\n", written)
-    file.write_bytes(written.encode("utf-8"))
+    try:
+        new = file.with_name(f".{file.name}.new")  # so that a full disk leaves the file as it was
+        new.write_bytes(written.encode("utf-8"))
+        new.replace(file)
+    except OSError as error:
+        raise UserError(f"{file} cannot be written ({error.strerror}); it is as it was") from None
     changes = difflib.unified_diff(text.splitlines(), written.splitlines(), "before", "now", lineterm="", n=1)
     left = cases[cases["case"].isin(wanted) & ~cases["case"].isin(measured["case"])]
     return [
@@ -112,4 +117,4 @@ def _text(seconds: float) -> str:
     step = 10.0 ** (math.floor(math.log10(seconds)) - DIGITS + 1)
     rounded = math.ceil(seconds / step) * step
     unit = next((unit for unit, size in UNITS.items() if rounded >= size), "ns")
-    return f"{rounded / UNITS[unit]:.{DIGITS}g} {unit}"
+    return f"{float(f'{rounded / UNITS[unit]:.{DIGITS}g}'):g} {unit}"

@@ -80,16 +80,20 @@ def evaluate(out: Path) -> Calibration:
         raise UserError(f"{out} holds no launches to evaluate; record some by --launches N")
     calibration = calibrate(map(AnalyzedRun, runs))
     file = out / FOLDER / rendered.FILE
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(rendered.document(calibration), "utf-8")
-    file.with_suffix(".md").write_text(rendered.markdown(calibration), "utf-8")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(rendered.document(calibration), "utf-8")
+        file.with_suffix(".md").write_text(rendered.markdown(calibration), "utf-8")
+    except OSError as error:
+        raise UserError(f"{file} cannot be written ({error.strerror}); choose another --out") from None
     return calibration
 
 
 def recorded(out: Path) -> list[Run]:
     """The runs in `out` that tell of the gate's errors, on the machine of the latest of them.
 
-    These are launches with slowdowns, and whole gates with nothing changed.
+    These are launches with slowdowns, and whole gates with nothing changed. One that is damaged is named in a
+    warning, and left out.
     """
     headers: dict[Path, Header] = {}
     for folder in (out, out / FOLDER):
@@ -98,7 +102,14 @@ def recorded(out: Path) -> list[Run]:
             headers |= {run: each for run, each in found if each.calibration}
     by_time = sorted(headers, key=lambda run: headers[run].created)
     machines = [headers[run].environment.get("machine_id") for run in by_time]
-    return [read_run(run) for run, machine in zip(by_time, machines, strict=True) if machine == machines[-1]]
+    of_latest = [run for run, machine in zip(by_time, machines, strict=True) if machine == machines[-1]]
+    runs = list[Run]()
+    for run in of_latest:
+        try:
+            runs.append(read_run(run))
+        except StoreError as error:
+            print(f"bench: warning: left out: {error}", file=sys.stderr)
+    return runs
 
 
 def known_false_alarms(out: Path, machine: str) -> str:

@@ -15,7 +15,7 @@ from bench.measure.drive.plan import PRESETS, Progress
 from bench.measure.sides.lockstep import Lockstep
 from bench.measure.start.templates import Templates
 from bench.render.verdicts.words import GateSummary, of_comparison, summary
-from bench.storage.journal import JOURNAL
+from bench.storage.journal import journal_file
 from bench.storage.store import read_run
 
 
@@ -37,7 +37,7 @@ def of_stored(base: Path, head: str | None) -> GateSummary:
 
 def is_stored(side: str) -> bool:
     """True where a side is the folder of a recorded run."""
-    return (Path(side) / JOURNAL).is_file()
+    return journal_file(Path(side)).is_file()
 
 
 def measure(

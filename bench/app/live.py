@@ -93,7 +93,7 @@ def _matched(
     for side, each in zip(("base", "head"), collected, strict=True):
         for problem in each.problems:
             if problem.outcome == "failed":
-                line = problem.message.strip().splitlines()[-1]
+                line = problem.last_line
                 hint = UNINSTALLED if "PackageNotFoundError" in line else ""
                 raise SideError(f"{side} could not be collected: {problem.id}: {line}{hint}")
     if matching.missing:

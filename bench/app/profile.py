@@ -56,7 +56,7 @@ def matches(case: str, wanted: str) -> bool:
 
 def _unknown(wanted: str, cases: Iterable[str], spec: Spec, problems: Sequence[Problem]) -> str:
     if problems:
-        last = problems[0].message.strip().splitlines()[-1]
+        last = problems[0].last_line
         return f"{problems[0].id} could not be collected: {last}"
     what = f"no case {wanted!r}" if wanted else f"no case matches -k {spec.keyword!r}"
     near = difflib.get_close_matches(wanted, list(cases), n=3, cutoff=0.5)

@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,17 @@ def declare_selection(parser: argparse.ArgumentParser) -> None:
         help="further options of pytest for every worker, as one text: --pytest-args='-c other.ini -p name'; "
              "'-o addopts=' goes round the project's own")  # fmt: skip
     add("--preset", choices=PRESET_NAMES, default="default", help="how thorough (default: %(default)s)")
+
+
+def at_least(least: int, what: str) -> Callable[[str], int]:
+    """Reads a number of something that may not be smaller."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r}; expected a number of {what}, at least {least}")
+        return int(text)
+
+    return read
 
 
 def _words(text: str) -> list[str]:

@@ -10,10 +10,10 @@ from bench.commands import arguments
 def declare(parser: argparse.ArgumentParser) -> None:
     arguments.declare_sides(parser)
     parser.add_argument(
-        "--launches", type=int, default=25, metavar="N",
+        "--launches", type=arguments.at_least(0, "launches"), default=25, metavar="N",
         help="launches to record now (default: %(default)s; 0: only evaluate); they add up over calls",
     )  # fmt: skip
-    parser.add_argument("--busy", type=int, default=0, metavar="N",
+    parser.add_argument("--busy", type=arguments.at_least(0, "processes"), default=0, metavar="N",
                         help="record beside N processes that are busy all the time")  # fmt: skip
 
 

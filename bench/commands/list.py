@@ -18,7 +18,7 @@ def command(options: argparse.Namespace) -> int:
     for case in suites.cases:
         print(case.id)
     for problem in suites.problems:
-        print(f"{problem.id}: {problem.outcome}: {problem.message.strip().splitlines()[-1]}")
+        print(f"{problem.id}: {problem.outcome}: {problem.last_line}")
     if not suites.cases:
         raise UserError("no benchmark matches; expected tests that use the `benchmark` fixture")
     return 0

@@ -10,17 +10,16 @@ from bench.commands import arguments
 def declare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     arguments.declare_selection(parser)
-    add("--launches", type=_launches, metavar="N", help="fresh processes a case is measured in")
+    add(
+        "--launches",
+        type=arguments.at_least(1, "launches"),
+        metavar="N",
+        help="fresh processes a case is measured in",
+    )
     arguments.declare_seed(parser)
     arguments.declare_out(parser)
     add("--resume", action="store_true", help="go on with the newest unfinished run in --out")
     add("--profile", action="store_true", help="profile every case, after the measuring")
-
-
-def _launches(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}; expected a number of launches, at least 1")
-    return int(text)
 
 
 def command(options: argparse.Namespace) -> int:

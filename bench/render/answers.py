@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.analyze.contests.answer import Answer as Known
 from bench.analyze.contests.contests import Choice, Contest
-from bench.analyze.contests.crossover import BETWEEN
+from bench.analyze.contests.crossover import BETWEEN, TIE
 from bench.records import Crossing
 
 QUESTIONS = {
@@ -21,8 +21,8 @@ QUESTIONS = {
 }
 """By what competes, in the order in which answers are given. Whatever else competes comes after."""
 
-NEAR = 1.05
-"""Ratio up to which a choice is called a tie: `bench.analyze.contests.crossover.TIE`."""
+NEAR = 1 + TIE
+"""Ratio up to which a choice is called a tie."""
 
 
 @dataclass(frozen=True)
@@ -257,7 +257,7 @@ def _about(size: float | None) -> str:
 
 def _ahead(ratio: float) -> str:
     """By how much the first is ahead of the next."""
-    return "by less than 5 %" if ratio < NEAR else f"{_times(ratio)} as the next"
+    return f"by less than {100 * TIE:g} %" if ratio < NEAR else f"{_times(ratio)} as the next"
 
 
 def _times(ratio: float) -> str:

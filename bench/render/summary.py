@@ -61,8 +61,8 @@ def _troubled(report: Report) -> list[str]:
         if reasons:
             lines += ["", f"## {heading.capitalize()}", ""]
         for reason, cases in reasons:
-            more = f" and {len(cases) - 3} more" if len(cases) > 3 else ""
-            lines.append(f"- {escaped(reason)}: {', '.join(map(escaped, cases[:3]))}{more}")
+            more = f" and {len(cases) - sections.MAX_NAMES} more" if len(cases) > sections.MAX_NAMES else ""
+            lines.append(f"- {escaped(reason)}: {', '.join(map(escaped, cases[: sections.MAX_NAMES]))}{more}")
     return lines
 
 

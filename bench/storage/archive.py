@@ -12,7 +12,7 @@ from bench import codec
 from bench.events import Header
 from bench.patterns import matches
 from bench.storage.journal import StoreError, header
-from bench.storage.store import each_run
+from bench.storage.store import each_run, outdated
 
 COLUMNS = pa.schema(
     {
@@ -32,7 +32,12 @@ def read(folder: Path, patterns: Sequence[str] = ()) -> tuple[pd.DataFrame, dict
     """
     runs, left_out = each_run([folder], lambda run: (run, _header(run)))
     headers = {run.name: header for run, header in runs}
-    tables = [file for run, _ in runs if (file := run / "cases.parquet").is_file()]
+    tables = [file for run, _ in runs if (file := run / "cases.parquet").is_file() and not outdated(run)]
+    left_out += [
+        f"left out: the tables of {run} are older than its journal; `bench report {run}` makes them again."
+        for run, _ in runs
+        if outdated(run)
+    ]
     try:
         table = _scanned(tables, patterns)
     except (OSError, pa.ArrowException):  # one of them; which one, only each by itself can tell

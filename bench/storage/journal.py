@@ -220,9 +220,9 @@ def has_runs(path: Path) -> bool:
 
 
 def unfinished(out: Path) -> Path | None:
-    """The newest run in `out` that was not measured to its end, or None."""
+    """The newest run in `out` that was not measured to its end, or None. A gate is none: it has two sides."""
     runs = sorted(out.glob(f"*/{JOURNAL}"), reverse=True)
-    return next((run.parent for run in runs if _begun(run) and not _complete(run)), None)
+    return next((run.parent for run in runs if _begun(run) and not _complete(run) and not _sided(run)), None)
 
 
 def _is_run(folder: Path) -> bool:
@@ -233,6 +233,15 @@ def _begun(journal: Path) -> bool:
     """False for a journal of some other program."""
     with journal.open("rb") as stream:
         return stream.read(len(HEADER)) == HEADER
+
+
+def _sided(journal: Path) -> bool:
+    """True for a gate's journal, or a calibration's."""
+    try:
+        about = header(journal.parent)
+    except StoreError:
+        return False
+    return bool(about.gate or about.calibration)
 
 
 def _complete(journal: Path) -> bool:

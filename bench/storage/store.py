@@ -101,11 +101,15 @@ def others_runs(path: Path) -> tuple[list[Run], list[str]]:
 
     None where `path` holds runs of ours. Raises StoreError where a file that was named is damaged.
     """
-    if not path.exists() or (path.is_dir() and has_runs(path)):
-        return [], []
+    try:
+        if not path.exists() or (path.is_dir() and has_runs(path)):
+            return [], []
+        files = reader.files(path)
+    except OSError as error:  # a folder that is not ours to look into, a name that is too long
+        raise StoreError(f"{path} cannot be looked into ({error.strerror}); name another run.") from None
     found: list[Run] = []
     left_out: list[str] = []
-    for file in reader.files(path):
+    for file in files:
         try:
             found += foreign_runs(file)
         except StoreError as error:
@@ -161,12 +165,19 @@ def load(path: str | Path | Sequence[str | Path], estimates: Callable[[Run], pd.
 def load_contests(
     path: str | Path | Sequence[str | Path], contests: Callable[[Run], pd.DataFrame]
 ) -> pd.DataFrame:
-    """The contests' frame of every run at `path`, indexed by the run: from Parquet, else by `contests`."""
+    """The contests' frame of every run at `path`, indexed by the run: from Parquet, else by `contests`.
+
+    A run that is named twice counts once. Other tools' files hold none, and are refused by a StoreError.
+    """
     paths = [Path(each) for each in ([path] if isinstance(path, str | Path) else path)]
-    found, left_out = each_run(paths, lambda run: (run.name, _table_of(run, "contests", contests)))
+    found, left_out = each_run(paths, lambda run: (run, _table_of(run, "contests", contests)))
     for line in left_out:
         warnings.warn(line, stacklevel=3)
-    return pd.concat(dict(found), names=["run"]).droplevel(1)
+    once = {run.resolve(): frame for run, frame in found}
+    names = [run.name for run in once]
+    return pd.concat(list(once.values()), keys=range(len(once)), names=["number"]).pipe(
+        lambda frame: frame.set_axis([names[number] for number, _ in frame.index]).rename_axis("run")
+    )
 
 
 def write_tables(
@@ -239,7 +250,7 @@ def _cases_of(folder: Path, estimates: Callable[[Run], pd.DataFrame]) -> pd.Data
 
 def _table_of(folder: Path, name: str, made: Callable[[Run], pd.DataFrame]) -> pd.DataFrame:
     table = folder / f"{name}.parquet"
-    if not table.is_file():
+    if not table.is_file() or outdated(folder):
         return made(read_run(folder))
     try:
         return pd.read_parquet(table)
@@ -249,13 +260,26 @@ def _table_of(folder: Path, name: str, made: Callable[[Run], pd.DataFrame]) -> p
         ) from error
 
 
+def outdated(folder: Path) -> bool:
+    """True where a run's journal has grown since its tables were written, as after a run that was resumed.
+
+    Only the table of blocks says how long the journal was; without it, or a journal, nothing is known.
+    """
+    try:
+        written = int(parquet.read_schema(folder / "blocks.parquet").metadata[JOURNAL_BYTES])
+        return written != journal_file(folder).stat().st_size
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        return False
+
+
 def _tabled(folder: Path) -> tuple[dict[tuple[str, str], dict[str, Any]], pd.DataFrame] | None:
     """Visits and blocks from the tables; None where they are older than the journal or this code."""
     try:
         table = parquet.read_table(folder / "blocks.parquet")
         cases = pd.read_parquet(folder / "cases.parquet", columns=["case", "side", *UNVISITED])
-        written = int(table.schema.metadata[JOURNAL_BYTES])
-        if written != journal_file(folder).stat().st_size or not {*COLUMNS} <= {*table.column_names}:
+        if JOURNAL_BYTES not in table.schema.metadata or not journal_file(folder).is_file():
+            return None
+        if outdated(folder) or not {*COLUMNS} <= {*table.column_names}:
             return None
     except (OSError, ValueError, KeyError):
         return None

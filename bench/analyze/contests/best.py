@@ -132,7 +132,7 @@ def _ranges(sizes: Sequence[_Size]) -> Iterator[tuple[list[_Size], set[int]]]:
 
 
 def _of_range(names: Sequence[str], curves: Curves, sizes: Sequence[_Size], best: set[int]) -> Answer:
-    """The answer of a range; its state and its crossing are the whole contest's: `_placed`."""
+    """The answer of a range; its state and its crossing are the whole contest's: `answers_of_many`."""
     logs = np.concatenate([size.log for size in sizes], axis=1)
     behind = np.nansum(logs, axis=1) / np.maximum(np.isfinite(logs).sum(axis=1), 1)
     first = min(best, key=lambda i: behind[i])

@@ -89,6 +89,11 @@ class Problem:
     outcome: Outcome
     message: str = ""
 
+    @property
+    def last_line(self) -> str:
+        """What the message comes to; "" where there is none."""
+        return (self.message.strip().splitlines() or [""])[-1]
+
 
 @dataclass(frozen=True)
 class Collected:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ def case(id_: str, params: Mapping[str, Any] | None = None) -> Case:
     path, _, test = id_.rpartition("::")
     operation = (test.partition("[")[0] or test).removeprefix("test_")
     scalars = {plain.text(name): plain.scalar(value) for name, value in (params or {}).items()}
-    return Case(id_, Path(path.partition("::")[0]).stem, operation, params=scalars)
+    device = str(scalars.pop("device", "cpu"))  # as our own `benchmark.json` names it
+    return Case(id_, Path(path.partition("::")[0]).stem, operation, device, scalars)
 
 
 def visit(of: Case, launch: int, seconds: Sequence[float], calls: int = 1, **further: Any) -> Visit:
@@ -43,9 +45,15 @@ def visit(of: Case, launch: int, seconds: Sequence[float], calls: int = 1, **fur
 
 
 def header(run: str, created: str, environment: Mapping[str, Any], commit: Mapping[str, Any]) -> Header:
-    """A header with what is known; what is None is left out."""
+    """A header with what is known; what is None is left out, and so is a date that is none. Dates become UTC,
+    where they say how far they are from it."""
     known = {name: value for name, value in environment.items() if value is not None}
-    return Header(run=run, created=created, environment=known, commit=commit)
+    try:
+        instant = datetime.fromisoformat(created)
+    except ValueError:
+        return Header(run=run, environment=known, commit=commit)
+    day = (instant.astimezone(UTC) if instant.tzinfo else instant).isoformat()
+    return Header(run=run, created=day, environment=known, commit=commit)
 
 
 def launches(count: int) -> list[Event]:

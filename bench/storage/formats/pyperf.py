@@ -16,11 +16,12 @@ def _owns(document: Any) -> bool:
 
 def _runs(document: Mapping[str, Any], path: Path) -> foreign.Runs:
     """One run; each process is a launch. Benchmarks that count something else than seconds are left out."""
-    about = {**document.get("metadata", {})}
+    shared = dict(document.get("metadata", {}))
+    about = dict(shared)  # of the machine: what any benchmark says of it
     events: list[Any] = []
     most, created = 0, ""
     for benchmark in document["benchmarks"]:
-        facts = {**about, **benchmark.get("metadata", {})}
+        facts = {**shared, **benchmark.get("metadata", {})}
         if facts.get("unit", "second") != "second":
             continue
         case = foreign.case(f"pyperf::{facts['name']}")
