@@ -98,6 +98,10 @@ class Coordinator:
             most = sys.maxsize  # time ends it
         while wanted and number < most:
             self._schedule.near = self.ledger.sizes.get(number - 1)
+            if self._schedule.uncollected():
+                with suppress(WorkerError):  # then there is nothing more to measure
+                    self._start_workers([""])
+                    self._add_collected(self._waiting[0][1])
             if not self._schedule.near or not self._schedule.goes_on(self.elapsed_s):
                 return
             self._measure_round(number, wanted)
@@ -188,16 +192,17 @@ class Coordinator:
             entries = self._schedule.entries(turn.kind)
             order = next_pass(entries, launch, target, left_s, self._rng, near, every_launch)
             order = self._templates.trial_first(order, visit_s, [worker], turn.kind)
-            came_to = 0
+            came_to = held = 0
             for entry in order:
                 fresh = launch not in entry.lifecycle.visits
                 limit_s = until_s if entry.lifecycle.visits else unseen_until_s
                 again = not pass_number and entry.case.id in visited
+                held += again
                 if not again and self.elapsed_s + entry.cost.visit_s(fresh) <= limit_s:
                     visited.add(entry.case.id)
                     self._visit(worker, entry, launch, pass_number, visited)
                     came_to += 1
-            if not came_to:
+            if not came_to and not held:
                 return
 
     def _visit(self, worker: Worker, entry: Entry, launch: int, pass_number: int, visited: set[str]) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from bench.events import CeilingsMeasured, Checked, Initialized, Note
@@ -51,12 +52,14 @@ def device_facts(spec: Spec, names: Sequence[str]) -> list[dict[str, Any]]:
     """What accelerators say of themselves, asked in a process of its own: saying it initializes them."""
     if not names:
         return []
-    asked = subprocess.run(
-        [spec.python, "-P", "-c", DEVICE_FACTS.format(home=str(HOME)), *names],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **spec.environment},
-        timeout=120,
-    )
-    facts: list[dict[str, Any]] = json.loads(asked.stdout.splitlines()[-1]) if asked.returncode == 0 else []
+    facts: list[dict[str, Any]] = []
+    with suppress(subprocess.TimeoutExpired):
+        asked = subprocess.run(
+            [spec.python, "-P", "-c", DEVICE_FACTS.format(home=str(HOME)), *names],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **spec.environment},
+            timeout=TIMEOUT_S,
+        )
+        facts = json.loads(asked.stdout.splitlines()[-1]) if asked.returncode == 0 else []
     return facts or [{"device": name, "name": name} for name in names]

@@ -71,7 +71,8 @@ class Timing:
     `call_s` is a call's share of the latest block, `fastest_s` of the fastest; `visited` what the visits came
     to that had an undisturbed block. `calls`, a multiple of `multiple`, make a block; 0 while not chosen.
     `votes` says of each block that was long enough whether it disturbed itself, `processors` how many a block
-    could use. `queued` has, by kind, how many calls fit into a device's queue, where that is fewer.
+    could use, `kinds` those of all blocks so far. `queued` has, by kind, how many calls fit into a device's
+    queue, where that is fewer.
     """
 
     block_s: float = BLOCK_S
@@ -84,6 +85,7 @@ class Timing:
     votes: tuple[bool, ...] = ()
     self_disturbing: bool = False
     queued: Mapping[Kind, int] = field(default_factory=dict)
+    kinds: frozenset[Kind] = frozenset()
 
     @property
     def is_long(self) -> bool:
@@ -130,14 +132,17 @@ class Timing:
             if block.kind == "wall" or math.isnan(timing.call_s):
                 timing = timing.with_speed(block)
         clean = [block for block in wall_blocks(visits[0]) if not disturbed(block, timing.self_disturbing)]
-        if clean and (log_s := math.log(median(block.wall_s / block.calls for block in clean))):
-            timing = replace(timing, visited=timing.visited.after(visits[0].launch, log_s))
+        middle_s = median(block.wall_s / block.calls for block in clean) if clean else 0.0
+        if middle_s > 0:
+            timing = replace(timing, visited=timing.visited.after(visits[0].launch, math.log(middle_s)))
         warm = [block.wall_s / block.calls for block in blocks[1:] if block.kind == "warmup"]
         queued = dict(self.queued)
         for block in (block for visit in visits for block in visit.blocks if "queue_ran_dry" in block.notes):
             queued[block.kind] = min(queued.get(block.kind, block.calls), fewer_calls(block.calls))
         calls = max((block.calls for block in wall_blocks(visits[0])), default=self.calls)
-        return replace(timing, calls=calls, fastest_s=min([timing.fastest_s, *warm]), queued=queued)
+        kinds = self.kinds.union(block.kind for block in blocks)
+        fastest_s = min([timing.fastest_s, *warm])
+        return replace(timing, calls=calls, fastest_s=fastest_s, queued=queued, kinds=kinds)
 
 
 def wall_blocks(visit: Visit) -> list[Block]:

@@ -22,7 +22,7 @@ class Ledger:
     """The entries by case, and how far the run has come. `write` keeps an event before it returns.
 
     `problems` are files that could not be collected, `done` the kinds of worker that had their turn in a
-    round, `start_s` what the latest worker of a kind took to start, `devices` those whose own tasks were
+    round, `devices` those whose own tasks were
     begun, `sizes` those asked for after each round, `skips` why cases were left aside.
     """
 
@@ -32,7 +32,6 @@ class Ledger:
     problems: set[str] = field(default_factory=set)
     done: set[tuple[str, int]] = field(default_factory=set)
     launches: int = 0
-    start_s: dict[str, float] = field(default_factory=dict)
     devices: set[str] = field(default_factory=set)
     ceilings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     sizes: dict[int, Sizes] = field(default_factory=dict)
@@ -55,7 +54,6 @@ class Ledger:
                 self.problems.add(event.id)
             case events.Launch():
                 self.launches = event.launch + 1
-                self.start_s[event.worker] = event.collect_s
             case events.Launched():
                 self.done.add((event.worker, event.round))
             case events.SizesAdded():

@@ -23,7 +23,7 @@ def note(preset: Preset, ledger: Ledger, sizes: int) -> Note | None:
     """What was left out, `sizes` cases among it that the preset does not list; None where nothing was.
 
     A case that was not timed is taken to need what those timed need on average, so that the time is a rough
-    one; calls of unknown length are not in it.
+    one; calls that are too long are not in it.
     """
     skipped = sum(TOO_LONG in reason for reason in ledger.skips.values())
     timed = [entry for entry in ledger.entries.values() if entry.lifecycle.visits]

@@ -19,7 +19,8 @@ class Preset:
     """How thorough a run is: its most launches, its deadline, the half interval that a case aims at, as a
     share, the longest call, the patience.
 
-    `refining_s` of the deadline are kept for further launches at sizes near crossovers; 0: none are added.
+    `refining_s` of the deadline are kept for further launches at sizes near crossovers; 0: none are added. A
+    preset without a deadline adds them if it is more.
     `templates` take turns in forking launches.
     """
 

@@ -126,7 +126,7 @@ def next_pass(
         for entry in wanted
     }
     chosen: list[Entry] = []
-    left_s = seconds - sum(entry.cost.visit_s() for entry in unseen)
+    left_s = seconds - TYPICAL_VISIT_S * len(unseen)
     part_s = left_s * PASS_SHARE
     for entry in sorted(wanted, key=lambda entry: worth[entry.case.id], reverse=True):
         cost_s = entry.cost.visit_s(launch not in entry.lifecycle.visits)
@@ -147,7 +147,7 @@ def _in_turn(unseen: list[Entry], rng: random.Random) -> list[Entry]:
 
 def satisfied(entry: Entry, run: Typical, run_target: float) -> bool:
     """True where a case needs no further launch: seen in a few, in every kind of block, and at its target."""
-    if len(entry.timing.visited.counts) < MIN_LAUNCHES or not _seen_in_every_kind(entry):
+    if len(entry.timing.visited.counts) < MIN_LAUNCHES or _missing_kinds(entry):
         return False
     return width(entry, run) <= target(entry, run_target)
 
@@ -161,13 +161,16 @@ def _wants(entry: Entry, launch: int, run: Typical, run_target: float, every_lau
         return every_launch or not satisfied(entry, run, run_target)
     if entry.lifecycle.fragile or entry.timing.is_long:
         return False
-    if visits < len(QUOTED.intersection(kinds_of(entry.case))) or not _seen_in_every_kind(entry):
+    if visits < len(QUOTED.intersection(kinds_of(entry.case))) or _missing_kinds(entry):
         return True
     return width(entry, run) > target(entry, run_target)
 
 
-def _seen_in_every_kind(entry: Entry) -> bool:
-    return sum(entry.lifecycle.visits.values()) >= len(kinds_of(entry.case))
+def _missing_kinds(entry: Entry) -> list[Kind]:
+    """The kinds of block that no visit of the case has timed yet, of those that its queue can hold."""
+    once = entry.timing.is_long or entry.lifecycle.fragile  # a visit a launch leaves no time for cold calls
+    fits = [kind for kind in dict.fromkeys(kinds_of(entry.case)) if entry.timing.queued.get(kind) != 0]
+    return [kind for kind in fits if kind not in entry.timing.kinds and not (once and kind == "cold")]
 
 
 def kinds_of(case: Case) -> tuple[Kind, ...]:
@@ -182,7 +185,9 @@ def kinds_in_turn(entry: Entry, launch: int) -> tuple[Kind, ...]:
     kinds, queued = kinds_of(entry.case), entry.timing.queued
     if entry.timing.is_long or entry.lifecycle.fragile:
         return tuple(dict.fromkeys(kind for kind in kinds if kind != "cold" and queued.get(kind) != 0))
-    kind = kinds[entry.lifecycle.visits.get(launch, 0) % len(kinds)]
+    visits = entry.lifecycle.visits.get(launch, 0)
+    missing = _missing_kinds(entry) if visits >= len(QUOTED) else []
+    kind = missing[0] if missing else kinds[visits % len(kinds)]
     return ("wall",) if queued.get(kind) == 0 else (kind,)
 
 

@@ -55,13 +55,31 @@ class Schedule:
     def claims(self) -> dict[str, float]:
         """The claims to the time left of the cases that want visits, summed by kind of worker."""
         claims: dict[str, float] = defaultdict(float)
-        entries = self.entries()
-        run = typical(entries)
-        for entry in entries:
-            done = not self.plan.launches and satisfied(entry, run, self.plan.preset.target)
-            if not (entry.lifecycle.closed or done):
-                claims[entry.case.worker] += claim(entry)
+        for entry in self._wanting():
+            claims[entry.case.worker] += claim(entry)
         return claims
+
+    def _wanting(self) -> list[Entry]:
+        """The cases that want visits."""
+        entries = self.entries()
+        run, asked, aim = typical(entries), self.plan.launches, self.plan.preset.target
+        return [
+            entry
+            for entry in entries
+            if not entry.lifecycle.closed and (asked or not satisfied(entry, run, aim))
+        ]
+
+    def uncollected(self) -> bool:
+        """True where `near` has a size that no case has: a worker that starts from now on collects it."""
+        known: dict[tuple[str, str], set[object]] = defaultdict(set)
+        for entry in self.ledger.entries.values():
+            test, axis = entry.case.id.partition("[")[0], entry.case.axis or ""
+            known[test, axis].add(entry.case.params.get(axis))
+        return any(
+            not known[test, axis].issuperset(sizes)
+            for test, axes in (self.near or {}).items()
+            for axis, sizes in axes.items()
+        )
 
     def goes_on(self, elapsed_s: float) -> bool:
         """True where there is time for another round and a case that wants it."""
@@ -73,9 +91,9 @@ class Schedule:
             return max(0, self.plan.launches - number - 1)
         if not number:
             return EXPECTED_ROUNDS - 1
-        entries = [entry for entry in self.entries() if not entry.lifecycle.closed]
+        entries = self._wanting()
         left_s = min(self.deadline_s - elapsed_s, MAX_PLANNED_S)
-        return launches_worth(left_s, self.start_s, entries, typical(entries)) - 1
+        return launches_worth(left_s, self.start_s, entries, typical(self.entries())) - 1
 
     def until_s(self, turn: Turn, later: int) -> float:
         """When a turn is to end, if so many rounds follow."""

@@ -63,8 +63,12 @@ def busy_s(times: Any) -> float:
 
 def descendants(process: int) -> Iterator[int]:
     """The living descendants of a process, by number."""
-    with suppress(FileNotFoundError, ProcessLookupError):  # a thread just ended
-        for task in os.listdir(f"/proc/{process}/task"):
-            for child in Path(f"/proc/{process}/task/{task}/children").read_text().split():
-                yield int(child)
-                yield from descendants(int(child))
+    tasks, gone = Path(f"/proc/{process}/task"), (FileNotFoundError, ProcessLookupError)
+    children: list[int] = []
+    with suppress(*gone):  # the process just ended
+        for task in os.listdir(tasks):
+            with suppress(*gone):  # a thread just ended
+                children += map(int, (tasks / task / "children").read_text().split())
+    for child in children:
+        yield child
+        yield from descendants(child)

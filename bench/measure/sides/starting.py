@@ -1,13 +1,12 @@
 """New pairs of workers: both forked or both started fresh, with one hash seed, and each with its own code."""
 
-import os
 from collections.abc import Sequence
 
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S
 from bench.measure.sides.pair import Pair
 from bench.measure.sides.side import Side, SideError
 from bench.measure.start.process import Spec, WorkerError
-from bench.measure.start.templates import Templates
+from bench.measure.start.templates import Templates, hash_seed
 from bench.measure.worker.calls import TWICE_EVERY, period
 from bench.measure.worker.protocol import Ask, Collected
 
@@ -55,7 +54,7 @@ class Starting:
 
     def _specs(self, slowdown: float) -> list[Spec]:
         """What both sides' workers find. They hash alike: the order of sets is part of the speed."""
-        seed = os.environ.get("PYTHONHASHSEED") or str((self._seed + self._pairs) % 2**32)
+        seed = hash_seed(self._seed + self._pairs)
         self._pairs += 1
         specs = [side.spec.with_environment(PYTHONHASHSEED=seed) for side in self._sides]
         if slowdown:

@@ -208,6 +208,9 @@ class Worker:
     def kill(self) -> None:
         """Ends the worker at once, its whole process group, and all else that it started."""
         self.signal_group(signal.SIGKILL)
+        if self.process.poll() is None:  # a fork may not lead a group of its own yet
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid, signal.SIGKILL)
         self.process.wait()
         if not self.channel.connection.closed:
             adoption.end(self._mark, self.process.pid)

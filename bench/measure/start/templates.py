@@ -180,10 +180,7 @@ class Templates:
         return self._templates[number]
 
     def _seeded(self, spec: Spec, number: int) -> Spec:
-        """Python's hash seed is part of a launch's speed: it decides on the order of sets."""
-        given = os.environ.get("PYTHONHASHSEED", "")
-        seed = given if given.isdigit() else str((self._seed + number) % 2**32)
-        return spec.with_environment(PYTHONHASHSEED=seed)
+        return spec.with_environment(PYTHONHASHSEED=hash_seed(self._seed + number))
 
     def _drop(self, number: int) -> None:
         for template in self._templates.pop(number, []):
@@ -193,6 +190,15 @@ class Templates:
         """Ends all templates."""
         for number in list(self._templates):
             self._drop(number)
+
+
+def hash_seed(number: int) -> str:
+    """The seed of Python's hashes, as the user's environment or else the number has it.
+
+    It is part of a launch's speed, since it decides on the order of sets.
+    """
+    given = os.environ.get("PYTHONHASHSEED", "")
+    return given if given.isdigit() else str(number % 2**32)
 
 
 def _kill(workers: Sequence[Worker]) -> None:

@@ -4,7 +4,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,17 +23,34 @@ def _torch() -> Any:
     return sys.modules["torch"]
 
 
+def _directory() -> str | None:
+    """None where it has been removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
+def _go_to(path: str | None) -> None:
+    with suppress(OSError):  # it may be gone as well
+        os.chdir(path or os.sep)
+
+
+PROCESSORS = "the processors"
+"""The setting that a gate's coordinator changes from outside, while a test is timed."""
+
+
 SETTINGS = (
     Setting("the collector", gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
     Setting("the collector's thresholds", gc.get_threshold, lambda counts: gc.set_threshold(*counts)),
-    Setting("the working directory", os.getcwd, os.chdir),
+    Setting("the working directory", lambda: _directory(), lambda path: _go_to(path)),
     Setting("torch's threads", lambda: _torch().get_num_threads(),
             lambda count: _torch().set_num_threads(count), of_torch=True),
     Setting("torch's default dtype", lambda: _torch().get_default_dtype(),
             lambda dtype: _torch().set_default_dtype(dtype), of_torch=True),
     Setting("torch's gradient mode", lambda: _torch().is_grad_enabled(),
             lambda on: _torch().set_grad_enabled(on), of_torch=True),
-    *([Setting("the processors", lambda: os.sched_getaffinity(0), lambda on: os.sched_setaffinity(0, on))]
+    *([Setting(PROCESSORS, lambda: os.sched_getaffinity(0), lambda on: os.sched_setaffinity(0, on))]
       if hasattr(os, "sched_getaffinity") else []),
 )  # fmt: skip
 
@@ -51,12 +68,14 @@ class Kept:
     left: list[str] = field(default_factory=list)
 
     @contextmanager
-    def meant(self) -> Iterator[None]:
-        """What is changed meanwhile is meant to last, as by a fixture of the session."""
+    def meant(self, *only: str) -> Iterator[None]:
+        """What is changed meanwhile, of all settings or of these, is meant to last: it was not the test."""
         before = current()
         yield
         after = current()
-        self.before |= {name: value for name, value in after.items() if before.get(name) != value}
+        names = only or tuple(after)
+        changed = (name for name in names if name in after and before.get(name) != after[name])
+        self.before |= {name: after[name] for name in changed}
 
     def put_back(self) -> None:
         """Undoes what was left changed, and notes what that was."""

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -103,11 +104,12 @@ class Steering:
     def _visit(self, item: pytest.Item) -> protocol.Visited:
         """Runs a copy of the test through pytest's protocol, fixtures and all."""
         copied = compat.runnable_copy(item)
-        self.timer = CaseTimer(self.channel, self.readings, plugin.device_of(item), device.clock())
+        self.kept = settings.Kept()
+        pinned = partial(self.kept.meant, settings.PROCESSORS)  # by a gate's coordinator, not by the test
+        self.timer = CaseTimer(self.channel, self.readings, plugin.device_of(item), device.clock(), pinned)
         self.fixture, self.reports = None, []
         # Stands for the test to come: pytest then tears all down except what lives as long as the session.
         to_come = SimpleNamespace(listchain=lambda: [item.session])
-        self.kept = settings.Kept()
         item.ihook.pytest_runtest_protocol(item=copied, nextitem=to_come)
         self.kept.put_back()
         outcome, message = _outcome(self.reports)

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,19 +23,24 @@ from bench.records import Block
 
 @dataclass
 class CaseTimer:
-    """Times the blocks of one visit, which began at `started_s`."""
+    """Times the blocks of one visit, which began at `started_s`; all of them within `while_timed`."""
 
     channel: protocol.Channel
     readings: Readings
     device: str
     started_s: float
+    while_timed: Callable[[], AbstractContextManager[object]] = nullcontext
 
     def time(self, calls: Calls, extra_info: object) -> list[Block]:
         """Announces the calls and obeys until the coordinator is done; all blocks that it asked for."""
         target = available.get(self.device)
-        blocks: list[Block] = []
         setup_s = device.clock() - self.started_s
-        self.channel.send(protocol.Announced(setup_s, calls.left))
+        with self.while_timed():
+            self.channel.send(protocol.Announced(setup_s, calls.left))
+            return self._obeyed(target, calls, extra_info)
+
+    def _obeyed(self, target: Device, calls: Calls, extra_info: object) -> list[Block]:
+        blocks: list[Block] = []
         for command in iter(self.channel.receive, protocol.Done()):
             match command:
                 case protocol.Record("work"):

@@ -3,7 +3,7 @@
 import math
 import random
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from bench.measure.drive.policy import (
     too_long,
 )
 from bench.measure.drive.worth import Scatter, Typical
-from bench.records import Block, Case
+from bench.records import Block, Case, Kind
 from tests.measure.builders import MILLISECOND
 
 
@@ -81,12 +81,15 @@ def test_time_that_is_over_or_without_end() -> None:
     assert launch_until_s("cpu", CLAIMS, 20.0, math.inf, 5.0, later=4) == math.inf
 
 
+EVERY_KIND = frozenset(get_args(Kind))
+
+
 def known(name: str, visits: int, cost_s: float = 0.01, axis: str = "", n: int = 1, **changes: Any) -> Entry:
     """A case that an earlier launch visited so often, each visit as the one before, at so much a visit."""
     visited = Visited({-1: visits}, {-1: 0.0}, 1e-4 * visits) if visits else Visited()
     return Entry(
         Case(name, "s", "o", params={"n": n}, axis=axis or None, between="way" if axis else None),
-        Timing(call_s=1e-3, fastest_s=1e-3, calls=10, visited=visited),
+        Timing(call_s=1e-3, fastest_s=1e-3, calls=10, visited=visited, kinds=EVERY_KIND),
         lifecycle=Lifecycle({-1: visits} if visits else {}),
         cost=Cost(fresh_s=2 * cost_s, later_s=cost_s),
         **changes,
@@ -215,3 +218,26 @@ def test_a_visit_costs_what_it_took_as_a_whole() -> None:
     assert (later.visit_s(fresh=True), later.visit_s()) == (2.0, 1.0)
     unknown = Cost().after([Visit("c", 0, setup_s=0.05, teardown_s=0.05, blocks=blocks)], fresh=True)
     assert unknown.visit_s(fresh=True) == pytest.approx(0.7), "as a journal of an older version has it"
+
+
+def test_a_kind_that_no_visit_has_timed_comes_before_one_that_has_been() -> None:
+    """Launches of two visits would otherwise time wall and latency for ever."""
+    entry = known("c", 4)
+    seen = replace(entry.timing, kinds=frozenset({"first", "warmup", "wall", "latency"}))
+    case = replace(entry.case, device="cuda")
+    on_device = replace(entry, case=case, timing=seen, lifecycle=Lifecycle({-2: 2, -1: 2, 0: 2}))
+    assert next_pass([on_device], 0, 10.0, 1e3, random.Random(1)) == [on_device]
+    assert kinds_in_turn(on_device, 0) == ("device",)
+    full = replace(on_device, timing=replace(seen, queued={"device": 0}))
+    assert kinds_in_turn(full, 0) == ("cold",)
+    counts = dict.fromkeys(range(3), 40)
+    visited = Visited(counts, dict.fromkeys(counts, 0.0), 1e-6)
+    timing = replace(seen, kinds=seen.kinds | {"device"}, call_s=2.0, visited=visited)
+    assert satisfied(replace(on_device, timing=timing), Typical(), 10.0), "a long case has no cold calls"
+
+
+def test_a_visit_of_one_second_a_call_counts_and_one_of_no_time_does_not() -> None:
+    def after(wall_s: float) -> int:
+        return Timing().after([Visit("c", 0, blocks=(Block("wall", 0, 1, wall_s),))]).visited.total
+
+    assert (after(1.0), after(0.0)) == (1, 0)

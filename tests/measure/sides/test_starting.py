@@ -122,3 +122,9 @@ def test_imports_are_counted_once(tmp_path: Path) -> None:
     finally:
         lockstep.close()
     assert 0 < lockstep.ledger.spent_s["imports"] < time.monotonic() - begun_s
+
+
+def test_sides_hash_alike_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    for given, seed in (("random", "7"), ("", "7"), ("3", "3")):
+        monkeypatch.setenv("PYTHONHASHSEED", given)
+        assert templates.hash_seed(7) == seed

@@ -12,7 +12,7 @@ from bench.measure.worker import settings
 from bench.storage.journal import Journal
 from bench.storage.store import read_run
 from tests import recorded_runs as recorded
-from tests.measure.builders import measured, suite
+from tests.measure.builders import measured, outcomes, suite
 
 SUITE = """
 import gc, os
@@ -75,3 +75,33 @@ def test_processors_and_thresholds_are_put_back() -> None:
     kept.put_back()
     assert (os.sched_getaffinity(0), gc.get_threshold()) == before
     assert set(kept.left) >= {"the collector's thresholds"}
+
+
+def test_a_working_directory_that_is_gone_costs_no_worker(tmp_path: Path) -> None:
+    text = """
+import os, tempfile
+def test_gone(benchmark):
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        benchmark(sum, [1])
+def test_other(benchmark):
+    benchmark(os.getcwd)
+"""
+    events = measured(suite(tmp_path, text), launches=1)
+    assert outcomes(events) == {"test_gone": "passed", "test_other": "passed"}
+
+
+def test_processors_that_a_coordinator_chose_are_no_test_s_doing() -> None:
+    """In lock step it pins a worker from outside while the test is timed."""
+    kept = settings.Kept()
+    before = os.sched_getaffinity(0)
+    try:
+        with kept.meant(settings.PROCESSORS):
+            os.sched_setaffinity(0, {min(before)})
+            gc.disable()
+        kept.put_back()
+        assert settings.PROCESSORS not in kept.left
+        assert kept.left == ["the collector"], "what the test itself does meanwhile is its doing"
+    finally:
+        os.sched_setaffinity(0, before)
+        gc.enable()
