@@ -177,7 +177,7 @@ def oldest() -> list[str]:
 
 @nox.session
 def trust(session: nox.Session) -> None:
-    """Prove on this machine that the numbers are true, in about forty minutes: nox -s trust -- [SECTION]"""
+    """Prove on this machine that the numbers are true, section by section: nox -s trust -- [SECTION]"""
     run(session, "trust", *session.posargs)
 
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench.storage.journal import StoreError
 from trust import render
 
 SECTIONS = [
@@ -37,6 +38,8 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing outlives it
     if unknown := set(options.sections) - set(SECTIONS):
         parser.error(f"no section {', '.join(sorted(unknown))}; expected any of: {', '.join(SECTIONS)}")
+    if options.launches is not None and options.launches < 3:
+        parser.error(f"--launches {options.launches}; expected three at least, since two tell of no scatter")
     failed = 0
     try:
         for section in options.sections or SECTIONS:
@@ -45,6 +48,8 @@ def main(arguments: list[str]) -> int:
                 "coverage": {"runs": options.runs},
             }
             failed += _prove(section, options.out.resolve(), given.get(section, {}))
+    except StoreError as error:
+        parser.error(str(error))
     except KeyboardInterrupt:
         print("trust: interrupted; the sections that were finished are kept", file=sys.stderr)
         return 130

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bench.disturbance import DELAY_LIMIT, TEAM_DELAY_LIMIT
+from bench.storage.journal import StoreError
 from bench.storage.store import read_run
 from bench.storage.tables import Run
 
@@ -83,7 +84,12 @@ def within_limits(rows: pd.DataFrame) -> pd.Series:
 
 def main(paths: list[str]) -> None:
     """Prints the table of the runs in these folders."""
-    runs = {Path(path).name: read_run(Path(path)) for path in paths}
+    if not paths:
+        sys.exit("trust: expected folders of runs: python -m trust.bias RUN ...")
+    try:
+        runs = {path: read_run(Path(path)) for path in paths}
+    except StoreError as error:
+        sys.exit(f"trust: {error}")
     print(table(runs).to_string(index=False, float_format=lambda value: f"{value:+.3f}"))
 
 

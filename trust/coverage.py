@@ -23,8 +23,8 @@ from bench.analyze.estimates import scatter
 from bench.analyze.estimates.intervals import CONFIDENCE, Centre, difference
 from bench.analyze.estimates.visits import visits_of
 from bench.analyze.runs.compare import centres_by_case
-from bench.analyze.runs.shift import shift_of
-from bench.storage.journal import find_runs
+from bench.analyze.runs.shift import between
+from bench.storage.journal import StoreError, find_runs
 from bench.storage.store import read_run
 from trust.claims import Claim, Proof, per_cent, share
 
@@ -42,6 +42,8 @@ def prove(folder: Path, runs: Sequence[Path] = ()) -> Proof:
     found = {}
     for path in runs:
         for each in _folders(path, folder / "runs"):
+            if each.name in found:
+                raise StoreError(f"two runs are called {each.name}; give them folders of different names")
             found[each.name] = AnalyzedRun(read_run(each))
     table = pairs(found)
     claims = [*_simulated(), *_of_runs(found), *_of_scatter(found), *_of_pairs(table)]
@@ -52,7 +54,10 @@ def _folders(path: Path, into: Path) -> list[Path]:
     """The runs at a path; a journal becomes a run's folder of its name first."""
     if path.is_dir():
         return find_runs(path)
-    name = path.name.partition(".")[0]
+    if not path.is_file():
+        raise StoreError(f"{path} does not exist; expected a run's folder, or its journal")
+    own = path.name.partition(".")[0]
+    name = path.resolve().parent.name if own == "journal" else own
     target = into / name / ("journal.jsonl" + (".gz" if path.suffix == ".gz" else ""))
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(path, target)
@@ -75,12 +80,16 @@ def with_interval(table: pd.DataFrame, log: float = 0.0, error: float = 0.0) -> 
 
 
 def pairs(runs: Mapping[str, AnalyzedRun]) -> pd.DataFrame:
-    """A row a case of each two runs: their names, the case, its suite, the ratio less the shift with its
-    interval, and the shift."""
+    """A row a case of each two runs that repeat each other: their names, the case, its suite, the ratio less
+    the shift with its interval, and the shift."""
     frames = []
     for (before, first), (after, second) in combinations(runs.items(), 2):
         table = ratios(*(centres_by_case(each.run, each.centres) for each in (first, second)))
-        log, error = shift_of(table["log"].to_numpy(), table["error"].to_numpy()) or (0.0, 0.0)
+        environments = first.run.environment, second.run.environment
+        shift = between(table["log"].to_numpy(), table["error"].to_numpy(), *environments)
+        if shift and shift.kind == "unlike":  # another machine, torch or thread count is no repetition
+            continue
+        log, error = (shift.log, shift.error) if shift else (0.0, 0.0)
         row = with_interval(table, log, error).assign(before=before, after=after, shift=math.exp(log))
         frames.append(row.assign(suite=row["case"].str.partition("::")[0], shift_error=error))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()

@@ -12,6 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 import bench
+from bench.analyze.contests.table import COLUMNS
+from bench.storage.journal import StoreError
 
 KEY = ["suite", "operation", "definition", "contenders", "fixed"]
 OPEN = ("inconclusive", "not_measured")
@@ -21,7 +23,10 @@ Contests = Mapping[tuple[str, ...], pd.DataFrame]
 
 def lines(paths: Sequence[Path]) -> Iterator[str]:
     """What is to be said of the runs at these paths: of each, then of each two."""
-    runs = {run: _contests(frame) for path in paths for run, frame in bench.contests(path).groupby(level=0)}
+    frames = [(run, frame) for path in paths for run, frame in bench.contests(path).groupby(level=0)]
+    runs = {str(run): _contests(frame) for run, frame in frames}
+    if len(runs) < len(frames):
+        raise StoreError("two of these runs have the same name; give them folders of different names")
     for run, contests in runs.items():
         settled = [key for key, rows in contests.items() if is_settled(rows)]
         yield f"{run}: {len(settled)} of {len(contests)} contests settled"
@@ -34,7 +39,11 @@ def lines(paths: Sequence[Path]) -> Iterator[str]:
 
 def _contests(frame: pd.DataFrame) -> Contests:
     """The rows of each contest that was measured, the smallest sizes first."""
-    fixed = [str(row) for row in frame.iloc[:, 21:].to_dict("records")]
+    # Which parameters have columns depends on all runs that were read together.
+    further = frame[frame.columns.difference(COLUMNS)].to_dict("records")
+    fixed = [
+        str(sorted((name, str(value)) for name, value in row.items() if pd.notna(value))) for row in further
+    ]
     measured = frame.assign(fixed=fixed)[frame["state"].to_numpy() != "not_measured"]
     return {tuple(map(str, key)): rows for key, rows in measured.groupby(KEY, sort=False)}
 
@@ -54,5 +63,8 @@ def agree(first: pd.DataFrame, second: pd.DataFrame) -> bool:
 
 
 if __name__ == "__main__":
-    for line in lines([Path(argument) for argument in sys.argv[1:]]):
-        print(line)
+    try:
+        for line in lines([Path(argument) for argument in sys.argv[1:]]):
+            print(line)
+    except StoreError as error:
+        sys.exit(f"trust: {error}")

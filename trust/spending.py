@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.analyze.blocks.clean import marked_blocks
+from bench.storage.journal import StoreError
 from bench.storage.store import read_run
 from bench.storage.tables import Run
 
@@ -21,7 +22,7 @@ def spent(run: Run) -> dict[str, float | str]:
     """
     blocks = marked_blocks(run)
     blocks = blocks[blocks["side"] == ""]
-    seconds = dict(run.end.spent_s) if run.end else {}
+    seconds = dict(run.end.spent_s) if run.end else {}  # `main` refuses what did not end
     total_s = sum(seconds.values())
     wall, counted = blocks[blocks["kind"] == "wall"], blocks[blocks["counted"]]
     visits = counted.groupby("case", observed=True)[["launch", "pass"]].apply(
@@ -41,7 +42,15 @@ def spent(run: Run) -> dict[str, float | str]:
 
 def main(paths: list[str]) -> None:
     """Prints a row for each of the runs in these folders."""
-    table = pd.DataFrame([spent(read_run(Path(path))) for path in paths])
+    if not paths:
+        sys.exit("trust: expected folders of runs: python -m trust.spending RUN ...")
+    try:
+        runs = [read_run(Path(path)) for path in paths]
+    except StoreError as error:
+        sys.exit(f"trust: {error}")
+    if unfinished := [run.name for run in runs if run.end is None or not sum(run.end.spent_s.values())]:
+        sys.exit(f"trust: {', '.join(unfinished)} did not end, and does not say what its time went to")
+    table = pd.DataFrame([spent(run) for run in runs])
     print(table.to_string(index=False, float_format=lambda value: f"{value:.3g}"))
 
 

@@ -122,7 +122,9 @@ def test_pedantic(benchmark):
     visits = [event for event in events if isinstance(event, Visit)]
     assert {visit.outcome for visit in visits} == {"passed"}
     first = {event.case: event for event in reversed(visits)}  # in which untimed calls show memory, too
-    for visit in [visit for visit in visits if visit is not first[visit.case]]:
+    later = [visit for visit in visits if visit is not first[visit.case]]
+    assert {visit.case for visit in later} == set(first)
+    for visit in later:
         timed = sum(block.calls for block in visit.blocks)
         walls = [block.calls for block in visit.blocks if block.kind == "wall"]
         led = sum(max(calls // 20, 1) for calls in walls) if "short" in visit.case else 0
