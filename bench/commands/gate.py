@@ -37,12 +37,10 @@ def command(options: argparse.Namespace) -> int:
             "`bench explain RUN RUN CASE` where both runs hold profiles"
         )
     if options.replay and (options.base or options.head or options.null or options.suites or options.paths):
-        raise UserError(
-            f"--replay {options.replay} judges that run alone; expected it without sides or paths"
-        )
+        raise UserError(f"--replay {options.replay} judges that run alone; expected no sides and no paths")
     if options.null and options.head:
         raise UserError(
-            f"--null compares base with a copy of itself; expected it without --head {options.head}"
+            f"--null compares base with a copy of itself; expected no --head, seen {options.head}"
         )
     if options.replay:
         return _show(gate.recorded(options.replay)[1], options)

@@ -14,6 +14,7 @@ from bench.__main__ import main
 from bench.analyze.analyzed import AnalyzedRun
 from bench.app import stored
 from bench.storage import store
+from bench.storage.formats import foreign
 from bench.storage.journal import StoreError
 from tests import made_cases
 from tests import recorded_runs as recorded
@@ -240,3 +241,25 @@ def test_what_pyperf_itself_writes_is_read(tmp_path: Path) -> None:
     pyperf.BenchmarkSuite([pyperf.Benchmark(runs)]).dump(str(tmp_path / "sum.json"))
     case = frame(tmp_path / "sum.json").loc["pyperf::sum"]
     assert (case["median_s"], case["launches"]) == (pytest.approx(0.11, rel=0.01), 3)
+
+
+def test_what_one_benchmark_of_pyperf_says_is_not_the_next_one_s(tmp_path: Path) -> None:
+    run = {"values": [1.0], "metadata": {}}
+    of_a = {"name": "a", "inner_loops": 10, "date": "2024-01-01T10:00:00+05:00"}
+    document = {"benchmarks": [{"metadata": of_a, "runs": [run]}, {"metadata": {"name": "b"}, "runs": [run]}]}
+    (run_of,) = store.foreign_runs(write(tmp_path / "two.json", document))
+    calls = run_of.blocks.set_index(run_of.blocks["case"].astype(str))["calls"].to_dict()
+    assert calls == {"pyperf::a": 10, "pyperf::b": 1}
+    assert run_of.header.created == "2024-01-01T05:00:00+00:00"
+
+
+def test_our_own_benchmark_json_keeps_its_devices() -> None:
+    assert foreign.case("t.py::test_x[cuda-1]", {"device": "cuda", "n": 1}).device == "cuda"
+    assert foreign.case("t.py::test_x").device == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("created", "kept"), [("yesterday", ""), ("", ""), ("2024-01-01T10:00:00", "2024-01-01T10:00:00")]
+)
+def test_a_date_that_is_none_is_left_out(created: str, kept: str) -> None:
+    assert foreign.header("run", created, {}, {}).created == kept

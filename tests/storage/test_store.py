@@ -22,7 +22,7 @@ from bench.analyze.contests.table import table
 from bench.analyze.estimates.estimate import estimates
 from bench.events import VERSION, End, Header, Note, Visit
 from bench.records import Case
-from bench.storage import store
+from bench.storage import archive, store
 from bench.storage.journal import JOURNAL, Journal, StoreError, events, find_runs, new_run_folder, unfinished
 from tests import ROOT, made_cases
 from tests import recorded_runs as recorded
@@ -152,7 +152,9 @@ def test_newest_unfinished(tmp_path: Path) -> None:
         (tmp_path / name / JOURNAL).write_text(foreign)
     assert unfinished(tmp_path) == tmp_path / "5"
     shutil.rmtree(tmp_path / "5")
-    assert unfinished(tmp_path) == tmp_path / "2"
+    with Journal.create(tmp_path / "6", replace(HEADER, gate={"settings": {}})):
+        pass
+    assert unfinished(tmp_path) == tmp_path / "2", "a gate has two sides, and is no run to go on with"
 
 
 def test_a_run_cut_short_reads(run_folder: Path, tmp_path: Path) -> None:
@@ -197,11 +199,15 @@ def test_tables_and_journal_hold_the_same_run(small: Path) -> None:
 
 
 def test_tables_older_than_the_journal_are_not_read(small: Path) -> None:
-    blocks = len(store.read_run(small).blocks)
+    blocks, was = len(store.read_run(small).blocks), bench.load(small)
     journal, past = Journal.resume(small)
     with journal:
         journal.append(next(event for event in past if isinstance(event, Visit)))
     assert len(store.read_run(small).blocks) > blocks
+    assert bench.load(small)["blocks"].sum() > was["blocks"].sum()
+    cases, _, left_out = archive.read(small.parent)
+    assert cases.empty
+    assert "older than its journal" in left_out[0]
 
 
 def test_load_reads_tables_journals_and_folders(small: Path) -> None:

@@ -86,6 +86,8 @@ def test_runs_are_told_apart_by_the_index(course: Path, tmp_path: Path) -> None:
     both = bench.contests([course, other])
     assert list(both.index.unique()) == ["course", "other"]
     assert both.index.name == "run"
+    namesake = recorded.write(tmp_path / "elsewhere" / "course", made_cases.course())
+    assert len(bench.contests([course, namesake])) == 2 * len(bench.contests(course))
 
 
 def test_one_launch_is_never_not_known(tmp_path: Path) -> None:
