@@ -68,6 +68,20 @@ def printed(told: GateSummary) -> str:
     return file.getvalue()
 
 
+def test_what_a_missing_accelerator_leaves_out_is_said_first(told: GateSummary) -> None:
+    left_out = replace(told, decision=replace(told.decision, without_accelerator=12))
+    console = Console(file=io.StringIO(), width=200)
+    terminal.show(left_out, console)
+    lines = console.file.getvalue().rstrip().splitlines()
+    assert lines[0] == "12 cases need an accelerator and were not judged"
+    assert lines[-1].endswith("1 over budget; 12 cases need an accelerator and were not judged")
+    assert (
+        FORMS["markdown"](left_out)
+        .splitlines()[0]
+        .endswith("12 cases need an accelerator and were not judged")
+    )
+
+
 def test_terminal(told: GateSummary) -> None:
     golden("gate.txt", "\n".join(line.rstrip() for line in printed(told).splitlines()) + "\n")
 

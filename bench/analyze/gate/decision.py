@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.estimates.doubts import gist
-from bench.analyze.gate.budgets import BudgetCheck, check_budgets, selects
+from bench.analyze.gate.budgets import ABSENT, BudgetCheck, check_budgets, selects
 from bench.analyze.gate.pairs import KINDS, launch_ratios
 from bench.analyze.gate.series import CHECKPOINTS, EXTENSION, Judgement, judge, moved, typical_scatter
 from bench.analyze.gate.settings import Settings, of_header
@@ -75,7 +75,7 @@ class Decision:
     """What the gate says: a verdict for each case compared, and everything that is no verdict.
 
     `wanted` says for each case how many launches it lacks until it may be settled; it is empty when the gate
-    is done.
+    is done. `without_accelerator` of the skipped cases need an accelerator where there is none.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -86,6 +86,7 @@ class Decision:
     budgets: tuple[BudgetCheck, ...] = ()
     sides: Sides = field(default_factory=Sides)
     settings: Settings = field(default_factory=Settings)
+    without_accelerator: int = 0
 
     @property
     def contaminated(self) -> bool:
@@ -156,8 +157,9 @@ def decide(
     budgets = {case: budget_of(case, devices[case], settings) for case in compared if case not in controls}
     verdicts, witnesses, wanted = weigh(ratios, budgets, controls.intersection(compared), made, settings)
     return Decision(
-        verdicts, witnesses, wanted, tuple(troubles), tuple(skipped), sides=sides, settings=settings
-    )
+        verdicts, witnesses, wanted, tuple(troubles), tuple(skipped), sides=sides, settings=settings,
+        without_accelerator=sum(devices[each.case] == ABSENT for each in skipped),
+    )  # fmt: skip
 
 
 def weigh(

@@ -22,9 +22,11 @@ PLAIN_WIDTH = 140
 
 
 def show(gate: GateSummary, console: Console | None = None) -> None:
-    """Prints the decision; its headline comes last, where one looks first."""
+    """Prints the decision: what it leaves out first, its headline last, where one looks first."""
     console = console or Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     decision = gate.decision
+    if left_out := words.not_judged(decision):
+        console.print(Text(f"{left_out}\n", "bold yellow"), soft_wrap=True)
     verdicts = words.ordered(decision)
     if warning := words.warning(decision):
         console.print(Text(f"{warning}\n", "bold yellow"), soft_wrap=True)

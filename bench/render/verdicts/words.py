@@ -109,7 +109,20 @@ def _side(entry: Mapping[str, Any] | None, otherwise: str) -> str:
 
 
 def headline(gate: GateSummary) -> str:
-    """The outcome in one line."""
+    """The outcome in one line, and what a missing accelerator left out of it."""
+    return "; ".join(filter(None, [_outcome(gate), not_judged(gate.decision)]))
+
+
+def not_judged(decision: Decision) -> str:
+    """How many cases a missing accelerator kept from being judged; "" for none."""
+    absent = decision.without_accelerator
+    need = "case needs" if absent == 1 else "cases need"
+    return (
+        f"{absent} {need} an accelerator and {'was' if absent == 1 else 'were'} not judged" if absent else ""
+    )
+
+
+def _outcome(gate: GateSummary) -> str:
     decision = gate.decision
     counts = Counter(verdict.state for verdict in decision.verdicts)
     budgets = Counter(check.standing for check in decision.budgets)

@@ -163,6 +163,14 @@ def test_case_skipped_on_both_sides_passes(tmp_path: Path) -> None:
     assert (found.exit_status, found.skipped[0].reason) == (0, "no GPU")
 
 
+def test_cases_for_an_accelerator_that_is_missing_are_counted(tmp_path: Path) -> None:
+    absent = {"base": "no accelerator", "head": "no accelerator"}
+    cases = [Compared(f"test_{name}", device="accelerator", skip=absent) for name in "bc"]
+    other = Compared("test_d", skip={"base": "no dataset", "head": "no dataset"})
+    assert decided(tmp_path, [Compared("test_a"), *cases, other]).without_accelerator == 2
+    assert decided(tmp_path / "other", [Compared("test_a"), other]).without_accelerator == 0
+
+
 def test_a_gate_whose_cases_were_all_skipped_is_no_pass(tmp_path: Path) -> None:
     skip = {"base": "no GPU", "head": "no GPU"}
     assert decided(tmp_path, [Compared("test_a", skip=skip), Compared("test_b", skip=skip)]).exit_status == 5
