@@ -208,14 +208,14 @@ def crossovers(session: nox.Session) -> None:
 
 @nox.session
 def scale(session: nox.Session) -> None:
-    """Time the report of a million blocks and the history of a thousand runs; --readme writes them down."""
+    """Time the report of a million blocks and the history of a thousand runs; --write notes it in docs/."""
     run(session, "tests.scale", *session.posargs)
 
 
 @nox.session
-def example_simulated(session: nox.Session) -> None:
-    """Measure reports/example-simulated again, the course on the simulated accelerator."""
-    run(session, "tests.example_simulated", *session.posargs)
+def examples(session: nox.Session) -> None:
+    """Make the committed examples again, and the README's answers: nox -s examples -- [NAME ...]"""
+    run(session, "tests.examples", *session.posargs)
 
 
 if __name__ == "__main__":

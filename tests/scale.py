@@ -1,14 +1,13 @@
 """How the reading half holds up: one million blocks in a run, and a thousand runs of history.
 
     python -m tests.scale            measures, and prints a table
-    python -m tests.scale --readme   and puts it into the README
+    python -m tests.scale --write    and puts it into docs/evidence.md
 
 Each figure is taken in a process of its own, so that its memory is its own, too.
 """
 
 import argparse
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from bench import codec
 from bench.events import CeilingsMeasured, End, Visit
 from bench.records import Block, Case
 from bench.storage.journal import Journal
+from tests import generated
 from tests.recorded_runs import ceilings, header
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +32,8 @@ CASES, LAUNCHES, PASSES, PER_VISIT = 10_000, 5, 5, 4
 
 RUNS, CASES_OF_A_RUN = 1000, 300
 
-BEGIN, END = "<!-- scale: made by `nox -s scale -- --readme` -->", "<!-- end of scale -->"
+PAGE, PART = ROOT / "docs" / "evidence.md", "scale"
+"""Where the table stands."""
 
 MEASURED = """
 import json, resource, sys, time
@@ -61,11 +62,11 @@ assert len(history(*archive.read(folder, ["suites/test_00.py::test_op[cpu-7]"])[
 
 
 def main() -> None:
-    """Makes the runs, measures, prints, and writes into the README if asked to."""
+    """Makes the runs, measures, prints, and writes into the page if asked to."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--readme", action="store_true", help="put the table into README.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/evidence.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         rows = list(_measured(Path(scratch)))
@@ -73,12 +74,8 @@ def main() -> None:
     lines += [f"| {what} | {seconds} | {memory} |" for what, seconds, memory in rows]
     text = "\n".join(lines)
     print(text)
-    if options.readme:
-        readme = ROOT / "README.md"
-        pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
-        readme.write_text(
-            pattern.sub(lambda _: f"{BEGIN}\n{text}\n{END}", readme.read_text("utf-8")), "utf-8"
-        )
+    if options.write:
+        generated.put(PAGE, PART, text)
 
 
 def _measured(scratch: Path) -> Iterator[tuple[str, str, str]]:

@@ -1,9 +1,12 @@
-"""Commands that documents and workflows show: the session of nox, or the arguments of bench, in each."""
+"""Documents, and the commands that they and workflows show: the session of nox, or the arguments of bench."""
 
 import re
 from collections.abc import Sequence
 
 from tests import ROOT
+
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+DOCUMENTS = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "reports/README.md")), *PAGES]
 
 SESSIONS = set(re.findall(r"^@nox\.session.*\ndef (\w+)", (ROOT / "noxfile.py").read_text(), re.MULTILINE))
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import parser
-from tests import ROOT, made_cases
+from tests import ROOT, generated, made_cases, readme
 from tests import recorded_runs as recorded
 from tests.project import shown
+from tests.project.shown import DOCUMENTS, PAGES
 
-DOCUMENTS = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "reports/README.md")),
-    *sorted((ROOT / "docs").glob("*.md")),
-]
+MAX_README_LINES = 150
+"""So that it is read."""
+
 TEXT = "\n".join(document.read_text("utf-8") for document in DOCUMENTS)
 
 
@@ -77,3 +77,46 @@ def test_python_runs(code: str, tmp_path: Path) -> None:
 def test_links_and_pictures_are_there(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", document.read_text("utf-8")):
         assert target.startswith("http") or (document.parent / target).exists(), target
+
+
+def links(document: Path) -> set[Path]:
+    """The files of this project that a document leads to."""
+    targets = re.findall(r"\]\(([^)#]+)", document.read_text("utf-8"))
+    return {(document.parent / target).resolve() for target in targets if not target.startswith("http")}
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    reached, new = set(), {ROOT / "README.md"}
+    while new:
+        reached |= new
+        new = {file for document in new for file in links(document) if file.suffix == ".md"} - reached
+    assert not set(PAGES) - reached
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_opens_with_the_question_that_it_answers(page: Path) -> None:
+    title, opening = page.read_text("utf-8").split("\n\n")[:2]
+    assert title.startswith("# ")
+    assert "?" in opening
+
+
+def test_commands_are_written_as_bench() -> None:
+    assert "python -m bench" not in "".join(blocks("sh"))
+
+
+def test_the_readme_is_short_and_has_the_two_commands() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert len(text.splitlines()) <= MAX_README_LINES
+    for session in ("bench", "tests"):
+        whole = f"python3 -m venv .venv && .venv/bin/pip install nox && .venv/bin/nox -s {session}"
+        assert f"\n{whole}\n" in text
+
+
+def test_the_readme_says_what_the_example_says() -> None:
+    assert generated.part(readme.README, readme.PART) == readme.text(), "`python -m tests.readme` renews it"
+
+
+def test_parts_that_a_command_makes_name_one_that_there_is() -> None:
+    made = [command for document in DOCUMENTS for _, command in generated.names(document)]
+    assert made
+    assert {shown.of_nox(shlex.split(command)) for command in made} <= shown.SESSIONS

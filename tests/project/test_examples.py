@@ -7,12 +7,10 @@ import pytest
 
 import bench
 from tests import ROOT
+from tests.examples import MAX_BYTES
 
 REPORTS = ROOT / "reports"
 EXAMPLES = sorted(REPORTS.glob("example*"))
-
-MAX_BYTES = 4_000_000
-"""Of all examples together: whoever clones the project fetches every version of them."""
 
 
 def test_they_are_small() -> None:

@@ -1,11 +1,11 @@
-"""The benchmark of the reading half makes what it says, and finds its place in the README."""
+"""The benchmark of the reading half makes what it says, and finds its place in its page."""
 
 from pathlib import Path
 
 import pytest
 
 from bench.storage import archive, store
-from tests import scale
+from tests import generated, scale
 
 
 def test_the_large_run_is_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,7 +24,5 @@ def test_the_long_history_is_a_folder_of_runs(tmp_path: Path, monkeypatch: pytes
     assert all(header.environment for header in headers.values())
 
 
-def test_the_readme_has_a_place_for_the_figures() -> None:
-    readme = (scale.ROOT / "README.md").read_text("utf-8")
-    assert readme.count(scale.BEGIN) == readme.count(scale.END) == 1
-    assert readme.index(scale.BEGIN) < readme.index(scale.END)
+def test_its_page_has_a_place_for_the_figures() -> None:
+    assert generated.part(scale.PAGE, scale.PART).startswith("| | time | memory |")

@@ -1,0 +1,159 @@
+"""Makes the committed examples again, and the README's answers from them.
+
+    python -m tests.examples [NAME ...] [--preset P] [-k EXPR]
+
+`example` is a run on this machine, `example-simulated` one on its processor and a simulated accelerator,
+whose times are real time made up by `simulated_timeline`; so nothing else should run. `example-gpu` was
+recorded beside a GPU: its report is made again from its journal. What is kept is what reports/README.md says.
+"""
+
+import argparse
+import gzip
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from bench.storage.journal import find_runs
+from tests import ROOT, generated, readme
+from tests.project.shown import DOCUMENTS
+
+sys.path.insert(0, str(Path(__file__).parent / "simulation"))  # workers know it by the name it has there
+
+from simulated_accelerator import Parameters, install
+
+REPORTS = ROOT / "reports"
+
+LEFT_OUT = ("resnet18", "numpy", "threads", "dtype", "against", "load", "prefetch", "workers", "first_batch")
+SIMULATED_CASES = f"not ({' or '.join(LEFT_OUT)})"
+"""What is measured on the simulated accelerator: where a device takes part. The simulation computes in
+Python, which for resnet18 takes seconds a step."""
+
+A_SMALL_GPU = Parameters(
+    fixed_s=5e-6,
+    flops_per_s=5e12,
+    bytes_per_s=3e11,
+    copy_latency_s=15e-6,
+    copy_bytes_per_s=1e10,
+    first_use_s=0.3,
+)
+"""What is simulated: the rates, link and first use of a small graphics card."""
+
+COLOURS = 256
+"""Of a figure that is kept: it looks the same with so many, and takes a third of the bytes."""
+
+MAX_BYTES = 4_000_000
+"""Of all examples together: whoever clones the project fetches every version of them."""
+
+KEPT = (
+    "report.html", "summary.md", "cases.parquet", "contests.parquet", "contests.csv", "environment.json",
+)  # fmt: skip
+"""What a reader opens; beside it the journal, compressed, and the figures that documents show."""
+
+
+class ExampleError(Exception):
+    """Why an example could not be made: it stays as it was."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status 0; 1 where an example could not be made, which stays as it was."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"any of: {', '.join(MAKERS)} (default: all)"
+    )
+    parser.add_argument("--preset", choices=("quick", "default"), default="default")
+    parser.add_argument("-k", dest="keyword", default="", metavar="EXPR", help="only cases that match")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.names).difference(MAKERS):
+        parser.error(f"no example {', '.join(sorted(unknown))}; expected any of: {', '.join(MAKERS)}")
+    for name in options.names or MAKERS:
+        with tempfile.TemporaryDirectory() as scratch:
+            try:
+                keep(MAKERS[name](Path(scratch), options.preset, options.keyword), REPORTS / name)
+            except ExampleError as error:
+                print(f"examples: {name}: {error}", file=sys.stderr)
+                return 1
+        print(REPORTS / name)
+    generated.put(readme.README, readme.PART, readme.text())
+    print(f"{_bytes(REPORTS) / 1e6:.1f} MB of the {MAX_BYTES / 1e6:.0f} MB that all examples may take")
+    return int(_bytes(REPORTS) > MAX_BYTES)
+
+
+def measured(scratch: Path, preset: str, keyword: str) -> Path:
+    """A run on this machine."""
+    return _run(scratch, preset, keyword, {}, allowed=(0,))
+
+
+def simulated(scratch: Path, preset: str, keyword: str) -> Path:
+    """A run on the processor and the simulated accelerator, which cannot do everything: cases may fail."""
+    chosen = f"{SIMULATED_CASES} and ({keyword})" if keyword else SIMULATED_CASES
+    return _run(scratch, preset, chosen, install(scratch / "installed", A_SMALL_GPU), allowed=(0, 1))
+
+
+def remade(scratch: Path, _preset: str, _keyword: str) -> Path:
+    """What the journal of the run beside a GPU says now."""
+    _bench(["report", str(REPORTS / "example-gpu"), "--out", str(scratch)], {}, allowed=(0,))
+    shutil.copy(REPORTS / "example-gpu" / "journal.jsonl.gz", scratch)
+    return scratch
+
+
+MAKERS = {"example": measured, "example-gpu": remade, "example-simulated": simulated}
+"""What makes each example: a folder with a run's files."""
+
+
+def _run(
+    scratch: Path, preset: str, keyword: str, environment: dict[str, str], allowed: tuple[int, ...]
+) -> Path:
+    arguments = ["run", "--preset", preset, "--out", str(scratch / "runs"), "-k", keyword]
+    _bench(arguments, environment, allowed)
+    (run,) = find_runs(scratch / "runs")
+    (run / "journal.jsonl.gz").write_bytes(gzip.compress((run / "journal.jsonl").read_bytes(), mtime=0))
+    return run
+
+
+def _bench(arguments: Sequence[str], environment: dict[str, str], allowed: tuple[int, ...]) -> None:
+    command = [sys.executable, "-m", "bench", *arguments]
+    status = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode
+    if status not in allowed:
+        raise ExampleError(f"`bench {arguments[0]}` ended with exit status {status}; expected {allowed[0]}")
+
+
+def keep(made: Path, example: Path) -> None:
+    """Puts what is kept of a run in the place of an example. Raises ExampleError where a file is missing."""
+    figures = [f"figures/{name}" for name in shown(example.name)]
+    if missing := [name for name in (*KEPT, "journal.jsonl.gz", *figures) if not (made / name).exists()]:
+        raise ExampleError(f"the run has no {', '.join(missing)}")
+    shutil.rmtree(example, ignore_errors=True)
+    (example / "figures").mkdir(parents=True)
+    for name in (*KEPT, "journal.jsonl.gz"):
+        shutil.copy(made / name, example / name)
+    for name in figures:
+        with Image.open(made / name) as picture:
+            picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(
+                example / name, optimize=True
+            )
+
+
+def shown(example: str) -> list[str]:
+    """The figures of an example that documents show, as their files' names."""
+    text = "\n".join(document.read_text("utf-8") for document in DOCUMENTS)
+    return sorted(set(re.findall(rf"\b{example}/figures/([\w-]+\.png)", text)))
+
+
+def _bytes(folder: Path) -> int:
+    """What the examples in a folder of reports take, of those files that a commit holds."""
+    named = (*KEPT, "journal.jsonl.gz", "figures/*.png")
+    files = (file for example in MAKERS for name in named for file in (folder / example).glob(name))
+    return sum(file.stat().st_size for file in files)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

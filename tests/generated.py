@@ -1,0 +1,33 @@
+"""Parts of documents that a command makes: `<!-- NAME: made by COMMAND -->` … `<!-- end of NAME -->`."""
+
+import re
+from pathlib import Path
+
+BEGIN = r"<!-- {name}: made by `([^`]+)` -->\n"
+END = r"<!-- end of {name} -->"
+
+
+def _pattern(name: str) -> re.Pattern[str]:
+    return re.compile(f"(?P<begin>{BEGIN}).*?(?P<end>{END})".format(name=name), re.DOTALL)
+
+
+def names(document: Path) -> list[tuple[str, str]]:
+    """Each part of a document, and the command that makes it."""
+    return re.findall(BEGIN.format(name=r"([\w-]+)"), document.read_text("utf-8"))
+
+
+def put(document: Path, name: str, text: str) -> None:
+    """Replaces a part of a document. Raises ValueError where it has none of that name, or two."""
+    whole = document.read_text("utf-8")
+    replaced, times = _pattern(name).subn(lambda part: f"{part['begin']}{text}\n{part['end']}", whole)
+    if times != 1:
+        raise ValueError(f"{document} has {times} parts named {name!r}; expected one")
+    document.write_text(replaced, "utf-8")
+
+
+def part(document: Path, name: str) -> str:
+    """What stands in a part of a document, as `put` was given it."""
+    found = _pattern(name).search(document.read_text("utf-8"))
+    if found is None:
+        raise ValueError(f"{document} has no part named {name!r}")
+    return found[0].removeprefix(found["begin"]).removesuffix(f"\n{found['end']}")
