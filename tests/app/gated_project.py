@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +79,9 @@ raise SystemExit(main())
 class Repository:
     """A project of its own in a git repository, and the gate run in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
+        self.environment = {"PYTHONPATH": str(ROOT), **(environment or {})}
         self.out = folder.parent / "out"
         self.temporary = folder.parent / "tmp"
         self.temporary.mkdir(parents=True)
@@ -132,7 +134,7 @@ class Repository:
                 str(self.out),
             ],
             cwd=self.folder,
-            env={**environment, "PYTHONPATH": str(ROOT), "TMPDIR": str(self.temporary)},
+            env={**environment, **self.environment, "TMPDIR": str(self.temporary)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
