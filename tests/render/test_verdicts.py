@@ -70,9 +70,9 @@ def printed(told: GateSummary) -> str:
 
 def test_what_a_missing_accelerator_leaves_out_is_said_first(told: GateSummary) -> None:
     left_out = replace(told, decision=replace(told.decision, without_accelerator=12))
-    console = Console(file=io.StringIO(), width=200)
-    terminal.show(left_out, console)
-    lines = console.file.getvalue().rstrip().splitlines()
+    told_in = io.StringIO()
+    terminal.show(left_out, Console(file=told_in, width=200))
+    lines = told_in.getvalue().rstrip().splitlines()
     assert lines[0] == "12 cases need an accelerator and were not judged"
     assert lines[-1].endswith("1 over budget; 12 cases need an accelerator and were not judged")
     assert (
