@@ -4,6 +4,7 @@ Its functions take a `Block`, or a frame of blocks, whose columns have the names
 asks about one block, the analysis about a million. A reading that the system does not offer disturbs nothing.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 DELAY_LIMIT = 0.01
@@ -33,6 +34,10 @@ MISFIT = 4
 then do not count. Beside a busy process the first calls may take a hundred times as long as they need; a
 processor's pace alone changes by little more than two."""
 
+HANDING_OVER = "handing_over"
+"""The note of a block whose threads waited often and each time for less than any other process holds a
+processor: they hand over to each other."""
+
 UNSTEADY_NOTES = ("allocated", "throttled", "foreign_device_use")
 """Notes of a block during which the device asked for memory, slowed down, or served others."""
 
@@ -49,9 +54,13 @@ def tells(blocks: Any) -> Any:
 def disturbs_itself(blocks: Any, processors: Any) -> Any:
     """True where a block's own threads and processes wait for each other, so that delay proves nothing.
 
-    `processors` are the most that the case may use: in lock step it may be held on one of them.
+    `processors` are the most that the case may use: in lock step it may be held on one of them. Threads that
+    hand over to each other wait for each other however many processors are free: one that is woken waits
+    where the one that wakes it still runs.
     """
-    return (blocks.wall_s >= TELLING_S) & ((blocks.children > 0) | (blocks.threads > processors))
+    crowd = (blocks.children > 0) | (blocks.threads > processors)
+    handing_over = _noted(blocks.notes, (HANDING_OVER,)) & _delayed(blocks)
+    return (blocks.wall_s >= TELLING_S) & (crowd | handing_over)
 
 
 def disturbed(blocks: Any, case_disturbs_itself: Any) -> Any:
@@ -61,16 +70,19 @@ def disturbed(blocks: Any, case_disturbs_itself: Any) -> Any:
     other case by its own run-queue delay; both by what a control group withheld. Threads without priority are
     judged by both. A device block whose queue stayed full does not depend on its host.
     """
-    team = blocks.threads > 1
-    limit_s = (DELAY_LIMIT + (TEAM_DELAY_LIMIT - DELAY_LIMIT) * team) * blocks.wall_s
-    delayed = _exceeds(blocks.delay_s, limit_s)
     throttled = _exceeds(blocks.throttled_s, DELAY_LIMIT * blocks.wall_s)
     foreign = _exceeds(blocks.foreign_s, FOREIGN_LIMIT * blocks.wall_s * blocks.processors)
     by_foreign = case_disturbs_itself & _is_read(blocks.foreign_s)
-    crowded = team & (blocks.wall_s < MIN_FOREIGN_S) & foreign
+    crowded = (blocks.threads > 1) & (blocks.wall_s < MIN_FOREIGN_S) & foreign
     on_device = (blocks.kind == "device") & _is_read(blocks.device_s)
-    by_host = throttled | crowded | (by_foreign & foreign) | (_not(by_foreign) & delayed)
-    return _is_unsteady(blocks.notes) | (by_host & _not(on_device))
+    by_host = throttled | crowded | (by_foreign & foreign) | (_not(by_foreign) & _delayed(blocks))
+    return _noted(blocks.notes, UNSTEADY_NOTES) | (by_host & _not(on_device))
+
+
+def _delayed(blocks: Any) -> Any:
+    team = blocks.threads > 1
+    limit = DELAY_LIMIT + (TEAM_DELAY_LIMIT - DELAY_LIMIT) * team
+    return _exceeds(blocks.delay_s, limit * blocks.wall_s)
 
 
 def _exceeds(readings: Any, limits: Any) -> Any:
@@ -85,8 +97,8 @@ def _not(conditions: Any) -> Any:
     return conditions ^ True  # `not` refuses a column, and `~` makes a number of a bool
 
 
-def _is_unsteady(notes: Any) -> Any:
-    """A frame has a block's notes as one text."""
+def _noted(notes: Any, names: Collection[str]) -> Any:
+    """True where one of these notes was taken. A frame has a block's notes as one text."""
     if isinstance(notes, tuple):
-        return not set(notes).isdisjoint(UNSTEADY_NOTES)
-    return notes.str.contains("|".join(UNSTEADY_NOTES))
+        return not set(notes).isdisjoint(names)
+    return notes.str.contains("|".join(names))

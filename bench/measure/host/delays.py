@@ -17,6 +17,10 @@ SWITCH_S = 0.001
 """What an involuntary context switch is taken to cost where no delay can be read: about the shortest
 slice that the other process gets (Linux's base slice is 0.7 to 3 ms, macOS's quantum 10 ms)."""
 
+HAND_OVER_S = 0.0001
+"""Longest mean wait for a processor of threads that hand over to each other: a few microseconds, until the
+one that wakes another sleeps. Another process holds a processor for a slice, 0.7 ms or more."""
+
 UNBORN = [0, 0, 0]
 """The figures of a thread that was not there yet."""
 
@@ -30,12 +34,14 @@ of the scheduler, 1 to 10 ms. See docs/measurements.md, "Threads' clocks in shor
 class Delay(NamedTuple):
     """What the threads did in a block: the longest delay of one, and how many ran.
 
-    `team` is true where several ran that stay: the calling one, and others that were there before and after.
+    `team` is true where several ran that stay: the calling one, and others that were there before and after;
+    `handing_over` where several ran, and the one that waited longest did so often and for moments.
     """
 
     delay_s: float
     threads: int
     team: bool = False
+    handing_over: bool = False
 
 
 class Threads:
@@ -89,12 +95,14 @@ class Threads:
         staying = sum(ran_ns > least_ns for ran_ns in ran)
         passing = math.ceil((process_ns - sum(ran) - lag_ns - least_ns) / (elapsed_s * 1e9))
         own = self._threads.index(self._own)
-        longest_s = max(grown[1::FIGURES]) / 1e9
-        stayed = grown[FIGURES * own + 2] == 0
+        longest_ns, times = max(zip(grown[1::FIGURES], grown[2::FIGURES], strict=True))
+        longest_s, count = longest_ns / 1e9, max(1, staying + max(passing, 0))
+        stolen_s = idle_s if grown[FIGURES * own + 2] == 0 else 0.0
         return Delay(
-            max(longest_s, idle_s) if stayed else longest_s,
-            max(1, staying + max(passing, 0)),
+            max(longest_s, stolen_s),
+            count,
             team=staying > 1 and ran[own] > least_ns and passing <= 0,
+            handing_over=count > 1 and longest_ns > 0 and stolen_s <= longest_s < HAND_OVER_S * times,
         )
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.disturbance import MIN_FOREIGN_S
+from bench.disturbance import HANDING_OVER, MIN_FOREIGN_S
 from bench.measure.host import priority
 from bench.measure.host.delays import RAN_SHARE, Switches, Threads, schedstat_works
 from bench.measure.host.others import Others, busy_s
@@ -127,7 +127,7 @@ class Readings:
             threads=delay.threads,
             children=sum(s > RAN_SHARE * elapsed_s for s in grown_s),
             processors=len(self._processors),
-            notes=(TEAM,) if delay.team else (),
+            notes=(*[TEAM] * delay.team, *[HANDING_OVER] * delay.handing_over),
         )
 
     def close(self) -> None:

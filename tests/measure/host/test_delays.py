@@ -45,6 +45,26 @@ def test_delay_is_that_of_the_thread_that_waited_longest(tasks: Path, own: int) 
     assert (seen.threads, seen.team) == (2, True)
 
 
+@pytest.mark.parametrize(("times", "handing_over"), [(1000, True), (3, False)])
+def test_threads_that_wait_often_and_for_moments_hand_over_to_each_other(
+    tasks: Path, own: int, times: int, handing_over: bool
+) -> None:
+    """Of 10 ms one thread waits 0.8 ms in all: in a thousand moments, or in the slices of others."""
+    threads = Threads(tasks)
+    threads.before()
+    schedule(tasks, own, 105, 5.3, 10 + times)
+    schedule(tasks, 2, 55, 7.8, 20 + times)
+    seen = threads.after(elapsed_s=0.010, idle_s=0.005)
+    assert (seen.delay_s, seen.handing_over) == (pytest.approx(0.0008), handing_over)
+
+
+def test_one_thread_alone_hands_over_to_nobody(tasks: Path, own: int) -> None:
+    threads = Threads(tasks)
+    threads.before()
+    schedule(tasks, own, 105, 5.8, 1010)
+    assert not threads.after(elapsed_s=0.010, idle_s=0.005).handing_over
+
+
 def test_threads_that_only_woke_up_do_not_count_as_running(tasks: Path, own: int) -> None:
     threads = Threads(tasks)
     threads.before()

@@ -1,8 +1,10 @@
 """What others took from a block, and what it used, read off this process, its threads and its children."""
 
 import contextlib
+import dataclasses
 import hashlib
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -14,9 +16,11 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+from bench.disturbance import disturbed, disturbs_itself
 from bench.measure.host import interference
 from bench.measure.host.delays import Switches, schedstat_works
 from bench.measure.host.interference import Readings, descendants_run_s, foreign_s
+from bench.records import Block
 
 needs_schedstat = pytest.mark.skipif(not schedstat_works(), reason="this kernel keeps no figures of threads")
 
@@ -147,6 +151,24 @@ def test_threads_that_live_as_long_as_a_call_count(readings: Readings) -> None:
     taken = readings.after()
     assert taken.threads > 1
     assert taken.notes == ()
+
+
+@pytest.mark.machine
+@needs_schedstat
+def test_threads_that_hand_over_to_each_other_are_disturbed_by_nobody(readings: Readings) -> None:
+    there, back = queue.SimpleQueue[int](), queue.SimpleQueue[int]()
+    partner = threading.Thread(target=lambda: [back.put(each) for each in iter(there.get, 0)])
+    partner.start()
+    readings.before(0.6)
+    start_s = time.perf_counter()
+    while (wall_s := time.perf_counter() - start_s) < 0.6:
+        there.put(1)
+        back.get()
+    block = Block("wall", 0.0, 1, wall_s, **dataclasses.asdict(readings.after()))
+    there.put(0)
+    partner.join()
+    assert block.threads == 2
+    assert not disturbed(block, disturbs_itself(block, 2))
 
 
 def test_descendants_are_found_without_the_kernels_list_of_children(monkeypatch: pytest.MonkeyPatch) -> None:
