@@ -38,6 +38,10 @@ HANDING_OVER = "handing_over"
 """The note of a block whose threads waited often and each time for less than any other process holds a
 processor: they hand over to each other."""
 
+MIN_PAIRS, MIN_PAIRS_S = 3, 0.25
+"""Clean pairs of blocks that a gate's launch must have of a case, since a median needs three; of long calls
+fewer, as many as fit into so many seconds: of half a second and more one pair tells."""
+
 UNSTEADY_NOTES = ("allocated", "throttled", "foreign_device_use")
 """Notes of a block during which the device asked for memory, slowed down, or served others."""
 

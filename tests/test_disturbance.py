@@ -1,7 +1,7 @@
 """One rule of disturbance, read of single blocks by workers and of frames by the analysis."""
 
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import pandas as pd
 from hypothesis import given
@@ -64,7 +64,7 @@ def test_answers_about_a_block_are_plain_truths(blocks: list[Block]) -> None:
 
 def pool(delay_s: float, wall_s: float = 0.6, foreign_s: float | None = None) -> Block:
     """A block of two threads that take turns, on a machine of four processors."""
-    readings = {"delay_s": delay_s, "foreign_s": foreign_s, "threads": 2, "processors": 4}
+    readings: dict[str, Any] = {"delay_s": delay_s, "foreign_s": foreign_s, "threads": 2, "processors": 4}
     return Block("wall", 0.0, 100, wall_s, notes=(HANDING_OVER,), **readings)
 
 

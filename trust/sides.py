@@ -25,8 +25,9 @@ from scipy.stats import trim_mean
 from bench.analyze.blocks.clean import PACE_LIMIT, marked_blocks
 from bench.analyze.estimates import estimate
 from bench.analyze.estimates.intervals import TRIM
-from bench.analyze.gate.pairs import MIN_PAIRS, paired
+from bench.analyze.gate.pairs import paired
 from bench.app import selection
+from bench.disturbance import MIN_PAIRS
 from bench.events import Header, Visit
 from bench.measure.drive.entry import Timing
 from bench.measure.drive.ledger import Ledger

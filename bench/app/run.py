@@ -11,7 +11,7 @@ from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.contests import refine
 from bench.analyze.contests.contests import choices
 from bench.app import UserError, recording
-from bench.app.selection import Selection
+from bench.app.selection import Selection, why_nothing
 from bench.app.stored import MAX_SENTENCES
 from bench.events import End, Event, Note, Sizes
 from bench.measure.drive import left_out
@@ -113,7 +113,8 @@ def _collect(coordinator: Coordinator, selection: Selection) -> Collected:
         raise UserError(str(error)) from None
     if not collected.cases and not collected.problems:
         what = f" that match -k {selection.keyword!r}" if selection.keyword else ""
-        raise UserError(f"no benchmarks{what} in {' '.join(selection.paths) or 'suites/'}; see `bench list`")
+        where = f"{' '.join(selection.paths) or 'suites/'}{why_nothing(collected.facts)}"
+        raise UserError(f"no benchmarks{what} in {where}; see `bench list`")
     return collected
 
 

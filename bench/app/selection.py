@@ -1,7 +1,7 @@
 """What is measured: the cases that a user asks for, as a worker is to collect them."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,13 @@ def root_of(paths: Sequence[Path]) -> Path:
         if any((candidate / mark).exists() for mark in ROOT_MARKS):
             return candidate
     return folder
+
+
+def why_nothing(facts: Mapping[str, Any]) -> str:
+    """What a worker says of files that it was kept from collecting; "" where there are none."""
+    names = facts.get("left_aside", [])
+    by = "the project's own settings, such as collect_ignore in a conftest.py"
+    return f"; {', '.join(names)} {'is' if len(names) == 1 else 'are'} left aside by {by}" if names else ""
 
 
 def collected(spec: Spec) -> Collected:

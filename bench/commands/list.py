@@ -12,13 +12,15 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Prints one case a line; exit status 2 where there is none."""
-    from bench.app.selection import collected
+    from bench.app.selection import collected, why_nothing
 
     suites = collected(arguments.selection(options).spec)
     for case in suites.cases:
-        print(case.id)
+        reason = suites.skips.get(case.id)
+        print(f"{case.id}: skipped: {reason}" if reason else case.id)
     for problem in suites.problems:
         print(f"{problem.id}: {problem.outcome}: {problem.last_line}")
     if not suites.cases:
-        raise UserError("no benchmark matches; expected tests that use the `benchmark` fixture")
+        aside = why_nothing(suites.facts)
+        raise UserError(f"no benchmark matches; expected tests that use the `benchmark` fixture{aside}")
     return 0

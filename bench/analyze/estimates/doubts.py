@@ -60,6 +60,9 @@ def _all(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFram
     unclean = measured & (frame["clean_blocks"] == 0)
     yield from _where(unclean, "every block was disturbed: the median counts them all, and has no interval")
     one = measured & (frame["launches"] == 1)
+    for row in _cold(blocks):
+        text = "as `pedantic(rounds=1)` asks for, not the steady state"
+        yield row, f"a cold call: the first in each process, {text}"
     others = "the run's other cases" if (frame["launches"] > 1).sum() >= MIN_CASES else "recorded machines"
     yield from _where(one, f"one launch: how far launches differ is taken from {others}")
     for row, ratio in _unsettled(frame, counted).items():
@@ -153,6 +156,16 @@ def _spent(blocks: pd.DataFrame) -> dict[int, float]:
     several = later.groupby(ratios["row"]).transform("any")
     ratio = ratios[later | ~several].groupby("row")["ratio"].median()
     return {int(row): float(ratio[row]) for row in ratio.index[ratio > SPENT]}
+
+
+def _cold(blocks: pd.DataFrame) -> list[int]:
+    """Rows whose visits make one call, which counts: no call came before it to warm up.
+
+    Other tools tell nothing of what came before; nor do they read a pace.
+    """
+    visits = blocks[blocks["pace_s"].notna()].groupby(["row", "launch", "pass", "side"], observed=True)
+    cold = (visits["calls"].sum() == 1) & (visits["kind"].first() == "wall")
+    return [int(row) for row, each in cold.groupby(level=0).all().items() if each]
 
 
 def _where(mask: pd.Series, text: str) -> Iterable[RowWarning]:

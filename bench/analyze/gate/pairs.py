@@ -9,13 +9,11 @@ import pandas as pd
 
 from bench.analyze.estimates.estimate import launch_medians
 from bench.analyze.estimates.visits import row_of_block
+from bench.disturbance import MIN_PAIRS, MIN_PAIRS_S
 from bench.storage.tables import Run
 
 KINDS = ("wall", "device")
 """Kinds of block that are compared: what a caller waits for, and what the device itself takes."""
-
-MIN_PAIRS = 3
-"""Clean pairs that a launch must have to count, or all where it had fewer: a median needs three."""
 
 
 def launch_ratios(blocks: pd.DataFrame) -> pd.DataFrame:
@@ -26,12 +24,13 @@ def launch_ratios(blocks: pd.DataFrame) -> pd.DataFrame:
     pairs = paired(blocks)
     by_launch = pairs.groupby(["case", "kind", "launch"], observed=True)
     clean = pairs["log_ratio"].where(pairs["clean"]).groupby([pairs["case"], pairs["kind"], pairs["launch"]])
-    enough = clean.count() >= by_launch.size().clip(upper=MIN_PAIRS)
+    needed = (MIN_PAIRS_S / by_launch["seconds"].median()).round().clip(1, MIN_PAIRS)
+    enough = clean.count() >= needed.clip(upper=by_launch.size())
     return clean.median().where(enough).unstack("launch").sort_index(axis="columns")
 
 
 def paired(blocks: pd.DataFrame) -> pd.DataFrame:
-    """One row a pair: case, kind, launch, log_ratio, both clean or not, ratio of paces."""
+    """One row a pair: case, kind, launch, seconds of the base, log_ratio, clean or not, ratio of paces."""
     timed = blocks[blocks["kind"].isin(KINDS) & blocks["side"].isin(("base", "head"))]
     seconds = timed["wall_s"].where(timed["kind"] == "wall", timed["device_s"]) / timed["calls"]
     visit = ["case", "kind", "launch", "pass"]
@@ -44,7 +43,9 @@ def paired(blocks: pd.DataFrame) -> pd.DataFrame:
     log_ratio = np.log(pairs["seconds_head"] / pairs["seconds"])
     clean = pairs["counted"] & pairs["counted_head"] & log_ratio.notna()
     pace_ratio = pairs["pace_s_head"] / pairs["pace_s"]
-    return pairs[["case", "kind", "launch"]].assign(log_ratio=log_ratio, clean=clean, pace_ratio=pace_ratio)
+    return pairs[["case", "kind", "launch", "seconds"]].assign(
+        log_ratio=log_ratio, clean=clean, pace_ratio=pace_ratio
+    )
 
 
 def launch_logs(run: Run, blocks: pd.DataFrame) -> dict[int, pd.Series]:

@@ -149,6 +149,11 @@ def wall_blocks(visit: Visit) -> list[Block]:
     return [block for block in visit.blocks if block.kind == "wall"]
 
 
+def is_cold(blocks: Sequence[Block]) -> bool:
+    """True of a visit whose only call is the one that counts: a call to warm up would have been one more."""
+    return len(blocks) == 1 and blocks[0].kind == "wall" and blocks[0].calls == 1
+
+
 def fewer_calls(calls: int) -> int:
     """How many calls to queue after so many did not keep the queue full; 0: the calls wait for the device."""
     return max(1, calls // DRY_FACTOR) if calls > 1 else 0
@@ -181,13 +186,20 @@ class Threads:
 class Lifecycle:
     """Whether a case can still be measured: its finished visits by launch, and what came of them.
 
-    A `fragile` case has failed in a later visit than its first: it keeps its blocks, and gets one visit a
-    launch. `closed` is the outcome that ended it for good; "" while it is open.
+    A `fragile` case has failed in a later visit than its first: it keeps its blocks. A `cold` one allows one
+    call a visit, the first of its process. Both get one visit a launch. `closed` is the outcome that ended it
+    for good; "" while it is open.
     """
 
     visits: Mapping[int, int] = field(default_factory=dict)
     fragile: bool = False
+    cold: bool = False
     closed: str = ""
+
+    @property
+    def once(self) -> bool:
+        """True where a launch visits the case but once."""
+        return self.fragile or self.cold
 
     def after(self, visits: Sequence[Visit]) -> "Lifecycle":
         """After a visit. What takes its worker along is closed, and so is what skips or fails at once."""
@@ -196,7 +208,8 @@ class Lifecycle:
         lost = [outcome for outcome in troubles if outcome not in ENDED_BY_TEST]
         if lost:
             return replace(self, closed=lost[0])
-        counted = replace(self, visits={**self.visits, launch: self.visits.get(launch, 0) + 1})
+        cold = self.cold or any(is_cold(visit.blocks) for visit in visits)
+        counted = replace(self, visits={**self.visits, launch: self.visits.get(launch, 0) + 1}, cold=cold)
         if self.closed or not troubles:
             return counted
         return replace(counted, fragile=True) if self.visits else replace(counted, closed=troubles[0])

@@ -159,7 +159,7 @@ def _wants(entry: Entry, launch: int, run: Typical, run_target: float, every_lau
         return False
     if not visits:
         return every_launch or not satisfied(entry, run, run_target)
-    if entry.lifecycle.fragile or entry.timing.is_long:
+    if entry.lifecycle.once or entry.timing.is_long:
         return False
     if visits < len(QUOTED.intersection(kinds_of(entry.case))) or _missing_kinds(entry):
         return True
@@ -168,7 +168,7 @@ def _wants(entry: Entry, launch: int, run: Typical, run_target: float, every_lau
 
 def _missing_kinds(entry: Entry) -> list[Kind]:
     """The kinds of block that no visit of the case has timed yet, of those that its queue can hold."""
-    once = entry.timing.is_long or entry.lifecycle.fragile  # a visit a launch leaves no time for cold calls
+    once = entry.timing.is_long or entry.lifecycle.once  # a visit a launch leaves no time for cold calls
     fits = [kind for kind in dict.fromkeys(kinds_of(entry.case)) if entry.timing.queued.get(kind) != 0]
     return [kind for kind in fits if kind not in entry.timing.kinds and not (once and kind == "cold")]
 
@@ -183,7 +183,7 @@ def kinds_in_turn(entry: Entry, launch: int) -> tuple[Kind, ...]:
     launch has but one visit. In place of one that the device's queue cannot hold comes wall.
     """
     kinds, queued = kinds_of(entry.case), entry.timing.queued
-    if entry.timing.is_long or entry.lifecycle.fragile:
+    if entry.timing.is_long or entry.lifecycle.once:
         return tuple(dict.fromkeys(kind for kind in kinds if kind != "cold" and queued.get(kind) != 0))
     visits = entry.lifecycle.visits.get(launch, 0)
     missing = _missing_kinds(entry) if visits >= len(QUOTED) else []

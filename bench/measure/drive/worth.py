@@ -157,6 +157,6 @@ def seconds_to(entry: Entry, run: Typical, run_target: float, launches: int) -> 
     scatter, aim = run.of(entry), target(entry, run_target) / CONFIDENT
     opened = min(launches, max(3, math.ceil(2 * (scatter.launch / aim) ** 2)))  # half of the variance each
     visits = min(opened * MAX_VISITS, max(opened, math.ceil(2 * (scatter.visit / aim) ** 2)))
-    if entry.timing.is_long:
+    if entry.timing.is_long or entry.lifecycle.once:
         visits = opened
     return opened * entry.cost.visit_s(fresh=True) + (visits - opened) * entry.cost.visit_s()

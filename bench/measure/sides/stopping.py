@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
+from bench.disturbance import MIN_PAIRS, MIN_PAIRS_S
 from bench.measure.drive.entry import Entry, Timing
 from bench.measure.drive.policy import relative_width
 from bench.measure.worker import controls
@@ -28,12 +29,6 @@ PAIRS = 16
 MIN_VISITS = 4
 """Visits whose agreement says something."""
 
-MIN_PAIRS = 3
-"""Pairs of a case whose blocks are long but whose calls are not: a median needs three."""
-
-MIN_S = 0.25
-"""Seconds that a side's fewest pairs may take; of longer calls a launch owes one or two."""
-
 MAX_PAIRS_FOR_CLEAN = 2
 """How many times as many pairs as are due a launch makes at most of a case, because too few were clean."""
 
@@ -43,6 +38,9 @@ MAX_PAIRS_FOR_SCATTER = 1.5
 WIDTH = 0.03
 """Half the 95 % interval of a launch's median ratio that is aimed at. Launches themselves differ by about
 1 %; where they scatter by 3 %, slowdowns of 5 % begin to be missed."""
+
+TRIES = 4
+"""Pairs that a launch makes of a case while none is clean, however few are due: of long calls one tells."""
 
 CLEAN_SHARE = 0.5
 """Share of the pairs due that a launch tries to get clean."""
@@ -101,11 +99,12 @@ class LaunchProgress:
         entry, progress = self._entries[case], self._progress[case]
         due = pairs_due(entry.timing)
         made, fewest = progress.made, min(MIN_PAIRS, due)
-        if entry.lifecycle.closed or (entry.lifecycle.fragile and made):
+        if entry.lifecycle.closed or (entry.lifecycle.once and made):
             return False
         if made < fewest:
             return True
-        if progress.spent_s > CASE_S or made >= MAX_PAIRS_FOR_CLEAN * due:
+        most = MAX_PAIRS_FOR_CLEAN * due if progress.clean else max(MAX_PAIRS_FOR_CLEAN * due, TRIES)
+        if progress.spent_s > CASE_S or made >= most:
             return False
         if made < due or progress.clean < max(fewest, CLEAN_SHARE * due):
             return True
@@ -118,7 +117,7 @@ def pairs_due(timing: Timing) -> int:
     """How many pairs a launch owes a case: an eighth of a second of blocks, between 1 and `PAIRS`."""
     if math.isnan(timing.call_s):  # never timed: not visited yet, or skipped on one side
         return 1
-    fewest = min(MIN_PAIRS, MIN_S / timing.call_s)
+    fewest = min(MIN_PAIRS, MIN_PAIRS_S / timing.call_s)
     return round(min(max(LAUNCH_S / _block_s(timing), fewest, 1), PAIRS))
 
 

@@ -6,11 +6,13 @@ times the blocks that it is asked for; then pytest tears the test down.
 """
 
 import gc
+import re
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,9 +31,17 @@ from bench.measure.worker import code, controls, plugin, protocol, settings
 from bench.measure.worker.calls import PlainCalls
 from bench.measure.worker.timing import CaseTimer, SteeredFixture
 
+MOST_NAMED = 3
+"""Files that are named of those that a project's settings keep from being collected."""
+
 MAX_MESSAGE = 2000
 """Characters of a failure that are kept: the end, where the exception stands."""
 
+
+NEEDS_PLUGIN = "an async test, which no plugin runs here: install and switch on pytest-asyncio, or anyio's"
+
+ASYNC_REFUSED = re.compile(r"async def functions? (are not natively supported|and no async plugin)")
+"""What pytest says of a coroutine function that no plugin runs; 8.4 fails it, releases before skip it."""
 
 GONE = "not collected any more: the test has gone, or has another name, since the run began"
 
@@ -46,10 +56,18 @@ class Steering:
         self.session_items: list[pytest.Item] = []
         self.problems: list[protocol.Problem] = []
         self.left_out: list[str] = []
+        self.left_aside: list[Path] = []
         self.reports: list[pytest.TestReport] = []
         self.timer: CaseTimer | None = None
         self.fixture: BenchmarkFixture | None = None
         self.kept = settings.Kept()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_ignore_collect(self, collection_path: Path) -> Generator[None, bool | None, bool | None]:
+        ignored = yield
+        if ignored and not collection_path.name.startswith((".", "__")):
+            self.left_aside.append(collection_path)
+        return ignored
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -96,6 +114,8 @@ class Steering:
                 "unusable": available.unusable(),
                 "accelerators": [name for name in plugin.chosen_devices() if name != "cpu"],
             }
+        if not self.items:
+            facts["left_aside"] = list(islice(_tests_among(self.left_aside, config), MOST_NAMED))
         marked = [item for item in self.session_items if plugin.is_marked_only(item)]
         skips |= {item.nodeid: plugin.MARKED_ONLY for item in marked}
         cases = tuple(map(plugin.case_of, [*self.items.values(), *marked]))
@@ -113,6 +133,8 @@ class Steering:
         item.ihook.pytest_runtest_protocol(item=copied, nextitem=to_come)
         self.kept.put_back()
         outcome, message = _outcome(self.reports)
+        if outcome != "passed" and ASYNC_REFUSED.search(message):
+            outcome, message = "failed", NEEDS_PLUGIN
         fixture = self.fixture
         if outcome == "passed" and (fixture is None or not compat.is_used(fixture)):
             outcome, message = "skipped", "the test passed without calling benchmark(...)"
@@ -145,6 +167,17 @@ class Steering:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.reports.append(report)
+
+
+def _tests_among(paths: Sequence[Path], config: pytest.Config) -> Iterator[str]:
+    """The names of those that are files of tests, or folders with some in them, but no environments."""
+    patterns = config.getini("python_files")
+    for path in paths:
+        if (path / "pyvenv.cfg").exists():
+            continue
+        inside = (file for pattern in patterns for file in path.rglob(pattern))
+        if any(path.match(pattern) for pattern in patterns) or next(inside, None):
+            yield plain.text(path.name)
 
 
 def _installed(root: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What happens at `benchmark(...)` in a worker: blocks are timed as the coordinator asks."""
 
+import inspect
 import os
 import sys
 import time
@@ -151,6 +152,15 @@ def _counts_a_nap(timer: Callable[[], float]) -> bool:
     return 0.9 <= counted_s / wall_s <= 1.1
 
 
+def _refuse_coroutines(function: object) -> None:
+    """Skips the test whose calls would only make coroutines, which nobody awaits."""
+    if inspect.iscoroutinefunction(function):
+        pytest.skip(
+            "its call makes a coroutine that nobody awaits: time one that runs it, such as "
+            "lambda: asyncio.run(work())"
+        )
+
+
 class SteeredFixture(BenchmarkFixture):
     """pytest-benchmark's fixture, made to obey the coordinator. Set on finished fixtures only."""
 
@@ -158,9 +168,11 @@ class SteeredFixture(BenchmarkFixture):
     raised: BaseException | None = None
 
     def __call__(self, function_to_benchmark: Any, *args: Any, **kwargs: Any) -> Any:
+        _refuse_coroutines(function_to_benchmark)
         return self._obey("benchmark(...)", PlainCalls(slowed(function_to_benchmark), args, kwargs))
 
     def pedantic(self, target: Any, *args: Any, **kwargs: Any) -> Any:
+        _refuse_coroutines(target)
         return self._obey("benchmark.pedantic(...)", PedanticCalls(slowed(target), *args, **kwargs))
 
     def _obey(self, mode: str, calls: Calls) -> Any:

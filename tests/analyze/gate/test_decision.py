@@ -60,6 +60,15 @@ def test_launch_without_three_clean_pairs_does_not_tell(tmp_path: Path, side: st
     assert launch_ratios(blocks).notna().to_numpy().tolist() == [[False, True]]
 
 
+@pytest.mark.parametrize(("call_s", "tells"), [(0.6, True), (0.05, False)])
+def test_one_clean_pair_of_long_calls_tells(tmp_path: Path, call_s: float, tells: bool) -> None:
+    run = store.read_run(gates.write(tmp_path / "run", [Compared("test_a", disturbed=0)], range(1)))
+    blocks = marked(run.blocks)
+    blocks["wall_s"] = call_s * blocks["calls"]
+    blocks.loc[blocks.index[blocks["side"] == "base"][1:], "counted"] = False
+    assert launch_ratios(blocks).notna().to_numpy().tolist() == [[tells]]
+
+
 # Whole runs
 
 

@@ -157,7 +157,12 @@ def test_threads_that_live_as_long_as_a_call_count(readings: Readings) -> None:
 @needs_schedstat
 def test_threads_that_hand_over_to_each_other_are_disturbed_by_nobody(readings: Readings) -> None:
     there, back = queue.SimpleQueue[int](), queue.SimpleQueue[int]()
-    partner = threading.Thread(target=lambda: [back.put(each) for each in iter(there.get, 0)])
+
+    def answer() -> None:
+        for each in iter(there.get, 0):
+            back.put(each)
+
+    partner = threading.Thread(target=answer)
     partner.start()
     readings.before(0.6)
     start_s = time.perf_counter()

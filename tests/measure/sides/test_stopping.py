@@ -76,7 +76,8 @@ def test_a_control_gets_no_more_visits_than_are_due() -> None:
 def test_a_case_of_long_calls_gets_one_more_of_them() -> None:
     long = entry(Timing(call_s=0.3, calls=1), cost_s=0.7)
     assert visits_made(long, lambda _: [1.0]) == 2
-    assert visits_made(long, lambda _: [math.nan]) == 2
+    assert visits_made(long, lambda _: [math.nan]) == 4, "one clean pair tells"
+    assert visits_made(long, lambda number: [1.0 if number else math.nan]) == 2
 
 
 def test_cases_on_one_thread_come_first_in_a_pass() -> None:
