@@ -85,8 +85,7 @@ def _all(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFram
     for row in map(int, np.flatnonzero(frame["kept_bytes"] >= KEPT_BYTES)):
         text = "its memory grows; the garbage collector is off in a block"
         yield row, f"keeps {frame['kept_bytes'].iat[row]:,.0f} bytes a call: {text}"
-    dry = blocks["notes"].str.contains("queue_ran_dry")
-    yield from ((row, "no device time: queue_ran_dry") for row in blocks.loc[dry, "row"].unique())
+    yield from _dry(frame, blocks)
     for row in map(int, np.flatnonzero(frame["ceiling_share"] > ABOVE)):
         share, bound = frame["ceiling_share"].iat[row], frame["bound"].iat[row]
         text = "that was measured too low, or too much work declared"
@@ -104,6 +103,16 @@ def _all(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFram
     for device, names in failed_checks(run).items():
         text = f"device columns untrusted: {', '.join(names)}"
         yield from _where(measured & (frame["device"] == device), text)
+
+
+def _dry(frame: pd.DataFrame, blocks: pd.DataFrame) -> Iterable[RowWarning]:
+    """Rows without a device's own time, or one with its cache emptied, as the queue ran dry; and why it did."""
+    dry = blocks[blocks["notes"].str.contains("queue_ran_dry")]
+    for kind, column, what in (("device", "device_s", "device"), ("cold", "cold_s", "cold")):
+        fewest = dry[dry["kind"] == kind].groupby("row")["calls"].min()
+        for row, calls in fewest[frame.loc[fewest.index, column].isna()].items():
+            why = "each call waits for the device" if calls == 1 else f"{calls} calls did not fit into it"
+            yield row, f"no {what} time: queue_ran_dry, {why}"
 
 
 def gist(message: str) -> str:

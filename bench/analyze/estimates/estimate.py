@@ -65,8 +65,8 @@ def _times(blocks: pd.DataFrame, centres: Centres) -> pd.DataFrame:
     kind, counted = blocks["kind"], blocks[blocks["counted"]]
     all_wall, wall = blocks[kind == "wall"], counted[counted["kind"] == "wall"]
     device = counted[(counted["kind"] == "device") & ~counted["notes"].str.contains("queue_ran_dry")]
-    cold = counted[counted["kind"] == "cold"]
-    cold = cold.assign(seconds=cold["device_s"].fillna(cold["wall_s"]))
+    # A cold block's wall time has flushes and holds in it: without the device's own time there is no figure.
+    cold = counted[(counted["kind"] == "cold") & ~counted["notes"].str.contains("queue_ran_dry")]
     # Later visits of a launch begin with one call that is not counted: that is no part of the warm-up.
     first_visit = blocks["pass"] == blocks.groupby(["row", "launch"])["pass"].transform("min")
     warmup = blocks[(kind == "warmup") & first_visit].groupby(["row", "launch"])["wall_s"].sum()
@@ -77,7 +77,7 @@ def _times(blocks: pd.DataFrame, centres: Centres) -> pd.DataFrame:
             "latency_s": _centre(counted[counted["kind"] == "latency"], "wall_s"),
             "device_s": _centre(device, "device_s"),
             "host_s": _centre(wall, "host_s"),
-            "cold_s": _centre(cold, "seconds"),
+            "cold_s": _centre(cold, "device_s"),
             "first_s": _centre(blocks[kind == "first"], "wall_s"),
             "warmup_s": warmup.groupby(level=0).median(),
             "launches_made": per_row["launch"].nunique(),

@@ -159,11 +159,14 @@ def order_of_blocks(
 
 
 def queued_block(session: CaseSession, kind: Kind, calls: int, queued: dict[Kind, int]) -> None:
-    """A block that is queued as a whole; the next has fewer calls where so many do not fit into the queue.
+    """A block that is queued as a whole, tried again at once with fewer calls where so many do not fit into
+    the queue: a visit may have no other block of that kind.
 
     Of calls that wait for the device not even one does: the launch then tries no more of them.
     """
     calls = queued.get(kind, min(MAX_QUEUED[kind], calls))
-    block = session.block(kind, calls) if calls else None
-    if block and "queue_ran_dry" in block.notes:
-        queued[kind] = fewer_calls(calls)
+    while calls:
+        block = session.block(kind, calls)
+        if block is None or "queue_ran_dry" not in block.notes:
+            return
+        queued[kind] = calls = fewer_calls(calls)

@@ -39,14 +39,19 @@ def device_calls(takes: int, calls: int, blocks: int = 5) -> list[int]:
     [
         (1000, 80, [80] * 5),
         (1000, 5000, [MAX_LAUNCHES] * 5),
-        (100, 5000, [500, 62, 62, 62, 62]),
-        (1, 60, [60, 7, 1, 1, 1]),
+        (100, 5000, [500, 62, 62, 62, 62, 62]),
+        (1, 60, [60, 7, 1, 1, 1, 1, 1]),
         (0, 60, [60, 7, 1]),
         (0, 1, [1]),
     ],
 )
 def test_a_queue_is_filled_with_what_fits(takes: int, calls: int, made: list[int]) -> None:
     assert device_calls(takes, calls) == made
+
+
+def test_a_visit_of_one_block_still_finds_what_fits_into_the_queue() -> None:
+    """On an H200 103 forward passes of five launches each did not fit, and no mode had a device time."""
+    assert device_calls(100, 103, blocks=1) == [103, 12]
 
 
 def test_every_turn_follows_one_of_the_partner_s() -> None:
