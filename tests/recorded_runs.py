@@ -1,5 +1,6 @@
 """Journals of runs that never happened: made cases, seeded noise, every kind of trouble. For tests."""
 
+import gzip
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,8 @@ import numpy as np
 from bench.events import CeilingsMeasured, Checked, End, Event, Header, Initialized, Launch, Note, Skip, Visit
 from bench.records import Block, Case, Kind
 from bench.storage.journal import Journal
+from bench.storage.store import read_run
+from bench.storage.tables import Run
 from tests.made_cases import LINK, Made
 
 BLOCK_S = 0.010
@@ -180,3 +183,9 @@ def write(folder: Path, cases: Sequence[Made], simulated: bool = False, **option
         for event in events(cases, **options):
             journal.append(event)
     return folder
+
+
+def unpacked(journal: Path, folder: Path) -> Run:
+    """The run of a compressed journal, unpacked into a folder of its own."""
+    (folder / "journal.jsonl").write_bytes(gzip.decompress(journal.read_bytes()))
+    return read_run(folder)

@@ -9,9 +9,11 @@ from functools import cached_property
 import pandas as pd
 
 from bench.analyze.blocks.clean import marked_blocks, pace_of_run
+from bench.analyze.estimates.beaten import Beaten, beaten
+from bench.analyze.estimates.contradictions import Checking, checkings
 from bench.analyze.estimates.estimate import estimates
 from bench.analyze.estimates.scatter import Centres
-from bench.analyze.estimates.visits import centres_of
+from bench.analyze.estimates.visits import centres_of, row_of_block
 from bench.storage.tables import Run
 
 
@@ -70,6 +72,18 @@ class AnalyzedRun:
     def cases(self) -> pd.DataFrame:
         """The cases frame, one row a case and side: the columns of `bench.storage.tables`."""
         return estimates(self.run, self.blocks)
+
+    @cached_property
+    def checkings(self) -> tuple[Checking, ...]:
+        """What every report checks of its own figures."""
+        run = self.run
+        cases, blocks = run.cases.reset_index(drop=True), self.blocks
+        return tuple(checkings(self.cases, cases, blocks.assign(row=row_of_block(run, blocks)), run))
+
+    @cached_property
+    def beaten(self) -> tuple[Beaten, ...]:
+        """The ceilings that cases beat."""
+        return tuple(beaten(self.cases, self.run.cases.reset_index(drop=True), self.run))
 
     @cached_property
     def starts(self) -> Starts:

@@ -15,6 +15,7 @@ from bench.analyze.report import Report, RunReport
 from bench.analyze.runs.projection import Cell, Projection
 from bench.events import End
 from bench.records import CrossingState
+from bench.render import contradictions
 from bench.render.answers import circumstances, words
 from bench.render.document import table
 from bench.render.units import count, estimate, half_width, percent, quantity
@@ -172,11 +173,12 @@ def _doubts(part: RunReport) -> list[str]:
     sentences += [note.text for note in part.run.notes if note.level != "info"]
     if part.run.end is None or not part.run.end.complete:
         sentences.append("the run was cut short: go on with it by --resume")
-    return sentences + [
+    sentences += [
         f"{each.operation} ({each.basis}): faster with {_moved(each.more)} at {each.axis} = {each.size:g} "
         f"than {_moved(each.less)}"
         for each in part.disorders
     ]
+    return sentences + contradictions.sentences(part)
 
 
 def _moved(form: str) -> str:
@@ -200,6 +202,7 @@ def _trust(part: RunReport) -> list[tuple[str, str]]:
         ("priority of what was timed", _priority(run.environment.get("worker_nice"))),
         ("self-checks passed", f"{quality.passed_checks} of {quality.checks}"),
     ]  # fmt: skip
+    facts += contradictions.facts(part)
     facts += [(note.name, note.text.removeprefix(f"{note.name}: ")) for note in run.notes if note.name]
     return [(name, text) for name, text in facts if text and text != "0 of 0"]
 

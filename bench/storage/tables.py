@@ -22,7 +22,7 @@ MEASURED = (
 
 FURTHER = (
     "side", "axis", "between", "isolate", "doc", "reason", "warmup_s", "extra", "visits", "failed_visits",
-    "outcome", "message",
+    "outcome", "message", "memory_level",
 )  # fmt: skip
 """The columns at the end: what a report needs besides. `extra` is the whole of extra_info, as JSON."""
 

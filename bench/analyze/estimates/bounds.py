@@ -6,17 +6,14 @@ the framework take: an accelerator that idles for more than half of the time, an
 is the longest of all and still explains little of its time.
 """
 
-import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bench.analyze.estimates.beaten import raised
+from bench.analyze.estimates.roofs import memory_level, roofs
 from bench.storage.tables import Run
-
-DEFAULT_DTYPE = "float32"
-"""What torch computes in by default."""
 
 IDLE = 0.5
 """Share of the time that the device works, below which its host holds it back."""
@@ -26,19 +23,29 @@ EXPLAINS = 0.2
 
 
 def bounds(frame: pd.DataFrame, cases: pd.DataFrame, run: Run) -> dict[str, pd.Series]:
-    """`ceiling_share` and `bound` for every row; NaN and "" where no ceiling or no work is known."""
+    """`ceiling_share`, `bound` and `memory_level` for every row; NaN and "" where nothing is known.
+
+    Ceilings that cases beat are raised to those first: see `bench.analyze.estimates.beaten`.
+    """
     shares = np.full(len(frame), np.nan)
     names = np.full(len(frame), "", dtype=object)
+    levels = np.full(len(frame), "", dtype=object)
+    ceilings_of = raised(frame, cases, run)
     columns = ("device", "median_s", "device_s", "flops", "bytes")
     rows = zip(*(frame[name].to_numpy() for name in columns), cases["extra"], cases["params"], strict=True)
     for row, (device, median_s, device_s, flops, bytes_, extra, params) in enumerate(rows):
-        ceilings = (run.ceilings or {}).get(device)
+        ceilings, facts = ceilings_of.get(device), {**extra, **params}
         if ceilings and np.isfinite(median_s):
-            shortest = ideal_times(flops, bytes_, {**extra, **params}, ceilings)
+            shortest = {roof.kind: roof.seconds for roof in roofs(flops, bytes_, facts, ceilings)}
             if shortest.get("launch", 0.0) > median_s:
                 del shortest["launch"]  # it launches nothing: a view, or what shares memory
             shares[row], names[row] = _bound(shortest, median_s, device_s)
-    return {"ceiling_share": pd.Series(shares), "bound": pd.Series(names, dtype="str")}
+            levels[row] = memory_level(bytes_, facts, ceilings)
+    return {
+        "ceiling_share": pd.Series(shares),
+        "bound": pd.Series(names, dtype="str"),
+        "memory_level": pd.Series(levels, dtype="str"),
+    }
 
 
 def _bound(shortest: Mapping[str, float], median_s: float, device_s: float) -> tuple[float, str]:
@@ -52,34 +59,3 @@ def _bound(shortest: Mapping[str, float], median_s: float, device_s: float) -> t
     if name == "launch" and shortest[name] < EXPLAINS * median_s:
         return (np.nan, "") if len(shortest) == 1 else (shortest[name] / median_s, "host")
     return shortest[name] / (device_s if works and np.isfinite(device_s) else median_s), name
-
-
-def ideal_times(
-    flops: float, bytes_: float, facts: Mapping[str, Any], ceilings: Mapping[str, Any]
-) -> dict[str, float]:
-    """The shortest time a call could take under each ceiling, in seconds.
-
-    What crosses a link between host and device (`link` in `extra_info` names it) is held back by that alone,
-    or by the launch: back to back a link's latency is no bound.
-    """
-    times: dict[str, float | None] = {"launch": ceilings.get("launch_s")}
-    rate = (ceilings.get("flops_per_s") or {}).get(str(facts.get("dtype", DEFAULT_DTYPE)))
-    if rate and flops > 0:
-        times["compute"] = flops / rate
-    bandwidth = _bandwidth(bytes_, ceilings) if bytes_ > 0 else None
-    if bandwidth:
-        times["memory"] = bytes_ / bandwidth
-    link = ceilings.get(str(facts.get("link")))
-    if link and bytes_ > 0:
-        times = {"launch": ceilings.get("launch_s"), "transfer": bytes_ / link["bytes_per_s"]}
-    return {name: seconds for name, seconds in times.items() if seconds}
-
-
-def _bandwidth(bytes_: float, ceilings: Mapping[str, Any]) -> float | None:
-    """The copy bandwidth of memory that holds all that a call moves: calls back to back find it there again.
-
-    The fastest that holds it: a near level is at least as fast as those further away, whatever was measured.
-    """
-    rates, caches = ceilings.get("copy_bytes_per_s") or {}, ceilings.get("level_bytes") or {}
-    size_of = {"memory": math.inf, **caches}
-    return max((rate for level, rate in rates.items() if size_of.get(level, 0) >= bytes_), default=None)

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 
 from bench.analyze.blocks.clean import PACED_BELOW_S, pace_of_run, unread
+from bench.analyze.estimates.beaten import MISCOUNTED, beaten
 from bench.analyze.estimates.changes import change
+from bench.analyze.estimates.contradictions import checkings, row_warnings
 from bench.analyze.estimates.scatter import MIN_CASES
 from bench.storage.tables import Run
 
@@ -22,12 +24,6 @@ MIN_FOR_DRIFT = 20
 WARMING = 0.05
 """How much slower a launch's first counted block may be than its others; beyond that, in more than half of
 two launches or more, the warm-up ended too early and leaks into the steady state."""
-
-ABOVE = 1.1
-"""Share of its ceiling from which a case is impossible, not just lucky: ceilings vary by some per cent."""
-
-MISCOUNTED = 0.05
-"""How far declared FLOPs may be from those that torch counts: bias and activations are not in its count."""
 
 CAPPED = 0.05
 """Share of a case's blocks under a power cap from which there is a warning: GPUs touch it now and then."""
@@ -86,10 +82,8 @@ def _all(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFram
         text = "its memory grows; the garbage collector is off in a block"
         yield row, f"keeps {frame['kept_bytes'].iat[row]:,.0f} bytes a call: {text}"
     yield from _dry(frame, blocks)
-    for row in map(int, np.flatnonzero(frame["ceiling_share"] > ABOVE)):
-        share, bound = frame["ceiling_share"].iat[row], frame["bound"].iat[row]
-        text = "that was measured too low, or too much work declared"
-        yield row, f"{share:.2f} times its {bound} ceiling: {text}"
+    yield from _above(frame, cases, run)
+    yield from row_warnings(checkings(frame, cases, blocks, run))
     for row, (declared, count) in _miscounted(frame, cases).items():
         yield row, f"declares {declared:.3g} flops, where torch counts {count:.3g}"
     capped = blocks["notes"].str.contains("power_cap").groupby(blocks["row"]).mean()
@@ -105,8 +99,17 @@ def _all(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFram
         yield from _where(measured & (frame["device"] == device), text)
 
 
+def _above(frame: pd.DataFrame, cases: pd.DataFrame, run: Run) -> Iterable[RowWarning]:
+    """Rows that beat a ceiling that could not be raised to them: what they declare cannot be."""
+    for each in beaten(frame, cases, run):
+        if not each.raised:
+            text = "more work was declared than is done, or the precision is not on record"
+            name = " ".join(filter(None, (each.name, each.kind)))
+            yield from ((row, f"above the {name} ceiling, which was not raised: {text}") for row in each.rows)
+
+
 def _dry(frame: pd.DataFrame, blocks: pd.DataFrame) -> Iterable[RowWarning]:
-    """Rows without a device's own time, or one with its cache emptied, as the queue ran dry; and why it did."""
+    """Rows without a device's own time, or a cold one, because the queue ran dry; and why it did."""
     dry = blocks[blocks["notes"].str.contains("queue_ran_dry")]
     for kind, column, what in (("device", "device_s", "device"), ("cold", "cold_s", "cold")):
         fewest = dry[dry["kind"] == kind].groupby("row")["calls"].min()

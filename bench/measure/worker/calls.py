@@ -9,6 +9,7 @@ from keyword import iskeyword
 from typing import Any, Protocol
 
 from bench.measure.devices.device import Device, Timed
+from bench.measure.worker.identity import of_call
 from bench.records import Kind
 
 LEAD = 20
@@ -52,6 +53,10 @@ class Calls(Protocol):
 
     def run(self, calls: int) -> object: ...
 
+    def forget(self) -> None: ...
+
+    def identity(self) -> str: ...
+
     def time(self, device: Device, kind: Kind, calls: int, watched: Watch = alone) -> Timed: ...
 
 
@@ -72,6 +77,15 @@ class PlainCalls:
         self._called = False
         self._once: Callable[[], Any] = partial(function, *args, **kwargs)
         self._many = _loop(function, args, kwargs)
+        self._parts = function, args, kwargs
+
+    def forget(self) -> None:
+        """Lets go of the result, which takes memory; the next call's stands for it."""
+        self.result, self._called = None, False
+
+    def identity(self) -> str:
+        """What the call is, in a line; "" where that cannot be told."""
+        return of_call(*self._parts)
 
     def run(self, calls: int) -> None:
         if self._called:
@@ -135,6 +149,16 @@ class PedanticCalls:
         self.left = (self.rounds + self.warmup_rounds) * self.iterations
         if self.setup is None and self.teardown is None:
             self.bare = PlainCalls(self.target, tuple(self.args), self.kwargs or {})
+
+    def forget(self) -> None:
+        """Lets go of the result."""
+        self.result = None
+        if self.bare:
+            self.bare.forget()
+
+    def identity(self) -> str:
+        """What the call is; "" with a set-up, which may make each call another."""
+        return self.bare.identity() if self.bare else ""
 
     def run(self, calls: int) -> None:
         """Untimed calls, outside the count."""

@@ -4,13 +4,44 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from bench.measure.devices.device import Loop, no_garbage_collection
+from bench.measure.devices.device import Device, Loop, no_garbage_collection
+from bench.measure.host import resident
 
 MOST_CALLS, MOST_S = 8, 0.05
 """Calls that are traced: as many, or as many as fit into this time, and two at least."""
 
 Facts = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Before:
+    """What was in use before a case's set-up, in bytes: on its device, of the process's resident memory.
+
+    None where that is not told.
+    """
+
+    on_device: int | None = None
+    resident: int | None = None
+
+    @classmethod
+    def of(cls, target: Device, fresh: bool) -> "Before":
+        """As it is now. Resident memory only of a case that is new to the process: it takes milliseconds."""
+        allocated = target.allocated
+        if target.is_accelerator:
+            return cls(on_device=allocated() if allocated else None)
+        return cls(resident=resident.data() if fresh else None)
+
+
+def peak_bytes(run: Loop, target: Device, before: Before) -> int | None:
+    """The most that a case needs during one call, above what was in use before its set-up."""
+    if target.is_accelerator:
+        peak = target.peak_memory_bytes(run)
+        return None if peak is None or before.on_device is None else max(peak - before.on_device, 0)
+    now = None if before.resident is None else resident.data()
+    rise = None if now is None else resident.rise_during(lambda: run(1))
+    return None if rise is None or now is None else max(now - (before.resident or 0), 0) + rise
 
 
 def of_calls(run: Loop, allocated: Callable[[], int] | None) -> Facts:

@@ -27,7 +27,7 @@ from bench.measure.devices import available, ceilings, device, self_check
 from bench.measure.devices.device import Device
 from bench.measure.host import environment, priority
 from bench.measure.host.interference import Readings
-from bench.measure.worker import code, controls, plugin, protocol, settings
+from bench.measure.worker import code, controls, memory, plugin, protocol, settings
 from bench.measure.worker.calls import PlainCalls
 from bench.measure.worker.timing import CaseTimer, SteeredFixture
 
@@ -61,6 +61,7 @@ class Steering:
         self.timer: CaseTimer | None = None
         self.fixture: BenchmarkFixture | None = None
         self.kept = settings.Kept()
+        self.visited: set[str] = set()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_ignore_collect(self, collection_path: Path) -> Generator[None, bool | None, bool | None]:
@@ -126,7 +127,10 @@ class Steering:
         copied = compat.runnable_copy(item)
         self.kept = settings.Kept()
         pinned = partial(self.kept.meant, settings.PROCESSORS)  # by a gate's coordinator, not by the test
-        self.timer = CaseTimer(self.channel, self.readings, plugin.device_of(item), device.clock(), pinned)
+        name = plugin.device_of(item)
+        before = memory.Before.of(available.get(name), item.nodeid not in self.visited)
+        self.visited.add(item.nodeid)
+        self.timer = CaseTimer(self.channel, self.readings, name, device.clock(), pinned, before)
         self.fixture, self.reports = None, []
         # Stands for the test to come: pytest then tears all down except what lives as long as the session.
         to_come = SimpleNamespace(listchain=lambda: [item.session])

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pytest
@@ -24,13 +24,17 @@ from bench.records import Block
 
 @dataclass
 class CaseTimer:
-    """Times the blocks of one visit, which began at `started_s`; all of them within `while_timed`."""
+    """Times the blocks of one visit, which began at `started_s`; all of them within `while_timed`.
+
+    `before` is the memory that was in use when it began.
+    """
 
     channel: protocol.Channel
     readings: Readings
     device: str
     started_s: float
     while_timed: Callable[[], AbstractContextManager[object]] = nullcontext
+    before: memory.Before = field(default_factory=memory.Before)
 
     def time(self, calls: Calls, extra_info: object) -> list[Block]:
         """Announces the calls and obeys until the coordinator is done; all blocks that it asked for."""
@@ -45,7 +49,7 @@ class CaseTimer:
         for command in iter(self.channel.receive, protocol.Done()):
             match command:
                 case protocol.Record("work"):
-                    self.channel.send(recorded_work(target, calls, extra_info, blocks))
+                    self.channel.send(recorded_work(target, calls, extra_info, blocks, self.before))
                 case protocol.Record():
                     self.channel.send(profiler.record(target, calls, command))
                 case protocol.TimeBlock():
@@ -101,17 +105,21 @@ def together(parts: Sequence[Interference]) -> Interference:
 
 
 def recorded_work(
-    target: Device, calls: Calls, extra_info: object, timed: Sequence[Block]
+    target: Device, calls: Calls, extra_info: object, timed: Sequence[Block], before: memory.Before
 ) -> protocol.Recorded:
-    """What timing would disturb: memory needed and kept, and FLOPs where the case declares them.
+    """What timing would disturb: what a call is, memory needed and kept, FLOPs where the case declares them.
 
     Of calls that take long memory is not traced: that slows them down further, and needs several.
     """
-    facts: dict[str, int | None] = {}
+    facts: dict[str, int | str | None] = {"call": calls.identity() or None}
     if not timed or timed[-1].wall_s / timed[-1].calls <= memory.MOST_S:
         facts |= memory.of_calls(calls.run, target.allocated)
-    if target.is_accelerator or "torch" in sys.modules:  # whose tensors nobody but the device counts
-        facts["peak_memory_bytes"] = target.peak_memory_bytes(calls.run)
+    calls.forget()
+    peaks = facts.get("peak_memory_bytes"), memory.peak_bytes(calls.run, target, before)
+    # Python's allocators are exact where the system counts pages, and do not see torch's tensors.
+    facts["peak_memory_bytes"] = max((peak for peak in peaks if peak is not None), default=None)
+    if calls.result is None:  # memory was not told of, so that no call has made it anew
+        calls.run(1)
     if isinstance(extra_info, Mapping) and plain.scalar(extra_info.get("flops")):
         facts["counted_flops"] = counted_flops(calls.run)
     return protocol.Recorded(facts={name: value for name, value in facts.items() if value is not None})

@@ -5,7 +5,6 @@ declare since, were added. `recorded/gate-h200.jsonl.gz` is a gate that was cut 
 network had one more ReLU. The path of its Python was taken out.
 """
 
-import gzip
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +14,12 @@ import pytest
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.estimates.doubts import failed_checks, gist
 from bench.analyze.gate.pairs import launch_ratios
-from bench.storage.store import read_run
 from bench.storage.tables import Run
 from tests import RECORDED, ROOT
+from tests.recorded_runs import unpacked
 
 EXAMPLE = ROOT / "reports" / "example-gpu"
 GATE = RECORDED / "gate-h200.jsonl.gz"
-
-
-def unpacked(journal: Path, folder: Path) -> Run:
-    """The run of a compressed journal, unpacked into a folder of its own."""
-    (folder / "journal.jsonl").write_bytes(gzip.decompress(journal.read_bytes()))
-    return read_run(folder)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +89,7 @@ def test_a_planted_layer_shows_in_wall_time_and_the_controls_stand_still(tmp_pat
 
 
 def test_without_a_device_time_there_is_no_cold_time(run: Run, cases: pd.DataFrame) -> None:
-    """Of 193 cold blocks 104 ran dry: their wall time, flushes and holds included, read up to 20 times too long."""
+    """Of 193 cold blocks 104 ran dry: their wall time, flushes and holds included, read 20 times too long."""
     assert np.isnan(cases["cold_s"]["test_matmul[cuda-512]"])
     assert "no cold time: queue_ran_dry" in cases["warnings"]["test_matmul[cuda-512]"]
     cold = run.blocks[(run.blocks["kind"] == "cold") & ~run.blocks["notes"].str.contains("queue_ran_dry")]

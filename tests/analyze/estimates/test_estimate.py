@@ -9,8 +9,8 @@ import pytest
 
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.estimates import doubts
-from bench.analyze.estimates.bounds import ideal_times
 from bench.analyze.estimates.intervals import half_width
+from bench.analyze.estimates.roofs import roofs
 from bench.events import Checked, Visit
 from bench.records import Block, Case, Kind
 from bench.storage import store
@@ -212,7 +212,8 @@ def test_memory_is_that_which_holds_what_a_call_moves() -> None:
     }
 
     def bandwidth(size: int) -> float:
-        return size / ideal_times(0, size, {}, ceilings)["memory"]
+        (roof,) = roofs(0, size, {}, ceilings)
+        return size / roof.seconds
 
     assert bandwidth(2**16) == pytest.approx(9e10), "the nearest memory is never slower than one behind it"
     assert bandwidth(2**20) == pytest.approx(9e10)
@@ -229,7 +230,7 @@ def test_no_rate_is_above_its_ceiling_without_a_warning(tmp_path: Path) -> None:
         launch_noise=0,
     )
     assert frame["ceiling_share"]["impossible"] == pytest.approx(2, rel=0.01)
-    assert "times its compute ceiling" in frame["warnings"]["impossible"]
+    assert "above the float32 compute ceiling, which was not raised" in frame["warnings"]["impossible"]
     assert "ceiling" not in frame["warnings"]["possible"]
 
 

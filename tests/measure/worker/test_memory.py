@@ -2,15 +2,19 @@
 
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.analyze.analyzed import AnalyzedRun
+from bench.events import Visit
+from bench.measure.host import resident
+from bench.measure.start.process import Spec
 from bench.measure.worker import memory
 from bench.storage.journal import Journal
 from bench.storage.store import read_run
 from tests import recorded_runs as recorded
-from tests.measure.builders import measured, suite
+from tests.measure.builders import events_of, measured, suite
 
 SIZE = 20_000
 
@@ -87,3 +91,43 @@ def test_growth_is_a_column_and_a_warning(tmp_path: Path, name: str) -> None:
     assert (case["kept_bytes"] >= SIZE) == (name == "grows")
     assert case["peak_memory_bytes"] >= SIZE
     assert ("its memory grows; the garbage collector is off" in case["warnings"]) == (name == "grows")
+
+
+ADDS = """
+import torch
+
+def test_adds(benchmark, device):
+    kept = torch.ones(1_000_000, device=device)  # in place before the calls, and needed by them
+    benchmark(torch.add, kept, kept)
+"""
+
+
+def peaks(events: list[Any]) -> dict[str, int]:
+    return {
+        event.case.rpartition("::")[2]: event.extra_info["peak_memory_bytes"]
+        for event in events
+        if isinstance(event, Visit) and "peak_memory_bytes" in event.extra_info
+    }
+
+
+def test_a_device_s_peak_is_what_the_case_adds_to_what_others_left_there(tmp_path: Path) -> None:
+    import simulated_accelerator as simulation
+
+    text = "import torch\nleft = torch.ones(5_000_000, device='sim')\n" + ADDS
+    folder = suite(tmp_path, text)
+    environment = simulation.install(tmp_path / "installed", simulation.Parameters(virtual=True))
+    spec = Spec((str(folder),), "sim", directory=folder, rootdir=folder, environment=environment)
+    assert peaks(events_of(spec, 1)) == {"test_adds[sim]": 2 * 4_000_000}
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux alone tells")
+def test_a_processor_s_peak_counts_torch_s_tensors_and_what_the_set_up_made(tmp_path: Path) -> None:
+    (peak,) = peaks(measured(suite(tmp_path, ADDS), keyword="cpu", launches=1)).values()
+    assert 1.7 * 4_000_000 < peak < 3 * 4_000_000
+
+
+def test_where_the_peak_cannot_be_reset_there_is_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(resident, "CLEAR", tmp_path)
+    assert resident.rise_during(lambda: pytest.fail("called")) is None
