@@ -86,8 +86,7 @@ def _network(module: Any) -> str:
     dtypes = {str(weight.dtype).removeprefix("torch.") for weight in module.parameters()}
     made = f"{zlib.crc32(repr(module).encode()):x}"  # of layers and their options
     mode = "training" if module.training else "evaluation"
-    hooks = " with hooks" if module._forward_hooks or module._forward_pre_hooks else ""
-    return f"{type(module).__qualname__} {made} of {weights} {'/'.join(sorted(dtypes))} in {mode}{hooks}"
+    return f"{type(module).__qualname__} {made} of {weights} {'/'.join(sorted(dtypes))} in {mode}"
 
 
 def _settings() -> str:
