@@ -2,7 +2,7 @@
 
 A suite may time its calls with the data moved in each (`resident` in extra_info names the operation that has
 it in place). Where it only declares `input_bytes` and `output_bytes`, the run's links say what moving them
-takes: latency + bytes / bandwidth.
+takes: latency + bytes / bandwidth, corrected by how far copies of that size were seen to lie from it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,6 +26,16 @@ def reuses(incumbent_s: Array, moved_s: Array, resident_s: Array) -> tuple[float
         return tuple(np.where(saved_s > 0, np.maximum(moved_s - resident_s, 0) / saved_s, np.inf).tolist())
 
 
+def _copy_s(link: Mapping[str, Any], moved: Array) -> Array:
+    """What a link takes for so many bytes: its line, or where its copies were kept what these show."""
+    line = link["latency_s"] + moved / link["bytes_per_s"]
+    if "sizes" not in link:  # as older runs have it
+        return np.asarray(line)
+    sizes, read = np.array(link["sizes"], dtype=float), np.array(link["seconds"], dtype=float)
+    off = np.log(read / (link["latency_s"] + sizes / link["bytes_per_s"]))
+    return np.asarray(line * np.exp(np.interp(np.log(np.maximum(moved, 1)), np.log(sizes), off)))
+
+
 def transfers(links: Mapping[str, Any], extra: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
     """Seconds to add at each size, by form: the inputs' transfer, then the outputs' as well.
 
@@ -40,6 +50,6 @@ def transfers(links: Mapping[str, Any], extra: Sequence[Mapping[str, Any]]) -> d
                 break
             moved = np.array([each[declared] for each in extra], dtype=float)
             link = links[way]
-            seconds = seconds + np.where(moved > 0, link["latency_s"] + moved / link["bytes_per_s"], 0)
+            seconds = seconds + np.where(moved > 0, _copy_s(link, moved), 0)
             seconds_of[f"{form} {memory}" if several else form] = seconds
     return seconds_of

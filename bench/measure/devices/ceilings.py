@@ -1,11 +1,12 @@
 """Ceilings: what a machine's copies, products, launches and links can do at most, as measured on it."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from bench.measure.devices import cuda_extras
 from bench.measure.devices.best import CLEAN_BLOCKS, Best
 from bench.measure.devices.device import MAX_LAUNCHES, Device, Loop
 from bench.measure.devices.links import links
@@ -28,7 +29,8 @@ def measure(device: Device, earlier: Ceilings | None = None) -> Ceilings:
     """The ceilings of a device, in SI units; what cannot be measured there is left out.
 
     `copy_bytes_per_s` counts bytes read and written, by memory level, `level_bytes` is what a level holds;
-    `flops_per_s` is the best matrix product by dtype; `launch_s` the host's time for the smallest operation;
+    `flops_per_s` is the best matrix product by dtype, and in `tf32` where a device has it;
+    `launch_s` the host's time for the smallest operation;
     `event_s` what an empty pair of events reads; `to_device` and `to_host` are links: latency and bandwidth,
     from and to pinned memory where there is such; then `to_device_pageable` and `to_host_pageable` are those
     of ordinary memory. `disturbed` names those that were only measured beside others. `earlier` are those
@@ -136,12 +138,15 @@ def _numpy_copy_rate(best: Best, level: str, size: int) -> float:
 
 
 def _copy_rate(best: Best, level: str, size: int) -> float:
+    """Bytes read and written a second by a copy, or by a product of two such vectors: it reads twice what it
+    writes, which many memories do faster."""
     import torch
 
     source = torch.rand(size // 4, device=best.device.name)
-    target = torch.empty_like(source)
-    moved = 2 * 4 * (size // 4)
-    return moved / best.seconds(f"copy_bytes_per_s.{level}", lambda: target.copy_(source))
+    other, target = source.clone(), torch.empty_like(source)
+    once, name = 4 * (size // 4), f"copy_bytes_per_s.{level}"
+    copied = 2 * once / best.seconds(name, lambda: target.copy_(source))
+    return max(copied, 3 * once / best.seconds(name, lambda: torch.mul(source, other, out=target)))
 
 
 def _device_levels(device: Device) -> Iterator[tuple[str, int, int]]:
@@ -154,7 +159,22 @@ def _device_levels(device: Device) -> Iterator[tuple[str, int, int]]:
 
 
 def _product_rates(best: Best) -> Iterator[tuple[str, float]]:
-    """The best matrix product of each dtype that the device has, in floating-point operations a second."""
+    """The best matrix product of each dtype that the device has, in floating-point operations a second.
+
+    `tf32` is that of float32 where the device rounds it to 10 bits; `float32` is not rounded.
+    """
+    import torch
+
+    if cuda_extras.has_tf32(best.device.name):
+        with cuda_extras.products_in("tf32"):
+            yield "tf32", max(_products(best, torch.float32, "flops_per_s.tf32"))
+        with cuda_extras.products_in("ieee"):
+            yield from _plain_product_rates(best)
+    else:
+        yield from _plain_product_rates(best)
+
+
+def _plain_product_rates(best: Best) -> Iterator[tuple[str, float]]:
     import torch
 
     dtypes = [torch.float32, torch.float64, torch.bfloat16]
@@ -192,12 +212,24 @@ def _numpy_product_rates(best: Best) -> Iterator[tuple[str, float]]:
 
 
 def _launch_s(best: Best) -> float:
-    """The host's time for launching the smallest operation."""
+    """The host's time for launching the smallest operation: the best of several, in long rows and short ones.
+
+    One of them alone lay above cases that it bounds: a full queue makes the host wait.
+    """
     import torch
 
     one = torch.ones(1, device=best.device.name)
-    run: Loop = lambda k: [one.add_(1) for _ in range(k)]  # noqa: E731 - named for what it is passed as
-    return best.host_seconds("launch_s", run, MAX_LAUNCHES)
+    other = torch.ones_like(one)
+    smallest = (lambda: one.add_(other), lambda: one.mul_(other), lambda: one.copy_(other), one.zero_)
+
+    def row_of(call: Callable[[], object]) -> Loop:
+        return lambda k: [call() for _ in range(k)]
+
+    return min(
+        best.host_seconds("launch_s", row_of(call), launches)
+        for call in smallest
+        for launches in (MAX_LAUNCHES, MAX_LAUNCHES // 10)
+    )
 
 
 def _synchronize_s(best: Best) -> float:

@@ -2,7 +2,8 @@
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,30 @@ def facts(device: str) -> dict[str, str | int | float | bool]:
     if torch.version.hip is None:
         facts["cuda_build"] = str(torch.version.cuda)
     return facts
+
+
+def has_tf32(device: str) -> bool:
+    """Whether the device can round float32 to 10 bits where it multiplies (TensorFloat-32): NVIDIA's do from
+    compute capability 8.0 on."""
+    import torch
+
+    if torch.device(device).type != "cuda" or torch.version.hip is not None:
+        return False
+    return torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+@contextmanager
+def products_in(precision: str) -> Iterator[None]:
+    """Matrix products of float32 on CUDA are meanwhile made in that precision, `ieee` or `tf32`."""
+    import torch
+
+    products: Any = torch.backends.cuda.matmul
+    before = products.fp32_precision
+    products.fp32_precision = precision
+    try:
+        yield
+    finally:
+        products.fp32_precision = before
 
 
 def nominal_bytes_per_s(device: str) -> float | None:

@@ -1,6 +1,7 @@
 """Links between host and device: latency and bandwidth, fitted to copies of many sizes."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from bench.measure.devices.best import Best
 from bench.measure.devices.device import Device, Loop
@@ -37,8 +38,12 @@ def fit_link(sizes: Sequence[float], seconds: Sequence[float]) -> dict[str, floa
     return {"latency_s": max(least_s, float(latency_s)), "bytes_per_s": float(1 / s_per_byte)}
 
 
-def links(best: Best) -> dict[str, dict[str, float]]:
-    """Both ways between host and device, for each kind of the host's memory."""
+def links(best: Best) -> dict[str, dict[str, Any]]:
+    """Both ways between host and device, for each kind of the host's memory.
+
+    Each has `latency_s` and `bytes_per_s` of the line through all copies, `best_bytes_per_s` of the fastest,
+    and the copies themselves: `sizes` in bytes, and `seconds`.
+    """
     import torch
 
     try:
@@ -54,7 +59,7 @@ def links(best: Best) -> dict[str, dict[str, float]]:
     }
 
 
-def _link(best: Best, name: str, *, towards_device: bool, pinned: bool) -> dict[str, float]:
+def _link(best: Best, name: str, *, towards_device: bool, pinned: bool) -> dict[str, Any]:
     remind = _copies(best.device, 2**10, towards_device=towards_device, pinned=pinned)
     sizes, seconds = [], []
     for exponent in range(10, 29, 3):
@@ -63,7 +68,9 @@ def _link(best: Best, name: str, *, towards_device: bool, pinned: bool) -> dict[
         sizes.append(2**exponent)
         if seconds[-1] > MAX_COPY_S:
             break
-    return fit_link(sizes, seconds)
+    rates = [size / each_s for size, each_s in zip(sizes, seconds, strict=True)]
+    # What was read is kept beside the line: ordinary memory's copies are no straight one.
+    return {**fit_link(sizes, seconds), "best_bytes_per_s": max(rates), "sizes": sizes, "seconds": seconds}
 
 
 def _copies(device: Device, size: int, *, towards_device: bool, pinned: bool) -> Loop:

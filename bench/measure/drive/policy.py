@@ -6,6 +6,7 @@ Nothing here reads a clock or talks to a worker, so every decision can be tested
 import math
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
 from statistics import NormalDist, median, quantiles
 
 from bench.disturbance import disturbed
@@ -35,11 +36,12 @@ MIN_LAUNCHES = 3
 """Launches of a case, if time lasts: what a process got at its start, such as its layout in memory, holds for
 all of its visits."""
 
-DEVICE_TURNS: tuple[Kind, ...] = ("wall", "latency", "device", "wall", "latency", "cold")
-"""What the visits of a launch time in turn, of a case on an accelerator: most often what answers rest on."""
+QUOTED: tuple[Kind, ...] = ("wall", "latency")
+"""The kinds of block that answers quote, timed side by side: where a host's pace changes between visits,
+one call and its wait else reads shorter than a call back to back, by up to a third."""
 
-QUOTED = frozenset({"wall", "latency"})
-"""The kinds of block that answers quote: every launch of a case has a visit of each."""
+DEVICE_TURNS: tuple[tuple[Kind, ...], ...] = (QUOTED, ("device",), QUOTED, ("cold",))
+"""What the visits of a launch time in turn, of a case on an accelerator: most often what answers rest on."""
 
 PASS_SHARE = 0.2
 """Share of what is left of a launch that a pass may take: what is worth most is asked anew after each."""
@@ -161,7 +163,7 @@ def _wants(entry: Entry, launch: int, run: Typical, run_target: float, every_lau
         return every_launch or not satisfied(entry, run, run_target)
     if entry.lifecycle.once or entry.timing.is_long:
         return False
-    if visits < len(QUOTED.intersection(kinds_of(entry.case))) or _missing_kinds(entry):
+    if _missing_kinds(entry):
         return True
     return width(entry, run) > target(entry, run_target)
 
@@ -169,26 +171,32 @@ def _wants(entry: Entry, launch: int, run: Typical, run_target: float, every_lau
 def _missing_kinds(entry: Entry) -> list[Kind]:
     """The kinds of block that no visit of the case has timed yet, of those that its queue can hold."""
     once = entry.timing.is_long or entry.lifecycle.once  # a visit a launch leaves no time for cold calls
-    fits = [kind for kind in dict.fromkeys(kinds_of(entry.case)) if entry.timing.queued.get(kind) != 0]
+    fits = [kind for kind in kinds_of(entry.case) if entry.timing.queued.get(kind) != 0]
     return [kind for kind in fits if kind not in entry.timing.kinds and not (once and kind == "cold")]
 
 
-def kinds_of(case: Case) -> tuple[Kind, ...]:
+def turns_of(case: Case) -> tuple[tuple[Kind, ...], ...]:
     """The kinds of block that a case's visits time in turn."""
-    return ("wall",) if case.device == "cpu" else DEVICE_TURNS
+    return (("wall",),) if case.device == "cpu" else DEVICE_TURNS
+
+
+def kinds_of(case: Case) -> tuple[Kind, ...]:
+    """Every kind of block that a case's visits time."""
+    return tuple(dict.fromkeys(chain.from_iterable(turns_of(case))))
 
 
 def kinds_in_turn(entry: Entry, launch: int) -> tuple[Kind, ...]:
-    """The kinds of block that the next visit of a case in a launch times: one, or all that are quoted where a
-    launch has but one visit. In place of one that the device's queue cannot hold comes wall.
+    """The kinds of block that the next visit of a case in a launch times: those of its turn, or all but cold
+    ones where a launch has but one visit. In place of one that the device's queue cannot hold come those that
+    are quoted.
     """
-    kinds, queued = kinds_of(entry.case), entry.timing.queued
+    turns, queued = turns_of(entry.case), entry.timing.queued
     if entry.timing.is_long or entry.lifecycle.once:
-        return tuple(dict.fromkeys(kind for kind in kinds if kind != "cold" and queued.get(kind) != 0))
+        return tuple(kind for kind in kinds_of(entry.case) if kind != "cold" and queued.get(kind) != 0)
     visits = entry.lifecycle.visits.get(launch, 0)
-    missing = _missing_kinds(entry) if visits >= len(QUOTED) else []
-    kind = missing[0] if missing else kinds[visits % len(kinds)]
-    return ("wall",) if queued.get(kind) == 0 else (kind,)
+    missing = _missing_kinds(entry) if visits else []
+    kinds = (missing[0],) if missing else turns[visits % len(turns)]
+    return turns[0] if queued.get(kinds[0]) == 0 else kinds
 
 
 def _size(entry: Entry) -> float:

@@ -66,9 +66,9 @@ class CaseSession:
             self.left = None if self.left is None else self.left - calls
         return block
 
-    def allowed(self, calls: int) -> int:
-        """As many of the calls as the test still allows in this visit, and one at least."""
-        return calls if self.left is None else max(1, min(calls, self.left))
+    def allowed(self, calls: int, blocks: int = 1) -> int:
+        """As many of the calls as the test still allows each of so many blocks to come, and one at least."""
+        return calls if self.left is None else max(1, min(calls, self.left // blocks))
 
     def come_back(self, call_s: float) -> None:
         """Lets the worker, stopped until now, work for a moment that is not recorded, before it is timed."""

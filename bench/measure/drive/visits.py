@@ -140,11 +140,12 @@ def _time(
         if session.alone and session is not latest:
             session.come_back(timing.call_s)
         latest = session
-        for kind in kinds:
+        for to_come, kind in zip(range(len(kinds), 0, -1), kinds, strict=True):
+            calls = session.allowed(timing.calls, to_come)  # a few rounds are shared by all kinds
             if kind in MAX_QUEUED:
-                queued_block(session, kind, timing.calls, queued)
+                queued_block(session, kind, calls, queued)
             else:
-                session.block(kind, session.allowed(timing.calls))
+                session.block(kind, calls)
     if not entry.lifecycle.visits and not timing.is_long:
         sessions[0].record_work()
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.measure.devices import available, best, ceilings, links
+from bench.measure.devices import available, best, ceilings, cuda_extras, links
 from bench.measure.devices.device import Device, Loop, Timed
 from bench.measure.drive import device_tasks
 from bench.measure.drive.ledger import Ledger
@@ -123,6 +123,57 @@ def test_a_device_whose_queue_runs_dry_has_ceilings_by_the_wall_clock(
     p = simulated.timeline.parameters
     for rate in ceilings.measure(available.get("sim"))["flops_per_s"].values():
         assert 0.9 * p.flops_per_s < rate <= p.flops_per_s
+
+
+def test_a_device_that_rounds_float32_has_a_ceiling_for_each_precision(
+    simulated: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one of `float32` is of products that are not rounded, whatever the process had set."""
+    import torch
+
+    seen = []
+    monkeypatch.setattr(cuda_extras, "has_tf32", lambda _name: True)
+    monkeypatch.setattr(ceilings, "MAX_CALL_S", 1e-4)
+    of_dtype = ceilings._products
+
+    def watched(timed: best.Best, dtype: object, name: str) -> list[float]:
+        seen.append((name, torch.backends.cuda.matmul.fp32_precision))  # type: ignore[attr-defined]  # made at run time
+        return list(of_dtype(timed, dtype, name))
+
+    monkeypatch.setattr(ceilings, "_products", watched)
+    before = torch.backends.cuda.matmul.fp32_precision  # type: ignore[attr-defined]
+    found = ceilings.measure(available.get("sim"))
+    assert simulated.timeline.initialized
+    assert found["flops_per_s"].keys() == {"tf32", "float32", "float64", "bfloat16", "float16"}
+    assert dict(seen)["flops_per_s.tf32"] == "tf32"
+    assert dict(seen)["flops_per_s.float32"] == "ieee"
+    assert torch.backends.cuda.matmul.fp32_precision == before  # type: ignore[attr-defined]
+
+
+def test_a_launch_is_timed_in_more_than_one_way(
+    simulated: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A queue of a hundred makes the host wait in long rows: 500 launches then take what the device takes."""
+    p = replace(simulated.timeline.parameters, queue_length=100, fixed_s=1e-4)
+    monkeypatch.setattr(simulated.timeline, "parameters", p)
+    launch_s = ceilings._launch_s(best.Best(available.get("sim")))
+    assert launch_s == pytest.approx(p.launch_s, rel=0.01)
+
+
+def test_a_link_keeps_the_copies_that_its_line_goes_through(simulated: ModuleType) -> None:
+    p = simulated.timeline.parameters
+    for link in links.links(best.Best(available.get("sim"))).values():
+        assert link["sizes"][0] == 2**10
+        assert link["seconds"] == pytest.approx(
+            [
+                p.launch_s + p.copy_latency_s + p.synchronize_s + size / p.copy_bytes_per_s
+                for size in link["sizes"]
+            ],
+            rel=0.1,
+        )
+        assert link["best_bytes_per_s"] == max(
+            size / seconds for size, seconds in zip(link["sizes"], link["seconds"], strict=True)
+        )
 
 
 def test_no_simulated_rate_is_above_its_ceiling(simulated: ModuleType) -> None:

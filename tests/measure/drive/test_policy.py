@@ -153,26 +153,29 @@ def test_every_launch_is_entered_where_their_number_was_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("visits", "kind"), [(0, "wall"), (1, "latency"), (2, "wall"), (5, "cold"), (6, "wall")]
+    ("visits", "kinds"),
+    [(0, ("wall", "latency")), (1, ("wall", "latency")), (2, ("wall", "latency")), (3, ("cold",))],
 )
-def test_a_device_s_visits_time_one_kind_in_turn(visits: int, kind: str) -> None:
+def test_a_device_s_visits_time_what_is_quoted_side_by_side_and_the_rest_in_turn(
+    visits: int, kinds: tuple[str, ...]
+) -> None:
     entry = known("c", visits)
-    full = replace(entry.timing, queued={"device": 0})
+    full = replace(entry.timing, queued={"device": 0}, kinds=frozenset({"wall", "latency", "cold"}))
     assert kinds_in_turn(entry, -1) == ("wall",), "a processor's calls have one time"
     on_device = replace(entry, case=replace(entry.case, device="cuda"), timing=full)
-    assert kinds_in_turn(on_device, -1) == (kind,)
-    assert kinds_in_turn(on_device, 0) == ("wall",), "every launch begins with it"
+    assert kinds_in_turn(on_device, -1) == kinds
+    assert kinds_in_turn(on_device, 0) == ("wall", "latency"), "every launch begins with them"
     long = replace(on_device, timing=replace(entry.timing, call_s=2.0))
     assert kinds_in_turn(long, 0) == ("wall", "latency", "device"), "a launch visits it once"
 
 
-def test_every_launch_has_a_visit_of_each_kind_that_answers_quote() -> None:
+def test_every_launch_s_first_visit_has_the_kinds_that_answers_quote() -> None:
     entry = known("c", 6)
-    on_device = replace(entry, case=replace(entry.case, device="cuda"))
+    seen = replace(entry.timing, kinds=frozenset({"wall", "latency", "device", "cold"}))
+    on_device = replace(entry, case=replace(entry.case, device="cuda"), timing=seen)
+    assert kinds_in_turn(replace(on_device, lifecycle=Lifecycle({-1: 6})), 0) == ("wall", "latency")
     once = replace(on_device, lifecycle=Lifecycle({-1: 6, 0: 1}))
-    assert next_pass([once], 0, 10.0, 1e3, random.Random(1)) == [once]
-    twice = replace(on_device, lifecycle=Lifecycle({-1: 6, 0: 2}))
-    assert next_pass([twice], 0, 10.0, 1e3, random.Random(1)) == []
+    assert next_pass([once], 0, 10.0, 1e3, random.Random(1)) == []
 
 
 def test_an_epoch_s_time_is_not_foretold_from_smaller_batches() -> None:
