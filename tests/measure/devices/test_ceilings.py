@@ -137,17 +137,17 @@ def test_a_device_that_rounds_float32_has_a_ceiling_for_each_precision(
     of_dtype = ceilings._products
 
     def watched(timed: best.Best, dtype: object, name: str) -> list[float]:
-        seen.append((name, torch.backends.cuda.matmul.fp32_precision))  # type: ignore[attr-defined]  # made at run time
+        seen.append((name, torch.backends.cuda.matmul.fp32_precision))
         return list(of_dtype(timed, dtype, name))
 
     monkeypatch.setattr(ceilings, "_products", watched)
-    before = torch.backends.cuda.matmul.fp32_precision  # type: ignore[attr-defined]
+    before = torch.backends.cuda.matmul.fp32_precision
     found = ceilings.measure(available.get("sim"))
     assert simulated.timeline.initialized
     assert found["flops_per_s"].keys() == {"tf32", "float32", "float64", "bfloat16", "float16"}
     assert dict(seen)["flops_per_s.tf32"] == "tf32"
     assert dict(seen)["flops_per_s.float32"] == "ieee"
-    assert torch.backends.cuda.matmul.fp32_precision == before  # type: ignore[attr-defined]
+    assert torch.backends.cuda.matmul.fp32_precision == before
 
 
 def test_a_launch_is_timed_in_more_than_one_way(
