@@ -16,6 +16,7 @@ COMMANDS = {
     "list": "the cases that `run` would measure",
     "profile": "where the time of cases goes: a trace, operators, Python stacks",
     "gate": "the verdict on a change, against the revision it started from",
+    "bisect": "the commit that made a case slower, between a good one and a bad one",
     "explain": "what differs between two sides of a case, in words",
     "report": "the report of one run, or of several side by side",
     "compare": "two stored runs",

@@ -1,4 +1,4 @@
-"""The nouns of the project: Case, Block, Crossing, Change, Verdict.
+"""The nouns of the project: Case, Block, Crossing, Change, Verdict, Commit.
 
 Every record is frozen, holds SI units only, and imports nothing of the project. What flows:
 
@@ -160,3 +160,17 @@ class Verdict:
     reason: str
     budget: float
     change: Change | None = None
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit is a state of a project's code, as git names it: full id, author, day, subject.
+
+    `parent` is the id of the first commit that it was made from, "" for the first of all.
+    """
+
+    id: str
+    author: str = ""
+    day: str = ""
+    subject: str = ""
+    parent: str = ""

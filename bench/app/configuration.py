@@ -147,6 +147,7 @@ def _are_texts(values: Iterable[Any]) -> bool:
 
 TEXT = _value(lambda value: _are_texts([value]), str, "text in quotes")
 TEXTS = _value(lambda value: isinstance(value, list) and _are_texts(value), tuple, "a list of texts")
+PASS_OR_FAIL = _value(lambda value: value in ("pass", "fail"), str, '"pass" or "fail"')
 NAMES = _value(
     lambda value: isinstance(value, Mapping) and _are_texts(value.values()), dict,
     'a table of "old case" = "new case"',
@@ -155,7 +156,8 @@ NAMES = _value(
 GATE: dict[str, Reader] = {
     "max_regression": _share,
     "confidence": _number(0.5, 1, "a number between 0.5 and 1, such as 0.99"),
-    "undecided": _value(lambda value: value in ("pass", "fail"), str, '"pass" or "fail"'),
+    "undecided": PASS_OR_FAIL,
+    "faster": PASS_OR_FAIL,
     "install": TEXTS,
     "renamed": NAMES,
     "removed": TEXTS,

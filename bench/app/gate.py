@@ -2,6 +2,8 @@
 
 import math
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -33,6 +35,12 @@ def of_stored(base: Path, head: str | None) -> GateSummary:
     if head is None or not is_stored(head):
         raise UserError(f"--base {base} is a stored run; expected --head RUN to be one, too, seen {head}")
     return of_comparison(stored.compared(base, Path(head)))
+
+
+def failing_on(judged: GateSummary, states: Sequence[str]) -> GateSummary:
+    """The summary of a recorded gate, judged as one that also fails on cases of these states."""
+    settings = revisions.failing_on(judged.decision.settings, states)
+    return replace(judged, decision=replace(judged.decision, settings=settings))
 
 
 def is_stored(side: str) -> bool:

@@ -1,14 +1,16 @@
 """A run of both sides, measured on this machine: what `gate` decides on, and `calibrate` learns from."""
 
+import difflib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from bench import patterns
 from bench.analyze.gate.settings import Settings
 from bench.app import UserError, configuration, recording
 from bench.app.revisions import Compared, SidesRequest
@@ -46,6 +48,8 @@ def measured(
     """
     collected, texts = lockstep.collect()
     matching = _matched(collected, texts, compared.settings, request)
+    if request.case:
+        matching = _only(request.case, matching)
     facts = collected[1].facts
     accelerators = device_facts(compared.sides[1].spec, facts.get("accelerators", []))
     if shut := exclusive(recording.uuids(accelerators)):
@@ -107,6 +111,20 @@ def _matched(
         f"no benchmarks{what} on both sides: {len(base)} on base, {len(head)} on head; expected tests that "
         "use the `benchmark` fixture; see `bench list`"
     )
+
+
+def _only(wanted: str, matching: Matching) -> Matching:
+    """The one case that is wanted, by its id, its name or a pattern. Raises UserError for none or several."""
+    names = patterns.matching(wanted, matching.names)
+    if len(names) == 1:
+        return replace(matching, names={names[0]: matching.names[names[0]]})
+    if names:
+        raise UserError(
+            f"{wanted!r} names {len(names)} cases, such as {' and '.join(names[:2])}; expected one"
+        )
+    near = difflib.get_close_matches(wanted, matching.names, 3, 0.4)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join([*matching.names][:3])}"
+    raise UserError(f"no case {wanted!r} is on both sides; {hint}")
 
 
 def condition() -> str:

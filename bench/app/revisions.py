@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +24,10 @@ class SidesRequest:
 
     `suites` are benchmarks that both sides are measured with instead of each one's own, `pythons` what base
     and head are measured with (None: the Python that runs this), `install` commands that install a side,
-    instead of those in pyproject.toml.
+    instead of those in pyproject.toml; `fail_on` are states of cases that fail the gate, beside those that
+    it names. `case` is the one case that is measured ("" for all), by its id, its name or a pattern,
+    `settings` what holds instead of head's pyproject.toml. Base is where head left that revision; `exact`,
+    the revision itself.
     """
 
     selection: Selection
@@ -33,11 +36,16 @@ class SidesRequest:
     seed: int = 1
     out: Path = Path("reports")
     install: tuple[str, ...] = ()
+    fail_on: tuple[str, ...] = ()
+    case: str = ""
+    settings: Settings | None = None
+    exact: bool = False
 
     @property
     def recorded(self) -> dict[str, Any]:
         """What decides what is measured, as a run's header keeps it."""
-        return {**self.selection.recorded, "suites": self.suites, "seed": self.seed}
+        asked = {**self.selection.recorded, "suites": self.suites, "seed": self.seed}
+        return asked | ({"case": self.case} if self.case else {})
 
 
 @dataclass(frozen=True)
@@ -62,11 +70,14 @@ def compared(request: SidesRequest, base: str, head: str | None, null: bool = Fa
         repository = worktrees.repository_of(Path.cwd())
         for leftover in worktrees.remove_leftovers(repository):
             print(f"bench: removed {leftover}, left behind by a gate that was killed", file=sys.stderr)
-        start = worktrees.merge_base(repository, base, head or "HEAD")
+        left = base if request.exact else worktrees.merge_base(repository, base, head or "HEAD")
+        start = worktrees.commit_of(repository, left)
         end = start if null else worktrees.commit_of(repository, head) if head else None
         with worktrees.checkouts(repository, start, end) as trees:
-            settings = _settings(trees, repository)
-            settings = replace(settings, install=request.install or settings.install)
+            settings = request.settings or settings_of(trees, repository)
+            settings = replace(
+                failing_on(settings, request.fail_on), install=request.install or settings.install
+            )
             yield Compared(
                 {"revision": base, "commit": environment.commit(trees.base)},
                 {"revision": "a copy of base" if null else head or "the working tree",
@@ -78,7 +89,16 @@ def compared(request: SidesRequest, base: str, head: str | None, null: bool = Fa
         raise UserError(str(error)) from None
 
 
-def _settings(trees: Checkouts, repository: Path) -> Settings:
+def failing_on(settings: Settings, states: Sequence[str]) -> Settings:
+    """The settings, under which cases of these states fail a gate, too: `faster`, `undecided`."""
+    return replace(
+        settings,
+        faster="fail" if "faster" in states else settings.faster,
+        undecided="fail" if "undecided" in states else settings.undecided,
+    )
+
+
+def settings_of(trees: Checkouts, repository: Path) -> Settings:
     """What head's pyproject.toml asks of the gate: the one nearest above the working directory."""
     here = trees.head / Path.cwd().resolve().relative_to(repository)
     folders = [folder for folder in (here, *here.parents) if folder.is_relative_to(trees.head)]
@@ -139,9 +159,7 @@ def _on_both(path: str, inside: Path, trees: Checkouts, repository: Path) -> str
     if there == ["base"]:
         raise SideError(f"{file} is on base but not on head; its cases would pass unseen")
     if not there:
-        raise UserError(
-            f"{file} is on neither side; expected a file or folder of benchmarks: bench gate PATH ..."
-        )
+        raise UserError(f"{file} is on neither side; expected a file or folder of benchmarks")
     if there == ["head"]:
         raise UserError(
             f"{file} is not on base, so there is nothing to compare with; --suites {file} measures head's "

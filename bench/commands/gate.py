@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +21,19 @@ def declare(parser: argparse.ArgumentParser) -> None:
     add("--null", action="store_true", help="compare base with a copy of itself")
     add("--replay", type=Path, metavar="RUN", help="judge a recorded gate again")
     add("--explain", action="store_true", help="profile both sides of what got slower, and say what differs")
+    add("--fail-on", action="append", choices=("faster", "undecided"), default=[], metavar="STATE",
+        help="also fail on cases that are faster (status 1) or undecided (status 4); may be given "
+             "twice")  # fmt: skip
     arguments.declare_sides(parser)
     for form, what in (("markdown", "for a pull request"), ("junit", "JUnit XML"), ("json", "JSON")):
         add(f"--{form}", type=Path, metavar="FILE", help=f"also write the verdict as {what}")
 
 
 def command(options: argparse.Namespace) -> int:
-    """Exit status 0 pass; 1 slower or over budget; 3 a side failed; 4 undecided; 5 all cases skipped."""
+    """Exit status 0 pass; 1 slower or over budget; 3 a side failed; 4 undecided; 5 all cases skipped.
+
+    With --fail-on faster 1 is also for faster.
+    """
     from bench.app import gate, stored
     from bench.measure.sides.side import SideError
 
@@ -43,14 +50,15 @@ def command(options: argparse.Namespace) -> int:
             f"--null compares base with a copy of itself; expected no --head, seen {options.head}"
         )
     if options.replay:
-        return _show(gate.recorded(options.replay)[1], options)
+        return _show(gate.failing_on(gate.recorded(options.replay)[1], options.fail_on), options)
     if run:
-        return _show(gate.of_stored(Path(options.base), options.head), options)
+        compared = gate.of_stored(Path(options.base), options.head)
+        return _show(gate.failing_on(compared, options.fail_on), options)
     if not options.base:
         raise UserError(
             "nothing to compare with; expected --base REV, such as --base origin/main, or --replay RUN"
         )
-    request = arguments.sides(options)
+    request = replace(arguments.sides(options), fail_on=tuple(options.fail_on))
     try:
         folder = gate.measure(request, options.base, options.head, options.null, options.explain)
     except SideError as error:

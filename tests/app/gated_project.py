@@ -116,11 +116,13 @@ class Repository:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def commit(self) -> None:
+    def commit(self, subject: str = "as it stands") -> str:
+        """Commits all there is; the commit's id."""
         self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", "as it stands")
+        self.git("commit", "--quiet", "--allow-empty", "--message", subject)
+        return self.git("rev-parse", "HEAD").strip()
 
-    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+    def start(self, *arguments: str | Path, command: str = "gate") -> subprocess.Popen[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
         return subprocess.Popen(
             [
@@ -128,7 +130,7 @@ class Repository:
                 "-P",
                 "-c",
                 FEWER_LAUNCHES,
-                "gate",
+                command,
                 *map(str, arguments),
                 "--out",
                 str(self.out),
@@ -141,8 +143,11 @@ class Repository:
         )
 
     def gate(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        going = self.start(*arguments)
-        stdout, stderr = going.communicate(timeout=300)
+        return self.run("gate", *arguments)
+
+    def run(self, command: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        going = self.start(*arguments, command=command)
+        stdout, stderr = going.communicate(timeout=600)
         return subprocess.CompletedProcess(going.args, going.returncode, stdout, stderr)
 
     def verdict(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ name = "anything"
 max_regression = "7.5 %"
 confidence = 0.95
 undecided = "fail"
+faster = "fail"
 install = ["pip install --no-deps ."]
 renamed = { test_old = "test_new", "a.py::test_x[1]" = "b.py::test_x[1]" }
 removed = [
@@ -39,13 +40,14 @@ def test_everything_is_read() -> None:
         max_regression=0.075,
         confidence=0.95,
         undecided="fail",
+        faster="fail",
         install=("pip install --no-deps .",),
         renamed={"test_old": "test_new", "a.py::test_x[1]": "b.py::test_x[1]"},
         removed=("test_gone*",),
         budgets=(
-            Budget("test_forward*", "cpu", 0.002, "attic", line=16),
-            Budget("test_matmul*", min_ceiling_share=0.5, line=17),
-            Budget("test_infer*onnxruntime*", max_ratio=1.2, to="test_infer*torch*", line=19),
+            Budget("test_forward*", "cpu", 0.002, "attic", line=17),
+            Budget("test_matmul*", min_ceiling_share=0.5, line=18),
+            Budget("test_infer*onnxruntime*", max_ratio=1.2, to="test_infer*torch*", line=20),
         ),
     )
 

@@ -162,6 +162,7 @@ def outcome(
 
 
 STRICT = asdict(Settings(undecided="fail"))
+SURPRISED = asdict(Settings(faster="fail"))
 
 
 @pytest.mark.parametrize(
@@ -169,6 +170,10 @@ STRICT = asdict(Settings(undecided="fail"))
     [
         ([Compared("test_a")], {}, "Pass: 1 same"),
         ([Compared("test_a", 1.1)], {}, "Slower: 1 slower"),
+        ([Compared("test_a", 0.8)], {}, "Pass: 1 faster"),
+        ([Compared("test_a", 0.8)], {"settings": SURPRISED}, "Faster: 1 faster"),
+        ([Compared("test_a", 0.8), Compared("test_b", 1.1)], {"settings": SURPRISED},
+         "Slower: 1 slower, 1 faster"),
         ([Compared("test_a", disturbed=1)], {}, "Pass: 1 undecided"),
         ([Compared("test_a", disturbed=1)], {"settings": STRICT}, "Undecided: 1 undecided"),
         ([Compared("test_a", fails={"head": "E"})], {}, "Incomplete: 1 not measured; no case was compared"),
@@ -219,3 +224,24 @@ def test_replay_writes_every_form(
     assert {form: file.read_text("utf-8") for form, file in files.items()} == {
         form: render(summary(RunReport(AnalyzedRun(run)))) for form, render in FORMS.items()
     }
+
+
+def test_what_a_gate_fails_on_besides_is_asked_for_when_it_is_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    faster = gates.write(tmp_path / "faster", [Compared("test_a", 0.8)])
+    assert main(["gate", "--replay", str(faster)]) == 0
+    assert "::notice " in capsys.readouterr().out
+    junit = tmp_path / "junit.xml"
+    assert main(["gate", "--replay", str(faster), "--fail-on", "faster", "--junit", str(junit)]) == 1
+    told = capsys.readouterr().out
+    assert "Faster: 1 faster" in told
+    assert "::error " in told
+    (suite,) = ElementTree.parse(junit).getroot()
+    assert suite.get("failures") == "1"
+    open_ = gates.write(tmp_path / "open", [Compared("test_a", disturbed=1)])
+    assert main(["gate", "--replay", str(open_)]) == 0
+    assert main(["gate", "--replay", str(open_), "--fail-on", "faster"]) == 0
+    assert main(["gate", "--replay", str(open_), "--fail-on", "faster", "--fail-on", "undecided"]) == 4

@@ -101,8 +101,8 @@ class Decision:
 
     @property
     def exit_status(self) -> int:
-        """3 a side failed or a case is missing, else 5 all was skipped, else 1 slower or over budget, else 4
-        undecided, else 0.
+        """3 a side failed or a case is missing, else 5 all was skipped, else 1 slower, over budget, or faster
+        where that fails, too, else 4 undecided, else 0.
 
         What a contaminated run shows is no evidence: it is undecided as a whole.
         """
@@ -114,7 +114,8 @@ class Decision:
         if self.contaminated:
             return 4
         over = any(check.standing == "over" for check in self.budgets)
-        if over or any(verdict.state == "slower" for verdict in self.verdicts):
+        failing = ("slower", "faster") if self.settings.faster == "fail" else ("slower",)
+        if over or any(verdict.state in failing for verdict in self.verdicts):
             return 1
         return 4 if self.settings.undecided == "fail" and any(map(may_be_slower, self.verdicts)) else 0
 

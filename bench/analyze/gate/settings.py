@@ -30,8 +30,9 @@ class Budget:
 class Settings:
     """What `[tool.bench.gate]` and `[tool.bench.budgets]` say.
 
-    `max_regression` is a share; `confidence` that of a whole table without a false alarm; `install` are
-    commands that install a side; `renamed` maps old names to new ones; `removed` are patterns.
+    `max_regression` is a share; `confidence` that of a whole table without a false alarm; `undecided` and
+    `faster` say whether a gate with such cases passes; `install` are commands that install a side; `renamed`
+    maps old names to new ones; `removed` are patterns.
     """
 
     max_regression: float = 0.05
@@ -41,6 +42,7 @@ class Settings:
     renamed: Mapping[str, str] = field(default_factory=dict)
     removed: tuple[str, ...] = ()
     budgets: tuple[Budget, ...] = ()
+    faster: Literal["pass", "fail"] = "pass"
 
 
 def of_header(entry: Mapping[str, Any]) -> Settings:

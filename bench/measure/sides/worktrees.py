@@ -51,7 +51,7 @@ def repository_of(path: Path) -> Path:
     if shutil.which("git") is None:
         raise CheckoutError("git is not installed; a gate on revisions needs it, or give --base a stored run")
     try:
-        return Path(_git(path, "rev-parse", "--show-toplevel")).resolve()
+        return Path(git(path, "rev-parse", "--show-toplevel")).resolve()
     except CheckoutError as error:
         if "not a git repository" in str(error):
             advice = "run the gate in the project's checkout, or give --base a stored run"
@@ -64,7 +64,7 @@ def repository_of(path: Path) -> Path:
 def commit_of(repository: Path, revision: str) -> str:
     """The commit that a revision names. Raises CheckoutError where it names none."""
     try:
-        return _git(repository, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+        return git(repository, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
     except CheckoutError:
         expected = "expected a branch, tag or commit; fetch it first (in CI: fetch-depth: 0)"
         raise CheckoutError(f"revision {revision!r} is unknown here; {expected}") from None
@@ -74,7 +74,7 @@ def merge_base(repository: Path, base: str, head: str) -> str:
     """The commit at which `head` left `base`. Raises CheckoutError where they have none in common."""
     commits = commit_of(repository, base), commit_of(repository, head)
     with suppress(CheckoutError):
-        return _git(repository, "merge-base", *commits)
+        return git(repository, "merge-base", *commits)
     raise CheckoutError(
         f"{base} and {head} have no commit in common; fetch the whole history (in CI: fetch-depth: 0)"
     )
@@ -104,8 +104,8 @@ def checkouts(repository: Path, base: str, head: str | None) -> Iterator[Checkou
 
 def snapshot(repository: Path, tree: Path) -> None:
     """Carries the working tree's changes over into `tree`, a checkout of the same commit."""
-    changed = _git(repository, "diff", "--name-only", "--no-renames", "-z", "HEAD")
-    untracked = _git(repository, "ls-files", "--others", "--exclude-standard", "-z")
+    changed = git(repository, "diff", "--name-only", "--no-renames", "-z", "HEAD")
+    untracked = git(repository, "ls-files", "--others", "--exclude-standard", "-z")
     paths = [path for path in (changed + "\0" + untracked).split("\0") if path]
     for path in paths:
         if (tree / path).is_symlink() or (tree / path).is_file():
@@ -122,7 +122,7 @@ def snapshot(repository: Path, tree: Path) -> None:
 def remove_leftovers(repository: Path) -> list[Path]:
     """Removes the folders that killed gates have left, with the processes that still belong to them."""
     folders = {path.resolve() for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*")}
-    for line in _git(repository, "worktree", "list", "--porcelain").splitlines():
+    for line in git(repository, "worktree", "list", "--porcelain").splitlines():
         path = Path(line.removeprefix("worktree "))
         folders |= {parent for parent in path.parents[1:2] if parent.name.startswith(PREFIX)}
     return [folder for folder in sorted(folders) if _remove_leftover(folder, repository)]
@@ -136,13 +136,13 @@ def remove(folder: Path, repository: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     for side in ("base", "head"):
         with suppress(CheckoutError):  # it was never added
-            _git(repository, "worktree", "remove", "--force", str(folder / side / repository.name))
+            git(repository, "worktree", "remove", "--force", str(folder / side / repository.name))
 
 
 def _add(repository: Path, tree: Path, commit: str) -> None:
     tree.parent.mkdir(exist_ok=True)
     no_hooks = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
-    _git(repository, *no_hooks, "worktree", "add", "--quiet", "--detach", str(tree), commit)
+    git(repository, *no_hooks, "worktree", "add", "--quiet", "--detach", str(tree), commit)
 
 
 def _own(folder: Path, repository: Path) -> int:
@@ -199,7 +199,7 @@ def _undisturbed() -> Iterator[None]:
             signal.signal(signal.SIGINT, before)
 
 
-def _git(path: Path, *arguments: str) -> str:
+def git(path: Path, *arguments: str) -> str:
     """What git prints. Raises CheckoutError with what it says where it fails."""
     done = subprocess.run(
         ["git", "-C", str(path), *arguments],

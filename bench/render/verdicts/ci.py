@@ -85,7 +85,8 @@ def _rows(decision: Decision) -> Iterator[tuple[str, str, str]]:
     """Case, what JUnit calls its outcome ("" for passed), and the reason."""
     for each in decision.verdicts:
         fails = decision.settings.undecided == "fail" and may_be_slower(each)
-        kinds = {"slower": "failure", "undecided": "failure" if fails else "skipped"}
+        faster = "failure" if decision.settings.faster == "fail" else ""
+        kinds = {"slower": "failure", "undecided": "failure" if fails else "skipped", "faster": faster}
         yield each.case, kinds.get(each.state, ""), each.reason
     yield from ((each.case, "error", each.reason) for each in decision.troubles)
     yield from ((each.case, "skipped", each.reason) for each in decision.skipped)
@@ -103,7 +104,9 @@ def annotations(gate: GateSummary) -> Iterator[str]:
     """One command a line: errors for slower, over budget and not measured, warnings for undecided."""
     decision = gate.decision
     for verdict in ordered(decision, "slower", "undecided", "faster"):
-        yield _command(LEVEL[verdict.state], verdict.case, f"{verdict.state}: {verdict.reason}")
+        fails = verdict.state == "faster" and decision.settings.faster == "fail"
+        level = "error" if fails else LEVEL[verdict.state]
+        yield _command(level, verdict.case, f"{verdict.state}: {verdict.reason}")
     for trouble in decision.troubles:
         yield _command("error", trouble.case, f"not measured: {trouble.reason}")
     for check in decision.budgets:

@@ -140,7 +140,8 @@ def _outcome(gate: GateSummary) -> str:
         return f"Contaminated: identical code was not equally fast on both sides; {tally}"
     if decision.exit_status == 1:
         budget = f", {budgets['over']} over budget" if budgets["over"] else ""
-        return f"{'Slower' if counts['slower'] else 'Over budget'}: {tally}{budget}"
+        worst = "Slower" if counts["slower"] else "Over budget" if budget else "Faster"
+        return f"{worst}: {tally}{budget}"
     return f"{'Undecided' if decision.exit_status else 'Pass'}: {tally}"
 
 
