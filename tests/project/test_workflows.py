@@ -13,7 +13,8 @@ from tests.project import shown
 
 yaml = pytest.importorskip("yaml")
 
-FILES = [ROOT / ".pre-commit-config.yaml", *sorted((ROOT / ".github").rglob("*.yml"))]
+ALONE = (ROOT / ".pre-commit-config.yaml", ROOT / "gate" / "action.yml")
+FILES = [*ALONE, *sorted((ROOT / ".github").rglob("*.yml"))]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
