@@ -6,6 +6,8 @@ measures the torch that is already there; nothing is installed or replaced.
 
     BENCH_TORCH_INDEX   where to take torch and torchvision from, for a CPU-only or an older CUDA build, such
                         as https://download.pytorch.org/whl/cpu; it counts when .venv is made
+    BENCH_TORCH         which torch, such as '==2.11.*'; each version has an environment of its own,
+                        .venv-torch-2.11, beside the others
 """
 
 # /// script
@@ -15,6 +17,7 @@ measures the torch that is already there; nothing is installed or replaced.
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -45,10 +48,10 @@ def python(session: nox.Session) -> str:
     """The Python that measures: the project's environment, made or brought up to date first."""
     if session._runner.global_config.no_install:  # nox has no public way to ask
         return python_there(session)
-    interpreter = ENVIRONMENT / "bin" / "python"
+    interpreter = environment() / "bin" / "python"
     if not interpreter.exists():
-        session.run(new_enough_python(session), "-m", "venv", str(ENVIRONMENT), external=True)
-    stamp, wanted = ENVIRONMENT / "installed-for", fingerprint()
+        session.run(new_enough_python(session), "-m", "venv", str(environment()), external=True)
+    stamp, wanted = environment() / "installed-for", fingerprint()
     if not stamp.exists() or stamp.read_text() != wanted:
         for arguments in installations():
             session.run(str(interpreter), *arguments, external=True)
@@ -56,11 +59,19 @@ def python(session: nox.Session) -> str:
     return str(interpreter)
 
 
+def environment() -> Path:
+    """The project's environment: .venv, or that of the torch which BENCH_TORCH names."""
+    if not (wanted := os.environ.get("BENCH_TORCH")):
+        return ENVIRONMENT
+    name = "-".join(re.findall(r"\w+(?:\.\w+)*", wanted))
+    return ENVIRONMENT.with_name(f"{ENVIRONMENT.name}-torch-{name}")
+
+
 def python_there(session: nox.Session) -> str:
     """The Python that nox runs in, if the project's dependencies are there; else .venv's, else `python3`."""
     if importlib.util.find_spec("pytest_benchmark"):
         return sys.executable
-    interpreter = ENVIRONMENT / "bin" / "python"
+    interpreter = environment() / "bin" / "python"
     found = str(interpreter) if interpreter.exists() else shutil.which("python3")
     return found or session.error("no Python to measure with: there is neither .venv nor python3 on the PATH")
 
@@ -87,16 +98,18 @@ def installations() -> list[list[str]]:
     """What to run in the environment, one after the other: Python's arguments.
 
     An index named by BENCH_TORCH_INDEX is the only one that torch is taken from: beside another, pip would
-    take the newest build of both. The project, its suites' dependencies and the tools follow.
+    take the newest build of both. The project, its suites' dependencies and the tools follow. The torch that
+    BENCH_TORCH names is asked for each time, so that nothing takes another in its place.
     """
     project = nox.project.load_toml(PROJECT / "pyproject.toml")
     pip = ["-m", "pip", "install", "--quiet"]
     tools = nox.project.dependency_groups(project, "tests", "lint")
-    everything = [*pip, "--editable", f"{PROJECT}[{extra()},profile]", *tools]
+    pinned = [f"torch{wanted}"] if (wanted := os.environ.get("BENCH_TORCH")) else []
+    everything = [*pip, "--editable", f"{PROJECT}[{extra()},profile]", *tools, *pinned]
     if not (index := os.environ.get("BENCH_TORCH_INDEX")):
         return [everything]
     torch = [wanted for wanted in project["project"]["optional-dependencies"][extra()] if "torch" in wanted]
-    return [[*pip, "--index-url", index, *torch], everything]
+    return [[*pip, "--index-url", index, *torch, *pinned], everything]
 
 
 def extra() -> str:

@@ -66,6 +66,7 @@ def noxfile(loaded: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(loaded, "ENVIRONMENT", tmp_path / ".venv")
     monkeypatch.setattr(loaded, "extra", lambda: "suites")
     monkeypatch.delenv("BENCH_TORCH_INDEX", raising=False)
+    monkeypatch.delenv("BENCH_TORCH", raising=False)
     return loaded
 
 
@@ -141,6 +142,32 @@ def test_torch_comes_from_the_named_index_alone(noxfile: ModuleType, monkeypatch
     first, second = noxfile.installations()
     assert first[-4:] == ["--index-url", "https://example.org/cpu", "torch>=2.10", "torchvision>=0.25"]
     assert "--index-url" not in second
+
+
+@pytest.mark.parametrize(("wanted", "name"), [("==2.11.*", "2.11"), (">=2.12,<2.13", "2.12-2.13")])
+def test_each_version_of_torch_has_an_environment_of_its_own(
+    noxfile: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str, name: str
+) -> None:
+    run(noxfile, "bench")
+    monkeypatch.setenv("BENCH_TORCH", wanted)
+    make, install, measure = run(noxfile, "bench")
+    folder = tmp_path / f".venv-torch-{name}"
+    assert make == [sys.executable, "-m", "venv", str(folder)]
+    assert install[-1] == f"torch{wanted}"
+    assert measure == [str(folder / "bin/python"), "-m", "bench", "run"]
+    assert run(noxfile, "bench") == [measure]
+    monkeypatch.delenv("BENCH_TORCH")
+    assert run(noxfile, "bench") == [[str(tmp_path / ".venv/bin/python"), *measure[1:]]]
+
+
+def test_a_version_of_torch_is_taken_from_the_named_index(
+    noxfile: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_TORCH_INDEX", "https://example.org/cpu")
+    monkeypatch.setenv("BENCH_TORCH", "==2.11.*")
+    first, second = noxfile.installations()
+    assert first[-3:] == ["torch>=2.10", "torchvision>=0.25", "torch==2.11.*"]
+    assert second[-1] == "torch==2.11.*"
 
 
 @pytest.mark.parametrize(
