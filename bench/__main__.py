@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.commands.parsing import Parser, Version, examples
+
 COMMANDS = {
     "run": "measure suites on every device present and write the report",
     "list": "the cases that `run` would measure",
@@ -26,16 +28,28 @@ COMMANDS = {
     "doctor": "what on this machine makes numbers untrustworthy",
 }
 
+EXAMPLES = (
+    "bench doctor",
+    "bench run --preset quick",
+    "bench report reports/RUN",
+    "bench gate --base origin/main",
+)
+
 
 def parser() -> argparse.ArgumentParser:
     """Every command with its arguments, each declared by the command's own module."""
-    top = argparse.ArgumentParser(
-        prog="bench", description="Benchmarks for what every PyTorch course teaches."
+    top = Parser(
+        prog="bench",
+        description="Benchmarks for what every PyTorch course teaches.",
+        epilog=examples(EXAMPLES),
     )
+    top.add_argument("--version", action=Version, nargs=0, help="show the version, and exit")
+    top.words += COMMANDS
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         module = importlib.import_module(f"bench.commands.{name}")
-        sub = commands.add_parser(name, help=summary, description=module.__doc__)
+        end = examples(module.EXAMPLES)
+        sub = commands.add_parser(name, help=summary, description=module.__doc__, epilog=end)
         module.declare(sub)
         sub.set_defaults(command=module.command)
     return top

@@ -16,6 +16,7 @@ from bench.analyze.gate.budgets import of_head, selects
 from bench.analyze.gate.settings import Budget
 from bench.app import UserError, configuration
 from bench.app.stored import one_run
+from bench.app.suggestions import keyword_meant
 from bench.patterns import name
 
 DIGITS = 3
@@ -43,7 +44,8 @@ def set_max_times(folder: Path, file: Path, keyword: str, margin: str) -> list[s
     wanted = selected(keyword, cases["case"])
     chosen = [case for case in measured["case"] if case in wanted]
     if not chosen:
-        raise UserError(f"no case of {folder} that is well measured matches -k {keyword!r}")
+        meant = keyword_meant(keyword, list(measured["case"]))
+        raise UserError(f"no case of {folder} that is well measured matches -k {keyword!r}{meant}")
     document = tomlkit.parse(text)
     for pattern, seconds in _limits(measured, chosen, budgets).items():
         _set(document, pattern, max_time=_text(seconds * (1 + share)), machine=run.machine)

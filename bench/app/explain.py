@@ -7,6 +7,7 @@ from bench.analyze.gate.decision import Decision
 from bench.analyze.profiles.differences import differences
 from bench.app import UserError, profile, revisions
 from bench.app.selection import Selection
+from bench.app.suggestions import case_meant
 from bench.measure.sides.side import Side
 from bench.measure.start.process import Spec
 from bench.render import explanation
@@ -74,9 +75,10 @@ def _stored(side: str, case: str) -> Path | None:
         return None
     if folder := profiles.of_case(Path(side), case):
         return folder
-    there = ", ".join(profiles.read(each).case for each in profiles.of_run(Path(side))) or "none"
+    there = [profiles.read(each).case for each in profiles.of_run(Path(side))]
     raise UserError(
-        f"{side} holds no profile of {case}; profiled there: {there}; make one with `bench profile --run`"
+        f"{side} holds no profile of {case}; profiled there: {', '.join(there) or 'none'}"
+        + (case_meant(case, there) or "; make one with `bench profile --run`")
     )
 
 

@@ -1,9 +1,8 @@
 """Cases profiled into a run's folder: which cases, their recordings analyzed, stored, and a page of each."""
 
-import difflib
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,11 @@ from bench import patterns
 from bench.analyze.profiles import operators, trace
 from bench.analyze.profiles.merge import merged
 from bench.app import UserError, selection
+from bench.app.suggestions import case_meant, keyword_meant
 from bench.measure.drive.profile_run import CaseProfile, profile
 from bench.measure.start.process import Spec
 from bench.measure.worker.profiler import EXTRAS, RAW_TRACE
-from bench.measure.worker.protocol import Problem
+from bench.measure.worker.protocol import Collected
 from bench.records import Case
 from bench.render.profile import page
 from bench.storage import profiles
@@ -39,7 +39,7 @@ def chosen(spec: Spec, wanted: Sequence[str]) -> list[Case]:
     for each in wanted or [""]:
         matching = {name: case for name, case in cases.items() if matches(name, each)}
         if not matching:
-            raise UserError(_unknown(each, cases, spec, collected.problems))
+            raise UserError(_unknown(each, spec, collected))
         matched |= matching
     ready = [case for name, case in matched.items() if name not in collected.skips]
     if not ready:
@@ -54,14 +54,13 @@ def matches(case: str, wanted: str) -> bool:
     return any(patterns.matches(wanted, each) for each in (case, case.partition("[")[0]))
 
 
-def _unknown(wanted: str, cases: Iterable[str], spec: Spec, problems: Sequence[Problem]) -> str:
-    if problems:
-        last = problems[0].last_line
-        return f"{problems[0].id} could not be collected: {last}"
+def _unknown(wanted: str, spec: Spec, collected: Collected) -> str:
+    for problem in collected.problems:
+        return f"{problem.id} could not be collected: {problem.last_line}"
+    cases = [case.id for case in collected.cases]
     what = f"no case {wanted!r}" if wanted else f"no case matches -k {spec.keyword!r}"
-    near = difflib.get_close_matches(wanted, list(cases), n=3, cutoff=0.5)
-    hint = f"; did you mean {' or '.join(near)}?" if near else f"; see `bench list --preset {PRESET}`"
-    return what + hint
+    meant = case_meant(wanted, cases) if wanted else keyword_meant(spec.keyword, collected.left_out)
+    return what + (meant or f"; see `bench list --preset {PRESET}`")
 
 
 def write(folder: Path, spec: Spec, cases: Sequence[Case]) -> Iterator[Path | None]:

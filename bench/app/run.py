@@ -11,7 +11,7 @@ from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.contests import refine
 from bench.analyze.contests.contests import choices
 from bench.app import UserError, recording
-from bench.app.selection import Selection, why_nothing
+from bench.app.selection import Selection, none_matches, refused
 from bench.app.stored import MAX_SENTENCES
 from bench.events import End, Event, Note, Sizes
 from bench.measure.drive import left_out
@@ -110,11 +110,9 @@ def _collect(coordinator: Coordinator, selection: Selection) -> Collected:
     try:
         collected = coordinator.collect()
     except WorkerError as error:
-        raise UserError(str(error)) from None
+        raise refused(coordinator.plan.spec, error) from None
     if not collected.cases and not collected.problems:
-        what = f" that match -k {selection.keyword!r}" if selection.keyword else ""
-        where = f"{' '.join(selection.paths) or 'suites/'}{why_nothing(collected.facts)}"
-        raise UserError(f"no benchmarks{what} in {where}; see `bench list`")
+        raise none_matches(selection, collected)
     return collected
 
 

@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from bench.app import UserError
+from bench.app.suggestions import case_meant, did_you_mean, keyword_meant
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S
 from bench.measure.start.process import Spec, Worker, WorkerError
 from bench.measure.worker.protocol import Collected
 
 ROOT_MARKS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", ".git")
 """What makes a folder a project's root, as pytest sees it: case names are relative to it."""
+
+
+NOT_FOUND = "not found: "
+"""What pytest says of a test that is named and not there."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,9 @@ def spec(paths: Sequence[str], keyword: str, devices: Sequence[str], preset: str
     named = [Path(path.partition("::")[0]) for path in paths]
     for path in named:
         if not path.exists():
-            expected = "expected a file or folder of benchmarks; see `bench list`"
-            raise UserError(f"{path} does not exist; {expected}")
+            beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+            meant = did_you_mean(path.name, beside) or "; see `bench list`"
+            raise UserError(f"{path} does not exist; expected a file or folder of benchmarks{meant}")
     environment = {"BENCH_PRESET": preset}
     if devices:
         environment["BENCH_DEVICES"] = ",".join(dict.fromkeys(devices))
@@ -81,8 +87,36 @@ def why_nothing(facts: Mapping[str, Any]) -> str:
 
 def collected(spec: Spec) -> Collected:
     """The `cases` and `problems` that a worker finds. Raises UserError where it cannot collect at all."""
+    try:
+        return _asked(spec)
+    except WorkerError as error:
+        raise refused(spec, error) from None
+
+
+def _asked(spec: Spec) -> Collected:
     with Worker(spec) as worker:
-        try:
-            return worker.collected(COLLECT_TIMEOUT_S)
-        except WorkerError as error:
-            raise UserError(str(error)) from None
+        return worker.collected(COLLECT_TIMEOUT_S)
+
+
+def refused(spec: Spec, error: WorkerError) -> UserError:
+    """What to tell of a worker that could not collect: of a test that is not there, those near it."""
+    tests = [path for path in spec.paths if "::" in path]
+    if NOT_FOUND not in str(error) or not tests:
+        return UserError(str(error))
+    try:
+        there = _asked(replace(spec, paths=tuple(path.partition("::")[0] for path in tests), keyword=""))
+    except WorkerError:
+        return UserError(str(error))
+    file, _, test = tests[0].partition("::")
+    meant = case_meant(test, [case.id.partition("::")[2] for case in there.cases])
+    return UserError(f"{os.path.relpath(file)} has no benchmark {test}{meant or '; see `bench list`'}")
+
+
+def none_matches(selection: Selection, found: Collected) -> UserError:
+    """What to tell where nothing was collected; of what -k left out, that which is near it."""
+    what = f" that match -k {selection.keyword!r}" if selection.keyword else ""
+    meant = keyword_meant(selection.keyword, found.left_out) or (
+        "; see `bench list`" if what else "; expected tests that use the `benchmark` fixture"
+    )
+    where = f"{' '.join(selection.paths) or 'suites/'}{why_nothing(found.facts)}"
+    return UserError(f"no benchmarks{what} in {where}{meant}")

@@ -16,6 +16,7 @@ from bench.analyze.runs.compare import Comparison, compare
 from bench.analyze.runs.history import FACTS, history
 from bench.analyze.runs.projection import View
 from bench.app import UserError, configuration
+from bench.app.suggestions import did_you_mean
 from bench.events import Header
 from bench.measure.drive import left_out
 from bench.patterns import matches
@@ -121,7 +122,8 @@ def write_history(
     Raises StoreError, and UserError where there is nothing to read or the page cannot be written.
     """
     if unknown := sorted(set(ignored) - set(FACTS)):
-        raise UserError(f"--ignore {unknown[0]}: no such fact; expected one of {', '.join(FACTS)}")
+        meant = did_you_mean(unknown[0], FACTS)
+        raise UserError(f"--ignore {unknown[0]}: no such fact{meant}; expected one of {', '.join(FACTS)}")
     cases, headers, lines = _of_others(folder, patterns) or archive.read(folder, patterns)
     if cases.empty:
         what = f"no case matches {' or '.join(patterns)}" if patterns else "no run has tables"

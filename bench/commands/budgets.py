@@ -9,6 +9,11 @@ from pathlib import Path
 
 from bench.commands import arguments
 
+EXAMPLES = (
+    "bench budgets set reports/RUN",
+    'bench budgets set reports/RUN -k "forward and not backward" --margin 20%',
+)
+
 
 def declare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument

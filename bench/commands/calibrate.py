@@ -6,6 +6,12 @@ from dataclasses import replace
 
 from bench.commands import arguments
 
+EXAMPLES = (
+    "bench calibrate --launches 125",
+    "bench calibrate --launches 125 --busy 1",
+    "bench calibrate --launches 0",
+)
+
 
 def declare(parser: argparse.ArgumentParser) -> None:
     arguments.declare_sides(parser)

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+EXAMPLES = ("bench compare reports/BEFORE reports/AFTER",)
+
 
 def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("base", type=Path, metavar="A", help="the run to compare with")

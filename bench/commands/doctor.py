@@ -2,6 +2,8 @@
 
 import argparse
 
+EXAMPLES = ("bench doctor",)
+
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """It takes no arguments."""

@@ -9,6 +9,11 @@ import argparse
 from bench.app import UserError
 from bench.commands import arguments
 
+EXAMPLES = (
+    "bench explain main . 'suites/test_06_epoch.py::test_epoch[cpu-64]'",
+    "bench explain reports/BEFORE reports/AFTER 'suites/test_06_epoch.py::test_epoch[cpu-64]'",
+)
+
 
 def declare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument

@@ -13,6 +13,13 @@ from bench.commands import arguments
 if TYPE_CHECKING:
     from bench.render.verdicts.words import GateSummary
 
+EXAMPLES = (
+    "bench gate --base origin/main",
+    "bench gate --base origin/main benchmarks/ --markdown gate.md --junit gate.xml",
+    "bench gate --base HEAD --null",
+    "bench gate --replay reports/RUN",
+)
+
 
 def declare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument

@@ -3,6 +3,12 @@
 import argparse
 from pathlib import Path
 
+EXAMPLES = (
+    "bench history",
+    'bench history reports --case "test_matmul*" --threshold 3% --ignore torch',
+    "bench history .benchmarks",
+)
+
 
 def declare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument

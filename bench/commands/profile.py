@@ -11,6 +11,11 @@ from pathlib import Path
 from bench.app import UserError
 from bench.commands import arguments
 
+EXAMPLES = (
+    "bench profile 'suites/test_06_epoch.py::test_epoch[cpu-64]'",
+    "bench profile 'test_matmul*' -k 'not tf32' --run reports/RUN",
+)
+
 
 def declare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument

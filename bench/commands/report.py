@@ -6,6 +6,12 @@ from pathlib import Path
 
 from bench.app import UserError
 
+EXAMPLES = (
+    "bench report reports/RUN",
+    "bench report reports/LAPTOP reports/SERVER --out both",
+    "bench report reports --out both --rows operation,n --columns machine --filter device=cpu",
+)
+
 
 def declare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument

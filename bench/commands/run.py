@@ -6,6 +6,14 @@ import sys
 
 from bench.commands import arguments
 
+EXAMPLES = (
+    "bench run --preset quick",
+    "bench run suites/test_04_dataloader.py",
+    'bench run suites/test_03_matmul_mul.py -k "matmul and not tf32" --launches 3',
+    "bench run --device cpu --device cuda:1",
+    "bench run --resume",
+)
+
 
 def declare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument

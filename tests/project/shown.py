@@ -1,6 +1,7 @@
 """Documents, and the commands that they and workflows show: the session of nox, or the arguments of bench."""
 
 import re
+import shlex
 from collections.abc import Sequence
 
 from tests import ROOT
@@ -9,6 +10,11 @@ PAGES = sorted((ROOT / "docs").glob("*.md"))
 DOCUMENTS = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "reports/README.md")), *PAGES]
 
 SESSIONS = set(re.findall(r"^@nox\.session.*\ndef (\w+)", (ROOT / "noxfile.py").read_text(), re.MULTILINE))
+
+
+def words(line: str) -> list[str]:
+    """A line of a shell as words, without its comment."""
+    return shlex.split(line, comments=True)
 
 
 def of_bench(words: Sequence[str]) -> list[str] | None:

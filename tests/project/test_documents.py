@@ -29,7 +29,7 @@ def commands() -> list[list[str]]:
     """Commands of the shell blocks and of the running text, as words."""
     lines = [line for block in blocks("sh") for part in block.splitlines() for line in part.split("&&")]
     lines += re.findall(r"`((?:python -m bench|bench|nox|\S+/nox) [^`]+)`", TEXT)
-    return [shlex.split(line, comments=True) for line in lines if line.strip()]
+    return [shown.words(line) for line in lines if line.strip()]
 
 
 def of_bench() -> list[list[str]]:

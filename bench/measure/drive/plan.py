@@ -21,7 +21,7 @@ class Preset:
 
     `refining_s` of the deadline are kept for further launches at sizes near crossovers; 0: none are added. A
     preset without a deadline adds them if it is more.
-    `templates` take turns in forking launches.
+    `templates` take turns in forking launches; `report_s` is what the report takes after the deadline.
     """
 
     name: str
@@ -32,17 +32,17 @@ class Preset:
     timeout_s: float
     refining_s: float = 0.0
     templates: int = 3
+    report_s: float = 30.0
 
 
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("quick", 3, 78, 0.10, 2.0, 30, templates=1),
+        Preset("quick", 3, 78, 0.10, 2.0, 30, templates=1, report_s=12),
         Preset("default", 12, 330, 0.05, 2.5, 120, refining_s=50),
         Preset("thorough", 30, math.inf, 0.02, math.inf, 900, refining_s=600, templates=5),
     )
 }
-"""Deadlines leave 12 s (quick) and 30 s (default) for the report."""
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def test_without_py_spy_the_rest_is_recorded_and_a_line_says_so(
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        ("test_it.py::test_stepp", "did you mean test_it.py::test_step or"),
+        ("test_it.py::test_stepp", "did you mean test_step"),
         ("test_it.py::nothing_like_it", "no case 'test_it.py::nothing_like_it'"),
         ("test_skipped", "no such hardware"),
     ],
