@@ -14,6 +14,11 @@ from bench.commands import arguments
 if TYPE_CHECKING:
     from bench.app.bisect import Found, Gated
 
+EXAMPLES = (
+    "bench bisect --good v1.0 --bad main 'benchmarks/test_parse.py::test_parse[10]'",
+    "bench bisect --good HEAD~20 --bad HEAD 'test_matmul[cpu-256]'",
+)
+
 
 def declare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
