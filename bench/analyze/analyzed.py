@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench.analyze.blocks.clean import marked_blocks, pace_of_run
 from bench.analyze.estimates.beaten import Beaten, beaten
+from bench.analyze.estimates.confidence import Confidence, of_interval
 from bench.analyze.estimates.contradictions import Checking, checkings
 from bench.analyze.estimates.estimate import estimates
 from bench.analyze.estimates.scatter import Centres
@@ -30,6 +31,7 @@ class Quality:
     launches_of_case: float
     blocks: int
     disturbed_share: float
+    counted_share: float
     off_pace_share: float | None
     cases: int
     noisy: int
@@ -38,6 +40,16 @@ class Quality:
     checks: int
     passed_checks: int
     spent_s: float
+
+    @property
+    def grade(self) -> Confidence:
+        """The run in one word: that of its median case. From one launch it is rough at best, as nothing of
+        the run itself says how far launches differ; after a failed self-check unsettled.
+        """
+        word = of_interval(1 / (1 + self.half_width), 1 + self.half_width)
+        if self.passed_checks < self.checks:
+            return "unsettled"
+        return "rough" if word == "solid" and self.launches_of_case < 2 else word
 
 
 @dataclass(frozen=True)
@@ -105,6 +117,7 @@ class AnalyzedRun:
             launches_of_case=float(cases["launches"].median()),
             blocks=len(wall),
             disturbed_share=float(wall["disturbed"].mean()),
+            counted_share=float(wall["counted"].mean()),
             off_pace_share=off_pace if len(paces_s) else None,
             cases=len(cases),
             noisy=int((cases["status"] == "noisy").sum()),

@@ -1,6 +1,7 @@
 """The page's table of cases: a row and the details of each, and its blocks as the script draws them."""
 
 import json
+import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -10,12 +11,11 @@ import numpy as np
 import pandas as pd
 
 from bench.analyze.report import Report, RunReport
-from bench.render.units import estimate, half_width, interval, percent, quantity, sortable
+from bench.render.answers import words
+from bench.render.units import estimate, half_width, interval, known_digits, percent, quantity, sortable
 from bench.storage.tables import parameters
 
-COLUMNS = (
-    "case", "device", "time", "±", "one call", "rate", "of ceiling", "clean blocks", "status", "confidence",
-)  # fmt: skip
+COLUMNS = ("operation", "parameters", "device", "time", "±", "rate", "confidence")
 
 TIMES = {
     "one call": "latency_s", "on the device": "device_s", "until the call returned": "host_s",
@@ -23,41 +23,42 @@ TIMES = {
 }  # fmt: skip
 RATES = {"flops_per_s": "flop/s", "bytes_per_s": "B/s", "items_per_s": "items/s"}
 
-BEYOND = 1.1
-"""Share of a ceiling beyond which it plainly does not hold the case back."""
-
 MAX_POINTS = 100_000
 """Blocks drawn in the whole page; beyond it every case keeps an evenly spread share, and four at least."""
 
 
-def cells(row: Mapping[Any, Any], several: bool) -> list[Any]:
-    """One row of the cases' table; a cell is text, or [text, what to sort by]."""
-    name = str(row["case"]).partition("::")[2] or str(row["case"])
+def cells(row: Mapping[Any, Any], names: Sequence[str], several: bool) -> list[Any]:
+    """One row of the cases' table; a cell is text, or [text, what to sort by], or names and values.
+
+    `names` are the parameters of all cases, `several` whether there are several machines.
+    """
     rate, rate_text = _rate(row)
     return [
-        name + (f" ({row['side']})" if row["side"] else ""),
+        words(str(row["operation"])) + (f" ({row['side']})" if row["side"] else ""),
+        {words(name): _value(row[name]) for name in names if pd.notna(row[name])},
         f"{row['device']} · {row['machine']}" if several else row["device"],
         [estimate(row["median_s"], row["low_s"], row["high_s"]), sortable(row["median_s"])],
         [half_width(row["low_s"], row["high_s"]), sortable(row["high_s"] / row["low_s"])],
-        [quantity(row["latency_s"], "s"), sortable(row["latency_s"])],
         [rate_text, sortable(rate)],
-        [_of_ceiling(row["ceiling_share"], row["bound"]), sortable(row["ceiling_share"])],
-        [f"{row['clean_blocks']} of {row['blocks']}" if row["blocks"] else "–", int(row["clean_blocks"])],
-        row["status"] + (" ⚠" if row["warnings"] else ""),
-        row["confidence"],
+        row["confidence"] if row["status"] == "ok" else row["status"],
     ]
 
 
-def _of_ceiling(share: float, bound: str) -> str:
-    """How much of the ceiling that binds is reached. A case that fits into a cache goes beyond memory's."""
-    return f"beyond {bound}" if share > BEYOND else f"{percent(share)} {bound}".strip()
+def _value(value: object) -> str | int | float:
+    """A parameter as JSON: a whole number stays one, whatever numpy made of the column."""
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, int | float | np.integer | np.floating) and math.isfinite(value):
+        return int(value) if float(value).is_integer() else float(value)
+    return str(value)
 
 
 def _rate(row: Mapping[Any, Any]) -> tuple[float, str]:
-    """The most telling rate that the case declares work for."""
+    """The most telling rate that the case declares work for, in the digits that its time is known in."""
     for name, unit in (("flops", "flop/s"), ("items", "items/s"), ("bytes", "B/s")):
         if row[name] > 0:
-            return row[f"{name}_per_s"], quantity(row[f"{name}_per_s"], unit)
+            digits = known_digits(row["median_s"], row["low_s"], row["high_s"])
+            return row[f"{name}_per_s"], quantity(row[f"{name}_per_s"], unit, digits)
     return np.nan, "–"
 
 
@@ -89,7 +90,10 @@ def _pairs(row: Mapping[Any, Any], names: Sequence[str], options: str) -> Iterat
         yield ["kept a call", quantity(row["kept_bytes"], "B")]
     if row["peak_memory_bytes"] > 0:
         yield ["peak memory", quantity(row["peak_memory_bytes"], "B")]
-    yield from ([name, str(row[name])] for name in names if pd.notna(row[name]))
+    if row["blocks"] > 0:
+        launches = f"{row['launches']} launch{'es' * (row['launches'] != 1)}"
+        yield ["blocks that count", f"{row['clean_blocks']} of {row['blocks']}, from {launches}"]
+    yield from ([words(name), str(_value(row[name]))] for name in names if pd.notna(row[name]))
     yield from ([name, str(value)] for name, value in json.loads(row["extra"]).items() if name not in row)
     yield ["measure again", f"bench run {shlex.quote(row['case'])}{options}"]
 

@@ -8,6 +8,9 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+SCRIPTS = ("table.js", "charts.js", "details.js", "page.js")
+"""The parts of the pages' one script, in order: what a part uses while it is read stands before it."""
+
 
 def document(template: str, data: Mapping[str, Any], **content: Any) -> str:
     """The page that `template` makes of its content; `data["tables"]` holds each `table` by its kind."""
@@ -16,20 +19,28 @@ def document(template: str, data: Mapping[str, Any], **content: Any) -> str:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     return environment.get_template(template).render(
-        style=Markup(_text("page.css")), script=Markup(_text("page.js")), data=_embedded(data), **content
-    )
+        style=Markup(_text("page.css")),
+        script=Markup("".join(map(_text, SCRIPTS))), data=_embedded(data),
+        tables=data["tables"], **content,
+    )  # fmt: skip
 
 
 def table(
-    name: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], unknown: str | None = None
+    name: str,
+    columns: Sequence[str],
+    rows: Sequence[Mapping[str, Any]],
+    unknown: str | None = None,
+    spread: str | None = None,
 ) -> dict[str, Any]:
     """A table as the pages' script draws it.
 
     A row has "cells", each text or [text, what to sort by], and where it has details a "key", unique and its
-    address; `unknown` is the column whose rows without a number come last.
+    address; one that is "folded" has details and is not drawn. `unknown` is the column whose rows without a
+    number come last. A cell of the column `spread` holds values by name: where the rows shown have few names,
+    each is a column of its own.
     """
-    position = None if unknown is None else list(columns).index(unknown)
-    return {"name": name, "columns": columns, "unknown": position, "rows": rows}
+    places = [None if column is None else list(columns).index(column) for column in (unknown, spread)]
+    return {"name": name, "columns": columns, "unknown": places[0], "spread": places[1], "rows": rows}
 
 
 def _text(name: str) -> str:

@@ -1,338 +1,42 @@
-"use strict";
-// Tables that filter, search and sort, and details drawn when asked for. Text reaches the page as text nodes only.
-const data = JSON.parse(document.getElementById("data").textContent);
-const FIRST_ROWS = 25;
-const MOST_CHOICES = 15; // different values of a column up to which it can be filtered by one
-const LONGEST_CHOICE = 40;
-const SHORT = 24; // characters of a cell that is not to be broken
-const dialog = document.getElementById("details");
-
-const make = (name, attributes = {}, ...children) => {
-  const node = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-};
-const draw = (name, attributes = {}, text) => {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
-const text = (cell) => (Array.isArray(cell) ? cell[0] : cell);
-const sortKey = (cell) => (Array.isArray(cell) ? cell[1] : cell);
-const address = (kind, key) => `#${kind}=${encodeURIComponent(key)}`;
-
-const positions = {}; // of rows, by kind and key
-for (const [kind, { rows }] of Object.entries(data.tables)) {
-  positions[kind] = new Map(rows.map((row, position) => [row.key, position]));
-  for (const row of rows) row.sought = row.cells.map(text).join(" ").toLowerCase();
-}
-
-function table(holder) {
-  const kind = holder.dataset.table;
-  const { name, columns, rows: everything, unknown } = data.tables[kind];
-  const isUnknown = (row) => unknown !== null && sortKey(row.cells[unknown]) === null;
-  const all = everything.filter((row) => !holder.dataset.suite || row.suite === holder.dataset.suite)
-    .sort((a, b) => isUnknown(a) - isUnknown(b));
-  const numeric = columns.map((_, i) => all.some((row) => Array.isArray(row.cells[i])));
-  const used = columns.map((_, i) => i === 0 || all.some((row) => !["–", ""].includes(text(row.cells[i]))));
-  const state = { words: [], chosen: new Map(), column: -1, direction: 1, most: FIRST_ROWS };
-
-  const search = make("input", { type: "search", placeholder: "every word must occur", "aria-label": `Search in ${name}` });
-  const status = make("span", { role: "status", class: "aside" });
-  const more = make("button", { type: "button" });
-  const body = make("tbody");
-  const heads = columns.map((column, i) => {
-    const button = make("button", { type: "button" }, column);
-    const head = make("th", { scope: "col", class: numeric[i] ? "number" : "" }, button);
-    button.addEventListener("click", () => {
-      state.direction = state.column === i ? -state.direction : 1;
-      state.column = i;
-      heads.forEach((each) => each.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", state.direction > 0 ? "ascending" : "descending");
-      show();
-    });
-    return head;
-  });
-  const filters = columns.map((column, i) => {
-    const values = i && !numeric[i] && all.length > 7 ? [...new Set(all.map((row) => row.cells[i]))].filter(Boolean) : [];
-    if (values.length < 2 || values.length > MOST_CHOICES || values.some((value) => value.length > LONGEST_CHOICE)) return null;
-    const options = ["", ...values.sort()].map((value) => make("option", { value }, value || `any ${column}`));
-    const select = make("select", { "aria-label": `Only rows whose ${column} is` }, ...options);
-    select.addEventListener("change", () => {
-      if (select.value) state.chosen.set(i, select.value);
-      else state.chosen.delete(i);
-      show();
-    });
-    return select;
-  }).filter(Boolean);
-
-  const chosen = () => {
-    const wanted = [...state.chosen];
-    const rows = all.filter((row) => state.words.every((word) => row.sought.includes(word))
-      && wanted.every(([i, value]) => row.cells[i] === value));
-    if (state.column < 0) return rows;
-    const order = (a, b) => {
-      const [x, y] = [sortKey(a.cells[state.column]), sortKey(b.cells[state.column])];
-      if (x === null || y === null) return (x === null) - (y === null); // what is unknown comes last
-      return state.direction * (typeof x === "number" ? x - y : x.localeCompare(y, "en", { numeric: true }));
-    };
-    return rows.sort(order);
-  };
-  const show = () => {
-    const rows = chosen();
-    body.replaceChildren(...rows.slice(0, state.most).map((row) => line(row, kind, numeric, used)));
-    status.textContent = `${rows.length} of ${all.length}`;
-    more.hidden = rows.length <= state.most;
-    more.textContent = `Show ${Math.min(rows.length - state.most, 500)} more`;
-  };
-  search.addEventListener("input", () => {
-    state.words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    show();
-  });
-  more.addEventListener("click", () => {
-    const shown = state.most;
-    state.most += 500;
-    show();
-    body.rows[shown].querySelector("a")?.focus(); // the button may be gone, and the keyboard's place with it
-  });
-  const head = make("thead", {}, make("tr", {}, ...heads.filter((_, i) => used[i])));
-  const bar = make("div", { class: "bar" }, search, ...filters, status);
-  const scroll = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": name },
-    make("table", { "aria-label": name }, head, body));
-  holder.append(bar, scroll, more);
-  show();
-}
-
-function line(row, kind, numeric, used) {
-  const cells = row.cells.map((cell, i) => {
-    const shown = text(cell);
-    if (i === 0) return make("th", { scope: "row" }, row.key === undefined ? shown : make("a", { href: address(kind, row.key) }, shown));
-    const node = make("td", numeric[i] ? { class: "number" } : {}, shown);
-    if (shown.length <= SHORT) node.classList.add("short");
-    const word = shown.split(" ")[0];
-    if (["noisy", "failed", "timeout", "skipped"].includes(word)) node.classList.add(word);
-    return node;
-  });
-  return make("tr", {}, ...cells.filter((_, i) => used[i]));
-}
-
-const facts = (pairs) => make("dl", { class: "facts" },
-  ...pairs.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {},
-    name === "measure again" ? make("code", {}, value) : value))));
-
-const named = (kind, row) => row.cells.map((cell, i) => [data.tables[kind].columns[i], text(cell)]).filter(([, value]) => value && value !== "–");
-const links = (kind, keys, shown = (key) => key) => make("ul", {}, ...keys.map((key) =>
-  make("li", {}, make("a", { href: address(kind, key) }, shown(key)))));
-
-function caseDetails(row, position) {
-  const launches = data.blocks[position];
-  const parts = [facts(data.facts[position])];
-  const profile = data.profiles[position];
-  if (profile) parts.push(make("p", {}, make("a", { href: profile }, "Where its time goes: operators, memory, stacks")));
-  if (launches.length) {
-    parts.push(make("h3", {}, "Blocks in time order, launch by launch"), timeline(launches));
-    parts.push(make("h3", {}, "Distribution of the blocks that count"), histogram(launches.flat()));
-  }
-  const met = (data.tables.contest?.rows || []).filter((contest) => contest.evidence.includes(row.key));
-  const told = (key) => data.tables.contest.rows[positions.contest.get(key)].cells.map(text).filter(Boolean).join(" · ");
-  if (met.length) parts.push(make("h3", {}, "Part of"), links("contest", met.map((contest) => contest.key), told));
-  return [row.key, parts];
-}
-
-const deviation = (code) => Math.floor(code / 2) / 1000;
-const isDisturbed = (code) => code & 1;
-const percent = (share) => `${share > 0 ? "+" : ""}${+(100 * share).toPrecision(2)} %`;
-
-// The scale holds every block that counts, and the median; a disturbed block beyond it sits at the edge.
-function scale(codes) {
-  const counted = codes.filter((code) => !isDisturbed(code));
-  const values = (counted.length ? counted : codes).map(deviation);
-  const [low, high] = [Math.min(-0.01, ...values), Math.max(0.01, ...values)];
-  const share = (value) => (Math.max(low, Math.min(high, value)) - low) / (high - low);
-  return { low, high, share };
-}
-
-function timeline(launches) {
-  const codes = launches.flat();
-  const [width, height, left, gap] = [900, 230, 70, 14];
-  const { low, high, share } = scale(codes);
-  const step = (width - left - gap * launches.length) / codes.length;
-  const y = (value) => height - 32 - share(value) * (height - 50);
-  const hit = codes.filter(isDisturbed).length;
-  const label = `${codes.length} blocks in ${launches.length} ${launches.length === 1 ? "launch" : "launches"}; ${hit} disturbed by others, drawn hollow and not counted`;
-  const svg = canvas(width, height, label);
-  for (const value of [0, low, high]) {
-    svg.append(draw("line", { x1: left, x2: width, y1: y(value), y2: y(value), class: value ? "rule" : "rule middle" }));
-    if (value && Math.abs(y(value) - y(0)) < 16) continue; // its name would touch the median's
-    svg.append(draw("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, value ? percent(value) : "median"));
-  }
-  let x = left;
-  launches.forEach((launch, number) => {
-    svg.append(draw("text", { x, y: height - 2 }, `${launches.length < 13 ? "launch " : ""}${number + 1}`));
-    if (number) svg.append(draw("line", { x1: x - gap / 2, x2: x - gap / 2, y1: 10, y2: height - 16, class: "rule apart" }));
-    for (const code of launch) {
-      x += step;
-      const disturbed = isDisturbed(code);
-      svg.append(draw("circle", { cx: x - step / 2, cy: y(deviation(code)), r: disturbed ? 3.5 : 2.5, class: disturbed ? "disturbed" : "block" }));
-    }
-    x += gap;
-  });
-  return make("div", {}, watermarked(svg, width, height), make("p", { class: "aside" }, `${label}.`));
-}
-
-function histogram(codes) {
-  const counted = codes.filter((code) => !isDisturbed(code)).map(deviation);
-  const { low, high, share } = scale(codes);
-  const [width, height, bins] = [900, 130, 45];
-  const counts = new Array(bins).fill(0);
-  for (const value of counted) counts[Math.min(bins - 1, Math.floor(share(value) * bins))] += 1;
-  const most = Math.max(1, ...counts);
-  const svg = canvas(width, height, `How ${counted.length} blocks lie about their median, from ${percent(low)} to ${percent(high)}`);
-  counts.forEach((count, i) => {
-    const tall = (count / most) * (height - 30);
-    svg.append(draw("rect", { x: (i * width) / bins, y: height - 20 - tall, width: width / bins - 2, height: tall, class: "block" }));
-  });
-  const middle = share(0) * width;
-  for (const [value, anchor, x] of [[low, "start", 0], [0, "middle", middle], [high, "end", width]]) {
-    if (value && Math.abs(x - middle) < 90) continue;
-    svg.append(draw("text", { x: Math.max(22, Math.min(width - 22, x)) + (anchor === "middle" ? 0 : x ? 22 : -22), y: height - 4, "text-anchor": anchor }, value ? percent(value) : "median"));
-  }
-  return watermarked(svg, width, height);
-}
-
-function contestDetails(row) {
-  const pairs = named("contest", row);
-  if (row.reuses.length) {
-    const paid = row.points.map(([size], i) => [size, row.reuses[i]]).filter(([, times]) => times);
-    pairs.push(["calls on the same data that pay for moving it", paid.length
-      ? paid.map(([size, times]) => `${times.toLocaleString("en")} at ${row.axis} = ${size.toLocaleString("en")}`).join(", ") : "no number does"]);
-  }
-  const parts = [facts(pairs)];
-  if (row.points.length > 1) {
-    const [incumbent, challenger] = row.pair;
-    parts.push(make("h3", {}, `How many times as fast ${challenger} is as ${incumbent}, along ${row.axis}`), ratios(row));
-  }
-  if (row.evidence.length) {
-    parts.push(make("details", {}, make("summary", {}, `${row.evidence.length} cases it rests on`), links("case", row.evidence)));
-  }
-  return [row.cells.slice(0, 4).map(text).filter(Boolean).join(" · "), parts];
-}
-
-function ratios(row) {
-  const [width, height, left, bottom] = [900, 280, 70, 34];
-  const points = row.points.filter((point) => point[0] && point[1]);
-  const [sizes, values] = [points.map((point) => Math.log(point[0])), points.flatMap((point) => point.slice(1).filter(Boolean).map(Math.log))];
-  const [x0, x1] = [Math.min(...sizes), Math.max(...sizes)];
-  const tightest = points.map((point) => Math.log(point[1]));
-  const [low, high] = [Math.min(-0.05, ...tightest, Math.max(Math.min(...values), Math.min(...tightest) - 1)), Math.max(0.05, ...tightest, Math.min(Math.max(...values), Math.max(...tightest) + 1))];
-  const x = (size) => left + ((Math.log(size) - x0) / (x1 - x0)) * (width - left - 30);
-  const y = (ratio) => 12 + ((high - Math.max(low, Math.min(high, Math.log(ratio)))) / (high - low)) * (height - bottom - 24);
-  const svg = canvas(width, height, "Ratio of times along the axis; above 1 the challenger is faster");
-  if (row.low) {
-    svg.append(draw("rect", { x: x(row.low), width: Math.max(2, x(row.high) - x(row.low)), y: 12, height: height - bottom - 12, class: "band" }));
-  }
-  for (const ratio of ticks(Math.exp(low), Math.exp(high))) {
-    svg.append(draw("line", { x1: left, x2: width - 30, y1: y(ratio), y2: y(ratio), class: ratio === 1 ? "rule middle" : "rule" }));
-    svg.append(draw("text", { x: left - 8, y: y(ratio) + 4, "text-anchor": "end" }, `${ratio} ×`));
-  }
-  let free = -Infinity;
-  for (const [size, ratio, from, to] of points) {
-    if (x(size) > free) {
-      svg.append(draw("text", { x: x(size), y: height - 10, "text-anchor": "middle" }, size.toLocaleString("en")));
-      free = x(size) + 75;
-    }
-    if (from && to) svg.append(draw("line", { x1: x(size), x2: x(size), y1: y(from), y2: y(to), class: "curve" }));
-    svg.append(draw("circle", { cx: x(size), cy: y(ratio), r: 4, class: "block" }));
-  }
-  svg.append(draw("path", { class: "curve", d: points.map(([size, ratio], i) => `${i ? "L" : "M"}${x(size)} ${y(ratio)}`).join("") }));
-  return watermarked(svg, width, height);
-}
-
-function ticks(low, high) {
-  const found = [1];
-  const factor = Math.log10(high / low) > 4 ? 100 : Math.log10(high / low) > 1.5 ? 10 : 2;
-  for (let up = factor; up <= high; up *= factor) found.push(up);
-  for (let down = 1 / factor; down >= low; down /= factor) found.push(+down.toPrecision(2));
-  return found;
-}
-
-function seriesDetails(row) {
-  const parts = [facts([...named("series", row).slice(1), ...row.setting])];
-  if (row.told.length) parts.push(make("ul", {}, ...row.told.map((sentence) => make("li", {}, sentence))));
-  parts.push(make("h3", {}, "Time per call, run by run"), course(row));
-  const runs = row.points.map(([run, median]) => make("li", {}, `${data.runs[run].filter(Boolean).join(" · ")}: ${seconds(median)}`)).reverse();
-  parts.push(make("details", {}, make("summary", {}, `${runs.length} runs, the newest first`), make("ol", { reversed: "" }, ...runs)));
-  return [row.cells[0], parts];
-}
-
-const seconds = (value) => {
-  const [factor, unit] = [[1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]].find(([least]) => value >= least) || [1e-9, "ns"];
-  return `${+(value / factor).toPrecision(3)} ${unit}`;
-};
-
-// Each run's time with its interval over the level that it belongs to; a change that matters is a bar.
-function course(row) {
-  const [width, height, left, bottom] = [900, 280, 80, 26];
-  const logs = row.points.flatMap(([, median, , , level]) => [Math.log(median), Math.log(level)]);
-  const middle = (Math.min(...logs) + Math.max(...logs)) / 2;
-  const half = Math.max(0.02, (Math.max(...logs) - Math.min(...logs)) / 2) * 1.15;
-  const x = (position) => left + 8 + (position / Math.max(1, row.points.length - 1)) * (width - left - 20);
-  const y = (value) => 8 + ((middle + half - Math.max(middle - half, Math.min(middle + half, Math.log(value)))) / (2 * half)) * (height - bottom - 16);
-  const svg = canvas(width, height, `Time per call over ${row.points.length} runs; ${row.told.join(" ") || "no change that matters"}`);
-  for (const share of [-1, 0, 1]) {
-    const value = Math.exp(middle + (share * half) / 1.15);
-    svg.append(draw("line", { x1: left, x2: width, y1: y(value), y2: y(value), class: "rule" }));
-    svg.append(draw("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, seconds(value)));
-  }
-  for (const [from, to] of row.bars) {
-    svg.append(draw("rect", { x: x(from), width: x(to) - x(from), y: 8, height: height - bottom - 8, class: "change" }));
-  }
-  row.points.forEach(([, median, low, high], i) => {
-    if (low && high) svg.append(draw("line", { x1: x(i), x2: x(i), y1: y(low), y2: y(high), class: "interval" }));
-    svg.append(draw("circle", { cx: x(i), cy: y(median), r: 3, class: "block" }));
-  });
-  const level = row.points.map(([, , , , value], i) => `${i ? "L" : "M"}${x(i)} ${y(value)}`).join("");
-  svg.append(draw("path", { class: "level", d: level }));
-  const ends = [[row.points[0], "start", left], [row.points[row.points.length - 1], "end", width]];
-  for (const [[run], anchor, at] of ends) svg.append(draw("text", { x: at, y: height - 6, "text-anchor": anchor }, data.runs[run][1]));
-  return svg;
-}
-
-const canvas = (width, height, label) => draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
-
-function watermarked(svg, width, height) {
-  if (data.simulated) svg.append(draw("text", { x: width / 2, y: height / 2 + 20, "text-anchor": "middle", class: "across" }, "simulated"));
-  return svg;
-}
-
-// A row with details has an address of its own, so that it can be linked to.
-const details = { case: caseDetails, contest: contestDetails, series: seriesDetails };
-
-function follow() {
-  const [, kind, name] = location.hash.match(/^#(case|contest|series)=(.*)$/) || [];
-  let position;
-  try {
-    position = positions[kind]?.get(decodeURIComponent(name));
-  } catch { /* an address cut off in the middle of a character names no row */ }
-  if (position === undefined) {
-    if (dialog.open) dialog.close();
-    return;
-  }
-  const [title, parts] = details[kind](data.tables[kind].rows[position], position);
-  document.getElementById("details-title").textContent = title;
-  document.getElementById("details-body").replaceChildren(...parts);
-  if (!dialog.open) dialog.showModal();
-  dialog.scrollTop = 0;
-}
-
+// What happens when the page is there: tables drawn, links that filter, the sections' list, addresses followed.
 document.querySelectorAll(".table").forEach(table);
+
 document.getElementById("more-answers")?.addEventListener("click", (event) => {
   document.querySelector(".answers").classList.add("open");
   event.target.remove();
   document.querySelector(".answers .later a").focus();
 });
+
+for (const link of document.querySelectorAll("[data-family]")) {
+  link.addEventListener("click", () => {
+    document.querySelector("#all .table").dispatchEvent(new CustomEvent("family", { detail: link.dataset.family }));
+  });
+}
+
+// The menu of a narrow screen closes behind who chose from it.
+const menu = document.querySelector(".menu");
+menu?.addEventListener("click", (event) => { if (event.target.closest("a")) menu.open = false; });
+
+// The sections' list marks the one that is read: the last that began above a third of the screen.
+const places = [...document.querySelectorAll(".sidebar a")].map((link) => [link, document.getElementById(link.getAttribute("href").slice(1))]);
+function whereRead() {
+  const begun = places.filter(([, section]) => section && section.getBoundingClientRect().top < innerHeight / 3);
+  const current = begun[begun.length - 1]?.[0];
+  for (const [link] of places) {
+    if (link === current) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+}
+if (places.length) {
+  let waiting = false;
+  addEventListener("scroll", () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => { waiting = false; whereRead(); });
+  }, { passive: true });
+  whereRead();
+}
+
 dialog.querySelector(".close").addEventListener("click", () => dialog.close());
 dialog.addEventListener("close", () => history.replaceState(null, "", location.pathname + location.search));
 dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });

@@ -14,8 +14,11 @@ from bench.records import CrossingState
 from bench.render import case_table, figures, history_page, sections
 from bench.render.answers import Answer, answers
 from bench.render.document import document, table
+from bench.render.parts import matrix, trust
+from bench.render.parts.warnings import ranked
 from bench.render.units import sortable
 from bench.render.verdicts import words
+from bench.storage.tables import parameters
 
 UNKNOWN: dict[CrossingState, int] = {"inconclusive": 1, "not_measured": 2}
 """States of a crossing that come after the others, in this order."""
@@ -29,17 +32,20 @@ def render(
 ) -> str:
     """The page. `drawn` are the report's figures, if `figures.draw(report)` has made them already."""
     drawn = figures.draw(report) if drawn is None else drawn
-    history, answered = report.history, answers(report.choices)
+    history, answered, keys = report.history, answers(report.choices), case_keys(report)
+    data = _data(report, history, keys) | {"profiles": _profiles(report, profiled)}
     return document(
         "page.html",
-        _data(report, history) | {"profiles": _profiles(report, profiled)},
+        data,
         report=report,
         answers=answered,
         pictures={name: Markup(forms["svg"].decode()) for name, forms in drawn.items()},
         suites=sections.suites(report),
-        runs=[sections.run(part) for part in report.runs],
+        matrices=matrix.matrices(report.choices),
+        listed=sum(not matrix.placed(contest) for contest in report.contests),
+        runs=_runs(report, keys),
         gates=[_gate(part) for part in report.runs if part.gate],
-        troubled=sections.troubled(report.cases),
+        troubled=sections.troubled(report.cases.assign(case=keys)),
         profiled=[entry for of_run in profiled for entry in of_run.values()],
         counts=report.cases["status"].value_counts().to_dict(),
         evidence=_evidence(report, answered),
@@ -52,13 +58,24 @@ def render(
     )
 
 
-def _data(report: Report, history: Sequence[CaseHistory]) -> dict[str, Any]:
+def _runs(report: Report, keys: Sequence[str]) -> list[dict[str, Any]]:
+    """What the page says of each run: its line at the top, and the details of trust; cases by their keys."""
+    told, first = [], 0
+    for part in report.runs:
+        known, of_run = ranked(part.cases), keys[first : first + len(part.cases)]
+        warnings = [(kind, [of_run[row] for row in kind.rows]) for kind in known.kinds]
+        remarks = [doubt for doubt in sections.run(part)["doubts"] if doubt not in sections.alarms(part)]
+        told.append(sections.run(part) | {
+            "line": trust.line(part), "remarks": remarks, "warnings": warnings,
+            "trust": trust.facts(part, known), "spent": trust.spent(part), "checks": part.run.checks,
+        })  # fmt: skip
+        first += len(part.cases)
+    return told
+
+
+def _data(report: Report, history: Sequence[CaseHistory], keys: Sequence[str]) -> dict[str, Any]:
     """What the script draws tables and details from. Numbers are there twice: as text, and to sort by."""
-    rows, keys = report.cases.to_dict("records"), case_keys(report)
-    cases = [
-        {"key": key, "suite": row["suite"], "cells": case_table.cells(row, len(report.runs) > 1)}
-        for key, row in zip(keys, rows, strict=True)
-    ]
+    rows, cases = report.cases.to_dict("records"), _cases(report, keys)
     budget = max(case_table.MAX_POINTS // max(len(cases), 1), 4)
     series, runs = history_page.series_table(history)
     projection = {"projection": sections.projection_table(report.projection)} if report.projection else {}
@@ -67,13 +84,30 @@ def _data(report: Report, history: Sequence[CaseHistory]) -> dict[str, Any]:
         "tables": {
             "series": series,
             **projection,
-            "case": table("cases", case_table.COLUMNS, cases, "time"),
+            "case": table("cases", case_table.COLUMNS, cases, "time", "parameters"),
             "contest": table("crossovers", sections.CROSSING_COLUMNS, _contests(report, keys), "where"),
         },
+        "families": {suite["name"]: suite["title"] for suite in sections.suites(report)},
+        "accelerators": sorted({*report.cases["device"]} - {"cpu"}),
         "facts": case_table.facts(report, rows),
         "blocks": [each for part in report.runs for each in case_table.block_codes(part, budget)],
         "simulated": bool(report.simulated),
     }
+
+
+def _cases(report: Report, keys: Sequence[str]) -> list[dict[str, Any]]:
+    """Every case's row, with a "sign" where a reader should act on a warning; those without a time are
+    folded: the page has them by their reasons.
+    """
+    names, several = parameters(report.cases), len(report.runs) > 1
+    signs = [each for part in report.runs for each in ranked(part.cases).acts]
+    rows = zip(keys, report.cases.to_dict("records"), signs, strict=True)
+    return [
+        {"key": key, "suite": row["suite"], "cells": case_table.cells(row, names, several)}
+        | ({"sign": 1} if sign else {})
+        | ({} if row["blocks"] else {"folded": 1})
+        for key, row, sign in rows
+    ]
 
 
 def _profiles(report: Report, profiled: Profiled) -> list[str | None]:
@@ -119,6 +153,8 @@ def _contest(contest: Contest, keys: Mapping[str, str]) -> dict[str, Any]:
     return {
         "cells": sections.crossing_cells(contest),
         "suite": contest.suite,
+        **({"folded": 1} if matrix.placed(contest) else {}),
+        "note": crossing.reason,
         "axis": crossing.axis,
         "pair": [crossing.incumbent, crossing.challenger],
         "low": sortable(crossing.low or np.nan),

@@ -1,6 +1,5 @@
 """The parts of a report in words: shared by the page and the summary."""
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,20 +12,16 @@ from bench.analyze.estimates import changes
 from bench.analyze.estimates.doubts import failed_checks, gist
 from bench.analyze.report import Report, RunReport
 from bench.analyze.runs.projection import Cell, Projection
-from bench.events import End
 from bench.records import CrossingState
 from bench.render import contradictions
 from bench.render.answers import circumstances, words
 from bench.render.document import table
-from bench.render.units import count, estimate, half_width, percent, quantity
+from bench.render.units import count, estimate, half_width, quantity
 
 MAX_NAMES = 3
 """Cases named in a line; the others are counted."""
 
-SPENT = {"timed": "timed blocks", "warmup": "warm-up", "setup": "set-up", "other": "waiting and planning"}
-"""What a run's time is spent on, where its name is not how people call it."""
-
-CROSSING_COLUMNS = ("operation", "with", "from → to", "timed", "outcome", "where", "note")
+CROSSING_COLUMNS = ("operation", "with", "contenders", "timed", "outcome", "where")
 
 OUTCOMES: dict[CrossingState, str] = {
     "crosses_at": "{challenger} overtakes", "multiple": "{challenger} overtakes, more than once",
@@ -57,11 +52,10 @@ def crossing_cells(contest: Contest) -> list[Any]:
     return [
         words(crossing.operation),
         circumstances(crossing),
-        f"{crossing.incumbent} → {crossing.challenger}",
+        f"{crossing.incumbent}, {crossing.challenger}",
         timed.replace("_", " "),
         OUTCOMES[crossing.state].format(incumbent=crossing.incumbent, challenger=crossing.challenger),
         [_where(contest), crossing.size],
-        crossing.reason,
     ]
 
 
@@ -70,7 +64,7 @@ def _where(contest: Contest) -> str:
     if crossing.size is None or crossing.low is None or crossing.high is None:
         return "–"
     size, low, high = (count(float(f"{each:.3g}")) for each in (crossing.size, crossing.low, crossing.high))
-    return f"{crossing.axis} ≈ {size} ({low} to {high})"
+    return f"{words(crossing.axis)} ≈ {size} ({low}–{high})"
 
 
 def projection_table(projection: Projection) -> dict[str, Any]:
@@ -145,10 +139,8 @@ def run(part: RunReport) -> dict[str, Any]:
         "machine": part.run.machine,
         "commit": _commit(part.run.header.commit),
         "preset": part.run.header.arguments.get("preset", ""),
+        "alarms": alarms(part),
         "doubts": _doubts(part),
-        "trust": _trust(part),
-        "spent": spent(part),
-        "checks": part.run.checks,
         "environment": list(flat(part.run.environment)),
     }
 
@@ -164,12 +156,17 @@ def _commit(commit: Mapping[str, Any]) -> str:
     return str(commit["id"])[:10] + (" with changes not committed" if commit.get("dirty") else "")
 
 
-def _doubts(part: RunReport) -> list[str]:
-    """What concerns the whole run: failed self-checks first, then notes, then what does not add up."""
-    sentences = [
+def alarms(part: RunReport) -> list[str]:
+    """What makes a whole device's numbers untrusted: failed self-checks."""
+    return [
         f"self-check failed on {device}: {', '.join(names)}; its device columns are untrusted"
         for device, names in failed_checks(part.run).items()
     ]
+
+
+def _doubts(part: RunReport) -> list[str]:
+    """What concerns the whole run: failed self-checks first, then notes, then what does not add up."""
+    sentences = alarms(part)
     sentences += [note.text for note in part.run.notes if note.level != "info"]
     if part.run.end is None or not part.run.end.complete:
         sentences.append("the run was cut short: go on with it by --resume")
@@ -183,65 +180,6 @@ def _doubts(part: RunReport) -> list[str]:
 
 def _moved(form: str) -> str:
     return words(form) if form else "its data in place"
-
-
-def _trust(part: RunReport) -> list[tuple[str, str]]:
-    """How far the run can be trusted, in numbers."""
-    quality, run = part.analyzed.quality, part.run
-    half, end = quality.half_width, run.end or End()
-    facts = [
-        ("launches of each case", f"{quality.launches_of_case:g}" if quality.cases else "none"),
-        ("launches", starts(part)),
-        ("blocks timed", f"{count(quality.blocks)}, {percent(quality.disturbed_share)} of them disturbed"),
-        ("blocks at another pace", _off_pace(quality.off_pace_share)),
-        ("cases too noisy to know", f"{quality.noisy} of {quality.cases}"),
-        ("cases with a warning", f"{quality.warned} of {quality.cases}"),
-        ("interval of the median case", half_width(1 / (1 + half), 1 + half)),
-        ("load before and after",
-         " and ".join(_load(load) for load in (end.load_before, end.load_after) if load is not None)),
-        ("priority of what was timed", _priority(run.environment.get("worker_nice"))),
-        ("self-checks passed", f"{quality.passed_checks} of {quality.checks}"),
-    ]  # fmt: skip
-    facts += contradictions.facts(part)
-    facts += [(note.name, note.text.removeprefix(f"{note.name}: ")) for note in run.notes if note.name]
-    return [(name, text) for name, text in facts if text and text != "0 of 0"]
-
-
-def _load(averages: float | Sequence[float]) -> str:
-    """The load over the last minute, out of what the system tells of several spans."""
-    return f"{averages if isinstance(averages, int | float) else averages[0]:.2g}"
-
-
-def _priority(nice: int | None) -> str:
-    """How urgent workers were, beside other programs; "" where an old run does not tell."""
-    if nice is None:
-        return ""
-    return f"raised, nice {nice}: others wait" if nice < 0 else f"as other programs', nice {nice}"
-
-
-def _off_pace(share: float | None) -> str:
-    """How many blocks the processor made at another pace than most: a neighbour on its core, or its clock."""
-    if share is None:
-        return ""
-    return percent(share) if math.isfinite(share) else "no pace prevailed"
-
-
-def starts(part: RunReport) -> str:
-    """How launches were started, and why not all were forked; "" where an old run does not tell."""
-    seen = part.analyzed.starts
-    forked = (
-        [f"{seen.forked} forked from {seen.templates} template{'s' * (seen.templates != 1)}"]
-        if seen.forked
-        else []
-    )
-    return "; ".join([*forked, *(f"{number} started fresh: {why}" for why, number in seen.fresh.items())])
-
-
-def spent(part: RunReport) -> list[tuple[str, str, float]]:
-    """How the run's time was spent: what on, how long, and which share."""
-    seconds = part.run.end.spent_s if part.run.end else {}
-    total, some = sum(seconds.values()), {name: each for name, each in seconds.items() if each}
-    return [(SPENT.get(name, name), quantity(each, "s"), each / total) for name, each in some.items()]
 
 
 def flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -30,6 +31,11 @@ UNNAMED = """() => [...document.querySelectorAll("input, select, button, a, tabl
         || node.closest("[role=img]")?.getAttribute("aria-label")))
     .map((node) => node.outerHTML.slice(0, 80))"""
 """What a screen reader has no name for."""
+
+CUT = """() => [...document.querySelectorAll("table, figure svg, p, li, dd")]
+    .filter((node) => node.checkVisibility() && node.getBoundingClientRect().right > innerWidth + 1)
+    .map((node) => node.outerHTML.slice(0, 80))"""
+"""What reaches beyond the paper or the screen."""
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 
@@ -102,6 +108,12 @@ def first_column(holder: Any) -> list[str]:
     return list(holder.locator("tbody th").all_inner_texts())
 
 
+def cases_shown(holder: Any) -> list[str]:
+    """The ids of the cases in a table, from the addresses that their rows lead to."""
+    links = holder.locator("tbody th a").evaluate_all("links => links.map((link) => link.hash)")
+    return [unquote(link.removeprefix("#case=")) for link in links]
+
+
 def test_every_figure_is_drawn(tab: Any, course: Shown) -> None:
     tab.goto(course.url)
     pictures = tab.locator("figure .picture svg")
@@ -113,41 +125,84 @@ def test_every_figure_is_drawn(tab: Any, course: Shown) -> None:
     assert tab.locator("dialog svg circle").count() > 10
 
 
-def test_sorting(tab: Any, course: Shown) -> None:
+def test_sorting_by_number(tab: Any, course: Shown) -> None:
     tab.goto(course.url)
-    cases = table(tab, "test_03_matmul")
+    cases = table(tab, "all")
     button = cases.get_by_role("button", name="time", exact=True)
-    slowest_last = course.made.cases[course.made.cases["suite"] == "test_03_matmul"].sort_values("median_s")
-    expected = [name.partition("::")[2] for name in slowest_last["case"]]
+    measured = course.made.cases[course.made.cases["blocks"] > 0]
+    expected = list(measured.sort_values("median_s")["case"])
     button.click()
-    assert first_column(cases) == expected[:25]
+    assert cases_shown(cases) == expected[:25]
     assert cases.locator("th[aria-sort=ascending]").inner_text() == "time"
     button.click()
-    assert first_column(cases) == expected[::-1][:25]
+    assert cases_shown(cases) == expected[::-1][:25]
     assert cases.locator("th[aria-sort=descending]").count() == 1
 
 
-def test_search_asks_for_every_word(tab: Any, course: Shown) -> None:
+def test_few_parameters_are_columns_of_their_own(tab: Any, course: Shown) -> None:
+    tab.goto(course.url)
+    cases = table(tab, "all")
+    assert cases.locator("thead").inner_text().split("\t")[1] == "parameters"
+    cases.get_by_role("searchbox").fill("bridge from_numpy")
+    assert [each.strip() for each in cases.locator("thead th").all_inner_texts()][1:3] == ["how", "n"]
+    cases.get_by_role("button", name="n", exact=True).click()
+    sizes = cases.locator("tbody td:nth-child(3)").all_inner_texts()
+    assert sizes == [
+        f"{64 * 8**k:,}".replace(",", "\u202f") if k > 2 else str(64 * 8**k) for k in range(len(sizes))
+    ]
+    assert len(sizes) > 5
+    cases.get_by_role("searchbox").fill("")
+    assert "parameters" in cases.locator("thead").inner_text()
+
+
+def test_search_asks_for_every_word_and_knows_other_words(tab: Any, course: Shown) -> None:
     tab.goto(course.url)
     cases = table(tab, "all")
     cases.get_by_role("searchbox").fill("MATMUL cuda")
-    found = first_column(cases)
+    found = cases_shown(cases)
     assert found
     assert all("matmul" in name and "cuda" in name for name in found)
     assert cases.get_by_role("status").inner_text().startswith(f"{len(found)} of ")
+    cases.get_by_role("searchbox").fill("matmul gpu")
+    assert cases_shown(cases) == found
+    for word, part in {"loader workers": "load_epoch", "ort": "onnxruntime", "pytorch": "torch"}.items():
+        cases.get_by_role("searchbox").fill(word)
+        shown = cases_shown(cases)
+        assert shown
+        assert all(part in name for name in shown)
     cases.get_by_role("searchbox").fill("nothing has this name")
     assert first_column(cases) == []
 
 
-def test_filters_choose_by_column(tab: Any, course: Shown) -> None:
+def test_what_was_not_measured_is_folded(tab: Any, course: Shown) -> None:
+    made = course.made.cases
+    failed = made[made["status"] == "failed"]["case"].iat[0]
+    tab.goto(course.url)
+    cases = table(tab, "all")
+    cases.get_by_role("searchbox").fill("raises")
+    assert cases_shown(cases) == []
+    assert "1 that fit were not measured" in cases.get_by_role("status").inner_text()
+    tab.locator("#failed a", has_text="raises").click()
+    playwright.expect(tab.locator("dialog code").first).to_have_text(failed)
+    assert "shapes do not match" in tab.locator("dialog").inner_text()
+
+
+def test_filters_choose_by_column_and_by_family(tab: Any, course: Shown) -> None:
     tab.goto(course.url)
     cases = table(tab, "all")
     cases.get_by_label("Only rows whose device is").select_option("cuda")
     cases.get_by_role("searchbox").fill("forward")
-    assert set(cases.locator("tbody td:nth-child(2)").all_inner_texts()) == {"cuda"}
+    shown = cases_shown(cases)
+    assert shown
+    assert all("[cuda-" in name for name in shown)
+    cases.get_by_role("searchbox").fill("")
+    cases.get_by_label("Only rows whose device is").select_option("")
+    tab.locator("#test_04_loader").get_by_role("link", name="The cases of this family").click()
+    of_family = course.made.cases[course.made.cases["suite"] == "test_04_loader"]["case"]
+    assert cases_shown(cases) == list(of_family)[:25]
     crossings = table(tab, "crossovers")
-    crossings.get_by_label("Only rows whose timed is").select_option("one call")
-    assert set(crossings.locator("tbody td:nth-child(4)").all_inner_texts()) == {"one call"}
+    crossings.get_by_label("Only rows whose outcome is").select_option("from_numpy throughout")
+    assert set(crossings.locator("tbody td:nth-child(4)").all_inner_texts()) == {"from_numpy throughout"}
 
 
 def test_more_rows_on_demand(tab: Any, course: Shown) -> None:
@@ -155,14 +210,78 @@ def test_more_rows_on_demand(tab: Any, course: Shown) -> None:
     cases = table(tab, "all")
     assert len(first_column(cases)) == 25
     cases.get_by_role("button", name="Show").click()
-    assert len(first_column(cases)) == len(course.made.cases)
+    assert len(first_column(cases)) == (course.made.cases["blocks"] > 0).sum()
+
+
+def test_crossings_of_devices_are_a_matrix_that_leads_to_evidence(tab: Any, course: Shown) -> None:
+    tab.goto(course.url)
+    matrix = tab.locator("#crossovers .matrix").first
+    assert matrix.locator("thead").inner_text().split("\t")[:2] == ["operation", "in place"]
+    cell = matrix.locator("tr", has_text="matmul").locator("td").first
+    assert "cuda from ≈" in cell.inner_text()
+    cell.locator("a").click()
+    playwright.expect(tab.locator("dialog h3").first).to_contain_text("How many times as fast")
+    tab.get_by_label("Close").click()
+    assert "matmul" not in "".join(
+        row for row in first_column(table(tab, "crossovers")) if "threads" not in row
+    )
+
+
+def test_a_command_is_copied(tab: Any, course: Shown) -> None:
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab.goto(course.url)
+    tab.locator("#all tbody a").first.click()
+    tab.get_by_role("button", name="Copy").click()
+    playwright.expect(tab.locator("dialog .command [role=status]")).to_have_text("copied")
+    command = tab.evaluate("navigator.clipboard.readText()")
+    assert command == tab.locator("dialog .command code").inner_text()
+    assert command.startswith("bench run ")
+
+
+def test_sections_are_a_list_beside_and_a_menu_on_a_phone(browser: Any, course: Shown) -> None:
+    opened = browser.new_page(viewport=WIDE, reduced_motion="reduce")  # it jumps
+    opened.goto(course.url)
+    sidebar = opened.locator(".sidebar")
+    assert opened.locator(".menu").is_hidden()
+    sidebar.get_by_role("link", name="Cases").click()
+    playwright.expect(sidebar.locator("[aria-current]")).to_have_text("Cases")
+    assert opened.locator("#all").bounding_box()["y"] < 100
+    assert sidebar.bounding_box()["y"] == 0  # it stays
+    opened.set_viewport_size(NARROW)
+    assert sidebar.is_hidden()
+    opened.locator(".menu summary").click()
+    opened.locator(".menu").get_by_role("link", name="How far to trust it").click()
+    assert opened.locator(".menu a").first.is_hidden()
+    playwright.expect(opened.locator("#trust-title")).to_be_in_viewport()
+    opened.close()
+
+
+def test_paper_cuts_nothing_off(browser: Any, course: Shown) -> None:
+    opened = browser.new_page(viewport={"width": 718, "height": 1000}, color_scheme="dark")  # A4 less margins
+    opened.goto(course.url)
+    opened.emulate_media(media="print")
+    assert opened.evaluate(CUT) == []
+    assert not any(opened.locator("input, select, .sidebar, .menu").nth(i).is_visible() for i in range(4))
+    assert opened.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    opened.close()
+
+
+def test_without_javascript_it_can_be_read(browser: Any, course: Shown) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    opened = context.new_page()
+    opened.goto(course.url)
+    measured = course.made.cases["blocks"] > 0
+    assert opened.locator("#all tbody tr").count() == measured.sum()
+    assert "n = 1024, dtype = float32" in opened.locator("#all tbody").inner_text()
+    assert opened.locator("#crossovers .matrix").first.is_visible()
+    context.close()
 
 
 def test_a_case_has_an_address(tab: Any, course: Shown) -> None:
     measured = course.made.cases[course.made.cases["blocks"] > 0]["case"].iat[0]
     tab.goto(course.url)
     tab.locator("#all tbody a").first.click()
-    playwright.expect(tab.locator("#details-title")).to_have_text(measured)  # it waits
+    playwright.expect(tab.locator("dialog code").first).to_have_text(measured)  # it waits
     address = tab.url
     tab.goto("about:blank")
     tab.goto(address)
@@ -183,7 +302,7 @@ def test_answers_lead_to_evidence_and_on_to_cases(tab: Any, course: Shown) -> No
     case = tab.locator("dialog li a").first
     name = case.inner_text()
     case.click()
-    playwright.expect(tab.locator("#details-title")).to_have_text(name)
+    playwright.expect(tab.locator("dialog code").first).to_have_text(name)
     tab.go_back()
     playwright.expect(tab.locator("dialog h3").first).to_contain_text("How many times as fast")
 

@@ -79,7 +79,7 @@ def _all(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFram
         if left:
             yield row, f"leaves behind, which was put back: {left}"
     for row in map(int, np.flatnonzero(frame["kept_bytes"] >= KEPT_BYTES)):
-        text = "its memory grows; the garbage collector is off in a block"
+        text = "its memory grows, as the garbage collector is off in a block"
         yield row, f"keeps {frame['kept_bytes'].iat[row]:,.0f} bytes a call: {text}"
     yield from _dry(frame, blocks)
     yield from _above(frame, cases, run)

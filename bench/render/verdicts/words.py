@@ -16,7 +16,7 @@ from bench.analyze.runs.shift import RunShift
 from bench.patterns import name
 from bench.records import Verdict, VerdictState
 from bench.render import units
-from bench.render.sections import spent, starts
+from bench.render.parts.trust import spent, starts
 
 MANY_UNDECIDED = 0.2
 """Share of undecided cases from which that comes first: such a gate hardly guards anything."""

@@ -90,7 +90,7 @@ def test_growth_is_a_column_and_a_warning(tmp_path: Path, name: str) -> None:
     (case,) = AnalyzedRun(read_run(tmp_path / "run")).cases.to_dict("records")
     assert (case["kept_bytes"] >= SIZE) == (name == "grows")
     assert case["peak_memory_bytes"] >= SIZE
-    assert ("its memory grows; the garbage collector is off" in case["warnings"]) == (name == "grows")
+    assert ("its memory grows, as the garbage collector is off" in case["warnings"]) == (name == "grows")
 
 
 ADDS = """
