@@ -18,6 +18,7 @@ from bench.storage import store
 from tests import made_cases
 from tests import recorded_runs as recorded
 from tests.analyze.runs.past_runs import frame, headers
+from tests.render import axe
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -363,6 +364,31 @@ def test_it_is_seen_on_every_screen(browser: Any, course: Shown, colours: str, s
         shot = opened.locator("figure").nth(position).screenshot()
         assert np.asarray(image.open(io.BytesIO(shot)).convert("L")).std() > 3
     opened.close()
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_nothing_keeps_people_from_using_it(
+    tab: Any, course: Shown, past_page: Shown, colours: str, size: dict[str, int]
+) -> None:
+    """By axe-core: the report's page, a case's and a contest's details, and a page of histories."""
+    tab.emulate_media(color_scheme=colours, reduced_motion="reduce")
+    tab.set_viewport_size(size)
+    tab.goto(course.url)
+    assert axe.findings(tab) == []
+    for row in ("#all tbody a", "#crossovers td a"):
+        tab.locator(row).first.click()
+        playwright.expect(tab.locator("dialog")).to_be_visible()
+        assert axe.findings(tab) == []
+        tab.get_by_label("Close").click()
+    tab.goto(past_page.url)
+    assert axe.findings(tab) == []
+
+
+def test_axe_finds_what_is_hard_to_read(tab: Any, course: Shown) -> None:
+    tab.goto(course.url)
+    tab.add_style_tag(content=".aside { color: #bbb !important; background: #fff !important; }")
+    assert any(found.startswith("color-contrast (serious)") for found in axe.findings(tab))
 
 
 def test_a_history_names_what_changed_and_draws_it(tab: Any, past_page: Shown) -> None:
