@@ -19,6 +19,7 @@ from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.device_tasks import device_facts
 from bench.measure.drive.plan import PRESETS, Plan
 from bench.measure.host import environment, priority
+from bench.measure.host.doctor import unused_gpu
 from bench.measure.start.process import WorkerError
 from bench.measure.worker.protocol import Collected
 from bench.render.answers import answers
@@ -46,6 +47,8 @@ def measure(request: RunRequest, resume: bool) -> tuple[Path, bool]:
 
     Raises UserError where there is nothing to measure or to go on with.
     """
+    if finding := unused_gpu():  # before torch is imported, which takes seconds
+        print(f"bench: warning: {finding}", file=sys.stderr, flush=True)
     past, journal = _unfinished(request) if resume else ([], None)
     preset = PRESETS[request.selection.preset]
     try:
@@ -73,7 +76,8 @@ def _record(
     interrupted = False
     with journal:
         if unusable := facts.get("unusable"):
-            print(f"bench: warning: {unusable}", file=sys.stderr)
+            if not unused_gpu():  # which was said at once
+                print(f"bench: warning: {unusable}", file=sys.stderr)
             journal.append(Note("warning", unusable))
         load_before = os.getloadavg()
         try:

@@ -1,4 +1,7 @@
-"""What on this machine makes numbers untrustworthy: what it does to them, and what to do."""
+"""What on this machine makes numbers untrustworthy: what it does to them, and what to do; and what is fine.
+
+It ends with a grade: good without a finding, usable without a serious one, poor with one.
+"""
 
 import argparse
 
@@ -11,13 +14,14 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int:  # noqa: ARG001 - every command is called alike
     """Exit status 0, or 1 where something makes numbers wrong."""
-    from bench.measure.host.doctor import findings
+    from bench.measure.host.doctor import GRADES, examine
 
-    problems = findings()
-    for finding in problems:
+    seen = examine()
+    for finding in seen.findings:
         print(f"{'!' if finding.serious else '-'} {finding.name}: {finding.seen}")
         print(f"    {finding.effect}.")
         print(f"    To do: {finding.remedy}.")
-    if not problems:
-        print("Nothing seen that would make numbers untrustworthy.")
-    return int(any(finding.serious for finding in problems))
+    for fine in seen.fine:
+        print(f"+ {fine}")
+    print(f"{seen.grade}: {GRADES[seen.grade]}")
+    return int(seen.grade == "poor")

@@ -13,6 +13,7 @@ import pytest
 
 import bench
 from bench.__main__ import main
+from bench.measure.host.doctor import Examination, Finding, Fine
 from bench.storage import store
 from tests import ROOT
 from tests.waiting import visited
@@ -244,6 +245,37 @@ def test_list_prints_the_cases(suite: Path) -> None:
     counted, time = done.stderr.splitlines()
     assert counted == "3 cases: 3 on cpu"
     assert "6 min at most" in time
+
+
+def test_a_gpu_that_torch_cannot_use_is_said_before_anything_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def started(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    finding = Finding("torch", "a GPU is there", "It cannot be used", "BENCH_TORCH_INDEX=x nox -s bench")
+    monkeypatch.setattr("bench.app.run.unused_gpu", lambda: finding)
+    monkeypatch.setattr("bench.app.run.Coordinator", started)
+    assert main(["run", "suites/test_03_matmul_mul.py", "--out", str(tmp_path)]) == 130
+    assert (
+        "bench: warning: torch: a GPU is there. It cannot be used. To do: BENCH_TORCH"
+        in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(("serious", "grade"), [(True, "poor"), (False, "usable")])
+def test_the_doctor_says_what_is_wrong_what_is_fine_and_a_grade(
+    serious: bool, grade: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finding = Finding("heat", "it is hot", "It is slow", "cool it", serious)
+    seen = Examination((finding,), (Fine("memory", "75% of it is left"),))
+    monkeypatch.setattr("bench.measure.host.doctor.examine", lambda: seen)
+    assert main(["doctor"]) == int(serious)
+    wrong, _, todo, fine, last = capsys.readouterr().out.splitlines()
+    assert wrong == f"{'!' if serious else '-'} heat: it is hot"
+    assert todo.strip() == "To do: cool it."
+    assert fine == "+ memory: 75% of it is left"
+    assert last.startswith(f"{grade}: ")
 
 
 def test_second_run_does_not_disturb_the_first(run: Path, suite: Path) -> None:

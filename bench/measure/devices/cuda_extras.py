@@ -8,10 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bench.measure.host import torch_build
 from bench.measure.host.system import output
-
-TORCH_BUILDS = "https://pytorch.org/get-started/locally"
-"""Where torch's own site says which command installs which build."""
 
 
 @cache
@@ -99,7 +97,7 @@ def _nvidia_gpu_is_there() -> bool:
 
 
 def _why_not(gpu: str, build: str) -> str:
-    there, where = f"an {gpu} is there, but", f": {TORCH_BUILDS}"
+    there, where = f"an {gpu} is there, but", f": {_where(build)}"
     try:
         import torch
     except ImportError:
@@ -111,6 +109,13 @@ def _why_not(gpu: str, build: str) -> str:
         f"{there} torch {torch.__version__} (built for {build} {version}) cannot use it: "
         f"{_init_error(torch)}; update the driver, or install a {build} build for an older driver{where}"
     )
+
+
+def _where(build: str) -> str:
+    """How to come to a build that the driver can use."""
+    driver = torch_build.nvidia_driver()
+    major = int(driver.partition(".")[0]) if driver else None
+    return torch_build.remedy(major) if build == "CUDA" else torch_build.TORCH_BUILDS
 
 
 def _init_error(torch: Any) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 from bench.measure.host.processor import cpu
 from bench.measure.host.system import ROOT, Facts, field, output, text
+from bench.measure.host.torch_build import nvidia_driver
 
 PACKAGES = (
     "torch", "torchvision", "triton", "numpy", "scipy", "pandas", "pyarrow", "onnx", "onnxscript",
@@ -139,13 +140,6 @@ def variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Those environment variables that change speed."""
     chosen = (name for name in environ if name in VARIABLES or name.startswith(VARIABLE_FAMILIES))
     return {name: environ[name] for name in sorted(chosen)}
-
-
-def nvidia_driver(root: Path = ROOT) -> str | None:
-    """The NVIDIA kernel driver's version; None where it is not loaded."""
-    # NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar  5 22:23:56 UTC 2024
-    words = (text(root / "proc/driver/nvidia/version") or "").split()
-    return next((word for word in words if word.replace(".", "").isdigit() and "." in word), None)
 
 
 def torch_facts() -> Facts:

@@ -201,6 +201,7 @@ def test_a_driver_too_old_is_named(cuda: mock.NonCallableMagicMock, monkeypatch:
     assert reason is not None
     assert "too old (found version 12020)" in reason
     assert "update the driver, or install a CUDA build for an older driver" in reason
+    assert "BENCH_TORCH_INDEX=https://download.pytorch.org/whl/cu" in reason
 
 
 def test_without_torch_a_gpu_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:

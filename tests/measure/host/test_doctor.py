@@ -10,8 +10,9 @@ from unittest.mock import create_autospec
 import pytest
 
 from bench.measure.host import doctor, gpu_monitor
-from bench.measure.host.doctor import Finding, Gpu, findings
+from bench.measure.host.doctor import GRADES, Examination, Finding, Gpu, unused_gpu
 from bench.measure.host.processor import cpu
+from bench.measure.host.torch_build import Build
 
 HEALTHY = {
     "proc/cpuinfo": "model name\t: M\nflags\t\t: fpu\n",
@@ -32,6 +33,7 @@ HEALTHY = {
 
 PROCESSORS = 4
 GPU = Gpu("A100", persistent=True)
+TORCH = Build("2.14.1")
 
 
 @pytest.fixture(autouse=True)
@@ -43,19 +45,25 @@ def _four_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def examine(
+def examination(
     root: Path,
     files: Mapping[str, str | None] | None = None,
     environ: Mapping[str, str] | None = None,
     torch: Mapping[str, Any] | None = None,
     gpu: Gpu = GPU,
-) -> list[Finding]:
-    """The findings on a healthy machine of which `files` differ; None takes one away."""
+    build: Build = TORCH,
+) -> Examination:
+    """What is seen of a healthy machine of which `files` differ; None takes one away."""
     for name, content in (HEALTHY | dict(files or {})).items():
         if content is not None:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(content)
-    return findings(root, environ or {}, dict(torch or {}), [gpu])
+    return doctor.examine(root, environ or {}, dict(torch or {}), [gpu], build)
+
+
+def examine(root: Path, *about: Any, **further: Any) -> list[Finding]:
+    """The findings alone."""
+    return list(examination(root, *about, **further).findings)
 
 
 def test_a_healthy_machine_has_no_findings(tmp_path: Path) -> None:
@@ -187,7 +195,9 @@ def test_a_power_cap_is_how_the_card_works(tmp_path: Path) -> None:
 
 
 def test_a_system_that_tells_nothing_still_gets_an_answer(tmp_path: Path) -> None:
-    names = {finding.name for finding in findings(tmp_path, {}, nvidia=[])}
+    seen = doctor.examine(tmp_path, {}, nvidia=[])
+    assert {fine.name for fine in seen.fine}.isdisjoint({"memory", "power", "governor", "heat", "GPU users"})
+    names = {finding.name for finding in seen.findings}
     assert "run-queue delay" in names
     assert names <= {"run-queue delay", "load"}, "the load average is asked of the system then"
 
@@ -224,3 +234,80 @@ def test_the_serious_come_first(tmp_path: Path) -> None:
         {"CUDA_LAUNCH_BLOCKING": "1"},
     )
     assert [finding.serious for finding in found] == [True, True, False]
+
+
+def test_what_is_fine_is_said_too(tmp_path: Path) -> None:
+    seen = examination(tmp_path, torch={"threads": 4, "debug": False})
+    said = {fine.name: fine.seen for fine in seen.fine}
+    assert said["memory"] == "75% of it is left"
+    assert said["processors"] == "4 may be used"
+    assert said["GPU users"] == "nobody else computes on A100"
+    assert {"load", "quota", "power", "governor", "turbo", "heat", "stolen time", "threads"} <= set(said)
+
+
+@pytest.mark.parametrize("name", ["load", "memory", "heat", "turbo", "governor"])
+def test_what_is_found_is_not_fine(tmp_path: Path, name: str) -> None:
+    spoiled: Any = next(files for of, files, *_ in SYSTEM if of == name)
+    seen = examination(tmp_path, spoiled)
+    assert name in {finding.name for finding in seen.findings}
+    assert name not in {fine.name for fine in seen.fine}
+
+
+@pytest.mark.parametrize(
+    ("grade", "files", "environ"),
+    [
+        ("good", {}, {}),
+        ("usable", {"sys/devices/system/cpu/cpufreq/boost": "1\n"}, {}),
+        ("poor", {"sys/devices/system/cpu/cpufreq/boost": "1\n"}, {"CUDA_LAUNCH_BLOCKING": "1"}),
+    ],
+)
+def test_the_worst_finding_decides_the_grade(
+    tmp_path: Path, grade: str, files: dict[str, str], environ: dict[str, str]
+) -> None:
+    assert examination(tmp_path, files, environ).grade == grade
+    assert grade in GRADES
+
+
+DRIVER = "proc/driver/nvidia/version"
+NVRM = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  {}  Tue Mar  5 22:23:56 UTC 2024\n"
+CUDA_12, CUDA_13 = Build("2.14.1+cu126", "12.6"), Build("2.14.1+cu130", "13.0")
+
+
+def with_gpu(driver: str) -> dict[str, str]:
+    return {DRIVER: NVRM.format(driver), "dev/nvidia0": ""}
+
+
+@pytest.mark.parametrize(
+    ("driver", "build", "seen", "remedy"),
+    [
+        ("550.54.15", CUDA_13, "CUDA 13.0, which needs driver 580", "BENCH_TORCH_INDEX=https://download.pytorch.org/whl/cu126"),
+        ("470.82.01", CUDA_13, "CUDA 13.0, which needs driver 580", "update the driver to 525 or later"),
+        ("550.54.15", Build("2.14.1+cpu"), "without CUDA", "/whl/cu126 nox -s bench"),
+        ("580.95.05", Build("2.14.1+cpu"), "without CUDA", "/whl/cu130 nox -s bench"),
+    ],
+)  # fmt: skip
+def test_a_torch_that_cannot_use_the_gpu_is_told_with_the_line_that_mends_it(
+    tmp_path: Path, driver: str, build: Build, seen: str, remedy: str
+) -> None:
+    [finding] = examine(tmp_path, with_gpu(driver), build=build)
+    assert (finding.name, finding.serious) == ("torch", False)
+    assert driver in finding.seen
+    assert seen in finding.seen
+    assert remedy in finding.remedy
+    assert unused_gpu(tmp_path, {}, build) == finding
+
+
+@pytest.mark.parametrize(
+    ("driver", "build"), [("580.95.05", CUDA_13), ("550.54.15", CUDA_12), ("610.10", Build("3.1", "14.0"))]
+)
+def test_a_torch_that_fits_the_driver_is_fine(tmp_path: Path, driver: str, build: Build) -> None:
+    seen = examination(tmp_path, with_gpu(driver), build=build)
+    assert seen.findings == ()
+    assert "torch" in {fine.name for fine in seen.fine}
+
+
+def test_a_gpu_that_is_hidden_or_not_given_to_a_container_is_none(tmp_path: Path) -> None:
+    assert examine(tmp_path, with_gpu("550.54.15"), {"CUDA_VISIBLE_DEVICES": ""}, build=CUDA_13) == []
+    (tmp_path / "dev" / "nvidia0").unlink()
+    assert examine(tmp_path, {DRIVER: NVRM.format("550.54.15")}, build=CUDA_13) == []
+    assert unused_gpu(tmp_path, {}, CUDA_13) is None

@@ -3,7 +3,7 @@
 import os
 import time
 
-from bench.measure.host.doctor.machine import Finding, Machine
+from bench.measure.host.doctor.machine import Finding, Fine, Machine
 from bench.measure.host.processor import processor_ticks
 from bench.measure.host.system import field, text
 
@@ -21,12 +21,12 @@ SWAPPED_OUT = 0.01
 """Memory written out, as a share, that is worth a word: less is what nobody has used for hours."""
 
 
-def load(machine: Machine) -> Finding | None:
+def load(machine: Machine) -> Finding | Fine:
     """Others at work on the processors."""
     words = (text(machine.root / "proc/loadavg") or "").split()
     average = float(words[0]) if words else os.getloadavg()[0]
     if average <= BUSY_LOAD * machine.processors or _is_over(machine):
-        return None
+        return Fine("load", "next to nothing else is at work")
     return Finding(
         "load",
         f"{average:.1f} processes were at work in the last minute, on {machine.processors:g} processors",
@@ -48,7 +48,7 @@ def _is_over(machine: Machine) -> bool:
     return busy <= BUSY_LOAD
 
 
-def memory(machine: Machine) -> Finding | None:
+def memory(machine: Machine) -> Finding | Fine | None:
     """Too little memory: pages are written out and read back in mid-block."""
     path = machine.root / "proc/meminfo"
     fields = {name: field(path, name) for name in ("MemTotal", "MemAvailable", "SwapTotal", "SwapFree")}
@@ -57,7 +57,7 @@ def memory(machine: Machine) -> Finding | None:
         return None
     left, swapped = kib["MemAvailable"] / kib["MemTotal"], kib["SwapTotal"] - kib["SwapFree"]
     if left >= MEMORY_LEFT and swapped <= SWAPPED_OUT * kib["MemTotal"]:
-        return None
+        return Fine("memory", f"{left:.0%} of it is left")
     return Finding(
         "memory",
         f"{left:.0%} of the memory is left and {swapped / 2**20:.1f} GiB is swapped out",
@@ -67,11 +67,13 @@ def memory(machine: Machine) -> Finding | None:
     )
 
 
-def battery(machine: Machine) -> Finding | None:
+def battery(machine: Machine) -> Finding | Fine | None:
     """A laptop that saves power."""
     states = [text(path) for path in machine.root.glob("sys/class/power_supply/BAT*/status")]
-    if "Discharging" not in states:
+    if not states:
         return None
+    if "Discharging" not in states:
+        return Fine("power", "the battery is not in use")
     return Finding(
         "battery",
         "the machine runs on its battery",

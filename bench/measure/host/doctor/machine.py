@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench.measure.host.gpu_monitor import Gpu
 from bench.measure.host.system import Facts
+from bench.measure.host.torch_build import Build
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,27 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Fine:
+    """What a rule looked at and found in order."""
+
+    name: str
+    seen: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.seen}"
+
+
+@dataclass(frozen=True)
 class Machine:
     """A machine is what the rules look at: a system's files below `root`, environment variables,
-    the processor's facts, torch's own (empty where it was not asked), and GPUs."""
+    the processor's facts, torch's own (empty where it was not asked), GPUs, the torch that is installed."""
 
     root: Path
     environ: Mapping[str, str]
     processor: Facts
     torch: Facts
     gpus: Sequence[Gpu]
+    build: Build | None = None
 
     @property
     def processors(self) -> float:

@@ -5,7 +5,7 @@ GPUs are looked at before anything of ours runs on them.
 
 from bench.disturbance import DISTURBING
 from bench.measure.host.delays import schedstat_works
-from bench.measure.host.doctor.machine import Finding, Machine
+from bench.measure.host.doctor.machine import Finding, Fine, Machine
 from bench.measure.host.processor import control_groups, processor_ticks, throttled_s
 from bench.measure.host.system import text
 
@@ -14,10 +14,10 @@ STOLEN_SHARE = 0.01
 is usual, and 1 % is where a delay disturbs a block."""
 
 
-def few_processors(machine: Machine) -> Finding | None:
+def few_processors(machine: Machine) -> Finding | Fine:
     """No processor left for anything but the case itself."""
     if machine.processors >= 2:
-        return None
+        return Fine("processors", f"{machine.processors:g} may be used")
     return Finding(
         "processors",
         f"only {machine.processors:g} of {machine.processor['logical']} processors may be used",
@@ -27,11 +27,11 @@ def few_processors(machine: Machine) -> Finding | None:
     )
 
 
-def throttled(machine: Machine) -> Finding | None:
+def throttled(machine: Machine) -> Finding | Fine:
     """A control group's quota, which stops a process in mid-block."""
     quota = machine.processor["quota_processors"]
     if quota is None:
-        return None
+        return Fine("quota", "no control group limits the processors")
     withheld_s = sum(throttled_s((group / "cpu.stat").read_bytes()) for group in control_groups(machine.root))
     return Finding(
         "quota",
@@ -42,11 +42,12 @@ def throttled(machine: Machine) -> Finding | None:
     )
 
 
-def governor(machine: Machine) -> Finding | None:
+def governor(machine: Machine) -> Finding | Fine | None:
     """A clock that follows the load."""
-    slow = [name for name in machine.processor["governors"] if name != "performance"]
+    governors = machine.processor["governors"]
+    slow = [name for name in governors if name != "performance"]
     if not slow:
-        return None
+        return Fine("governor", "the clock does not follow the load") if governors else None
     return Finding(
         "governor",
         f"the clock follows the load ({', '.join(slow)})",
@@ -55,10 +56,12 @@ def governor(machine: Machine) -> Finding | None:
     )
 
 
-def turbo(machine: Machine) -> Finding | None:
+def turbo(machine: Machine) -> Finding | Fine | None:
     """A clock that follows temperature and company."""
-    if not machine.processor["turbo"]:
+    if machine.processor["turbo"] is None:
         return None
+    if not machine.processor["turbo"]:
+        return Fine("turbo", "the clock stays at its nominal rate")
     return Finding(
         "turbo",
         "the clock may rise above its nominal rate",
@@ -67,12 +70,14 @@ def turbo(machine: Machine) -> Finding | None:
     )
 
 
-def overheated(machine: Machine) -> Finding | None:
+def overheated(machine: Machine) -> Finding | Fine | None:
     """A processor that had to slow down for heat."""
-    paths = machine.root.glob("sys/devices/system/cpu/cpu*/thermal_throttle/core_throttle_count")
+    paths = [*machine.root.glob("sys/devices/system/cpu/cpu*/thermal_throttle/core_throttle_count")]
     times = sum(int(text(path) or 0) for path in paths)
     if not times:
-        return None
+        return (
+            Fine("heat", "the processor has not slowed down for it since it was started") if paths else None
+        )
     return Finding(
         "heat",
         f"the processor slowed down for heat {times} times since it was started",
@@ -81,12 +86,14 @@ def overheated(machine: Machine) -> Finding | None:
     )
 
 
-def stolen(machine: Machine) -> Finding | None:
+def stolen(machine: Machine) -> Finding | Fine | None:
     """A hypervisor that gives the processor to others."""
     ticks = processor_ticks(machine.root)
-    share = ticks[7] / sum(ticks) if any(ticks) else 0.0
-    if share <= STOLEN_SHARE:
+    if not any(ticks):
         return None
+    share = ticks[7] / sum(ticks)
+    if share <= STOLEN_SHARE:
+        return Fine("stolen time", f"a hypervisor took {share:.1%} of the processors since they were started")
     return Finding(
         "stolen time",
         f"the hypervisor took {share:.0%} of the processors since they were started",
@@ -96,10 +103,10 @@ def stolen(machine: Machine) -> Finding | None:
     )
 
 
-def delay_unknown(machine: Machine) -> Finding | None:
+def delay_unknown(machine: Machine) -> Finding | Fine:
     """No run-queue delay to read."""
     if schedstat_works(machine.root):
-        return None
+        return Fine("run-queue delay", "the kernel tells what other programs take from a block")
     return Finding(
         "run-queue delay",
         "the kernel does not tell how long a thread waits for a processor (/proc/self/schedstat)",
@@ -108,11 +115,13 @@ def delay_unknown(machine: Machine) -> Finding | None:
     )
 
 
-def gpu_users(machine: Machine) -> Finding | None:
+def gpu_users(machine: Machine) -> Finding | Fine | None:
     """Someone else's processes on a GPU."""
+    if not machine.gpus:
+        return None
     shared = [gpu for gpu in machine.gpus if gpu.users]
     if not shared:
-        return None
+        return Fine("GPU users", f"nobody else computes on {_names(machine)}")
     return Finding(
         "GPU users",
         "; ".join(f"{gpu.name}: process {', '.join(map(str, gpu.users))}" for gpu in shared),
@@ -122,11 +131,13 @@ def gpu_users(machine: Machine) -> Finding | None:
     )
 
 
-def gpu_throttled(machine: Machine) -> Finding | None:
+def gpu_throttled(machine: Machine) -> Finding | Fine | None:
     """A GPU that slows down for heat or for want of power."""
+    if not machine.gpus:
+        return None
     slow = {gpu.name: reasons for gpu in machine.gpus if (reasons := DISTURBING.intersection(gpu.throttle))}
     if not slow:
-        return None
+        return Fine("GPU clock", f"nothing holds the clock of {_names(machine)} down")
     return Finding(
         "GPU clock",
         "; ".join(f"{name}: {', '.join(sorted(reasons))}" for name, reasons in slow.items()),
@@ -134,6 +145,10 @@ def gpu_throttled(machine: Machine) -> Finding | None:
         "see to its cooling and power supply, or let it cool",
         serious=True,
     )
+
+
+def _names(machine: Machine) -> str:
+    return ", ".join(gpu.name for gpu in machine.gpus)
 
 
 def gpu_unloaded(machine: Machine) -> Finding | None:

@@ -1,19 +1,20 @@
-"""Rules about settings and builds: environment variables, threads, debug builds."""
+"""Rules about settings and builds: environment variables, threads, debug builds, a torch for the GPU."""
 
 import sysconfig
 from collections.abc import Sequence
 
-from bench.measure.host.doctor.machine import Finding, Machine
+from bench.measure.host import torch_build
+from bench.measure.host.doctor.machine import Finding, Fine, Machine
 
 
-def too_many_threads(machine: Machine) -> Finding | None:
+def too_many_threads(machine: Machine) -> Finding | Fine:
     """More threads than processors: each waits for the others at every barrier."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     here = {name: machine.environ[name] for name in names if machine.environ.get(name, "").isdigit()}
     default = int(machine.torch.get("threads") or machine.processor["usable"])
     threads = max(map(int, here.values()), default=default)
     if threads <= machine.processors:
-        return None
+        return Fine("threads", f"{threads} for {machine.processors:g} processors")
     settings = ", ".join(f"{name}={value}" for name, value in here.items()) or "the default"
     return Finding(
         "threads",
@@ -58,7 +59,7 @@ def kernels_forced(machine: Machine) -> Finding | None:
     )
 
 
-def debug_build(machine: Machine) -> Finding | None:
+def debug_build(machine: Machine) -> Finding | Fine:
     """Interpreters and libraries that check themselves."""
     signs = []
     if machine.environ.get("PYTHONDEVMODE"):
@@ -70,13 +71,31 @@ def debug_build(machine: Machine) -> Finding | None:
     if machine.torch.get("debug"):
         signs.append("a debug build of torch")
     if not signs:
-        return None
+        return Fine("builds", "neither Python nor torch is seen to check every call")
     return Finding(
         "debug build",
         ", ".join(signs),
         "Every call checks itself: small operations are several times slower",
         "use release builds, and unset the variables",
         serious=True,
+    )
+
+
+def torch_without_gpu(machine: Machine) -> Finding | Fine | None:
+    """A torch that cannot use the GPU that is there: built without CUDA, or for one that its driver lacks."""
+    driver, build = torch_build.nvidia_driver(machine.root), machine.build
+    hidden = machine.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    if driver is None or build is None or hidden or not any(machine.root.glob("dev/nvidia[0-9]*")):
+        return None
+    major, needed = int(driver.partition(".")[0]), torch_build.needed_driver(build)
+    if build.cuda and (needed is None or needed <= major):
+        return Fine("torch", f"{build.version} is built for CUDA {build.cuda}, which driver {driver} knows")
+    built = f"for CUDA {build.cuda}, which needs driver {needed}" if build.cuda else "without CUDA"
+    return Finding(
+        "torch",
+        f"an NVIDIA GPU with driver {driver} is there, and torch {build.version} is built {built}",
+        "It cannot use that GPU: cases that need it are skipped",
+        torch_build.remedy(major),
     )
 
 
@@ -88,4 +107,4 @@ def _set_variables(machine: Machine, names: Sequence[str], effect: str) -> Findi
     return Finding(f"{names[0]} set", seen, effect, f"unset {' '.join(names)}", serious=True)
 
 
-RULES = (too_many_threads, launches_block, precision_forced, kernels_forced, debug_build)
+RULES = (torch_without_gpu, too_many_threads, launches_block, precision_forced, kernels_forced, debug_build)
