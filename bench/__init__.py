@@ -41,7 +41,7 @@ def contests(path: str | Path | Sequence[str | Path]) -> pd.DataFrame:
     """
     from bench.analyze.analyzed import AnalyzedRun
     from bench.analyze.contests.contests import choices
-    from bench.analyze.contests.table import table
+    from bench.analyze.questions.table import table
     from bench.storage.store import load_contests
 
     return load_contests(path, lambda run: table(choices(run, AnalyzedRun(run).blocks)))

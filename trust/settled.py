@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 import bench
-from bench.analyze.contests.table import COLUMNS
+from bench.analyze.questions.table import COLUMNS
 from bench.storage.journal import StoreError
 
 KEY = ["suite", "operation", "definition", "contenders", "fixed"]

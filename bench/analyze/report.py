@@ -11,6 +11,7 @@ from bench.analyze.contests.across import Across, across
 from bench.analyze.contests.contests import Choice, Contest, choices
 from bench.analyze.contests.order import Disorder, disorders
 from bench.analyze.gate.decision import Decision, replay
+from bench.analyze.questions.answers import Answer, answers
 from bench.analyze.runs.history import CaseHistory, history
 from bench.analyze.runs.levels import MIN_RUNS
 from bench.analyze.runs.projection import Projection, View, project, with_facts
@@ -53,6 +54,11 @@ class RunReport:
     def contests(self) -> tuple[Contest, ...]:
         """Every contest of the run."""
         return tuple(each for choice in self.choices for each in choice.contests)
+
+    @cached_property
+    def answers(self) -> tuple[Answer, ...]:
+        """What the run answers to each question."""
+        return answers(self.choices, self.cases, bool(self.run.environment.get("devices")))
 
     @cached_property
     def disorders(self) -> tuple[Disorder, ...]:
@@ -110,6 +116,12 @@ class Report:
         return [choice for each in self.runs for choice in each.choices] + [
             each.choice for each in self.across
         ]
+
+    @cached_property
+    def between(self) -> tuple[Answer, ...]:
+        """What contests between runs answer to each question; empty where there are none."""
+        choices = [each.choice for each in self.across]
+        return answers(choices, self.cases, accelerator=True) if choices else ()
 
     @cached_property
     def history(self) -> list[CaseHistory]:

@@ -9,10 +9,9 @@ from typing import Any
 
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.contests import refine
-from bench.analyze.contests.contests import choices
+from bench.analyze.report import RunReport
 from bench.app import UserError, recording
 from bench.app.selection import Selection, none_matches, refused
-from bench.app.stored import MAX_SENTENCES
 from bench.events import End, Event, Note, Sizes
 from bench.measure.drive import left_out
 from bench.measure.drive.coordinator import Coordinator
@@ -22,9 +21,12 @@ from bench.measure.host import environment, priority
 from bench.measure.host.doctor import unused_gpu
 from bench.measure.start.process import WorkerError
 from bench.measure.worker.protocol import Collected
-from bench.render.answers import answers
+from bench.render.decisions.rows import answered
 from bench.storage.journal import Journal, StoreError, header, unfinished
 from bench.storage.store import read_run
+
+MAX_LINES = 12
+"""Answers shown while measuring: as many as leave a small terminal room."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +102,10 @@ def _after_round(plan: Plan, folder: Path, screen: recording.Screen) -> Callable
     """
 
     def look() -> Sizes:
-        analyzed = AnalyzedRun(read_run(folder))
-        met = choices(analyzed.run, analyzed.blocks)
-        screen.tell([answer.sentence for answer in answers(met)[:MAX_SENTENCES]])
-        contests = (contest for choice in met for contest in choice.contests)
+        part = RunReport(AnalyzedRun(read_run(folder)))
+        screen.tell(answered(part.answers)[:MAX_LINES])
         launches = plan.launches or refine.KNOWN_LAUNCHES
-        return refine.wanted(contests, launches) if plan.preset.refining_s else {}
+        return refine.wanted(part.contests, launches) if plan.preset.refining_s else {}
 
     return look
 

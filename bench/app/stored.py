@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from bench.analyze.analyzed import AnalyzedRun
-from bench.analyze.contests.table import table
+from bench.analyze.questions.table import table
 from bench.analyze.report import Report, report
 from bench.analyze.runs.compare import Comparison, compare
 from bench.analyze.runs.history import FACTS, history
@@ -21,12 +21,9 @@ from bench.events import Header
 from bench.measure.drive import left_out
 from bench.patterns import matches
 from bench.render import figures, history_page, page, profile, sections, summary
-from bench.render.answers import answers
+from bench.render.decisions.rows import rows
 from bench.storage import archive, journal, profiles, store
 from bench.storage.tables import Run
-
-MAX_SENTENCES = 5
-"""Answers that a command prints; the page has all of them."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +82,11 @@ def write(made: Report, out: Path | None = None) -> Written:
     drawn, target = figures.draw(made), out or folders[0]
     profiled = [_profile_pages(folder, target, out) for folder in folders]
     path = store.write_report(target, page.render(made, drawn, profiled), summary.render(made), drawn)
-    best = answers(made.choices)[:MAX_SENTENCES]
+    best = [row.line for part in made.runs for row in rows(part.answers) if row.id]
     troubled = sections.troubled(made.cases)
     status = 1 if troubled["failed"] else 0 if made.cases["blocks"].any() else 5
     left = tuple(note.text for part in made.runs for note in part.run.notes if note.name == left_out.NAME)
-    sentences = tuple(answer.sentence for answer in best)
-    return Written(path, sentences, (*sections.trouble_lines(troubled), *left), status)
+    return Written(path, tuple(best), (*sections.trouble_lines(troubled), *left), status)
 
 
 def _profile_pages(run: Path, target: Path, out: Path | None) -> dict[str, Any]:

@@ -8,6 +8,9 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+STYLES = ("page.css", "decisions.css")
+"""The parts of the pages' one style sheet."""
+
 SCRIPTS = ("table.js", "charts.js", "details.js", "page.js")
 """The parts of the pages' one script, in order: what a part uses while it is read stands before it."""
 
@@ -19,7 +22,7 @@ def document(template: str, data: Mapping[str, Any], **content: Any) -> str:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     return environment.get_template(template).render(
-        style=Markup(_text("page.css")),
+        style=Markup("".join(map(_text, STYLES))),
         script=Markup("".join(map(_text, SCRIPTS))), data=_embedded(data),
         tables=data["tables"], **content,
     )  # fmt: skip

@@ -12,7 +12,8 @@ from bench.analyze.report import Report, RunReport
 from bench.analyze.runs.history import CaseHistory
 from bench.records import CrossingState
 from bench.render import case_table, figures, history_page, sections
-from bench.render.answers import Answer, answers
+from bench.render.decisions.rows import CONFIDENCES
+from bench.render.decisions.table import decisions
 from bench.render.document import document, table
 from bench.render.parts import matrix, trust
 from bench.render.parts.warnings import ranked
@@ -32,13 +33,16 @@ def render(
 ) -> str:
     """The page. `drawn` are the report's figures, if `figures.draw(report)` has made them already."""
     drawn = figures.draw(report) if drawn is None else drawn
-    history, answered, keys = report.history, answers(report.choices), case_keys(report)
+    history, keys = report.history, case_keys(report)
+    address = {id(each): position for position, each in enumerate(report.contests)}
     data = _data(report, history, keys) | {"profiles": _profiles(report, profiled)}
     return document(
         "page.html",
         data,
         report=report,
-        answers=answered,
+        decisions=decisions(report),
+        address=lambda contest: address[id(contest)],
+        confidences=CONFIDENCES,
         pictures={name: Markup(forms["svg"].decode()) for name, forms in drawn.items()},
         suites=sections.suites(report),
         matrices=matrix.matrices(report.choices),
@@ -48,7 +52,6 @@ def render(
         troubled=sections.troubled(report.cases.assign(case=keys)),
         profiled=[entry for of_run in profiled for entry in of_run.values()],
         counts=report.cases["status"].value_counts().to_dict(),
-        evidence=_evidence(report, answered),
         day=sections.day,
         history=history,
         changes=history_page.places(history),
@@ -166,12 +169,6 @@ def _contest(contest: Contest, keys: Mapping[str, str]) -> dict[str, Any]:
         "reuses": [math.ceil(each) if math.isfinite(each) else None for each in contest.reuses],
         "evidence": [keys[case] for case in crossing.evidence],
     }
-
-
-def _evidence(report: Report, answered: Sequence[Answer]) -> list[str]:
-    """For each answer the key of its contest, which is its evidence."""
-    sought = {id(contest): str(position) for position, contest in enumerate(report.contests)}
-    return [sought[id(answer.contest)] for answer in answered]
 
 
 def _gate(part: RunReport) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from bench.analyze.report import Report, RunReport
 from bench.analyze.runs.projection import Cell, Projection
 from bench.records import CrossingState
 from bench.render import contradictions
-from bench.render.answers import circumstances, words
 from bench.render.document import table
+from bench.render.names import circumstances, words
 from bench.render.units import count, estimate, half_width, quantity
 
 MAX_NAMES = 3

@@ -1,54 +1,115 @@
-"""The report's answers and troubles as Markdown, for a pull request or a terminal."""
+"""The report's decisions and troubles as Markdown, for a pull request: short, and what is long is folded."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
+from bench import patterns
 from bench.analyze.report import Report
 from bench.render import sections
-from bench.render.answers import answers
+from bench.render.decisions.rows import CONFIDENCES, Row
+from bench.render.decisions.table import Decisions, decisions
+from bench.render.names import words
 from bench.render.units import estimate, half_width
 
-MAX_CASES = 60
-"""Rows of the table: GitHub folds longer comments away, and cases.csv has them all."""
+MAX_LINES = 60
+"""Lines of the whole: a reader of a pull request scrolls no further. cases.csv has every case."""
+
+MAX_DOUBTS = 6
+"""Doubts said one by one; the page has all of them."""
 
 ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", "|": "\\|", "*": "\\*", "_": "\\_", "`": "'", "\n": " "})
 """What stands for characters that Markdown or HTML would read as their own."""
 
 
 def render(report: Report) -> str:
-    """The summary: answers, doubts, what failed or was skipped, then the cases."""
+    """The summary: decisions and doubts, then, folded, what failed, the runs side by side, and the cases."""
     lines = ["# Benchmarks", ""]
     if report.simulated:
         lines += [f"**Simulated:** the times of {', '.join(report.simulated)} are made up.", ""]
     runs = [sections.run(part) for part in report.runs]
     for run in runs:
-        where = f"{run['machine']}, {run['created']}"
-        lines += [f"{where}, commit {run['commit'] or 'unknown'} ({run['preset']})", ""]
-    sentences = [f"- {escaped(answer.sentence)}" for answer in answers(report.choices)]
-    lines += sentences or ["No contest had an answer."]
-    lines += _doubts(runs) + _side_by_side(report) + _troubled(report) + _cases(report)
+        where = f"{run['machine']}, {sections.day(run['created'])}"
+        lines += [f"{escaped(where)}, commit {run['commit'] or 'unknown'} ({run['preset']})", ""]
+    if made := decisions(report):
+        lines += [*_decisions(made), "", CONFIDENCES]
+    lines += _doubts(runs) + _troubled(report)
+    folded = [_side_by_side(report), *([_others(made)] if made else []), _cases(report.cases)]
+    for title, body in (each for each in folded if each[1]):
+        lines += _folded(title, body, MAX_LINES - len(lines))
     return "\n".join(lines) + "\n"
 
 
+def _decisions(made: Decisions) -> list[str]:
+    """A row a question: of one run answer, gain and confidence, of several a cell a run."""
+    if len(made.columns) > 1:
+        return [
+            *_table(["question", *made.columns]),
+            *(
+                _row([made.questions[each], *(row.lead.whole if row else "" for row in cells)])
+                for each, cells in made.cells.items()
+                if each
+            ),
+        ]
+    rows = [row for (row,) in made.cells.values() if row and row.id]
+    return [
+        *_table(["question", "answer", "how many times as fast", "how sure"]),
+        *(_row([row.question, _answer(row), row.lead.gain, row.lead.confidence]) for row in rows),
+    ]
+
+
+def _answer(row: Row) -> str:
+    timed = f" ({row.lead.timed})" if row.lead.timed else ""
+    return f"{row.lead.text}{timed}"
+
+
+def _others(made: Decisions) -> tuple[str, list[str]]:
+    """What else was compared, a line a contest."""
+    lines = [
+        f"- {escaped(f'{made.columns[i]}: ' * (len(made.columns) > 1) + line.whole)}"
+        for cells in made.cells.values()
+        for i, row in enumerate(cells)
+        if row
+        for line in row.others
+    ]
+    return f"{len(lines)} more contests", lines
+
+
 def _doubts(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    lines = [f"- {escaped(doubt)}" for run in runs for doubt in run["doubts"]]
+    doubts = [escaped(doubt) for run in runs for doubt in run["doubts"]]
+    if len(doubts) > MAX_DOUBTS:
+        doubts = [*doubts[: MAX_DOUBTS - 1], f"{len(doubts) - MAX_DOUBTS + 1} more are in the report"]
+    lines = [f"- {doubt}" for doubt in doubts]
     return ["", "## To know before trusting it", "", *lines] if lines else []
 
 
-def _side_by_side(report: Report) -> list[str]:
+def _folded(title: str, body: Sequence[str], room: int) -> list[str]:
+    """Lines that open at a click, as many as there is room for."""
+    room -= 7  # what folding takes, and a line that counts the rest
+    if room < 1:
+        return []
+    shown = list(body[:room])
+    if left := len(body) - len(shown):
+        shown += ["", f"{left} more lines are in the report."]
+    return ["", f"<details><summary>{escaped(title)}</summary>", "", *shown, "", "</details>"]
+
+
+def _side_by_side(report: Report) -> tuple[str, list[str]]:
     """The projection as a table, its warnings before it."""
     if report.projection is None:
-        return []
+        return "", []
     table = sections.projection_table(report.projection)
-    lines = ["", "## Side by side", ""]
-    lines += [f"- {escaped(warning)}" for warning in report.projection.warnings]
-    lines += [sections.means(report.projection), ""]
-    lines += [_row(table["columns"]), "|" + "---|" * len(table["columns"])]
+    lines = [f"- {escaped(warning)}" for warning in report.projection.warnings]
+    lines += [sections.means(report.projection), "", *_table(table["columns"])]
     lines += [
-        _row([cell if isinstance(cell, str) else cell[0] for cell in row["cells"]])
-        for row in table["rows"][:MAX_CASES]
+        _row([cell if isinstance(cell, str) else cell[0] for cell in row["cells"]]) for row in table["rows"]
     ]
-    return lines
+    return "Side by side", lines
+
+
+def _table(columns: Sequence[str]) -> list[str]:
+    return [_row(columns), "|" + "---|" * len(columns)]
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -56,27 +117,30 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _troubled(report: Report) -> list[str]:
+    """What failed, and what was skipped: a line a reason."""
     lines = []
     for heading, reasons in sections.troubled(report.cases).items():
-        if reasons:
-            lines += ["", f"## {heading.capitalize()}", ""]
         for reason, cases in reasons:
+            names = ", ".join(patterns.name(case) for case in cases[: sections.MAX_NAMES])
             more = f" and {len(cases) - sections.MAX_NAMES} more" if len(cases) > sections.MAX_NAMES else ""
-            lines.append(f"- {escaped(reason)}: {', '.join(map(escaped, cases[: sections.MAX_NAMES]))}{more}")
-    return lines
+            lines.append(f"- {heading}: {escaped(reason)}: {escaped(names)}{more}")
+    return ["", "## Not measured", "", *lines] if lines else []
 
 
-def _cases(report: Report) -> list[str]:
-    measured = report.cases[report.cases["median_s"].notna()]
-    lines = ["", "## Cases", "", "| case | time | ± | status | confidence |", "|---|--:|--:|---|---|"]
-    for row in measured.head(MAX_CASES).to_dict("records"):
-        name = str(row["case"]).partition("::")[2]
-        time = estimate(row["median_s"], row["low_s"], row["high_s"])
-        half = half_width(row["low_s"], row["high_s"])
-        lines.append(f"| {escaped(name)} | {time} | {half} | {row['status']} | {row['confidence']} |")
-    if len(measured) > MAX_CASES:
-        lines += ["", f"{len(measured) - MAX_CASES} more are in cases.csv."]
-    return lines
+def _cases(cases: pd.DataFrame) -> tuple[str, list[str]]:
+    """A row an operation and device, with all of its times."""
+    measured = cases[cases["median_s"].notna()]
+    lines = _table(["operation", "device", "time per call"])
+    for (operation, device), rows in measured.groupby(["operation", "device"], sort=False):
+        times = ", ".join(_time(row) for row in rows.to_dict("records"))
+        lines.append(_row([words(str(operation)), str(device), times]))
+    return f"{len(measured)} cases measured", lines if len(measured) else []
+
+
+def _time(row: Mapping[Any, Any]) -> str:
+    name = patterns.name(str(row["case"])).partition("[")[2].removesuffix("]")
+    time = estimate(row["median_s"], row["low_s"], row["high_s"])
+    return " ".join(filter(None, [name, time, f"({half_width(row['low_s'], row['high_s'])})"]))
 
 
 def escaped(text: str) -> str:

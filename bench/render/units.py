@@ -9,6 +9,9 @@ PREFIXES = {-12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G",
 DIGITS = 3
 """Digits of a number whose uncertainty is not known."""
 
+MIN_DIGITS, MAX_DIGITS = 2, 7
+"""Digits of the widest interval, and of the narrowest: a clock has no more."""
+
 THIN = "\N{NARROW NO-BREAK SPACE}"
 
 
@@ -26,13 +29,16 @@ def quantity(value: float | None, unit: str = "", digits: int = DIGITS) -> str:
 
 
 def known_digits(value: float, low: float, high: float) -> int:
-    """Digits that an interval supports: its half-width may touch the last one. Between 1 and 4; 2 without."""
-    half = (high - low) / 2
+    """Digits that an interval supports: the distance to its nearer end may touch the last one, so that two
+    values whose intervals lie apart never look alike. At least MIN_DIGITS: 13.5 and 9.7 are not both 10.
+    """
+    half = min(high - value, value - low)
     if not math.isfinite(half) or value <= 0:
-        return 2
+        return MIN_DIGITS
     if half <= 0:
-        return 4
-    return min(max(math.floor(math.log10(value)) - math.floor(math.log10(half)) + 1, 1), 4)
+        return DIGITS + 1
+    digits = math.floor(math.log10(value)) - math.floor(math.log10(half)) + 1
+    return min(max(digits, MIN_DIGITS), MAX_DIGITS)
 
 
 def estimate(value: float, low: float, high: float) -> str:
@@ -58,6 +64,34 @@ def interval(value: float, low: float, high: float) -> str:
         return f"about {quantity(value, 's', 1)} (unsettled: not known within a factor of two)"
     middle, lower, upper = (quantity(each, "s", 4) for each in (value, low, high))
     return f"{middle} (95 %: {lower} to {upper})"
+
+
+def times(ratio: float, low: float, high: float) -> str:
+    """How many times as fast, with its interval: "34 × (18–65)"; where that is too wide to quote a middle,
+    "between 4.2 and 19 ×".
+    """
+    if of_interval(low, high) == "unsettled":
+        return f"between {near(low, low, high)} and {near(high, low, high)}{THIN}×"
+    ends = "–".join(dict.fromkeys(near(each, low, high) for each in (low, high)))
+    return f"{near(ratio, low, high)}{THIN}× ({ends})"
+
+
+def near(value: float, low: float, high: float) -> str:
+    """A number that lies in an interval, or at an end of it: rounded by less than a quarter of the way to the
+    interval's nearer end, and in two digits at least."""
+    middle = math.sqrt(low * high) if low > 0 else value
+    digits = known_digits(middle, (middle + low) / 2, (middle + high) / 2)
+    shift = math.floor(math.log10(value)) - math.floor(math.log10(middle)) if middle > 0 < value else 0
+    return _plain(value, max(digits + shift, MIN_DIGITS))
+
+
+def _plain(value: float, digits: int) -> str:
+    """So many significant digits, without an exponent; a whole number in groups of three digits."""
+    rounded = float(f"{value:.{digits - 1}e}")
+    if abs(rounded) >= 10_000:
+        return count(rounded)
+    decimals = max(digits - 1 - math.floor(math.log10(abs(rounded))), 0) if rounded else 0
+    return f"{rounded:.{decimals}f}"
 
 
 def percent(share: float | None) -> str:

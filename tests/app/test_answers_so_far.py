@@ -47,5 +47,5 @@ def test_after_a_round_they_are_told_and_sizes_asked_for(tmp_path: Path, preset:
     screen = recording.Screen(Progress(), told.extend)
     wanted = run._after_round(Plan(Spec(("suites",)), PRESETS[preset]), folder, screen)()
     assert len(told) == 1
-    assert told[0].startswith("work: b beats a from n ≈ 2")
+    assert told[0].startswith("work: b from n ≈ 2")
     assert bool(wanted) == adds

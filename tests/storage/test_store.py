@@ -18,8 +18,8 @@ import pytest
 import bench
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.blocks.clean import marked
-from bench.analyze.contests.table import table
 from bench.analyze.estimates.estimate import estimates
+from bench.analyze.questions.table import table
 from bench.events import VERSION, End, Header, Note, Visit
 from bench.records import Case
 from bench.storage import archive, store

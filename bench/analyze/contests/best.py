@@ -14,10 +14,10 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
-from bench.analyze.contests.answer import Answer, Ratio, gain_of, within
 from bench.analyze.contests.crossover import TIE, Place, find
 from bench.analyze.contests.curve import Curve
 from bench.analyze.contests.levels import NORMAL, Array
+from bench.analyze.contests.ranges import Range, Ratio, gain_of, within
 from bench.analyze.estimates.confidence import of_band, of_crossing, of_interval
 from bench.analyze.estimates.intervals import CONFIDENCE
 from bench.records import CrossingState
@@ -75,22 +75,22 @@ class _Size:
         return float(np.nanmax(np.abs(self.log) + NORMAL * self.error))
 
 
-def answers_of_many(names: Sequence[str], curves: Curves) -> tuple[Answer, ...]:
-    """The answers of three contenders or more, one a range of sizes."""
-    answers = [_of_range(names, curves, sizes, best) for sizes, best in _ranges(list(_sizes(names, curves)))]
-    won = [answer for answer in answers if answer.winner]
+def ranges_of_many(names: Sequence[str], curves: Curves) -> tuple[Range, ...]:
+    """The ranges of three contenders or more."""
+    ranges = [_of_range(names, curves, sizes, best) for sizes, best in _ranges(list(_sizes(names, curves)))]
+    won = [each for each in ranges if each.winner]
     changes = sum(a.winner != b.winner for a, b in pairwise(won))
     state: CrossingState = "crosses_at" if changes == 1 else "multiple"
-    places = [_place(curves, a, b) for a, b in pairwise(answers)]
-    for i, answer in enumerate(answers):
+    places = [_place(curves, a, b) for a, b in pairwise(ranges)]
+    for i, each in enumerate(ranges):
         place = places[max(i - 1, 0)] if places else None
-        if answer.winner and changes and place:
+        if each.winner and changes and place:
             confidence = of_crossing(place.low, place.high)
-            answers[i] = replace(answer, state=state, place=place, confidence=confidence)
-    return tuple(answers)
+            ranges[i] = replace(each, state=state, place=place, confidence=confidence)
+    return tuple(ranges)
 
 
-def _place(curves: Curves, below: Answer, above: Answer) -> Place | None:
+def _place(curves: Curves, below: Range, above: Range) -> Place | None:
     """Where one range's winner hands over to the next's; anywhere between them if no curve tells."""
     if not (below.winner and above.winner):
         return None
@@ -131,8 +131,8 @@ def _ranges(sizes: Sequence[_Size]) -> Iterator[tuple[list[_Size], set[int]]]:
         yield kept, candidates
 
 
-def _of_range(names: Sequence[str], curves: Curves, sizes: Sequence[_Size], best: set[int]) -> Answer:
-    """The answer of a range; its state and its crossing are the whole contest's: `answers_of_many`."""
+def _of_range(names: Sequence[str], curves: Curves, sizes: Sequence[_Size], best: set[int]) -> Range:
+    """The range's record; its state and its crossing are the whole contest's: `ranges_of_many`."""
     logs = np.concatenate([size.log for size in sizes], axis=1)
     behind = np.nansum(logs, axis=1) / np.maximum(np.isfinite(logs).sum(axis=1), 1)
     first = min(best, key=lambda i: behind[i])
@@ -149,13 +149,13 @@ def _of_range(names: Sequence[str], curves: Curves, sizes: Sequence[_Size], best
         if level:
             widest = float(np.exp(max(size.widest for size in sizes)))
             confidence = of_band([1 / widest], [widest])
-            return Answer("equal", *ends, "", ties, None, gain, confidence, *counts)
+            return Range("equal", *ends, "", ties, None, gain, confidence, *counts)
         led = f"{names[first]} led, but {_listed(names, others)} cannot be told from it"
-        return Answer("inconclusive", *ends, "", ties, None, gain, "unsettled", *counts, led)
+        return Range("inconclusive", *ends, "", ties, None, gain, "unsettled", *counts, led)
     gain = _between(names, curves, min(beaten, key=lambda i: behind[i]), first, ends)
     ties = tuple(names[i] for i in others)
     confidence = of_interval(*gain[1:]) if gain else "unsettled"
-    return Answer("always_faster", *ends, names[first], ties, None, gain, confidence, *counts)
+    return Range("always_faster", *ends, names[first], ties, None, gain, confidence, *counts)
 
 
 def _listed(names: Sequence[str], chosen: Sequence[int]) -> str:

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analyze.contests.answer import Answer, answers_of_two
-from bench.analyze.contests.best import answers_of_many
+from bench.analyze.contests.best import ranges_of_many
 from bench.analyze.contests.crossover import Outcome, Place, find
 from bench.analyze.contests.curve import Curve, curves
 from bench.analyze.contests.groups import Pair, groups, pairs
 from bench.analyze.contests.levels import Means, Meeting, means, meeting, points
+from bench.analyze.contests.ranges import Range, ranges_of_two
 from bench.analyze.contests.transfers import reuses, transfers
 from bench.records import Crossing
 from bench.storage.tables import Run
@@ -47,7 +47,7 @@ class Contest:
 
 @dataclass(frozen=True)
 class Choice:
-    """All contenders of a group set against each other: the answers by ranges of sizes; none where nothing
+    """All contenders of a group set against each other: what is known, by ranges of sizes; none where nothing
     was measured, for the `reason`.
 
     `contests` are those of the first contender with each other one.
@@ -60,7 +60,7 @@ class Choice:
     definition: str
     fixed: Mapping[str, Any]
     contenders: tuple[str, ...]
-    answers: tuple[Answer, ...]
+    ranges: tuple[Range, ...]
     contests: tuple[Contest, ...]
     reason: str = ""
 
@@ -122,13 +122,13 @@ def _choice(met: Sequence[_Met], names: pd.Series) -> Choice:
     against_first = [each for each in met if each.match.pair.incumbent == contenders[0]]
     timed = {_names(each): each.curve for each in met if each.curve}
     if len(contenders) == 2 and timed:
-        answers = answers_of_two(*timed.popitem(), met[0].outcome)
+        ranges = ranges_of_two(*timed.popitem(), met[0].outcome)
     else:
-        answers = answers_of_many(contenders, timed)
+        ranges = ranges_of_many(contenders, timed)
     return Choice(
         pair.group.suite, pair.group.operation, pair.group.axis, pair.group.between, definition,
-        pair.group.fixed, contenders, answers, tuple(_contest(each, names) for each in against_first),
-        "" if answers else met[0].outcome.reason,
+        pair.group.fixed, contenders, ranges, tuple(_contest(each, names) for each in against_first),
+        "" if ranges else met[0].outcome.reason,
     )  # fmt: skip
 
 

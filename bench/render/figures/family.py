@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from bench.analyze.contests.contests import Choice
 from bench.analyze.report import Report
-from bench.render.answers import contender, words
 from bench.render.figures import style
 from bench.render.figures.style import COLOURS, MARKERS, fitted, log_axis
+from bench.render.names import contender, words
 from bench.render.units import count, quantity
 from bench.storage.tables import parameters
 
@@ -118,7 +118,7 @@ def _crossing(cases: pd.DataFrame, choices: Sequence[Choice]) -> float | None:
     for choice in choices:
         evidence = {case for contest in choice.contests for case in contest.crossing.evidence}
         shown = choice.definition == "throughput" and evidence and evidence <= drawn
-        if shown and (place := choice.answers[-1].place):
+        if shown and (place := choice.ranges[-1].place):
             return place.size
     return None
 

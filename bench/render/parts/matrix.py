@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bench.analyze.contests.contests import Choice, Contest
 from bench.analyze.contests.transfers import FORMS, LINKS
 from bench.analyze.estimates.confidence import Confidence, of_interval
-from bench.render.answers import circumstances, words
+from bench.render.names import circumstances, words
 from bench.render.units import count
 
 BASES = {"latency": "one call and its wait", "throughput": "back to back, one wait for many calls"}
@@ -97,7 +97,7 @@ def _row(contest: Contest) -> tuple[tuple[str, str, str], str, str]:
 
 def _cell(contest: Contest, choice: Choice, key: str) -> Cell:
     crossing = contest.crossing
-    last = choice.answers[-1]
+    last = choice.ranges[-1]
     known = crossing.state != "inconclusive" or bool(last.winner)
     sure = last.confidence if known else "unsettled"
     winner = last.winner if crossing.state == "inconclusive" else _winner(contest)

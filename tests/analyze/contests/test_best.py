@@ -4,17 +4,17 @@ from itertools import combinations
 
 import numpy as np
 
-from bench.analyze.contests.answer import Answer
-from bench.analyze.contests.best import answers_of_many, margin
+from bench.analyze.contests.best import margin, ranges_of_many
 from bench.analyze.contests.curve import curves
 from bench.analyze.contests.levels import Array
+from bench.analyze.contests.ranges import Range
 from tests.analyze.contests.contested import points
 
 NAMES = ("a", "b", "c")
 SIZES: Array = np.asarray(2.0 ** np.arange(6), dtype=float)
 
 
-def answered(times: dict[str, Array], error: float, seed: int = 1) -> tuple[Answer, ...]:
+def answered(times: dict[str, Array], error: float, seed: int = 1) -> tuple[Range, ...]:
     """What contenders with these ln(seconds) at SIZES come to; NaN where one was not timed."""
     random = np.random.default_rng(seed)
     noisy = {name: log + random.normal(0, error, len(log)) for name, log in times.items()}
@@ -22,7 +22,7 @@ def answered(times: dict[str, Array], error: float, seed: int = 1) -> tuple[Answ
     logs = [noisy[one] - noisy[other] for one, other in pairs]
     timed = [np.isfinite(log) for log in logs]
     met = [points(SIZES[at], log[at], 2**0.5 * error) for log, at in zip(logs, timed, strict=True)]
-    return answers_of_many(tuple(times), dict(zip(pairs, curves(met), strict=True)))
+    return ranges_of_many(tuple(times), dict(zip(pairs, curves(met), strict=True)))
 
 
 def test_the_margin_is_dunnett_s() -> None:

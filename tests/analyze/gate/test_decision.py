@@ -10,11 +10,11 @@ import pytest
 
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.blocks.clean import marked
-from bench.analyze.contests.table import table
 from bench.analyze.estimates.estimate import estimates
 from bench.analyze.gate.decision import Decision, replay
 from bench.analyze.gate.pairs import launch_ratios
 from bench.analyze.gate.settings import Budget, Settings, of_header
+from bench.analyze.questions.table import table
 from bench.records import Change, Verdict
 from bench.storage import store
 from tests import recorded_gates as gates

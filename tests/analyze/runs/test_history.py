@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from bench.__main__ import main
 from bench.analyze.contests.levels import Array
-from bench.analyze.contests.table import table
+from bench.analyze.questions.table import table
 from bench.analyze.report import report
 from bench.analyze.runs.history import Shift, history, shifts
 from bench.analyze.runs.levels import changes, noise

@@ -12,7 +12,7 @@ from bench.__main__ import main
 from bench.analyze.report import Report, report
 from bench.analyze.runs.projection import UnknownColumnError, View, project
 from bench.render import page, summary
-from bench.render.answers import answers
+from bench.render.decisions.table import decisions
 from bench.storage import store
 from bench.storage.tables import Run
 from tests import made_cases
@@ -117,23 +117,23 @@ def test_a_processor_against_another_machines_accelerator(two_machines: Report) 
         assert crossing.fixed["cpu on"] == "laptop"
         assert crossing.fixed["cuda on"] == "server"
         assert crossing.size == pytest.approx(within[crossing.operation].size, rel=0.05)
-    told = [answer.sentence for answer in answers(two_machines.choices)]
-    assert any("cpu on laptop, cuda on server" in sentence for sentence in told)
-
-
-def test_answers_of_several_runs_name_theirs(two_machines: Report) -> None:
-    threads = [
-        answer.sentence for answer in answers(two_machines.choices) if answer.question == "One thread or all?"
-    ]
-    assert len(threads) == 2
-    assert "on laptop" in threads[0]
-    assert "on server" in threads[1]
+    table = decisions(two_machines)
+    assert table
+    assert table.columns == ("laptop", "server", "one run against another")
+    (laptop, server, between) = table.cells["gpu_from"]
+    assert laptop
+    assert not laptop.answered
+    assert server
+    assert between
+    assert "cpu on laptop, cuda on server" in between.lead.text
+    assert between.lead.text.partition(": ")[2].startswith("GPU from n ≈ ")
 
 
 def test_the_page_has_them_side_by_side(two_machines: Report) -> None:
     html = page.render(two_machines, {})
     assert "Side by side" in html
     told = summary.render(two_machines)
+    assert "| question | laptop | server | one run against another |" in told
     assert "| case | laptop | server | against the first |" in told
     assert two_machines.projection.columns == ("machine",)
 

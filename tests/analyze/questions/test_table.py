@@ -10,7 +10,7 @@ import pytest
 import bench
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.contests.contests import choices
-from bench.analyze.contests.table import COLUMNS, table
+from bench.analyze.questions.table import COLUMNS, table
 from bench.analyze.report import report
 from bench.app import stored
 from bench.storage import store

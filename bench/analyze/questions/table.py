@@ -1,12 +1,12 @@
-"""A run's contests as a frame: one row a contest and range of sizes with one answer."""
+"""A run's contests as a frame: one row a contest and range of sizes with one known."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Any
 
 import pandas as pd
 
 from bench.analyze.contests.contests import Choice
+from bench.analyze.questions.catalogue import question_of
 
 COLUMNS = (
     "suite", "operation", "question", "axis", "contenders", "definition", "state", "from_size", "to_size",
@@ -17,26 +17,6 @@ COLUMNS = (
 
 NUMBERS = ("from_size", "to_size", "size", "low", "high", "gain", "gain_low", "gain_high")
 COUNTS = ("launches", "visits")
-
-QUESTIONS = (
-    ("workers", "*", "num_workers", ()),
-    ("torch_or_onnxruntime", "*", "engine", ("torch", "onnxruntime")),
-    ("share_or_copy", "share_or_copy", "way", ()),
-    ("matmul_or_mul", "*", "product", ("matmul", "mul")),
-    ("training_step", "training_step*", "device", ()),
-    ("epoch_device", "*epoch*", "device", ()),
-    ("gpu_from", "*", "device", ()),
-)
-"""The questions people have: an id, which operations answer it, what competes, and who must be among them."""
-
-
-def question(choice: Choice) -> str:
-    """The id of the question that a contest answers, "" for none; another with the data moved."""
-    for name, operations, between, among in QUESTIONS:
-        fits = between == choice.between and set(among) <= set(choice.contenders)
-        if fits and fnmatchcase(choice.operation, operations):
-            return f"{name}_moved" if name == "gpu_from" and " " in choice.definition else name
-    return ""
 
 
 def table(choices: Sequence[Choice]) -> pd.DataFrame:
@@ -49,20 +29,20 @@ def table(choices: Sequence[Choice]) -> pd.DataFrame:
 
 def _rows(choice: Choice) -> Iterator[dict[str, Any]]:
     shared = {
-        "suite": choice.suite, "operation": choice.operation, "question": question(choice),
+        "suite": choice.suite, "operation": choice.operation, "question": question_of(choice).id,
         "axis": choice.axis, "contenders": ", ".join(choice.contenders), "definition": choice.definition,
     }  # fmt: skip
-    if not choice.answers:
+    if not choice.ranges:
         empty = dict.fromkeys(NUMBERS) | dict.fromkeys(COUNTS, 0) | {"winner": "", "ties": ""}
         yield {**shared, **empty, "state": "not_measured", "confidence": "unsettled", "reason": choice.reason}
-    for answer in choice.answers:
-        place, gain = answer.place, answer.gain or (None, None, None)
+    for known in choice.ranges:
+        place, gain = known.place, known.gain or (None, None, None)
         yield {
-            **shared, "state": answer.state, "from_size": answer.smallest, "to_size": answer.largest,
+            **shared, "state": known.state, "from_size": known.smallest, "to_size": known.largest,
             "size": place and place.size, "low": place and place.low, "high": place and place.high,
-            "winner": answer.winner, "ties": ", ".join(answer.ties), "gain": gain[0], "gain_low": gain[1],
-            "gain_high": gain[2], "confidence": answer.confidence, "launches": answer.launches,
-            "visits": answer.visits, "reason": answer.reason,
+            "winner": known.winner, "ties": ", ".join(known.ties), "gain": gain[0], "gain_low": gain[1],
+            "gain_high": gain[2], "confidence": known.confidence, "launches": known.launches,
+            "visits": known.visits, "reason": known.reason,
         }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The answers of a contest, by ranges of sizes: who wins there, from which size, by how much, how surely."""
+"""What is known of a contest, by ranges of sizes: who wins, from where, by how much, how surely."""
 
 from dataclasses import dataclass
 
@@ -17,8 +17,8 @@ Ratio = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """The answer for a range of sizes.
+class Range:
+    """A range of sizes of which one thing is known.
 
     `winner` is "" where there is none: `ties` has those between which it cannot be said, all of them where
     they are equal. `place` is the crossing at which the range begins; for the first of several, at which it
@@ -40,8 +40,8 @@ class Answer:
     reason: str = ""
 
 
-def answers_of_two(names: tuple[str, str], curve: Curve, outcome: Outcome) -> tuple[Answer, ...]:
-    """The answers that two contenders' outcome gives; `names` and curve are not turned."""
+def ranges_of_two(names: tuple[str, str], curve: Curve, outcome: Outcome) -> tuple[Range, ...]:
+    """The ranges that two contenders' outcome gives; `names` and curve are not turned."""
     return tuple(
         _of_stretch(names, curve, outcome, stretch, place)
         for stretch, place in zip(outcome.stretches, _places(outcome), strict=True)
@@ -56,7 +56,7 @@ def _places(outcome: Outcome) -> list[Place | None]:
 
 def _of_stretch(
     names: tuple[str, str], curve: Curve, outcome: Outcome, stretch: Stretch, place: Place | None
-) -> Answer:
+) -> Range:
     sign = stretch.code if stretch.code in (AHEAD, BEHIND) else 1
     inside = within(curve, stretch.smallest, stretch.largest)
     lows, _, highs = np.exp(curve.band())[:, inside]
@@ -75,7 +75,7 @@ def _of_stretch(
     winner = {AHEAD: names[1], BEHIND: names[0]}.get(stretch.code, "")
     gain = gain_of(sign * curve.draws[:, inside])
     at = _sizes_within(curve, stretch)
-    return Answer(
+    return Range(
         state, stretch.smallest, stretch.largest, winner, () if winner else names, place, gain, confidence,
         int(curve.points.launches[at].min()), int(curve.points.visits[at].min()), outcome.reason,
     )  # fmt: skip

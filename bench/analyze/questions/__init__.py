@@ -1,0 +1,1 @@
+"""The questions that people have, and what a run answers to each."""

@@ -1,0 +1,229 @@
+"""What a run answers to each question: one record a question, always, in the catalogue's order.
+
+A contest belongs to exactly one question. An answer quotes contests of one call and its wait, where they were
+timed so, else back to back; the other definitions are further evidence.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from bench.analyze.contests.contests import Choice, Contest
+from bench.analyze.contests.crossover import TIE
+from bench.analyze.contests.ranges import Range
+from bench.analyze.estimates.confidence import Confidence
+from bench.analyze.estimates.doubts import gist
+from bench.analyze.questions.catalogue import OTHERS, QUESTIONS, Question, question_of
+from bench.analyze.questions.parts import Step, steps
+
+WhyNot = Literal["", "no_accelerator", "not_measured", "not_asked"]
+"""Why a question has no answer: no accelerator here, no time of its cases, or no case of it in the run."""
+
+CONFIDENCES: tuple[Confidence, ...] = ("unsettled", "rough", "solid")
+"""The lowest first."""
+
+FORMS = ("round_trip", "inputs")
+"""What is moved in each call, as an answer quotes it: all that a learner has to move comes first."""
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How many times as fast the winner is as `over` at a size, with the ratio's 95 % interval."""
+
+    size: float
+    over: str
+    ratio: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Span:
+    """A range of a contest's sizes, those `measured` in it, and what the winner gains at both ends of them.
+
+    `open` are measured sizes at which the winner is level with another or not told from it, those within a
+    crossing's interval left out; where `range.ties` has whom it cannot be told from, that says it.
+    `items_per_s` is the winner's rate at the largest size, NaN where no work is declared.
+    """
+
+    range: Range
+    measured: tuple[float, ...]
+    gains: tuple[Gain, ...]
+    open: tuple[float, ...] = ()
+    items_per_s: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one contest says to a question: its spans cover all sizes. `evidence` is what it rests on most."""
+
+    choice: Choice
+    spans: tuple[Span, ...]
+    evidence: Contest
+    confidence: Confidence
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a run answers to a question.
+
+    `claims` come in order: those of the leading contest, the first `leads` of them, then other operations'.
+    `further` are contests of the question that are not quoted: other definitions, and those never timed.
+    `steps` answer where a training step's time goes. `reason` says more of `why_not`, if anything was said.
+    """
+
+    question: Question
+    claims: tuple[Claim, ...] = ()
+    leads: int = 0
+    further: tuple[Choice, ...] = ()
+    steps: tuple[Step, ...] = ()
+    why_not: WhyNot = ""
+    reason: str = ""
+
+    @property
+    def confidence(self) -> Confidence:
+        """The lowest of what leads."""
+        led = [claim.confidence for claim in self.claims[: self.leads]]
+        led += [step.confidence for step in self.steps]
+        return min(led, key=CONFIDENCES.index, default="unsettled")
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """Every contest of the question."""
+        return (*(claim.choice for claim in self.claims), *self.further)
+
+
+def answers(choices: Sequence[Choice], cases: pd.DataFrame, accelerator: bool) -> tuple[Answer, ...]:
+    """One answer a question, in the catalogue's order, then what the other contests say.
+
+    `accelerator` is whether the machine has one.
+    """
+    asked: dict[Question, list[Choice]] = defaultdict(list)
+    for choice in choices:
+        asked[question_of(choice)].append(choice)
+    return tuple(_answer(each, asked[each], cases, accelerator) for each in (*QUESTIONS, OTHERS))
+
+
+def _answer(question: Question, choices: Sequence[Choice], cases: pd.DataFrame, accelerator: bool) -> Answer:
+    quoted = _ordered(question, _quoted(choices))
+    claims = tuple(claim_of(choice, cases) for choice in quoted)
+    further = tuple(choice for choice in choices if all(choice is not each for each in quoted))
+    made = steps(cases) if question.id == "training_step" else ()
+    if claims or made:
+        return Answer(question, claims, _leads(question, quoted), further, made)
+    if question.needs_accelerator and not accelerator:
+        return Answer(question, further=further, why_not="no_accelerator")
+    reason = next((gist(choice.reason) for choice in choices if choice.reason), "")
+    return Answer(
+        question, further=further, why_not="not_measured" if choices else "not_asked", reason=reason
+    )
+
+
+def _quoted(choices: Sequence[Choice]) -> list[Choice]:
+    """Those of one call where it was timed, else back to back: what a learner meets is one call."""
+    quoted: dict[tuple[Any, ...], Choice] = {}
+    for choice in choices:
+        basis, _, form = choice.definition.partition(" ")
+        fixed = tuple(sorted(choice.fixed.items(), key=str))
+        key = choice.suite, choice.operation, choice.axis, choice.between, choice.contenders, fixed, form
+        if choice.ranges and (basis == "latency" or key not in quoted):
+            quoted[key] = choice
+    return list(quoted.values())
+
+
+def _ordered(question: Question, quoted: Sequence[Choice]) -> list[Choice]:
+    """The operation that leads first, then the others as they were collected; of each a round trip before the
+    inputs alone, and pinned memory before pageable."""
+    operations = list(dict.fromkeys(choice.operation for choice in quoted))
+
+    def order(choice: Choice) -> tuple[bool, int, int, bool]:
+        form, _, memory = choice.definition.partition(" ")[2].partition(" ")
+        place = FORMS.index(form) if form in FORMS else len(FORMS)
+        leads = choice.operation == question.leads
+        return not leads, operations.index(choice.operation), place, memory == "pageable"
+
+    return sorted(quoted, key=order)
+
+
+def _leads(question: Question, quoted: Sequence[Choice]) -> int:
+    """How many lead: all ways of moving the same, of the first operation; all of a question about one."""
+    if not question.leads:
+        return len(quoted) if question is not OTHERS else 0
+
+    def kind(choice: Choice) -> tuple[str, str]:
+        return choice.operation, choice.definition.partition(" ")[2].partition(" ")[0]
+
+    return sum(kind(choice) == kind(quoted[0]) for choice in quoted)
+
+
+def claim_of(choice: Choice, cases: pd.DataFrame) -> Claim:
+    """What a contest says, in its spans."""
+    spans = tuple(_span(choice, each, cases) for each in choice.ranges)
+    confidence = min((each.confidence for each in choice.ranges), key=CONFIDENCES.index)
+    return Claim(choice, spans, _evidence(choice), confidence)
+
+
+def _evidence(choice: Choice) -> Contest:
+    """The contest that an answer rests on most: that of the last winner against the first contender."""
+    winner = choice.ranges[-1].winner
+    return next((each for each in choice.contests if winner in _pair(each)), choice.contests[0])
+
+
+def _pair(contest: Contest) -> tuple[str, str]:
+    return contest.crossing.incumbent, contest.crossing.challenger
+
+
+def _span(choice: Choice, known: Range, cases: pd.DataFrame) -> Span:
+    sizes = sorted({size for contest in choice.contests for size in contest.sizes})
+    measured = tuple(each for each in sizes if known.smallest <= each <= known.largest)
+    if not known.winner or not measured:
+        return Span(known, measured, ())
+    ends = dict.fromkeys((measured[0], measured[-1]))
+    gains = (gain for size in ends if (gain := gain_at(choice, known.winner, size)))
+    rate = _items_per_s(choice, known.winner, measured[-1], cases)
+    return Span(known, measured, tuple(gains), tuple(_open(choice, known, measured)), rate)
+
+
+def gain_at(choice: Choice, winner: str, size: float) -> Gain | None:
+    """What the winner gains at a size over the first contender; the first over the next best."""
+    met = [_gain(contest, winner, size) for contest in choice.contests if winner in _pair(contest)]
+    return min((gain for gain in met if gain), key=lambda gain: gain.ratio, default=None)
+
+
+def _gain(contest: Contest, winner: str, size: float) -> Gain | None:
+    if size not in contest.sizes:
+        return None
+    at = contest.sizes.index(size)
+    ratio, low, high = contest.ratio[at], contest.ratio_low[at], contest.ratio_high[at]
+    incumbent, challenger = _pair(contest)
+    if winner == challenger:
+        return Gain(size, incumbent, ratio, low, high)
+    return Gain(size, challenger, 1 / ratio, 1 / high, 1 / low)
+
+
+def _open(choice: Choice, known: Range, measured: Sequence[float]) -> Iterator[float]:
+    if known.ties:
+        return
+    places = choice.contests[0].places if len(choice.contenders) == 2 else ()
+    for size in measured:
+        gain = gain_at(choice, known.winner, size)
+        crossing = any(place.low <= size <= place.high for place in places)
+        if gain and (gain.low <= 1 or gain.high <= 1 + TIE) and not crossing:
+            yield size
+
+
+def _items_per_s(choice: Choice, contender: str, size: float, cases: pd.DataFrame) -> float:
+    """The contender's rate at a size; NaN where it cannot be told which case that is."""
+    sought: Mapping[str, Any] = {
+        "suite": choice.suite, "operation": choice.operation, **choice.fixed,
+        choice.between: contender, choice.axis: size,
+    }  # fmt: skip
+    rows = cases
+    for name, value in sought.items():
+        if name in rows:
+            known = rows[name].astype("str") if isinstance(value, str) else rows[name]
+            rows = rows[(known == value).fillna(False).astype(bool)]
+    return float(rows["items_per_s"].iat[0]) if len(rows) == 1 else float("nan")
