@@ -106,7 +106,7 @@ def _row(answer: Answer) -> Row:
 def _lines(answer: Answer) -> Iterator[Line]:
     """A line for each contest; ways of moving the same data are one."""
     rated = ITEMS.get(answer.question.id, "")
-    label = _label(answer.claims)
+    label = _label(answer)
     for _, group in groupby(answer.claims, key=_moving):
         claims = list(group)
         first = claims[0]
@@ -118,12 +118,17 @@ def _lines(answer: Answer) -> Iterator[Line]:
             yield _together(claims)
 
 
-def _label(claims: Sequence[Claim]) -> Callable[[Claim], str]:
+def _label(answer: Answer) -> Callable[[Claim], str]:
     """What sets a claim apart from the question's others: nothing where it is the only one, else its device
     where they are of one operation, else its operation."""
-    if len(claims) == 1:
+    claims = answer.claims
+    if len(claims) == 1 and answer.question.id:
         return lambda _: ""
-    if len({claim.choice.operation for claim in claims}) == 1 and all(_device(claim) for claim in claims):
+    if (
+        answer.question.id
+        and len({claim.choice.operation for claim in claims}) == 1
+        and all(_device(claim) for claim in claims)
+    ):
         return _device
     return subject
 
