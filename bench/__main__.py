@@ -86,9 +86,11 @@ def _run(options: argparse.Namespace) -> int:
         return 70
 
 
-def _our_own(error: Exception, out: Path | None) -> str:
+def _our_own(error: Exception, out: str | Path | None) -> str:
     """What a user is to do about an error of ours; the newest journal shows what led to it."""
-    found = out.rglob("journal.jsonl") if out and out.is_dir() else ()  # a calibration's lie deeper
+    found = (
+        Path(out).rglob("journal.jsonl") if out and Path(out).is_dir() else ()
+    )  # a calibration's lie deeper
     journal = max(found, key=lambda each: each.stat().st_mtime, default=None)
     kept = f"; what was measured is kept in {journal}" if journal else ""
     return (

@@ -34,7 +34,7 @@ def of_stored(base: Path, head: str | None) -> GateSummary:
     """The summary of two stored runs, which tell less than a gate."""
     if head is None or not is_stored(head):
         raise UserError(f"--base {base} is a stored run; expected --head RUN to be one, too, seen {head}")
-    return of_comparison(stored.compared(base, Path(head)))
+    return of_comparison(stored.compared(str(base), head))
 
 
 def failing_on(judged: GateSummary, states: Sequence[str]) -> GateSummary:

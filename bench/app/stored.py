@@ -22,7 +22,7 @@ from bench.measure.drive import left_out
 from bench.patterns import matches
 from bench.render import figures, history_page, page, profile, sections, summary
 from bench.render.decisions.rows import rows
-from bench.storage import archive, journal, profiles, store
+from bench.storage import archive, journal, profiles, remote, store
 from bench.storage.tables import Run
 
 
@@ -44,17 +44,30 @@ def read(folders: Sequence[Path], view: View | None = None) -> Report:
     return report([store.read_run(folder) for folder in folders], view)
 
 
-def read_all(paths: Sequence[Path], out: Path | None, view: View | None) -> tuple[Report, list[str]]:
-    """The report, to be written into `out`, of all runs at these paths; and those left out, a line each.
+def write_all(paths: Sequence[str], out: str | None, view: View | None) -> tuple[Written, str, list[str]]:
+    """Writes the report of all runs at these paths, by default beside the only one; where its page is; and
+    the runs that were left out, a line each.
 
-    Raises StoreError, UnknownColumnError, and UserError for several runs and no `out`.
+    Paths and `out` may lie in an object store. Raises StoreError, UnknownColumnError, and UserError where
+    there is no folder to write into.
     """
-    runs, left_out = store.read_runs(paths)
-    if out is None and len(runs) + len(left_out) > 1:
+    with remote.fetched(paths) as there, remote.written(out) as target:
+        runs, left_out = store.read_runs(there.paths)
+        if target is None:
+            _check_folder([run.path for run in runs], len(runs) + len(left_out), there)
+        made = write(report(runs, view), target)
+    page = str(made.page) if target is None else f"{str(out).rstrip('/')}/{made.page.name}"
+    return made, page, [there.named(line) for line in left_out]
+
+
+def _check_folder(paths: Sequence[Path], runs: int, there: remote.Fetched) -> None:
+    """Raises UserError where a report cannot be written beside its run."""
+    if runs > 1:
         raise UserError("several runs have no folder in common; expected --out DIR")
-    if out is None and not runs[0].path.is_dir():
-        raise UserError(f"{runs[0].path} is another tool's file; expected --out DIR")
-    return report(runs, view), left_out
+    if there.origins:
+        raise UserError(f"{there.named(str(paths[0]))} lies in a store; expected --out DIR, here or there")
+    if not paths[0].is_dir():
+        raise UserError(f"{paths[0]} is another tool's file; expected --out DIR")
 
 
 def one_run(path: Path) -> Run:
@@ -101,9 +114,16 @@ def _profile_pages(run: Path, target: Path, out: Path | None) -> dict[str, Any]:
     return entries
 
 
-def compared(before: Path, after: Path) -> Comparison:
-    """The runs in two folders compared. Raises StoreError, and UserError where they cannot be."""
-    base, head = (AnalyzedRun(one_run(path)) for path in (before, after))
+def compared(before: str, after: str) -> Comparison:
+    """The runs in two folders compared, which may lie in an object store.
+
+    Raises StoreError, and UserError where they cannot be.
+    """
+    with remote.fetched([before, after]) as there:
+        try:
+            base, head = (AnalyzedRun(one_run(path)) for path in there.paths)
+        except UserError as error:
+            raise UserError(there.named(str(error))) from None
     comparison = compare(base, head, configuration.read(Path("pyproject.toml")))
     if not comparison.decision.verdicts and not comparison.decision.skipped:
         raise UserError(f"{before} and {after} have no case in common; see their cases.csv")
@@ -111,28 +131,36 @@ def compared(before: Path, after: Path) -> Comparison:
 
 
 def write_history(
-    folder: Path, patterns: Sequence[str], threshold: float, ignored: Sequence[str], out: Path | None = None
-) -> tuple[list[str], Path]:
-    """Writes the page of a folder's history; what changed, in lines, and the page.
+    folder: str, patterns: Sequence[str], threshold: float, ignored: Sequence[str], out: str | None = None
+) -> tuple[list[str], str]:
+    """Writes the page of a folder's history; what changed, in lines, and where the page is.
 
-    Raises StoreError, and UserError where there is nothing to read or the page cannot be written.
+    Both may lie in an object store. Raises StoreError, and UserError where there is nothing to read or the
+    page cannot be written.
     """
     if unknown := sorted(set(ignored) - set(FACTS)):
         meant = did_you_mean(unknown[0], FACTS)
         raise UserError(f"--ignore {unknown[0]}: no such fact{meant}; expected one of {', '.join(FACTS)}")
-    cases, headers, lines = _of_others(folder, patterns) or archive.read(folder, patterns)
+    if out is None and remote.is_remote(folder):
+        raise UserError(f"{folder} lies in a store; expected --out FILE, here or there")
+    with remote.fetched([folder], tables=True) as there:
+        (path,) = there.paths
+        cases, headers, said = _of_others(path, patterns) or archive.read(path, patterns)
+        lines = [there.named(line) for line in said]
     if cases.empty:
         what = f"no case matches {' or '.join(patterns)}" if patterns else "no run has tables"
         raise UserError(f"{what} in {folder}; `bench report RUN` writes a run's tables")
     histories = history(cases, headers, threshold, ignored)
     if untabled := len(headers) - cases["run"].nunique():
         lines.append(f"{untabled} of {len(headers)} runs hold none of these cases, or have no tables yet.")
-    file = out or (folder if folder.is_dir() else folder.parent) / "history.html"
-    try:
-        file.write_text(history_page.page(histories, str(folder)), "utf-8")
-    except OSError as error:
-        raise UserError(f"{file} cannot be written ({error.strerror}); choose another --out") from None
-    return lines + history_page.lines(histories), file
+    page = out or str((path if path.is_dir() else path.parent) / "history.html")
+    with remote.written(page) as file:
+        assert file is not None
+        try:
+            file.write_text(history_page.page(histories, folder), "utf-8")
+        except OSError as error:
+            raise UserError(f"{page} cannot be written ({error.strerror}); choose another --out") from None
+    return lines + history_page.lines(histories), page
 
 
 def _of_others(

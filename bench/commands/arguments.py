@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
 
 def declare_out(parser: argparse.ArgumentParser, what: str = "where runs are put") -> None:
-    parser.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help=what)
+    parser.add_argument("--out", type=_local, default=Path("reports"), metavar="DIR", help=what)
+
+
+def _local(text: str) -> Path:
+    if "://" in text:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}; a run is recorded here; copy its folder there afterwards"
+        )
+    return Path(text)
 
 
 def declare_selection(parser: argparse.ArgumentParser) -> None:

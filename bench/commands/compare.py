@@ -1,14 +1,13 @@
 """Compare two stored runs, taken one after the other. A verdict on a change is what `bench gate` gives."""
 
 import argparse
-from pathlib import Path
 
 EXAMPLES = ("bench compare reports/BEFORE reports/AFTER",)
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("base", type=Path, metavar="A", help="the run to compare with")
-    parser.add_argument("head", type=Path, metavar="B", help="the run to compare")
+    parser.add_argument("base", metavar="A", help="the run to compare with, also as s3://bucket/folder")
+    parser.add_argument("head", metavar="B", help="the run to compare")
 
 
 def command(options: argparse.Namespace) -> int:

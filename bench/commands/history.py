@@ -1,7 +1,6 @@
 """Where a case's time changed over many runs: steps and creep, with the runs and commits around them."""
 
 import argparse
-from pathlib import Path
 
 EXAMPLES = (
     "bench history",
@@ -12,15 +11,15 @@ EXAMPLES = (
 
 def declare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("folder", nargs="?", type=Path, default=Path("reports"), metavar="DIR",
-        help="a folder of runs (default: reports)")  # fmt: skip
+    add("folder", nargs="?", default="reports", metavar="DIR",
+        help="a folder of runs, also as s3://bucket/folder (default: reports)")  # fmt: skip
     add("--case", action="append", default=[], metavar="PATTERN",
         help="only cases that match, * and ? being special; may be given several times")  # fmt: skip
     add("--threshold", type=_share, default=0.05, metavar="PERCENT",
         help="smallest change that matters, alone or added up (default: 5%%)")  # fmt: skip
     add("--ignore", action="append", default=[], metavar="FACT",
         help="join runs that differ in this fact of the environment, such as torch or python")  # fmt: skip
-    add("--out", type=Path, metavar="FILE", help="the page to write (default: DIR/history.html)")
+    add("--out", metavar="FILE", help="the page to write (default: DIR/history.html)")
 
 
 def _share(text: str) -> float:

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from bench.app import UserError
 
@@ -15,8 +14,9 @@ EXAMPLES = (
 
 def declare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("runs", nargs="+", type=Path, metavar="RUN", help="a run's folder, or a folder of runs")
-    add("--out", type=Path, metavar="DIR", help="where to put the report (default: in the run)")
+    add("runs", nargs="+", metavar="RUN",
+        help="a run's folder, or a folder of runs, also as s3://bucket/folder")  # fmt: skip
+    add("--out", metavar="DIR", help="where to put the report (default: in the run)")
     add("--rows", type=_names, default=(), metavar="COLUMN,...",
         help="side by side, what makes a row: columns of the cases, or facts of the runs "
              "(default: case)")  # fmt: skip
@@ -47,11 +47,10 @@ def command(options: argparse.Namespace) -> int:
     asked = options.rows or options.columns or options.filter
     view = View(options.rows or ("case",), options.columns, options.filter) if asked else None
     try:
-        made, left_out = stored.read_all(options.runs, options.out, view)
+        written, page, left_out = stored.write_all(options.runs, options.out, view)
     except UnknownColumnError as error:
         raise UserError(str(error)) from None
     for line in left_out:
         print(f"bench: warning: {line}", file=sys.stderr)
-    written = stored.write(made, options.out)
-    print(*(f"  {sentence}" for sentence in written.sentences), written.page, sep="\n")
+    print(*(f"  {sentence}" for sentence in written.sentences), page, sep="\n")
     return 0

@@ -14,14 +14,12 @@ from pyarrow import parquet
 from bench import events as kinds
 from bench.events import EVENTS, Event
 from bench.records import Case
+from bench.storage import remote
 from bench.storage.blocks import COLUMNS, UNVISITED, VISIT, Visits
 from bench.storage.formats import github_action, reader
 from bench.storage.formats.pytest_benchmark import benchmark_json
 from bench.storage.journal import StoreError, events, find_runs, has_runs, header, journal_file
-from bench.storage.tables import FURTHER, MEASURED, Run, merge
-
-JOURNAL_BYTES = b"journal_bytes"
-"""Key in blocks.parquet's metadata: how long the journal was that it was made from."""
+from bench.storage.tables import BLOCKS, FURTHER, JOURNAL_BYTES, MEASURED, Run, merge
 
 LONGEST_NAME = 120
 """Bytes of a figure's name: file systems take 255, and some half of that."""
@@ -151,14 +149,17 @@ def load(path: str | Path | Sequence[str | Path], estimates: Callable[[Run], pd.
     Warns of runs in a folder that cannot be read.
     """
     frames: list[pd.DataFrame] = []
-    for each in [path] if isinstance(path, str | Path) else path:
-        others, left_out = others_runs(Path(each))
-        frames += map(estimates, others)
-        if not others:
-            found, left_out = each_run([Path(each)], lambda run: _cases_of(run, estimates))
-            frames += found
-        for line in left_out:
-            warnings.warn(line, stacklevel=3)
+    left_out: list[str] = []
+    with remote.fetched([path] if isinstance(path, str | Path) else path) as there:
+        for each in there.paths:
+            others, said = others_runs(each)
+            frames += map(estimates, others)
+            if not others:
+                found, said = each_run([each], lambda run: _cases_of(run, estimates))
+                frames += found
+            left_out += map(there.named, said)
+    for line in left_out:
+        warnings.warn(line, stacklevel=3)
     return merge(frames)
 
 
@@ -169,10 +170,10 @@ def load_contests(
 
     A run that is named twice counts once. Other tools' files hold none, and are refused by a StoreError.
     """
-    paths = [Path(each) for each in ([path] if isinstance(path, str | Path) else path)]
-    found, left_out = each_run(paths, lambda run: (run, _table_of(run, "contests", contests)))
+    with remote.fetched([path] if isinstance(path, str | Path) else path) as there:
+        found, left_out = each_run(there.paths, lambda run: (run, _table_of(run, "contests", contests)))
     for line in left_out:
-        warnings.warn(line, stacklevel=3)
+        warnings.warn(there.named(line), stacklevel=3)
     once = {run.resolve(): frame for run, frame in found}
     names = [run.name for run in once]
     return pd.concat(list(once.values()), keys=range(len(once)), names=["number"]).pipe(
@@ -199,9 +200,7 @@ def write_tables(
         table = pa.Table.from_pandas(blocks, preserve_index=False)
         journal = folder if folder.is_file() else journal_file(folder)
         size = {JOURNAL_BYTES: str(journal.stat().st_size)}
-        parquet.write_table(
-            table.replace_schema_metadata(table.schema.metadata | size), out / "blocks.parquet"
-        )
+        parquet.write_table(table.replace_schema_metadata(table.schema.metadata | size), out / BLOCKS)
         cases.to_csv(out / "cases.csv", index=False)
         contests.to_parquet(out / "contests.parquet", index=False)
         contests.to_csv(out / "contests.csv", index=False)
@@ -266,7 +265,7 @@ def outdated(folder: Path) -> bool:
     Only the table of blocks says how long the journal was; without it, or a journal, nothing is known.
     """
     try:
-        written = int(parquet.read_schema(folder / "blocks.parquet").metadata[JOURNAL_BYTES])
+        written = int(parquet.read_schema(folder / BLOCKS).metadata[JOURNAL_BYTES])
         return written != journal_file(folder).stat().st_size
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
         return False
@@ -275,7 +274,7 @@ def outdated(folder: Path) -> bool:
 def _tabled(folder: Path) -> tuple[dict[tuple[str, str], dict[str, Any]], pd.DataFrame] | None:
     """Visits and blocks from the tables; None where they are older than the journal or this code."""
     try:
-        table = parquet.read_table(folder / "blocks.parquet")
+        table = parquet.read_table(folder / BLOCKS)
         cases = pd.read_parquet(folder / "cases.parquet", columns=["case", "side", *UNVISITED])
         if JOURNAL_BYTES not in table.schema.metadata or not journal_file(folder).is_file():
             return None

@@ -26,6 +26,11 @@ FURTHER = (
 )  # fmt: skip
 """The columns at the end: what a report needs besides. `extra` is the whole of extra_info, as JSON."""
 
+BLOCKS = "blocks.parquet"
+
+JOURNAL_BYTES = b"journal_bytes"
+"""Key in its metadata: how long the journal was that it was made from."""
+
 
 @dataclass(frozen=True)
 class Run:
