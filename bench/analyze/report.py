@@ -10,6 +10,7 @@ from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.contests.across import Across, across
 from bench.analyze.contests.contests import Choice, Contest, choices
 from bench.analyze.contests.order import Disorder, disorders
+from bench.analyze.findings import Finding, findings
 from bench.analyze.gate.decision import Decision, replay
 from bench.analyze.questions.answers import Answer, answers
 from bench.analyze.runs.history import CaseHistory, history
@@ -59,6 +60,11 @@ class RunReport:
     def answers(self) -> tuple[Answer, ...]:
         """What the run answers to each question."""
         return answers(self.choices, self.cases, bool(self.run.environment.get("devices")))
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is slow, and no contest tells; nothing of a run that compared two sides."""
+        return () if self.run.header.gate else findings(self.cases, self.analyzed.blocks)
 
     @cached_property
     def disorders(self) -> tuple[Disorder, ...]:

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from bench import patterns
 from bench.analyze.contests.contests import Contest
 from bench.analyze.report import Report, RunReport
 from bench.analyze.runs.history import CaseHistory
 from bench.records import CrossingState
 from bench.render import case_table, figures, history_page, sections
+from bench.render.decisions.findings import Told, told
 from bench.render.decisions.rows import CONFIDENCES
 from bench.render.decisions.table import decisions
 from bench.render.document import document, table
@@ -43,6 +45,7 @@ def render(
         decisions=decisions(report),
         address=lambda contest: address[id(contest)],
         confidences=CONFIDENCES,
+        slow=_slow(report, keys),
         pictures={name: Markup(forms["svg"].decode()) for name, forms in drawn.items()},
         suites=sections.suites(report),
         matrices=matrix.matrices(report.choices),
@@ -59,6 +62,17 @@ def render(
         projection=report.projection,
         means=sections.means(report.projection) if report.projection else "",
     )
+
+
+def _slow(report: Report, keys: Sequence[str]) -> list[tuple[str, Told, list[tuple[str, str]]]]:
+    """What is slow: the run's name where there are several, the words, and the cases' addresses."""
+    slow, first = [], 0
+    for part in report.runs:
+        key_of = dict(zip(part.cases["case"], keys[first:], strict=False))
+        for found in map(told, part.findings):
+            slow.append((part.name, found, [(patterns.name(case), key_of[case]) for case in found.cases]))
+        first += len(part.cases)
+    return slow
 
 
 def _runs(report: Report, keys: Sequence[str]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import pandas as pd
 from bench import patterns
 from bench.analyze.report import Report
 from bench.render import sections
+from bench.render.decisions.findings import told
 from bench.render.decisions.rows import CONFIDENCES, Row
 from bench.render.decisions.table import Decisions, decisions
 from bench.render.names import words
@@ -17,7 +18,7 @@ MAX_LINES = 60
 """Lines of the whole: a reader of a pull request scrolls no further. cases.csv has every case."""
 
 MAX_DOUBTS = 6
-"""Doubts said one by one; the page has all of them."""
+"""Doubts, and things that are slow, said one by one; the page has all of them."""
 
 ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", "|": "\\|", "*": "\\*", "_": "\\_", "`": "'", "\n": " "})
 """What stands for characters that Markdown or HTML would read as their own."""
@@ -34,7 +35,7 @@ def render(report: Report) -> str:
         lines += [f"{escaped(where)}, commit {run['commit'] or 'unknown'} ({run['preset']})", ""]
     if made := decisions(report):
         lines += [*_decisions(made), "", CONFIDENCES]
-    lines += _doubts(runs) + _troubled(report)
+    lines += _slow(report) + _doubts(runs) + _troubled(report)
     folded = [_side_by_side(report), *([_others(made)] if made else []), _cases(report.cases)]
     for title, body in (each for each in folded if each[1]):
         lines += _folded(title, body, MAX_LINES - len(lines))
@@ -74,6 +75,15 @@ def _others(made: Decisions) -> tuple[str, list[str]]:
         for line in row.others
     ]
     return f"{len(lines)} more contests", lines
+
+
+def _slow(report: Report) -> list[str]:
+    found = [(part.name, told(finding)) for part in report.runs for finding in part.findings]
+    lines = []
+    for name, each in found[:MAX_DOUBTS]:
+        whose = f"{escaped(name)}: " if name else ""
+        lines.append(f"- {whose}**{escaped(each.seen)}** {escaped(f'{each.cause} {each.advice}')}")
+    return ["", "## What is slow here", "", *lines] if lines else []
 
 
 def _doubts(runs: Sequence[Mapping[str, Any]]) -> list[str]:
