@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-QUIET = ("one launch:", "no device time:", "disturbance could not be read")
+QUIET = (
+    "one launch:", "no device time:", "no cold time:", "a cold call:", "disturbance could not be read",
+)  # fmt: skip
 """How warnings begin that ask nothing of a reader: the case's interval holds them already, or a column that
 another one stands in for is empty."""
 
