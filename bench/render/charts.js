@@ -1,4 +1,5 @@
 // Drawings of a detail: blocks in time, their distribution, a contest's ratios, a case's course over runs.
+const room = () => Math.max(320, Math.min(900, document.documentElement.clientWidth - 48)); // so that text keeps its size on a phone
 const draw = (name, attributes = {}, text) => {
   const node = document.createElementNS("http://www.w3.org/2000/svg", name);
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
@@ -8,7 +9,7 @@ const draw = (name, attributes = {}, text) => {
 
 const deviation = (code) => Math.floor(code / 2) / 1000;
 const isDisturbed = (code) => code & 1;
-const percent = (share) => `${share > 0 ? "+" : ""}${+(100 * share).toPrecision(2)} %`;
+const percent = (share) => `${share > 0 ? "+" : share < 0 ? "−" : ""}${Math.abs(+(100 * share).toPrecision(2))} %`;
 
 // The scale holds every block that counts, and the median; a disturbed block beyond it sits at the edge.
 function scale(codes) {
@@ -21,7 +22,7 @@ function scale(codes) {
 
 function timeline(launches) {
   const codes = launches.flat();
-  const [width, height, left, gap] = [900, 230, 70, 14];
+  const [width, height, left, gap] = [room(), 230, 70, 14];
   const { low, high, share } = scale(codes);
   const step = (width - left - gap * launches.length) / codes.length;
   const y = (value) => height - 32 - share(value) * (height - 50);
@@ -50,7 +51,7 @@ function timeline(launches) {
 function histogram(codes) {
   const counted = codes.filter((code) => !isDisturbed(code)).map(deviation);
   const { low, high, share } = scale(codes);
-  const [width, height, bins] = [900, 130, 45];
+  const [width, height, bins] = [room(), 130, 45];
   const counts = new Array(bins).fill(0);
   for (const value of counted) counts[Math.min(bins - 1, Math.floor(share(value) * bins))] += 1;
   const most = Math.max(1, ...counts);
@@ -68,7 +69,7 @@ function histogram(codes) {
 }
 
 function ratios(row) {
-  const [width, height, left, bottom] = [900, 280, 70, 34];
+  const [width, height, left, bottom] = [room(), 280, 70, 34];
   const points = row.points.filter((point) => point[0] && point[1]);
   const [sizes, values] = [points.map((point) => Math.log(point[0])), points.flatMap((point) => point.slice(1).filter(Boolean).map(Math.log))];
   const [x0, x1] = [Math.min(...sizes), Math.max(...sizes)];
@@ -87,7 +88,7 @@ function ratios(row) {
   let free = -Infinity;
   for (const [size, ratio, from, to] of points) {
     if (x(size) > free) {
-      svg.append(draw("text", { x: x(size), y: height - 10, "text-anchor": "middle" }, size.toLocaleString("en")));
+      svg.append(draw("text", { x: x(size), y: height - 10, "text-anchor": "middle" }, grouped(size)));
       free = x(size) + 75;
     }
     if (from && to) svg.append(draw("line", { x1: x(size), x2: x(size), y1: y(from), y2: y(to), class: "curve" }));
@@ -112,7 +113,7 @@ const seconds = (value) => {
 
 // Each run's time with its interval over the level that it belongs to; a change that matters is a bar.
 function course(row) {
-  const [width, height, left, bottom] = [900, 280, 80, 26];
+  const [width, height, left, bottom] = [room(), 280, 80, 26];
   const logs = row.points.flatMap(([, median, , , level]) => [Math.log(median), Math.log(level)]);
   const middle = (Math.min(...logs) + Math.max(...logs)) / 2;
   const half = Math.max(0.02, (Math.max(...logs) - Math.min(...logs)) / 2) * 1.15;

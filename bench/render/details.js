@@ -47,7 +47,7 @@ function contestDetails(row) {
   if (row.reuses.length) {
     const paid = row.points.map(([size], i) => [size, row.reuses[i]]).filter(([, times]) => times);
     pairs.push(["calls on the same data that pay for moving it", paid.length
-      ? paid.map(([size, times]) => `${times.toLocaleString("en")} at ${row.axis} = ${size.toLocaleString("en")}`).join(", ") : "no number does"]);
+      ? paid.map(([size, times]) => `${grouped(times)} at ${row.axis} = ${grouped(size)}`).join(", ") : "no number does"]);
   }
   const parts = [];
   if (row.points.length > 1) {
