@@ -219,7 +219,7 @@ def test_crossings_of_devices_are_a_matrix_that_leads_to_evidence(tab: Any, cour
     matrix = tab.locator("#crossovers .matrix").first
     assert matrix.locator("thead").inner_text().split("\t")[:2] == ["operation", "in place"]
     cell = matrix.locator("tr", has_text="matmul").locator("td").first
-    assert "cuda from ≈" in cell.inner_text()
+    assert "GPU from ≈" in cell.inner_text()
     cell.locator("a").click()
     playwright.expect(tab.locator("dialog h3").first).to_contain_text("How many times as fast")
     tab.get_by_label("Close").click()

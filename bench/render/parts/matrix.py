@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from bench.analyze.contests.contests import Choice, Contest
 from bench.analyze.contests.transfers import FORMS, LINKS
-from bench.analyze.estimates.confidence import Confidence, of_interval
+from bench.analyze.estimates.confidence import Confidence
+from bench.render.decisions.claims import said
 from bench.render.names import circumstances, words
-from bench.render.units import count
+from bench.render.units import count, near, times
 
 BASES = {"latency": "one call and its wait", "throughput": "back to back, one wait for many calls"}
 """What is timed, in the order in which it is shown: what people meet first is one call."""
@@ -101,22 +102,21 @@ def _cell(contest: Contest, choice: Choice, key: str) -> Cell:
     known = crossing.state != "inconclusive" or bool(last.winner)
     sure = last.confidence if known else "unsettled"
     winner = last.winner if crossing.state == "inconclusive" else _winner(contest)
-    return Cell(
-        key, winner, *_outcome(contest, winner, last.smallest), _gain(contest, winner), sure, crossing.reason
-    )
+    outcome, interval = _outcome(contest, said("device", winner), last.smallest)
+    return Cell(key, winner, outcome, interval, _gain(contest, winner), sure, crossing.reason)
 
 
 def _outcome(contest: Contest, winner: str, since: float) -> tuple[str, str]:
-    """What came of a contest, and its interval, as "cuda from ≈ 152" and "115–204"; `since` is the smallest
+    """What came of a contest, and its interval, as "GPU from ≈ 152" and "115–204"; `since` is the smallest
     size of the last range with one answer.
     """
     crossing = contest.crossing
-    if crossing.low is not None and crossing.high is not None:
+    if crossing.size is not None and crossing.low is not None and crossing.high is not None:
         again = ", not for the first time" if crossing.state == "multiple" else ""
-        return (
-            f"{winner} from ≈ {_size(crossing.size)}{again}",
-            f"{_size(crossing.low)}–{_size(crossing.high)}",
+        size, *ends = (
+            near(each, crossing.low, crossing.high) for each in (crossing.size, crossing.low, crossing.high)
         )
+        return f"{winner} from ≈ {size}{again}", "–".join(ends)
     if crossing.state == "equal":
         return "no difference that matters", ""
     if crossing.state == "inconclusive":
@@ -132,11 +132,6 @@ def _winner(contest: Contest) -> str:
     return crossing.incumbent if crossing.state == "never" else ""
 
 
-def _size(size: float | None) -> str:
-    """A size in three digits."""
-    return "?" if size is None else count(float(f"{size:.3g}"))
-
-
 def _gain(contest: Contest, winner: str) -> str:
     """How many times as fast the winner is at the largest size, as "34 × (31–38) at 2048"."""
     if not contest.ratio or not winner:
@@ -144,7 +139,4 @@ def _gain(contest: Contest, winner: str) -> str:
     ratio = contest.ratio[-1], contest.ratio_low[-1], contest.ratio_high[-1]
     if winner == contest.crossing.incumbent:
         ratio = 1 / ratio[0], 1 / ratio[2], 1 / ratio[1]
-    middle, low, high = (count(float(f"{each:.2g}")) for each in ratio)
-    known = of_interval(ratio[1], ratio[2]) != "unsettled"
-    within = f" ({low}–{high})" if known else ""
-    return f"{'' if known else 'about '}{middle} ×{within} at {count(contest.sizes[-1])}"
+    return f"{times(*ratio)} at {count(contest.sizes[-1])}"
