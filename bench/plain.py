@@ -12,6 +12,9 @@ from bench.records import Scalar
 WHOLE = range(-(2**63), 2**63)
 """The whole numbers that a column of a table holds."""
 
+MOST_NUMBERS = 1000
+"""Numbers of a list that is kept as one."""
+
 
 def text(value: object) -> str:
     """A value as text that every encoding takes: half a surrogate pair, as in the name of a file that is no
@@ -54,6 +57,17 @@ def scalar(value: Any) -> Scalar:
     except Exception:  # most have none; others raise what they like
         return text(value)
     return scalar(item) if type(item) in (bool, int, float, str) else text(value)
+
+
+def fact(value: Any) -> Scalar | list[Scalar]:
+    """A value of extra_info: a short list of numbers as such, such as a course over time; else a scalar."""
+    if (
+        type(value) is list
+        and len(value) <= MOST_NUMBERS
+        and all(type(each) in (int, float) for each in value)
+    ):
+        return [scalar(each) for each in value]
+    return scalar(value)
 
 
 def fits(value: Any) -> bool:

@@ -47,6 +47,26 @@ def set_flag() -> Iterator[Callable[[Any, str, Any], None]]:
         setattr(part, name, value)
 
 
+@pytest.fixture(autouse=True)
+def settings(
+    request: pytest.FixtureRequest, benchmark: Any, set_flag: Callable[[Any, str, Any], None]
+) -> Iterator[None]:
+    """What decides how fast torch computes, on record in every case: its threads, and its precision."""
+    from .precision import has_tf32, set_tf32
+
+    torch = pytest.importorskip("torch")
+    parameters = getattr(getattr(request.node, "callspec", None), "params", {})
+    benchmark.extra_info["torch_threads"] = torch.get_num_threads()
+    device = str(parameters.get("device", "cpu"))
+    if device.startswith("cuda") and has_tf32(device):
+        tf32 = str(parameters.get("tf32", "off"))
+        set_tf32(set_flag, tf32 == "on")
+        benchmark.extra_info["tf32"] = tf32
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="session")
 def training_data() -> Any:
     """The course's training images with integer labels."""
@@ -69,3 +89,56 @@ def one_hot_data() -> Any:
     from .fashion import load
 
     return load(train=True, one_hot_labels=True)
+
+
+@pytest.fixture
+def test_batches(test_data: Any) -> Any:
+    """A thousand test images, in the course's batches."""
+    from .fashion import COURSE_BATCH, TEST_IMAGES, first
+
+    torch = pytest.importorskip("torch")
+    return torch.utils.data.DataLoader(first(TEST_IMAGES, test_data), batch_size=COURSE_BATCH)
+
+
+@pytest.fixture(scope="session")
+def training_tensors(training_data: Any) -> Any:
+    """The images that an epoch trains on, transformed beforehand and held as two tensors."""
+    from .fashion import as_tensors
+    from .test_06_epoch import SUBSET
+
+    return as_tensors(training_data, SUBSET).tensors
+
+
+@pytest.fixture
+def images(one_hot_data: Any) -> Any:
+    """The first images of the course's dataset, as files hold them: transformed whenever they are fetched."""
+    from .fashion import first
+    from .loaders import IMAGES
+
+    return first(IMAGES, one_hot_data)
+
+
+@pytest.fixture
+def make_loader() -> Iterator[Callable[..., Any]]:
+    """Makes DataLoaders and, after the test, ends their workers."""
+    torch = pytest.importorskip("torch")
+    loaders = []
+
+    def make(dataset: Any, **options: Any) -> Any:
+        loaders.append(torch.utils.data.DataLoader(dataset, shuffle=True, **options))
+        return loaders[-1]
+
+    yield make
+    for loader in loaders:
+        if loader._iterator is not None:  # persistent workers have no public end but garbage collection
+            loader._iterator._shutdown_workers()
+
+
+@pytest.fixture
+def facts(one_hot_data: Any) -> dict[str, Any]:
+    """What every result of a DataLoader is to say."""
+    from .loaders import IMAGES
+
+    torch = pytest.importorskip("torch")
+    start_method = torch.multiprocessing.get_start_method()
+    return {"items": IMAGES, "data": one_hot_data.source, "start_method": start_method}

@@ -27,6 +27,8 @@ GENERATED = "generated-1"
 
 CLASSES, SIDE = 10, 28
 
+COURSE_BATCH, TEST_IMAGES = 64, 1_000
+
 
 def one_hot(label: int) -> Any:
     """A label as ten zeros and a one: the course's lambda with a name, so that workers can unpickle it."""
@@ -157,4 +159,9 @@ def load(train: bool, one_hot_labels: bool = False) -> Any:
 def as_tensors(dataset: Any, count: int) -> Any:
     """The first images and labels, transformed beforehand and held as two tensors."""
     images, labels = zip(*(dataset[index] for index in range(count)), strict=True)
-    return torch.utils.data.TensorDataset(torch.stack(images), torch.stack(labels))
+    return torch.utils.data.TensorDataset(torch.stack(images), torch.stack([*map(torch.as_tensor, labels)]))
+
+
+def first(count: int, dataset: Any) -> Any:
+    """The first images of a dataset."""
+    return torch.utils.data.Subset(dataset, range(count))

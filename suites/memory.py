@@ -1,5 +1,7 @@
 """Tensors in the processor's memory, and calls that move them to a device and back."""
 
+import os
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -18,6 +20,23 @@ def random_tensor(*shape, device="cpu"):
     count = torch.Size(shape).numel()
     drawn = torch.randn(min(count, DRAWN), device=device)
     return drawn.repeat(-(-count // DRAWN))[:count].reshape(shape)
+
+
+def last_level_cache_bytes(device):
+    """What the device's last cache holds, as it says itself; 64 MiB where it does not say."""
+    kind = torch.device(device).type
+    if kind == "cuda":
+        return int(torch.cuda.get_device_properties(device).L2_cache_size)
+    names = ("SC_LEVEL3_CACHE_SIZE", "SC_LEVEL2_CACHE_SIZE") if kind == "cpu" else ()
+    known = [os.sysconf(name) for name in names if name in getattr(os, "sysconf_names", ())]
+    return max([size for size in known if size > 0], default=2**26)
+
+
+def skip_unless_it_fits(device, size):
+    """Skips where the device has not so many bytes free."""
+    kind = torch.device(device).type
+    if kind == "cuda" and torch.cuda.is_available() and size > torch.cuda.mem_get_info(device)[0]:
+        pytest.skip(f"{size / 1e9:.1f} GB do not fit into what is free on {device}")
 
 
 def host_tensor(n, memory):

@@ -64,6 +64,11 @@ def classes_of(network: str) -> int:
     return 10 if network == "mlp" else 1000
 
 
+def labels_for(network, batch, device):
+    """A random class for each image."""
+    return torch.randint(classes_of(network), (batch,), device=device)
+
+
 def forward_flops(network: str, batch: int) -> int:
     """Floating-point operations of one forward pass."""
     return batch * (MLP_FLOPS if network == "mlp" else RESNET18_FLOPS)

@@ -107,19 +107,68 @@ def test_one_large_or_many_small(benchmark, device, pieces, memory, waiting):
 
 
 @pytest.mark.accelerator
+@pytest.mark.usefixtures("device")
+@pytest.mark.parametrize("pinned_cache", ["emptied", "kept"])
 @pytest.mark.parametrize("n", [2**12, 2**18, 2**24])
-def test_pin(benchmark, device, n):
-    """Copying a tensor into newly pinned memory: what pinning itself costs."""
+def test_pin(benchmark, n, pinned_cache):
+    """Copying a tensor into memory that is pinned for it and given back (emptied), or kept from before."""
     host_tensor(1, "pinned")
     source = torch.randn(n)
     empty = pinned_cache_emptier()
-    benchmark.extra_info |= {
-        "bytes": 2 * n * FLOAT_BYTES,
-        "pinned_cache": f"emptied before each call on {device}",
-    }
-    pinned = benchmark.pedantic(source.pin_memory, setup=empty, rounds=10)
+    benchmark.extra_info |= {"bytes": 2 * n * FLOAT_BYTES, "link": "within the processor's memory"}
+
+    def pin_anew():
+        source.pin_memory()  # freed at once, and so torch's to keep
+        empty()
+
+    benchmark(pin_anew if pinned_cache == "emptied" else source.pin_memory)
+    pinned = source.pin_memory()
     assert pinned.is_pinned()
     assert torch.equal(pinned, source)
+
+
+@pytest.mark.accelerator
+@pytest.mark.preset("default")
+@pytest.mark.parametrize("way", ["in turn", "at once"])
+@pytest.mark.parametrize("beside", ["compute", "the other way"])
+def test_copy_beside(benchmark, device, beside, way):
+    """64 MiB moved to the device beside a matrix product, or beside as much that comes back."""
+    here, back = (host_tensor(2**24, "pinned") for _ in range(2))
+    there, other = (random_tensor(2**24, device=device) for _ in range(2))
+    a, product = (random_tensor(4096, 4096, device=device) for _ in range(2))
+    side = side_stream(device)
+    benchmark.extra_info |= across("to_device", 2**24, "pinned")
+
+    def work():
+        if beside == "compute":
+            torch.matmul(a, a, out=product)
+        else:
+            back.copy_(other, non_blocking=True)
+
+    if way == "in turn":
+        benchmark(lambda: (there.copy_(here, non_blocking=True), work()))
+    else:
+        benchmark(at_once, device, side, lambda: there.copy_(here, non_blocking=True), work)
+    assert torch.equal(there[:8].cpu(), here[:8])
+
+
+def at_once(device, side, copy, work):
+    """The copy on a stream of its own, which begins with the other and ends before the next call's."""
+    module = torch.get_device_module(device)
+    current = module.current_stream()
+    side.wait_stream(current)
+    with module.stream(side):
+        copy()
+    work()
+    current.wait_stream(side)
+
+
+def side_stream(device):
+    """A stream besides the current one. Skips where the device has but one."""
+    module = torch.get_device_module(device)
+    if not hasattr(module, "Stream"):
+        pytest.skip(f"{device} has no streams, so nothing runs beside anything")
+    return module.Stream()
 
 
 def across(way, n, memory):

@@ -5,54 +5,30 @@ elementwise one n². So the first is bound by arithmetic, the second by memory.
 """
 
 import operator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
-from .memory import TRIPS, random_tensor, with_trip
-from .sizes import MATRICES, MATRICES_ON_CPU, MATRICES_TF32
+from .memory import TRIPS, with_trip
+from .products import check_matmul, matrices, moved, work
+from .sizes import MATRICES, MATRICES_ON_CPU
 
 torch = pytest.importorskip("torch")
 
 NUMPY = pytest.param("numpy", marks=pytest.mark.isolate("numpy"))
 
 
-DTYPES = [
-    "float32",
-    "bfloat16",
-    *(pytest.param(name, marks=pytest.mark.preset("default")) for name in ("float64", "float16")),
-]
-
-
-def work(product, n, itemsize=4):
-    """Operations, and bytes read and written, of one product of two n x n matrices."""
-    return {"flops": 2 * n**3 if product == "matmul" else n**2, "bytes": 3 * n * n * itemsize}
-
-
-def moved(n, itemsize=4):
-    """Bytes that have to reach a device for a product of two n x n matrices, and that come back."""
-    return {"input_bytes": 2 * n * n * itemsize, "output_bytes": n * n * itemsize}
-
-
-def matrices(n, device="cpu", dtype=torch.float32):
-    """Two random square matrices."""
-    return random_tensor(2, n, n, device=device).to(dtype)
-
-
-def check_matmul(result, a, b):
-    """Compares with double precision: eight roundings of the result's type, of long sums a quarter of √n.
-
-    A sum's error grows with √n; on an H200 8192 products were 15 roundings off.
-    """
-    roundings = max(8, len(a) ** 0.5 / 4)
-    error, tolerance = relative_error(result, a, b), roundings * torch.finfo(result.dtype).eps
-    assert error < tolerance, f"relative error {error:.2g}, expected at most {tolerance:.2g}"
-
-
-def relative_error(result, a, b, columns=64):
-    """How far the first row's first columns are from a product in double precision on the CPU."""
-    expected = a[0].cpu().double() @ b[:, :columns].cpu().double()
-    return ((result[0, :columns].cpu().double() - expected).norm() / expected.norm()).item()
+@contextmanager
+def numpy_threads(count):
+    """Has numpy multiply with so many threads, where threadpoolctl is installed; yields how many do."""
+    try:
+        import threadpoolctl
+    except ImportError:
+        yield "as many as numpy takes; threadpoolctl, which would set them, is not installed"
+        return
+    with threadpoolctl.threadpool_limits(count, "blas"):
+        yield count
 
 
 @pytest.mark.crossover(axis="n", between="device")
@@ -144,6 +120,7 @@ def test_ways_to_mul(benchmark, device, way):
     elif way == "out=":
         result = benchmark(torch.mul, a, b, out=out)
     else:
+        benchmark.extra_info["footprint_bytes"] = 2 * a.nbytes  # it writes over what it reads
         result = benchmark(a.mul_, b)
         assert result is a
     assert torch.equal(result.abs(), expected)
@@ -153,11 +130,13 @@ def test_ways_to_mul(benchmark, device, way):
 @pytest.mark.parametrize("n", MATRICES_ON_CPU)
 @pytest.mark.parametrize("engine", ["torch", NUMPY])
 def test_matmul_numpy_torch(benchmark, engine, n):
-    """Matrix product by numpy and by torch, both on the CPU."""
+    """Matrix product by numpy and by torch, both on the CPU, with as many threads."""
     a, b = matrices(n).numpy()
     benchmark.extra_info |= work("matmul", n)
     if engine == "numpy":
-        result = torch.from_numpy(benchmark(np.matmul, a, b))
+        with numpy_threads(torch.get_num_threads()) as threads:
+            benchmark.extra_info["numpy_threads"] = threads
+            result = torch.from_numpy(benchmark(np.matmul, a, b))
     else:
         result = benchmark(torch.matmul, torch.from_numpy(a), torch.from_numpy(b))
     check_matmul(result, torch.from_numpy(a), torch.from_numpy(b))
@@ -168,9 +147,10 @@ def test_matmul_numpy_torch(benchmark, engine, n):
 @pytest.mark.parametrize("n", MATRICES_ON_CPU)
 @pytest.mark.parametrize("engine", ["torch", NUMPY])
 def test_mul_numpy_torch(benchmark, engine, n):
-    """Elementwise product by numpy and by torch, both on the CPU."""
+    """Elementwise product by numpy and by torch, both on one thread of the CPU: numpy uses no more."""
     a, b = matrices(n).numpy()
-    benchmark.extra_info |= work("mul", n)
+    torch.set_num_threads(1)  # put back by the fixture `settings`
+    benchmark.extra_info |= {**work("mul", n), "torch_threads": 1, "numpy_threads": 1}
     if engine == "numpy":
         result = benchmark(np.multiply, a, b)
     else:
@@ -199,33 +179,3 @@ def test_mul_threads(benchmark, threads, n):
     benchmark.extra_info |= {**work("mul", n), "torch_threads": threads}
     result = benchmark(torch.mul, a, b)
     assert torch.equal(result[0], a[0] * b[0])
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_matmul_dtype(benchmark, device, dtype):
-    """Matrix product in numbers of 4, 2 and 8 bytes: how much speed fewer digits buy."""
-    a, b = matrices(256, device)
-    try:
-        a, b = a.to(getattr(torch, dtype)), b.to(getattr(torch, dtype))
-        torch.matmul(a[:8, :8], b[:8, :8])
-    except (RuntimeError, TypeError) as error:  # MPS raises TypeError for float64
-        pytest.skip(f"{device} multiplies no {dtype} matrices: {error}")
-    benchmark.extra_info |= work("matmul", 256, a.itemsize)
-    result = benchmark(torch.matmul, a, b)
-    check_matmul(result, a, b)
-
-
-@pytest.mark.accelerator
-@pytest.mark.crossover(axis="n", between="tf32")
-@pytest.mark.parametrize("n", MATRICES_TF32)
-@pytest.mark.parametrize("tf32", ["off", "on"])
-def test_matmul_tf32(benchmark, set_flag, device, tf32, n):
-    """Matrix product of float32 with TensorFloat-32 off and on: inputs rounded to 10 bits, for speed."""
-    if torch.device(device).type != "cuda" or torch.cuda.get_device_capability(device) < (8, 0):
-        pytest.skip(f"{device} has no TensorFloat-32; NVIDIA GPUs of compute capability 8.0 and later have")
-    a, b = matrices(n, device)
-    benchmark.extra_info |= work("matmul", n)
-    set_flag(torch.backends.cuda.matmul, "fp32_precision", "tf32" if tf32 == "on" else "ieee")
-    result = benchmark(torch.matmul, a, b)
-    error = relative_error(result, a, b)
-    assert (error > 1e-5) == (tf32 == "on"), f"relative error {error:.2g}: TensorFloat-32 is not {tf32}"

@@ -9,6 +9,7 @@ import multiprocessing
 import pytest
 
 from .fashion import as_tensors
+from .loaders import COURSE_BATCH, IMAGES, load_all
 from .sizes import BATCHES_LOADED, WORKERS
 
 torch = pytest.importorskip("torch")
@@ -19,15 +20,6 @@ pytestmark = [
     # Python 3.12 and later warn of any fork of a process with threads. A DataLoader worker computes on one.
     pytest.mark.filterwarnings("ignore:This process.*multi-threaded, use of fork:DeprecationWarning"),
 ]
-
-IMAGES = 2048
-COURSE_BATCH = 64
-
-
-@pytest.fixture
-def images(one_hot_data):
-    """The first images of the course's dataset, as files hold them: transformed whenever they are fetched."""
-    return torch.utils.data.Subset(one_hot_data, range(IMAGES))
 
 
 @pytest.fixture
@@ -40,36 +32,6 @@ def few_images(images):
 def image_tensors(one_hot_data):
     """The same images, transformed beforehand and held as two tensors."""
     return as_tensors(one_hot_data, IMAGES)
-
-
-@pytest.fixture
-def make_loader():
-    """Makes DataLoaders and, after the test, ends their workers."""
-    loaders = []
-
-    def make(dataset, **options):
-        loaders.append(torch.utils.data.DataLoader(dataset, shuffle=True, **options))
-        return loaders[-1]
-
-    yield make
-    for loader in loaders:
-        if loader._iterator is not None:  # persistent workers have no public end but garbage collection
-            loader._iterator._shutdown_workers()
-
-
-@pytest.fixture
-def facts(one_hot_data):
-    """What every result of this suite is to say."""
-    return {
-        "items": IMAGES,
-        "data": one_hot_data.source,
-        "start_method": torch.multiprocessing.get_start_method(),
-    }
-
-
-def load_all(loader):
-    """Loads every batch and does nothing with it. Returns how many images there were."""
-    return sum(len(images) for images, _ in loader)
 
 
 @pytest.mark.crossover(axis="batch_size", between="num_workers")
@@ -174,34 +136,10 @@ def test_tensors_workers(benchmark, make_loader, image_tensors, facts, num_worke
     assert benchmark(load_all, loader) == IMAGES
 
 
-@pytest.mark.accelerator
-@pytest.mark.isolate("pin_memory")
-@pytest.mark.parametrize("pin_memory", [False, True])
-def test_pin_memory(benchmark, device, make_loader, images, facts, pin_memory):
-    """Loading with two workers and moving every batch to the accelerator, from pinned memory or not."""
-    if pin_memory:
-        skip_unless_pinnable()
-    loader = make_loader(
-        images, batch_size=COURSE_BATCH, num_workers=2, persistent_workers=True, pin_memory=pin_memory
-    )
-    synchronize = torch.get_device_module(device).synchronize
-
-    def load_and_move():
-        moved = 0
-        for features, labels in loader:
-            moved += len(features.to(device, non_blocking=pin_memory))
-            labels.to(device, non_blocking=pin_memory)
-        synchronize()
-        return moved
-
+@pytest.mark.preset("default")
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_shuffle(benchmark, images, facts, shuffle):
+    """Loading in the order of the files, or in a random one."""
+    loader = torch.utils.data.DataLoader(images, batch_size=COURSE_BATCH, shuffle=shuffle)
     benchmark.extra_info |= facts
-    assert benchmark(load_and_move) == IMAGES
-    assert next(iter(loader))[0].is_pinned() == pin_memory
-
-
-def skip_unless_pinnable():
-    """Skips where torch cannot pin memory for the accelerator."""
-    try:
-        torch.rand(1).pin_memory()
-    except RuntimeError as error:
-        pytest.skip(f"this accelerator has no pinned memory: {str(error)[:60]}")
+    assert benchmark(load_all, loader) == IMAGES

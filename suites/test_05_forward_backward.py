@@ -9,21 +9,16 @@ from contextlib import nullcontext
 import pytest
 
 from .memory import TRIPS, with_trip
-from .network import backward_flops, build, classes_of, forward_flops, images_for, step_flops
+from .network import backward_flops, build, classes_of, forward_flops, images_for, labels_for
 from .sizes import BATCHES, BATCHES_RESNET18
+from .training import LEARNING_RATE, time_training_step
 
 torch = pytest.importorskip("torch")
 
 BATCH = {"mlp": 64, "resnet18": 1}  # the course's batch; and what a CPU still does in a tenth of a second
-LEARNING_RATE = 1e-3
 MODES = {"train": nullcontext, "no_grad": torch.no_grad, "inference_mode": torch.inference_mode}
 
 NETWORKS = ["mlp", pytest.param("resnet18", marks=pytest.mark.preset("default"))]
-
-
-def labels_for(network, batch, device):
-    """A random class for each image."""
-    return torch.randint(classes_of(network), (batch,), device=device)
 
 
 @pytest.mark.crossover(axis="batch", between="device")
@@ -67,6 +62,8 @@ def time_forward(benchmark, device, network, batch, mode="train"):
     images = images_for(network, batch, device)
     benchmark.extra_info |= {"flops": forward_flops(network, batch), "items": batch}
     benchmark.extra_info |= {"input_bytes": images.nbytes, "output_bytes": 4 * batch * classes_of(network)}
+    if mode == "train" and batch == BATCH[network]:
+        benchmark.extra_info["part_of"] = f"training step, {network}"
     with MODES[mode]():
         predictions = benchmark(model, images)
     assert predictions.shape == (batch, classes_of(network))
@@ -79,22 +76,35 @@ def test_loss(benchmark, device, network):
     batch = BATCH[network]
     predictions = torch.randn(batch, classes_of(network), device=device, requires_grad=True)
     labels = labels_for(network, batch, device)
-    benchmark.extra_info["items"] = batch
+    benchmark.extra_info |= {"items": batch, "part_of": f"training step, {network}"}
     loss = benchmark(torch.nn.CrossEntropyLoss(), predictions, labels)
     of_its_label = predictions.log_softmax(dim=1).gather(1, labels[:, None])
     assert torch.allclose(loss, -of_its_label.mean())
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_backward(benchmark, device, network):
-    """The backward pass alone: the gradients of all weights, from a loss that is already there."""
+@pytest.mark.parametrize(
+    "way", [".backward()", pytest.param("autograd.grad", marks=pytest.mark.preset("default"))]
+)
+def test_backward(benchmark, device, network, way):
+    """The backward pass alone: gradients into the weights' .grad, as the course has it, or as a result."""
     batch = BATCH[network]
     model = build(network).to(device)
     predictions = model(images_for(network, batch, device))
     loss = torch.nn.CrossEntropyLoss()(predictions, labels_for(network, batch, device))
     weights = list(model.parameters())
     benchmark.extra_info |= {"flops": backward_flops(network, batch), "items": batch}
-    gradients = benchmark(torch.autograd.grad, loss, weights, retain_graph=True)
+
+    def into_grad():
+        model.zero_grad()  # else each call would add to the last one's
+        loss.backward(retain_graph=True)
+
+    if way == ".backward()":
+        benchmark.extra_info["part_of"] = f"training step, {network}"
+        benchmark(into_grad)
+        gradients = [weight.grad for weight in weights]
+    else:
+        gradients = benchmark(torch.autograd.grad, loss, weights, retain_graph=True)
     assert all(gradient.shape == weight.shape for gradient, weight in zip(gradients, weights, strict=True))
     assert any(gradient.abs().max() > 0 for gradient in gradients)
 
@@ -109,7 +119,9 @@ def test_optimizer_step(benchmark, device, network):
     first, before = weights[0], weights[0].detach().clone()
     optimizer = torch.optim.SGD(weights, lr=LEARNING_RATE)
     # Reads a weight and its gradient, writes the weight.
-    benchmark.extra_info["bytes"] = 3 * sum(weight.nbytes for weight in weights)
+    size = sum(weight.nbytes for weight in weights)
+    benchmark.extra_info |= {"bytes": 3 * size, "footprint_bytes": 2 * size}
+    benchmark.extra_info["part_of"] = f"training step, {network}"
     benchmark(optimizer.step)
     assert not torch.equal(first, before)
 
@@ -127,30 +139,3 @@ def test_training_step(benchmark, device, batch):
 def test_training_step_resnet18(benchmark, device, batch):
     """One whole training step of resnet18."""
     time_training_step(benchmark, device, "resnet18", batch)
-
-
-def time_training_step(benchmark, device, network, batch):
-    """Times a step on one and the same batch, and checks that its loss falls."""
-    model = build(network).to(device)
-    loss_fn = torch.nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
-    images, labels = images_for(network, batch, device), labels_for(network, batch, device)
-
-    def step():
-        loss = loss_fn(model(images), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    benchmark.extra_info |= {"flops": step_flops(network, batch), "items": batch}
-    benchmark.extra_info |= {"input_bytes": images.nbytes + labels.nbytes, "output_bytes": 4}  # the loss
-    before = loss_of(model, images, labels)
-    benchmark(step)
-    assert loss_of(model, images, labels) < before
-
-
-def loss_of(model, images, labels):
-    """How wrong the predictions are, without learning from it."""
-    with torch.no_grad():
-        return torch.nn.functional.cross_entropy(model(images), labels).item()

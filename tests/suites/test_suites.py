@@ -22,7 +22,17 @@ from tests.suites.stand_ins import Once
 torch = pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 
-from suites import network, test_01_numpy_tensors, test_03_matmul_mul, test_06_epoch  # noqa: E402 - only where torch is
+from suites import (  # noqa: E402 - only where torch is
+    fashion,
+    memory,
+    network,
+    precision,
+    products,
+    test_01_numpy_tensors,
+    test_03_matmul_mul,
+    test_06_epoch,
+    ways,
+)
 from suites.sizes import half_octaves  # noqa: E402 - only where torch is
 
 
@@ -42,7 +52,8 @@ def test_each_operation_runs_once_from_any_folder(data_folder: Path, tmp_path: P
     assert done.returncode == 0, done.stdout + done.stderr
     cases = list(xml.etree.ElementTree.parse(junit).iter("testcase"))
     passed = {case.get("classname").rpartition(".")[2] for case in cases if case.find("skipped") is None}
-    assert passed == {path.stem for path in (ROOT / "suites").glob("test_*.py")}
+    later = {"test_04_consumers", "test_05_ways", "test_06_ways"}  # all of them in longer presets
+    assert passed == {path.stem for path in (ROOT / "suites").glob("test_*.py")} - later
     reasons = {case.find("skipped").get("message") for case in cases if case.find("skipped") is not None}
     here = ("no accelerator", "a single thread")  # the latter on a machine of one processor
     assert all(any(what in reason for what in here) for reason in reasons), reasons
@@ -95,10 +106,10 @@ def test_a_copy_that_claims_to_share_is_found_out(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
 def test_a_wrong_product_is_found_out(dtype: Any) -> None:
     torch.manual_seed(0)
-    a, b = test_03_matmul_mul.matrices(128, dtype=dtype)
-    test_03_matmul_mul.check_matmul(a @ b, a, b)
+    a, b = products.matrices(128, dtype=dtype)
+    products.check_matmul(a @ b, a, b)
     with pytest.raises(AssertionError, match="relative error"):
-        test_03_matmul_mul.check_matmul(a @ b * 1.1, a, b)
+        products.check_matmul(a @ b * 1.1, a, b)
 
 
 def test_products_in_place_keep_their_size() -> None:
@@ -149,3 +160,44 @@ def test_contenders_of_a_contest_are_on_one_grid_of_sizes(preset: str, tmp_path:
     for contest, sizes in contests.items():
         assert len(sizes) >= 2, contest
         assert len(set(map(frozenset, sizes.values()))) == 1, (contest, dict(sizes))
+
+
+@pytest.mark.parametrize("batch_size", [16, 64, 1024])
+def test_every_batch_size_of_an_epoch_has_a_learning_rate_that_learns(
+    data_folder: Path, monkeypatch: pytest.MonkeyPatch, batch_size: int
+) -> None:
+    monkeypatch.setenv("BENCH_DATA", str(data_folder))
+    torch.manual_seed(0)
+    training = test_06_epoch.Training(
+        fashion.first(test_06_epoch.SUBSET, fashion.load(train=True)), batch_size, "cpu"
+    )
+    training.start_over()
+    training.epoch()
+    batches = torch.utils.data.DataLoader(fashion.first(1000, fashion.load(train=False)), batch_size=64)
+    accuracy, _ = test_06_epoch.test_loop(batches, training.model, training.loss_fn, "cpu")
+    assert accuracy > 5 * test_06_epoch.CHANCE
+
+
+@pytest.mark.parametrize("tf32", ["off", "on"])
+def test_tensorfloat_is_set_for_products_and_convolutions_alike(tf32: str) -> None:
+    before = torch.backends.cuda.matmul.fp32_precision, torch.backends.cudnn.allow_tf32
+    put: list[tuple[Any, str, Any]] = []
+    precision.set_tf32(lambda *flag: put.append(flag), tf32 == "on")
+    assert [(name, value) for _, name, value in put] == [
+        ("fp32_precision", "tf32" if tf32 == "on" else "ieee"),
+        ("allow_tf32", tf32 == "on"),
+    ]
+    assert before == (torch.backends.cuda.matmul.fp32_precision, torch.backends.cudnn.allow_tf32)
+
+
+def test_what_no_cache_holds_is_asked_of_the_machine() -> None:
+    assert memory.last_level_cache_bytes("cpu") >= 2**18
+
+
+def test_a_graph_needs_a_gpu_and_compiling_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, images = torch.nn.Linear(2, 2), torch.ones(1, 2)
+    with pytest.raises(pytest.skip.Exception, match="CUDA graphs are CUDA's; cpu has none"):
+        ways.prepared("cuda graph", model, images)
+    monkeypatch.setattr("shutil.which", lambda _name: None)
+    with pytest.raises(pytest.skip.Exception, match=r"needs a C\+\+ compiler such as g\+\+"):
+        ways.prepared("compile", model, images)

@@ -231,7 +231,7 @@ def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
 
 
 def _facts(extra_info: object) -> dict[str, Any]:
-    """What a test left in `extra_info`, as scalars. One that is no mapping any more says nothing."""
+    """What a test left in `extra_info`, made to fit. One that is no mapping says nothing."""
     if not isinstance(extra_info, Mapping):
         return {}
-    return {plain.text(name): plain.scalar(value) for name, value in extra_info.items()}
+    return {plain.text(name): plain.fact(value) for name, value in extra_info.items()}
