@@ -17,6 +17,9 @@ from bench.render.units import estimate, half_width
 MAX_LINES = 60
 """Lines of the whole: a reader of a pull request scrolls no further. cases.csv has every case."""
 
+MAX_FOLDED = 24
+"""Lines that one fold may have of these, so that the last has some as well."""
+
 MAX_DOUBTS = 6
 """Doubts, and things that are slow, said one by one; the page has all of them."""
 
@@ -38,7 +41,7 @@ def render(report: Report) -> str:
     lines += _slow(report) + _doubts(runs) + _troubled(report)
     folded = [_side_by_side(report), *([_others(made)] if made else []), _cases(report.cases)]
     for title, body in (each for each in folded if each[1]):
-        lines += _folded(title, body, MAX_LINES - len(lines))
+        lines += _folded(title, body, min(MAX_LINES - len(lines), MAX_FOLDED))
     return "\n".join(lines) + "\n"
 
 
