@@ -45,6 +45,9 @@ A_SMALL_GPU = Parameters(
 )
 """What is simulated: the rates, link and first use of a small graphics card."""
 
+SIMULATED_LAUNCHES = 3
+"""It shows pages, not a machine: more launches would only make its journal longer."""
+
 COLOURS = 256
 """Of a figure that is kept: it looks the same with so many, and takes a third of the bytes."""
 
@@ -82,20 +85,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"examples: {name}: {error}", file=sys.stderr)
                 return 1
         print(REPORTS / name)
-    generated.put(readme.README, readme.PART, readme.text())
+    generated.put(readme.README, readme.PART, readme.text(readme.EXAMPLE))
     print(f"{_bytes(REPORTS) / 1e6:.1f} MB of the {MAX_BYTES / 1e6:.0f} MB that all examples may take")
     return int(_bytes(REPORTS) > MAX_BYTES)
 
 
 def measured(scratch: Path, preset: str, keyword: str) -> Path:
     """A run on this machine."""
-    return _run(scratch, preset, keyword, {}, allowed=(0,))
+    return _run(scratch, ["--preset", preset, "-k", keyword], {}, allowed=(0,))
 
 
 def simulated(scratch: Path, preset: str, keyword: str) -> Path:
     """A run on the processor and the simulated accelerator, which cannot do everything: cases may fail."""
     chosen = f"{SIMULATED_CASES} and ({keyword})" if keyword else SIMULATED_CASES
-    return _run(scratch, preset, chosen, install(scratch / "installed", A_SMALL_GPU), allowed=(0, 1))
+    arguments = ["--preset", preset, "-k", chosen, "--launches", str(SIMULATED_LAUNCHES)]
+    return _run(scratch, arguments, install(scratch / "installed", A_SMALL_GPU), allowed=(0, 1))
 
 
 def remade(scratch: Path, _preset: str, _keyword: str) -> Path:
@@ -110,10 +114,9 @@ MAKERS = {"example": measured, "example-gpu": remade, "example-simulated": simul
 
 
 def _run(
-    scratch: Path, preset: str, keyword: str, environment: dict[str, str], allowed: tuple[int, ...]
+    scratch: Path, arguments: Sequence[str], environment: dict[str, str], allowed: tuple[int, ...]
 ) -> Path:
-    arguments = ["run", "--preset", preset, "--out", str(scratch / "runs"), "-k", keyword]
-    _bench(arguments, environment, allowed)
+    _bench(["run", *arguments, "--out", str(scratch / "runs")], environment, allowed)
     (run,) = find_runs(scratch / "runs")
     (run / "journal.jsonl.gz").write_bytes(gzip.compress((run / "journal.jsonl").read_bytes(), mtime=0))
     return run

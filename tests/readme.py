@@ -33,10 +33,12 @@ CAPTION = "Sharing an array's memory takes as long at every size; copying takes 
 DEFINITIONS = ("latency", "throughput")
 """Which of a contest's definitions is quoted: the first that it has."""
 
+NOT_MEASURED = "not_measured"
+
 Row = Mapping[str, str]
 
 
-def text(example: Path = EXAMPLE) -> str:
+def text(example: Path) -> str:
     """The part of the README, from the files of an example."""
     with (example / "contests.csv").open(encoding="utf-8", newline="") as file:
         contests = list(csv.DictReader(file))
@@ -52,7 +54,10 @@ def text(example: Path = EXAMPLE) -> str:
 
 def _rows(contests: Sequence[Row], question: str, asked: str) -> Iterator[str]:
     """A row for each range of sizes with one answer; the first one asks the question."""
-    of_question = [row for row in contests if row["question"] == question]
+    of_question = [row for row in contests if row["question"] == question and row["state"] != NOT_MEASURED]
+    if not of_question:
+        yield f"| {asked} |  | not measured |  |  |"
+        return
     quoted = min({row["definition"] for row in of_question}, key=lambda name: (name not in DEFINITIONS, name))
     ranges = [row for row in of_question if row["definition"] == quoted]
     for row, first in zip(ranges, [asked, *[""] * len(ranges)], strict=False):
@@ -80,4 +85,4 @@ def _size(size: float) -> str:
 
 
 if __name__ == "__main__":
-    generated.put(README, PART, text())
+    generated.put(README, PART, text(EXAMPLE))

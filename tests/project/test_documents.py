@@ -113,7 +113,9 @@ def test_the_readme_is_short_and_has_the_two_commands() -> None:
 
 
 def test_the_readme_says_what_the_example_says() -> None:
-    assert generated.part(readme.README, readme.PART) == readme.text(), "`python -m tests.readme` renews it"
+    assert generated.part(readme.README, readme.PART) == readme.text(readme.EXAMPLE), (
+        "`python -m tests.readme` renews it"
+    )
 
 
 def test_parts_that_a_command_makes_name_one_that_there_is() -> None:
