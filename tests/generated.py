@@ -1,6 +1,13 @@
-"""Parts of documents that a command makes: `<!-- NAME: made by COMMAND -->` … `<!-- end of NAME -->`."""
+"""Parts of documents that a command makes: `<!-- NAME: made by COMMAND -->` … `<!-- end of NAME -->`.
+
+python -m tests.generated DOCUMENT NAME    runs a command that prints the part, and puts it there
+"""
 
 import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 BEGIN = r"<!-- {name}: made by `([^`]+)` -->\n"
@@ -9,6 +16,14 @@ END = r"<!-- end of {name} -->"
 
 def _pattern(name: str) -> re.Pattern[str]:
     return re.compile(f"(?P<begin>{BEGIN}).*?(?P<end>{END})".format(name=name), re.DOTALL)
+
+
+def made_by(document: Path, name: str) -> list[str]:
+    """The command that makes a part, as words."""
+    found = dict(names(document)).get(name)
+    if found is None:
+        raise ValueError(f"{document} has no part named {name!r}")
+    return shlex.split(found)
 
 
 def names(document: Path) -> list[tuple[str, str]]:
@@ -31,3 +46,15 @@ def part(document: Path, name: str) -> str:
     if found is None:
         raise ValueError(f"{document} has no part named {name!r}")
     return found[0].removeprefix(found["begin"]).removesuffix(f"\n{found['end']}")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Renews one part of one document, made by `python -m MODULE ...`."""
+    document, name = Path(arguments[0]), arguments[1]
+    command = [sys.executable, *made_by(document, name)[1:]]
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    put(document, name, printed.rstrip("\n"))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
