@@ -1,6 +1,7 @@
 """Makes the committed examples again, and the README's answers from them.
 
     python -m tests.examples [NAME ...] [--preset P] [-k EXPR]
+    python -m tests.examples [NAME ...] --again    measures nothing: reports from the journals that are there
 
 `example` is a run on this machine, `example-simulated` one on its processor and a simulated accelerator,
 whose times are real time made up by `simulated_timeline`; so nothing else should run. `example-gpu` was
@@ -15,7 +16,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -64,8 +66,8 @@ class ExampleError(Exception):
     """Why an example could not be made: it stays as it was."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status 0; 1 where an example could not be made, which stays as it was."""
+def asked(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """What was asked for on the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -74,18 +76,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--preset", choices=("quick", "default"), default="default")
     parser.add_argument("-k", dest="keyword", default="", metavar="EXPR", help="only cases that match")
+    parser.add_argument("--again", action="store_true", help="make the reports again from their journals")
     options = parser.parse_args(arguments)
     if unknown := set(options.names).difference(MAKERS):
         parser.error(f"no example {', '.join(sorted(unknown))}; expected any of: {', '.join(MAKERS)}")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status 0; 1 where an example could not be made, which stays as it was."""
+    options = asked(arguments)
     for name in options.names or MAKERS:
         with tempfile.TemporaryDirectory() as scratch:
             try:
-                keep(MAKERS[name](Path(scratch), options.preset, options.keyword), REPORTS / name)
+                maker = partial(remade, name=name) if options.again else MAKERS[name]
+                keep(maker(Path(scratch), options.preset, options.keyword), REPORTS / name)
             except ExampleError as error:
                 print(f"examples: {name}: {error}", file=sys.stderr)
                 return 1
         print(REPORTS / name)
-    generated.put(readme.README, readme.PART, readme.text(readme.EXAMPLE))
+    try:
+        generated.put(readme.README, readme.PART, readme.text(readme.EXAMPLE))
+    except ValueError as error:
+        print(f"examples: README.md: {error}", file=sys.stderr)
+        return 1
     print(f"{_bytes(REPORTS) / 1e6:.1f} MB of the {MAX_BYTES / 1e6:.0f} MB that all examples may take")
     return int(_bytes(REPORTS) > MAX_BYTES)
 
@@ -102,14 +116,18 @@ def simulated(scratch: Path, preset: str, keyword: str) -> Path:
     return _run(scratch, arguments, install(scratch / "installed", A_SMALL_GPU), allowed=(0, 1))
 
 
-def remade(scratch: Path, _preset: str, _keyword: str) -> Path:
-    """What the journal of the run beside a GPU says now."""
-    _bench(["report", str(REPORTS / "example-gpu"), "--out", str(scratch)], {}, allowed=(0,))
-    shutil.copy(REPORTS / "example-gpu" / "journal.jsonl.gz", scratch)
+def remade(scratch: Path, _preset: str, _keyword: str, name: str) -> Path:
+    """What the journal of an example says now."""
+    _bench(["report", str(REPORTS / name), "--out", str(scratch)], {}, allowed=(0,))
+    shutil.copy(REPORTS / name / "journal.jsonl.gz", scratch)
     return scratch
 
 
-MAKERS = {"example": measured, "example-gpu": remade, "example-simulated": simulated}
+MAKERS: dict[str, Callable[[Path, str, str], Path]] = {
+    "example": measured,
+    "example-gpu": partial(remade, name="example-gpu"),
+    "example-simulated": simulated,
+}
 """What makes each example: a folder with a run's files."""
 
 

@@ -1,7 +1,7 @@
-"""What the gate's rule finds, and what it costs: `python -m trust.rule` prints the tables of docs/measurements.md.
+"""What the gate's rule finds, and what it costs: `python -m trust.rule` prints docs/measurements.md's tables.
 
-Launches are drawn from a normal distribution of ln(head/base), in tables of twenty cases that scatter alike, at
-the default budget of 5 %: once as they are, and once all slower by just that budget.
+Launches are drawn from a normal distribution of ln(head/base), in tables of twenty cases that scatter alike,
+at the default budget of 5 %: once as they are, and once all slower by just that budget.
 """
 
 import argparse
@@ -91,7 +91,7 @@ def outcome(scatter: float, tables: int) -> Outcome:
 
 
 def lines(tables: int) -> Iterator[str]:
-    """Both tables in Markdown: the rule at each scatter, and at the middle one by how sure an early look must be."""
+    """Both tables in Markdown: the rule at each scatter, and by how sure an early look must be."""
     yield from _head(
         "launches scatter by", "slower by 5 %: found", "unchanged: called slower", "… passes the screen",
         "… its launches", "… where nothing is known of other cases",

@@ -72,6 +72,16 @@ def test_an_example_keeps_what_is_opened_and_shown(
     assert "attic" in (project / "README.md").read_text("utf-8")
 
 
+def test_a_report_is_made_again_from_its_journal(project: Path) -> None:
+    example = project / "reports" / "example"
+    journal = (example / "journal.jsonl.gz").read_bytes()
+    (example / "report.html").write_text("old")
+    assert examples.main(["example", "--again"]) == 0
+    assert (example / "journal.jsonl.gz").read_bytes() == journal
+    assert len((example / "report.html").read_bytes()) > 100_000
+    assert set(bench.load(example)["run"]) == {bench.load(REPORTS / "example")["run"].iloc[0]}
+
+
 def test_an_example_that_cannot_be_made_stays_as_it_was(
     made: Path, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,9 +1,10 @@
-"""The tables of the gate's rule: cases without scatter are judged as they must be, and the tables are whole."""
+"""The tables of the gate's rule: cases without scatter are judged as they must be; the tables are whole."""
 
 import numpy as np
 import pytest
 
 from bench.analyze.gate.resampling import LAUNCHES
+from bench.records import VerdictState
 from tests import ROOT, generated
 from trust import rule
 
@@ -11,7 +12,9 @@ PAGE = ROOT / "docs" / "measurements.md"
 
 
 @pytest.mark.parametrize(("slowdown", "state", "launches"), [(0.0, "same", 3), (0.2, "slower", 13)])
-def test_a_case_is_settled_at_the_first_look_that_can(slowdown: float, state: str, launches: int) -> None:
+def test_a_case_is_settled_at_the_first_look_that_can(
+    slowdown: float, state: VerdictState, launches: int
+) -> None:
     steady = np.random.default_rng(1).normal(np.log1p(slowdown), 1e-4, LAUNCHES)
     assert rule.told(steady, typical=1e-4) == rule.Told(state, launches)
 
