@@ -13,6 +13,16 @@ for (const link of document.querySelectorAll("[data-family]")) {
   });
 }
 
+// On a narrow screen a figure fits, with small text; its own size is a choice.
+for (const figure of document.querySelectorAll("figure")) {
+  const button = make("button", { type: "button", class: "enlarge", "aria-pressed": "false" }, "Enlarge");
+  button.addEventListener("click", () => {
+    const large = figure.classList.toggle("large");
+    button.setAttribute("aria-pressed", String(large));
+  });
+  figure.append(button);
+}
+
 // The menu of a narrow screen closes behind who chose from it.
 const menu = document.querySelector(".menu");
 menu?.addEventListener("click", (event) => { if (event.target.closest("a")) menu.open = false; });

@@ -391,6 +391,21 @@ def test_axe_finds_what_is_hard_to_read(tab: Any, course: Shown) -> None:
     assert any(found.startswith("color-contrast (serious)") for found in axe.findings(tab))
 
 
+def test_a_figure_fits_a_phone_and_can_be_enlarged(tab: Any, course: Shown) -> None:
+    tab.set_viewport_size(NARROW)
+    tab.goto(course.url)
+    figure = tab.locator("figure").first
+    picture = figure.locator(".picture svg")
+    assert picture.bounding_box()["width"] <= NARROW["width"]
+    button = figure.get_by_role("button", name="Enlarge")
+    button.focus()
+    tab.keyboard.press("Enter")
+    assert picture.bounding_box()["width"] > 1.5 * NARROW["width"]
+    assert tab.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    tab.keyboard.press("Enter")
+    assert picture.bounding_box()["width"] <= NARROW["width"]
+
+
 def test_a_history_names_what_changed_and_draws_it(tab: Any, past_page: Shown) -> None:
     tab.goto(past_page.url)
     assert "Between run019" in tab.locator("#history .answers").inner_text()
