@@ -15,7 +15,7 @@ VERSIONS = ("2.11.0", "2.14.1")
 
 @pytest.fixture
 def runs(tmp_path: Path) -> list[Path]:
-    """A run of each version, into the folder that docs/running.md names; the later torch is the faster one."""
+    """A run of each version, in the folder that docs/running.md names; the later torch is faster."""
     folders = []
     for number, version in enumerate(VERSIONS):
         folder = tmp_path / "reports" / "torch" / f"2026010{number}T000000-attic"
