@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+    from matplotlib.axes import Axes
 
-__all__ = ["contests", "load"]
+__all__ = ["contests", "load", "plot"]
 
 
 def load(path: str | Path | Sequence[str | Path]) -> pd.DataFrame:
@@ -45,3 +46,23 @@ def contests(path: str | Path | Sequence[str | Path]) -> pd.DataFrame:
     from bench.storage.store import load_contests
 
     return load_contests(path, lambda run: table(choices(run, AnalyzedRun(run).blocks)))
+
+
+def plot(run: str | Path, question: str) -> Axes:
+    """The picture that answers a question, on matplotlib's axes: `plot(run, "workers").figure` in a notebook.
+
+    `run` is a run's folder, or a folder that holds one; the questions are those of the column `question` of
+    its contests. Raises bench.storage.journal.StoreError where there is no run or it cannot be read, and
+    ValueError for a question that there is not, or that the run has no data for.
+    """
+    from pathlib import Path
+
+    from bench.analyze.report import report
+    from bench.render.figures.questions import plot as drawn
+    from bench.storage import store
+    from bench.storage.journal import find_runs
+
+    runs = find_runs(Path(run))
+    if len(runs) > 1:
+        raise ValueError(f"{run} holds {len(runs)} runs; expected one, such as {runs[-1]}")
+    return drawn(report([store.read_run(runs[0])]).runs[0], question)

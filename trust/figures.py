@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from bench.render.figures.style import COLOURS, INK, saved
+from bench.render.drawing.style import COLOURS, INK, in_style, saved
 from trust.peers import TOOLS
 
 BUSY_TITLE = "Beside a competing process, against the quiet value"
@@ -23,7 +23,8 @@ def drawn(section: str, tables: Mapping[str, pd.DataFrame]) -> Mapping[str, byte
         "repeat": lambda: _repeat(tables["cases"]),
         "peers": lambda: _peers(tables["busy"]),
     }.get(section)
-    return saved(draw, ()) if draw else None
+    with in_style(large=False):
+        return saved(draw(), ()) if draw else None
 
 
 def _busy(table: pd.DataFrame) -> Figure:

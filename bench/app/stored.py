@@ -93,8 +93,9 @@ def write(made: Report, out: Path | None = None) -> Written:
         tables = made.cases, made.blocks, table(made.choices)
         store.write_tables(folders[0], *tables, out, made.runs[0].run.header)
     drawn, target = figures.draw(made), out or folders[0]
+    forms = {name: each.forms for name, each in drawn.items()}
     profiled = [_profile_pages(folder, target, out) for folder in folders]
-    path = store.write_report(target, page.render(made, drawn, profiled), summary.render(made), drawn)
+    path = store.write_report(target, page.render(made, drawn, profiled), summary.render(made), forms)
     best = [row.line for part in made.runs for row in rows(part.answers) if row.id]
     troubled = sections.troubled(made.cases)
     status = 1 if troubled["failed"] else 0 if made.cases["blocks"].any() else 5

@@ -8,10 +8,12 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-STYLES = ("page.css", "decisions.css")
+from bench.render.drawing.colours import css
+
+STYLES = ("page.css", "decisions.css", "figures.css")
 """The parts of the pages' one style sheet."""
 
-SCRIPTS = ("table.js", "charts.js", "details.js", "page.js")
+SCRIPTS = ("table.js", "charts.js", "details.js", "page.js", "figures.js")
 """The parts of the pages' one script, in order: what a part uses while it is read stands before it."""
 
 
@@ -22,7 +24,7 @@ def document(template: str, data: Mapping[str, Any], **content: Any) -> str:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     return environment.get_template(template).render(
-        style=Markup("".join(map(_text, STYLES))),
+        style=Markup("".join(map(_text, STYLES)) + css()),
         script=Markup("".join(map(_text, SCRIPTS))), data=_embedded(data),
         tables=data["tables"], **content,
     )  # fmt: skip

@@ -17,6 +17,7 @@ from bench.render.decisions.findings import Told, told
 from bench.render.decisions.rows import CONFIDENCES
 from bench.render.decisions.table import decisions
 from bench.render.document import document, table
+from bench.render.figures import Drawn
 from bench.render.parts import matrix, trust
 from bench.render.parts.warnings import ranked
 from bench.render.units import sortable
@@ -26,18 +27,22 @@ from bench.storage.tables import parameters
 UNKNOWN: dict[CrossingState, int] = {"inconclusive": 1, "not_measured": 2}
 """States of a crossing that come after the others, in this order."""
 
+FIGURE = (
+    '<figure><div class="picture" role="img" aria-label="{}" data-figure="{}" style="--wide: {}px">{}</div>'
+    "</figure>"
+)
+
 Profiled = Sequence[Mapping[str, Mapping[str, Any]]]
 """For each run its profiled cases, as `bench.render.profile.entry` describes them."""
 
 
-def render(
-    report: Report, drawn: Mapping[str, Mapping[str, bytes]] | None = None, profiled: Profiled = ()
-) -> str:
+def render(report: Report, drawn: Mapping[str, Drawn] | None = None, profiled: Profiled = ()) -> str:
     """The page. `drawn` are the report's figures, if `figures.draw(report)` has made them already."""
     drawn = figures.draw(report) if drawn is None else drawn
     history, keys = report.history, case_keys(report)
     address = {id(each): position for position, each in enumerate(report.contests)}
     data = _data(report, history, keys) | {"profiles": _profiles(report, profiled)}
+    data |= {"figures": _marks(report, drawn, keys)}
     return document(
         "page.html",
         data,
@@ -46,8 +51,8 @@ def render(
         address=lambda contest: address[id(contest)],
         confidences=CONFIDENCES,
         slow=_slow(report, keys),
-        pictures={name: Markup(forms["svg"].decode()) for name, forms in drawn.items()},
-        suites=sections.suites(report),
+        pictures={name: _picture(name, each) for name, each in drawn.items()},
+        suites=sections.suites(report, drawn),
         matrices=matrix.matrices(report.choices),
         listed=sum(not matrix.placed(contest) for contest in report.contests),
         runs=_runs(report, keys),
@@ -125,6 +130,25 @@ def _cases(report: Report, keys: Sequence[str]) -> list[dict[str, Any]]:
         | ({} if row["blocks"] else {"folded": 1})
         for key, row, sign in rows
     ]
+
+
+def _picture(name: str, drawn: Drawn) -> Markup:
+    """A figure as it stands on the page; `figures.js` makes it answer."""
+    label = f"Figure {name}; the tables have its numbers, and arrow keys go through its points"
+    return Markup(FIGURE).format(label, name, drawn.wide, Markup(drawn.svg.decode()))
+
+
+def _marks(report: Report, drawn: Mapping[str, Drawn], keys: Sequence[str]) -> dict[str, list[list[Any]]]:
+    """The points of every figure: where each stands, from 0 to 1, what it says, and the key of its case."""
+    left = iter(keys)
+    key_of = [dict(zip(part.cases["case"], left, strict=False)) for part in report.runs]
+    return {
+        name: [
+            [round(mark.x, 4), round(mark.y, 4), mark.name, mark.told, key_of[each.run].get(mark.case, "")]
+            for mark in each.marks
+        ]
+        for name, each in drawn.items()
+    }
 
 
 def _profiles(report: Report, profiled: Profiled) -> list[str | None]:

@@ -15,6 +15,7 @@ from bench.analyze.runs.projection import Cell, Projection
 from bench.records import CrossingState
 from bench.render import contradictions
 from bench.render.document import table
+from bench.render.figures import Drawn
 from bench.render.names import circumstances, words
 from bench.render.units import count, estimate, half_width, quantity
 
@@ -30,12 +31,22 @@ OUTCOMES: dict[CrossingState, str] = {
 }  # fmt: skip
 
 
-def suites(report: Report) -> list[dict[str, Any]]:
-    """Every suite in the order collected: its name, its title and the figures that belong to it."""
-    prefixes = [f"{i}-" for i in range(len(report.runs))] if len(report.runs) > 1 else [""]
+def suites(report: Report, drawn: Mapping[str, Drawn]) -> list[dict[str, Any]]:
+    """Every suite in the order collected: its name, its title and its figures, those that answer first.
+
+    A figure with the data moved shows what the one without it does, which is left to the folder `figures`.
+    """
+    shown = {name: each for name, each in drawn.items() if f"{name}_moved" not in drawn}
     return [
-        {"name": name, "title": _title(name), "figures": [f"{prefix}{name}" for prefix in prefixes]}
-        for name in dict.fromkeys(report.cases["suite"])
+        {
+            "name": suite,
+            "title": _title(suite),
+            "figures": sorted(
+                (name for name, each in shown.items() if each.suite == suite),
+                key=lambda name: not shown[name].answer,
+            ),
+        }
+        for suite in dict.fromkeys(report.cases["suite"])
     ]
 
 

@@ -171,7 +171,7 @@ def test_simulated_runs_say_so(tmp_path: Path) -> None:
     made = reported(tmp_path / "run", made_cases.course()[:30], simulated=True)
     drawn = figures.draw(made)
     html = page.render(made, drawn)
-    assert all(b">simulated<" in picture["svg"] for picture in drawn.values())
+    assert all(b">simulated<" in picture.svg for picture in drawn.values())
     assert embedded(html)["simulated"] is True
     assert "<strong>Simulated.</strong>" in html
     assert "made up" in summary.render(made)
@@ -181,9 +181,9 @@ def test_figures_are_pictures(course: Report) -> None:
     drawn = figures.draw(course)
     assert set(drawn) >= {"test_01_bridge", "test_03_matmul", "roofline-cpu", "roofline-cuda"}
     for picture in drawn.values():
-        assert picture["png"].startswith(b"\x89PNG")
-        assert picture["svg"].startswith(b"<svg")
-        assert b"currentColor" in picture["svg"]
+        assert picture.png.startswith(b"\x89PNG")
+        assert picture.svg.startswith(b"<svg")
+        assert b"currentColor" in picture.svg
 
 
 def test_the_same_run_gives_the_same_page(course: Report, course_page: str) -> None:

@@ -90,6 +90,11 @@ def ranges_of_many(names: Sequence[str], curves: Curves) -> tuple[Range, ...]:
     return tuple(ranges)
 
 
+def may_be_best(names: Sequence[str], curves: Curves) -> dict[float, tuple[str, ...]]:
+    """At each size, ascending, those that are not known to be slower than another."""
+    return {each.size: tuple(names[i] for i in sorted(each.best)) for each in _sizes(names, curves)}
+
+
 def _place(curves: Curves, below: Range, above: Range) -> Place | None:
     """Where one range's winner hands over to the next's; anywhere between them if no curve tells."""
     if not (below.winner and above.winner):

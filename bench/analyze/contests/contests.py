@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analyze.contests.best import ranges_of_many
+from bench.analyze.contests.best import may_be_best, ranges_of_many
 from bench.analyze.contests.crossover import Outcome, Place, find
 from bench.analyze.contests.curve import Curve, curves
 from bench.analyze.contests.groups import Pair, groups, pairs
@@ -50,7 +50,8 @@ class Choice:
     """All contenders of a group set against each other: what is known, by ranges of sizes; none where nothing
     was measured, for the `reason`.
 
-    `contests` are those of the first contender with each other one.
+    `contests` are those of the first contender with each other one. `may_be_best` has at each size those
+    that are not known to be slower than another there.
     """
 
     suite: str
@@ -63,6 +64,7 @@ class Choice:
     ranges: tuple[Range, ...]
     contests: tuple[Contest, ...]
     reason: str = ""
+    may_be_best: Mapping[float, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ def _choice(met: Sequence[_Met], names: pd.Series) -> Choice:
     contenders = tuple(pair.group.contenders(pair.form))
     against_first = [each for each in met if each.match.pair.incumbent == contenders[0]]
     timed = {_names(each): each.curve for each in met if each.curve}
+    candidates = may_be_best(contenders, timed)
     if len(contenders) == 2 and timed:
         ranges = ranges_of_two(*timed.popitem(), met[0].outcome)
     else:
@@ -128,7 +131,7 @@ def _choice(met: Sequence[_Met], names: pd.Series) -> Choice:
     return Choice(
         pair.group.suite, pair.group.operation, pair.group.axis, pair.group.between, definition,
         pair.group.fixed, contenders, ranges, tuple(_contest(each, names) for each in against_first),
-        "" if ranges else met[0].outcome.reason,
+        "" if ranges else met[0].outcome.reason, candidates,
     )  # fmt: skip
 
 

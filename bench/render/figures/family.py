@@ -1,51 +1,43 @@
-"""One figure a suite: a panel for each operation, its time along the size axis, a curve a contender."""
+"""The small multiples of a suite: a panel for each operation, times along the size, a curve a contender."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from bench.analyze.contests.contests import Choice
-from bench.analyze.report import Report
-from bench.render.figures import style
-from bench.render.figures.style import COLOURS, MARKERS, fitted, log_axis
 from bench.render.names import contender, words
-from bench.render.units import count, quantity
+from bench.render.drawing import points, scales, style
+from bench.render.drawing.colours import Colours, light
+from bench.render.drawing.labels import MAX_LABELS, Label, fitted, label_ends, room, shortened, size_of, width
+from bench.render.drawing.points import Drawing, Point
+from bench.render.units import count, estimate, quantity
 from bench.storage.tables import parameters
 
-MAX_PANELS = 12
-"""Panels in a figure: more than four rows of three are no longer read at a glance."""
+MAX_PANELS = 6
+"""Panels in a figure: two rows of three are read at a glance."""
 
-PANELS_IN_ALL = 60
-"""Panels in a report: drawing one takes a twentieth of a second."""
-
-FEW_PANELS = 4
-"""Panels in a figure of a report that has more in all; its tables have every case."""
-
-VISIBLE = 1.05
-"""Ratio of an interval's ends from which it is wider than its curve's line."""
-
-MAX_BARS = 14
+MAX_BARS = 10
 COLUMNS = 3
 PANEL = (3.75, 2.6)
 """Inches that a panel takes with everything that belongs to it."""
 
-CURVES = (0.75, 0.6, 0.95, 0.35)
-"""Inches around a panel's axes: for ticks at the left, a name below, curves' names right, a title above.
-Longer names take more."""
+NOTE = 0.2
+"""Inches of a note at the foot."""
 
-CHARACTER = 0.075
-"""Inches that a character of a tick's label takes."""
+CURVES = (0.75, 0.6, 0.1, 0.4)
+"""Inches around a panel's axes: for ticks at the left, a name below, a rest right, a title above."""
+
+NAMES_TAKE, LABELS_TAKE = 0.4, 0.5
+"""Share of a panel's width that curves' names may take, and cases' names before dots."""
 
 
 @dataclass(frozen=True)
-class _Panel:
+class Panel:
     """Cases that are drawn together: `axis` is the size along x, or "" for one dot a case."""
 
     title: str
@@ -55,61 +47,47 @@ class _Panel:
     crossing: float | None = None
 
 
-def figures(report: Report) -> Iterator[tuple[str, style.Picture]]:
-    """A figure for every suite that has times; named by the suite, and the run where there are several."""
-    by_name: dict[str, tuple[list[_Panel], Sequence[Choice]]] = {}
-    for position, part in enumerate(report.runs[: style.MAX_RUNS]):
-        measured = part.cases[part.cases["median_s"].notna()]
-        for suite, cases in measured.groupby("suite", sort=False):
-            name = str(suite) if len(report.runs) == 1 else f"{position}-{suite}"
-            by_name[name] = _panels(cases), part.choices
-    most = _most([len(panels) for panels, _ in by_name.values()])
-    for name, (panels, choices) in by_name.items():
-        drawn = [replace(each, crossing=_crossing(each.cases, choices)) for each in panels[:most]]
-        yield name, partial(_figure, drawn, len(panels))
+def panels(cases: pd.DataFrame, choices: Sequence[Choice], told: Collection[str]) -> list[Panel]:
+    """A suite's panels: contests first, then other curves, then dots; single cases share one.
 
-
-def _most(counts: Sequence[int]) -> int:
-    """Panels that a figure may have: fewer where all together are more than anyone looks at."""
-    if sum(min(count, MAX_PANELS) for count in counts) <= PANELS_IN_ALL:
-        return MAX_PANELS
-    return min(FEW_PANELS, max(PANELS_IN_ALL // len(counts), 1))
-
-
-def _panels(cases: pd.DataFrame) -> list[_Panel]:
-    """Curves where an operation was measured at two sizes or more, then dots; single cases share a panel."""
-    curved: list[_Panel] = []
-    dotted: list[_Panel] = []
-    single: list[_Panel] = []
+    Cases that are `told` elsewhere are left out.
+    """
+    cases = cases[cases["median_s"].notna() & ~cases["case"].isin(set(told))]
+    curved: list[Panel] = []
+    dotted: list[Panel] = []
+    single: list[Panel] = []
     for operation, of_operation in cases.groupby("operation", sort=False):
-        axis, between = of_operation["axis"].iat[0], of_operation["between"].iat[0]
-        if axis in of_operation and pd.api.types.is_numeric_dtype(of_operation[axis]):
-            fixed = _varying(of_operation, {axis, between})
-            groups = of_operation.groupby(fixed, sort=False, dropna=False) if fixed else [((), of_operation)]
-            for key, group in groups:
-                title = _title(operation, dict(zip(fixed, key, strict=True)))
-                if group[axis].nunique() > 1:
-                    curved.append(_Panel(title, axis, between, group))
-                else:
-                    (dotted if len(group) > 1 else single).append(_Panel(title, "", between, group))
-        else:
-            panel = _Panel(_title(operation, {}), "", between, of_operation)
-            (dotted if len(of_operation) > 1 else single).append(panel)
+        for panel in _of_operation(str(operation), of_operation, choices):
+            (curved if panel.axis else dotted if len(panel.cases) > 1 else single).append(panel)
     if len(single) > 1:
-        together = pd.concat([panel.cases for panel in single])
-        single = [_Panel("single cases", "", "", together)]
+        single = [Panel("single cases", "", "", pd.concat([panel.cases for panel in single]))]
+    curved.sort(key=lambda panel: panel.between not in panel.cases)
     return [*curved, *dotted, *single]
 
 
-def _varying(cases: pd.DataFrame, apart: set[str]) -> list[str]:
+def _of_operation(operation: str, cases: pd.DataFrame, choices: Sequence[Choice]) -> list[Panel]:
+    """An operation's panels: one for each group of cases that differ in size and contender alone."""
+    axis, between = str(cases["axis"].iat[0]), str(cases["between"].iat[0])
+    if axis not in cases or not pd.api.types.is_numeric_dtype(cases[axis]):
+        return [Panel(_title(operation, {}), "", between, cases)]
+    fixed = _varying(cases, {axis, between})
+    found = []
+    for key, group in cases.groupby(fixed, sort=False, dropna=False) if fixed else [((), cases)]:
+        title = _title(operation, dict(zip(fixed, key, strict=True)))
+        along = axis if group.loc[group[axis] > 0, axis].nunique() > 1 else ""
+        found.append(Panel(title, along, between, group, _crossing(group, choices)))
+    return found
+
+
+def _varying(cases: pd.DataFrame, apart: Collection[str]) -> list[str]:
     """Parameters with more than one value, other than those named."""
     names = ["device", *parameters(cases)]
     return [name for name in names if name not in apart and cases[name].nunique(dropna=False) > 1]
 
 
-def _title(operation: object, fixed: Mapping[str, object]) -> str:
-    values = [value if isinstance(value, str) else f"{name} {value}" for name, value in fixed.items()]
-    return str(operation).replace("_", " ") + (f" · {', '.join(values)}" if values else "")
+def _title(operation: str, fixed: Mapping[str, object]) -> str:
+    values = [value if isinstance(value, str) else f"{words(name)} {value}" for name, value in fixed.items()]
+    return words(operation) + (f" · {', '.join(values)}" if values else "")
 
 
 def _crossing(cases: pd.DataFrame, choices: Sequence[Choice]) -> float | None:
@@ -123,21 +101,27 @@ def _crossing(cases: pd.DataFrame, choices: Sequence[Choice]) -> float | None:
     return None
 
 
-def _figure(panels: Sequence[_Panel], of: int) -> Figure:
-    columns = min(COLUMNS, len(panels))
-    rows = -(-len(panels) // columns)
-    width, height = PANEL
-    figure = Figure(figsize=(width * columns, height * rows))
-    for position, panel in enumerate(panels):
+def draw(found: Sequence[Panel], most: int, colours: Colours) -> Drawing:
+    """The picture of these panels, so many at most."""
+    shown = found[:most]
+    columns = 2 if len(shown) == 4 else min(COLUMNS, len(shown))
+    rows = -(-len(shown) // columns)
+    wide, high = PANEL
+    more = NOTE if len(found) > len(shown) else 0
+    figure = style.blank(wide * columns, high * rows + more)
+    drawn: list[tuple[Axes, Sequence[Point]]] = []
+    for position, panel in enumerate(shown):
         row, column = divmod(position, columns)
-        corner = width * column, height * (rows - row - 1)
-        axes = _curves(figure, corner, panel) if panel.axis else _dots(figure, corner, panel)
-        indent = 0 if panel.axis else (corner[0] + 0.1) / (width * columns) - axes.get_position().x0
-        axes.set_title(fitted(panel.title, 2 * style.MAX_CHARACTERS), x=indent / axes.get_position().width)
-    if of > len(panels):
-        note = f"the first {len(panels)} of {of}; the table has all"
-        figure.text(1 - 0.1 / figure.get_figwidth(), 0.05 / figure.get_figheight(), note, size=8, ha="right")
-    return figure
+        corner = wide * column, high * (rows - row - 1) + more
+        drawn.append(_curves(figure, corner, panel, colours) if panel.axis else _dots(figure, corner, panel))
+        size = float(style.STYLE["axes.titlesize"])
+        title = shortened(panel.title, wide - 0.2, size, "bold")
+        at = (corner[0] + 0.1) / (wide * columns), (corner[1] + high - 0.1) / figure.get_figheight()
+        figure.text(*at, title, size=size, weight="bold", va="top")
+    if len(found) > len(shown):
+        note = f"the first {len(shown)} of {len(found)}; the table has all"
+        figure.text(1 - 0.1 / (wide * columns), 0.05 / figure.get_figheight(), note, size=8, ha="right")
+    return Drawing(figure, drawn)
 
 
 def _within(figure: Figure, corner: tuple[float, float], around: tuple[float, float, float, float]) -> Axes:
@@ -146,65 +130,89 @@ def _within(figure: Figure, corner: tuple[float, float], around: tuple[float, fl
     return style.placed(figure, x + left, y + below, x + PANEL[0] - right, y + PANEL[1] - above)
 
 
-def _curves(figure: Figure, corner: tuple[float, float], panel: _Panel) -> Axes:
+def _curves(
+    figure: Figure, corner: tuple[float, float], panel: Panel, colours: Colours
+) -> tuple[Axes, list[Point]]:
+    """A panel's curves: its axes and their points."""
     competes = panel.between in panel.cases
-    contenders = list(panel.cases.groupby(panel.between if competes else "operation", sort=False))
-    labels = [fitted(contender(panel.between, str(name))) if competes else "" for name, _ in contenders]
+    groups = list(panel.cases.groupby(panel.between if competes else "operation", sort=False))
+    groups = [(name, cases) for name, cases in groups if (cases[panel.axis] > 0).any()][-MAX_LABELS:]
+    size = float(style.STYLE["font.size"])
+    names = [fitted(contender(panel.between, str(name))) if competes else "" for name, _ in groups]
+    names = [shortened(name, NAMES_TAKE * PANEL[0] - 0.3, size) for name in names]
     left, below, right, above = CURVES
-    room = max(right, 0.1 + CHARACTER * max(map(len, labels)))
-    axes = _within(figure, corner, (left, below, room, above))
-    log_axis(axes, "x", "")
-    log_axis(axes, "y", "s")
-    ends = []
-    for position, (_, cases) in enumerate(contenders[: len(COLOURS)]):
-        curve = cases[cases[panel.axis] > 0].sort_values(panel.axis)
-        if len(curve):
-            _curve(axes, curve, curve[panel.axis].to_numpy(float), COLOURS[position], MARKERS[position])
-            ends.append((float(curve["median_s"].iat[-1]), labels[position], COLOURS[position]))
-    if len(contenders) > len(COLOURS):
-        axes.set_title(f"first {len(COLOURS)} of {len(contenders)}", loc="right", fontsize=8, weight="normal")
-    axes.set_xlabel(fitted(panel.axis.replace("_", " ")))
+    right += room([(name, "") for name in names], size) if competes else 0.15
+    axes = _within(figure, corner, (left, below, right, above))
+    curves = [_points(panel, str(name) if competes else "", cases) for name, cases in groups]
+    every = [point for curve in curves for point in curve]
+    ends = scales.around([p.y for p in every], [(p.low, p.high) for p in every], beyond=1.5)
+    scales.logarithmic(axes, "y", ends, "s")
+    scales.from_left(axes, corner[0] + 0.1)
+    scales.sizes(axes, [point.x for point in every], fitted(words(panel.axis)))
     if panel.crossing:
-        axes.axvline(panel.crossing, color="#777777", linewidth=1, linestyle=(0, (3, 3)))
-        where = f" {count(float(f'{panel.crossing:.3g}'))}"
-        axes.text(panel.crossing, 0.98, where, transform=axes.get_xaxis_transform(), va="top", fontsize=8.5)
-    style.refine(axes)
-    style.label_ends(axes, ends)
-    return axes
+        axes.axvline(panel.crossing, color=style.FAINT, linewidth=1, linestyle=(0, (3, 3)))
+    labels = []
+    for place, ((name, _), curve) in enumerate(zip(groups, curves, strict=True)):
+        colour = light(colours.get(str(name), place) if competes else 0)
+        marker = style.MARKERS[place % len(style.MARKERS)]
+        points.curve(axes, curve, colour, marker)
+        labels.append(Label(curve[-1].x, curve[-1].y, names[place], colour, marker))
+    if competes:
+        label_ends(axes, labels)
+    return axes, every
 
 
-def _curve(axes: Axes, curve: pd.DataFrame, x: NDArray[np.float64], colour: str, marker: str) -> None:
-    """One contender: filled markers where its time is known, hollow ones where it is noisy."""
-    y, low, high = (curve[name].to_numpy(float) for name in ("median_s", "low_s", "high_s"))
-    axes.plot(x, y, marker=marker, color=colour)
-    if (noisy := (curve["status"] != "ok").to_numpy()).any():
-        axes.plot(x[noisy], y[noisy], marker, markeredgecolor=colour, markerfacecolor="white")
-    if np.nanmax((high / low)[~noisy], initial=1) > VISIBLE:
-        axes.fill_between(x, low, high, where=~noisy, color=colour, alpha=0.2)
+def _points(panel: Panel, name: str, cases: pd.DataFrame) -> list[Point]:
+    """A contender's times along the size, ascending."""
+    rows = cases[cases[panel.axis] > 0].sort_values(panel.axis).to_dict("records")
+    who = f"{contender(panel.between, name)}, " if name else ""
+    return [
+        _point(float(row[panel.axis]), row, f"{who}{words(panel.axis)} = {count(row[panel.axis])}")
+        for row in rows
+    ]
 
 
-def _dots(figure: Figure, corner: tuple[float, float], panel: _Panel) -> Axes:
-    """A dot a case with its interval, the fastest on top."""
+def _point(x: float, row: Mapping[Any, Any], name: str) -> Point:
+    middle, low, high = (float(row[each]) for each in ("median_s", "low_s", "high_s"))
+    solid = row["status"] == "ok"
+    told = estimate(middle, low, high) + ("" if solid else ", noisy")
+    return Point(x, middle, low, high, name, told, str(row["case"]), solid)
+
+
+def _dots(figure: Figure, corner: tuple[float, float], panel: Panel) -> tuple[Axes, list[Point]]:
+    """A dot a case with its interval, the fastest on top: its axes and their points."""
     cases = panel.cases.sort_values("median_s", ascending=False).tail(MAX_BARS)
+    rows = cases.to_dict("records")
     names = _varying(cases, set())
-    labels = [fitted(_label(row, names, cases)) for row in cases.to_dict("records")]
-    room = min(0.3 + CHARACTER * max(map(len, labels)), 0.55 * PANEL[0])
-    axes = _within(figure, corner, (room, 0.4, 0.3, 0.35))
-    y = np.arange(len(cases))
-    middle = cases["median_s"].to_numpy(float)
-    spread = [middle - cases["low_s"].to_numpy(float), cases["high_s"].to_numpy(float) - middle]
-    known = np.where(cases["status"] == "ok", np.abs(spread), 0.0)
-    axes.errorbar(middle, y, xerr=np.nan_to_num(known), fmt="o", color=COLOURS[0], elinewidth=1.5)
-    for height, seconds in zip(y, middle, strict=True):
-        axes.annotate(
-            quantity(seconds, "s"), (seconds, height), (5, 3), textcoords="offset points", fontsize=8
-        )
-    log_axis(axes, "x", "s")
-    axes.set_yticks(y, labels)
-    axes.set_ylim(min(len(cases) - 4, 0) - 0.7, len(cases) - 0.3)
-    low, high = middle.min(), middle.max()
-    axes.set_xlim(low / 3, high * 4)
-    return axes
+    size = float(style.STYLE["font.size"])
+    labels = [shortened(_label(row, names, cases), LABELS_TAKE * PANEL[0], size) for row in rows]
+    axes = _within(figure, corner, (0.25 + max(width(each, size) for each in labels), 0.4, 0.3, 0.42))
+    told = [_point(0, row, label) for row, label in zip(rows, labels, strict=True)]
+    low, high = scales.around([p.y for p in told], [(p.low, p.high) for p in told], beyond=1.5)
+    widest = max(width(quantity(point.y, "s"), 0.9 * size) for point in told) + 0.1
+    inches = axes.bbox.width / figure.dpi
+    scales.logarithmic(axes, "x", (low, high * (high / low) ** (widest / (inches - widest))), "s")
+    scales.at(axes, "y", list(range(len(told))), labels)
+    axes.set_ylim(min(len(told) - 4, 0) - 0.6, len(told) - 0.4)
+    turned = [Point(p.y, y, p.low, p.high, p.name, p.told, p.case, p.solid) for y, p in enumerate(told)]
+    for point in turned:
+        _dot(axes, point)
+    return axes, turned
+
+
+def _dot(axes: Axes, point: Point) -> None:
+    """A case's time, level with its name, and the number beside it."""
+    left, right = axes.get_xlim()
+    colour = style.COLOURS[0]
+    if point.low > 0 and np.isfinite(point.high):
+        ends = [max(point.low, left), min(point.high, right)]
+        axes.plot(ends, [point.y, point.y], color=colour, linewidth=1.4 if point.solid else 0.7, alpha=0.7)
+    face = colour if point.solid else style.GROUND
+    axes.plot([point.x], [point.y], "o", color=colour, markerfacecolor=face)
+    axes.annotate(
+        quantity(point.x, "s"), (point.x, point.y), (5, 2), textcoords="offset points",
+        fontsize=0.9 * size_of(axes), va="bottom",
+    )  # fmt: skip
 
 
 def _label(row: Mapping[Any, Any], names: Sequence[str], cases: pd.DataFrame) -> str:
@@ -214,4 +222,4 @@ def _label(row: Mapping[Any, Any], names: Sequence[str], cases: pd.DataFrame) ->
         if pd.notna(value := row[name]):
             number = str if isinstance(value, bool | np.bool_) else count
             values.append(value if isinstance(value, str) else f"{words(name)} {number(value)}")
-    return ", ".join(values) or words(row["operation"])
+    return fitted(", ".join(values) or words(row["operation"]), 60)

@@ -3,20 +3,22 @@
 After Williams, Waterman and Patterson, "Roofline: an insightful visual performance model" (2009).
 """
 
-from collections.abc import Iterator, Mapping
-from functools import partial
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from bench.analyze.report import Report
-from bench.render.figures import style
-from bench.render.figures.style import COLOURS, MARKERS, label_ends
+from bench.render.names import words
+from bench.render.drawing import scales, style
+from bench.render.drawing.labels import LEADING, POINTS, fitted, size_of
+from bench.render.drawing.points import Drawing, Point
+from bench.render.drawing.style import COLOURS, MARKERS
 from bench.render.units import quantity
 
-ROOF = "#888888"
+HEADROOM = 8
+"""How far above the highest roof, as a factor, the axis goes: names stand there."""
 
 ABOVE = 1.35
 """How far above its line, as a factor, a level roof's name is written."""
@@ -28,44 +30,44 @@ MAX_NAMES = 16
 """Operations that the legend has room for."""
 
 
-def figures(report: Report) -> Iterator[tuple[str, style.Picture]]:
-    """A figure for every device that has ceilings and cases that declare flops and bytes."""
-    for position, part in enumerate(report.runs[: style.MAX_RUNS]):
-        for device, ceilings in (part.run.ceilings or {}).items():
-            cases = part.cases[
-                (part.cases["device"] == device) & (part.cases["flops"] > 0) & (part.cases["bytes"] > 0)
-            ]
-            cases = cases[cases["median_s"].notna()]
-            if len(cases) and ceilings.get("flops_per_s") and ceilings.get("copy_bytes_per_s"):
-                name = f"roofline-{device}" if len(report.runs) == 1 else f"{position}-roofline-{device}"
-                yield name, partial(_figure, device, cases, ceilings)
-
-
-def _figure(device: str, cases: pd.DataFrame, ceilings: Mapping[str, Any]) -> Figure:
-    figure = Figure(figsize=(9.5, 4.4))
-    axes = style.placed(figure, 0.85, 0.6, 7.2, 4.05)
-    axes.set_title(f"Roofline of {device}")
-    style.log_axis(axes, "x", "")
-    style.log_axis(axes, "y", "flop/s")
-    axes.set_xlabel("flop per byte moved")
+def draw(device: str, cases: pd.DataFrame, ceilings: Mapping[str, Any]) -> Drawing | None:
+    """The picture of a device that has ceilings and cases that declare flops and bytes; else None."""
+    cases = cases[(cases["device"] == device) & (cases["flops"] > 0) & (cases["bytes"] > 0)]
+    cases = cases[cases["median_s"].notna()]
+    if cases.empty or not ceilings.get("flops_per_s") or not ceilings.get("copy_bytes_per_s"):
+        return None
+    figure = style.blank(9.5, 4.4)
+    figure.text(0.1 / 9.5, 1 - 0.1 / 4.4, f"Roofline of {device}", size=10, weight="bold", va="top")
+    axes = style.placed(figure, 0.95, 0.6, 7.2, 3.8)
     intensity = (cases["flops"] / cases["bytes"]).to_numpy(float)
     start, end = intensity.min() / 4, intensity.max() * 4
     slowest = min(cases["flops_per_s"].min(), start * min(ceilings["copy_bytes_per_s"].values()))
-    axes.set_xlim(start / (end / start) ** NAMES_TAKE, end)
-    axes.set_ylim(slowest / 2, 3 * max(ceilings["flops_per_s"].values()))
+    scales.logarithmic(axes, "y", (slowest / 2, HEADROOM * max(ceilings["flops_per_s"].values())), "flop/s")
+    scales.logarithmic(axes, "x", (start / (end / start) ** NAMES_TAKE, end), "")
+    axes.set_xlabel("flop per byte moved")
+    scales.headed(axes, "flop a second")
     _roofs(axes, (start, end), ceilings)
+    return Drawing(figure, [(axes, _operations(axes, cases))])
+
+
+def _operations(axes: Axes, cases: pd.DataFrame) -> list[Point]:
+    """A colour and marker for each operation, and a legend beside the axes."""
+    told: list[Point] = []
     groups = list(cases.groupby("operation", sort=False))
     for position, (operation, group) in enumerate(groups):
-        name = style.fitted(str(operation).replace("_", " ")) if position < MAX_NAMES else None
-        # Colour and marker are out of step, so that no two of the first 36 look alike.
+        name = fitted(words(str(operation)))
+        # Colour and marker are out of step, so that no two of the first 42 look alike.
         marker = MARKERS[(position + position // len(COLOURS)) % len(MARKERS)]
-        points = group["flops"] / group["bytes"], group["flops_per_s"]
-        axes.plot(*points, marker, color=COLOURS[position % len(COLOURS)], label=name, alpha=0.85)
+        at = group["flops"] / group["bytes"], group["flops_per_s"]
+        label = name if position < MAX_NAMES else None
+        axes.plot(*at, marker, color=COLOURS[position % len(COLOURS)], label=label, alpha=0.85)
+        for x, y, case in zip(*at, group["case"], strict=True):
+            told.append(Point(float(x), float(y), y, y, name, quantity(float(y), "flop/s"), str(case)))
     axes.legend(
         loc="upper left", bbox_to_anchor=(1.01, 1.02), frameon=False, fontsize=8.5,
         title=f"first {MAX_NAMES} of {len(groups)}" if len(groups) > MAX_NAMES else None,
     )  # fmt: skip
-    return figure
+    return told
 
 
 def _roofs(axes: Axes, span: tuple[float, float], ceilings: Mapping[str, Any]) -> None:
@@ -75,14 +77,24 @@ def _roofs(axes: Axes, span: tuple[float, float], ceilings: Mapping[str, Any]) -
     top, fastest = max(rates.values()), max(bandwidths.values())
     for bandwidth in bandwidths.values():
         stop = min(end, top / bandwidth)
-        axes.plot([start, stop], [start * bandwidth, stop * bandwidth], color=ROOF, linewidth=1)
+        axes.plot([start, stop], [start * bandwidth, stop * bandwidth], color=style.FAINT, linewidth=1)
     for rate in rates.values():
-        axes.plot([rate / fastest, end], [rate, rate], color=ROOF, linewidth=1)
+        axes.plot([rate / fastest, end], [rate, rate], color=style.FAINT, linewidth=1)
     left = axes.transAxes.inverted().transform(axes.transData.transform((start, 1)))[0]
-    slanted = [(start * height, name, "gray") for name, height in _named(bandwidths, "B/s")]
-    level = [(ABOVE * height, name, "gray") for name, height in _named(rates, "flop/s")]
-    label_ends(axes, slanted, at=left - 0.01, align="right")
-    label_ends(axes, level, at=0.99, align="right")
+    _names(axes, [(start * height, name) for name, height in _named(bandwidths, "B/s")], left - 0.01)
+    _names(axes, [(ABOVE * height, name) for name, height in _named(rates, "flop/s")], 0.99)
+
+
+def _names(axes: Axes, ends: Sequence[tuple[float, str]], at: float) -> None:
+    """Names that end `at` a share of the axes' width, each at the height at which its roof does, or above."""
+    size = 0.95 * size_of(axes)
+    high = LEADING * size / POINTS * axes.figure.dpi
+    lowest = -math.inf
+    for y, name in sorted(ends):
+        lowest = max(float(axes.transData.transform((1, y))[1]), lowest + high)
+        height = (lowest - axes.bbox.y0) / axes.bbox.height
+        look: dict[str, Any] = {"color": style.FAINT, "va": "center", "ha": "right", "size": size}
+        axes.text(at, height, name, transform=axes.transAxes, **look)
 
 
 def _named(roofs: Mapping[str, float], unit: str) -> Iterator[tuple[str, float]]:
