@@ -22,7 +22,7 @@ INK = "#010203"
 """Stands for the text's own colour: in SVG it becomes `currentColor`, so that a page sets it."""
 
 FAINT = "#6f7680"
-"""Lines and notes that step back, on light and on dark ground."""
+"""Lines and notes that step back: in SVG it becomes `var(--faint)`."""
 
 GROUND = "#fdfefd"
 """Stands for the ground that a picture lies on: in SVG it becomes `var(--ground)`."""
@@ -140,6 +140,7 @@ def _inked(svg: bytes) -> bytes:
         re.sub(r'<g id="[^"]*"', "<g", svg.decode())
         .replace(INK, "currentColor")
         .replace(GROUND, f"var(--ground, {GROUND})")
+        .replace(FAINT, f"var(--faint, {FAINT})")
     )
     for position, (on_light, _) in enumerate(PALETTE):
         text = text.replace(on_light, f"var(--c{position}, {on_light})")

@@ -45,7 +45,7 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class _Sketch:
+class Sketch:
     """A picture that is yet to be drawn."""
 
     name: str
@@ -59,7 +59,7 @@ def draw(report: Report) -> dict[str, Drawn]:
     drawn = {}
     for number, part in enumerate(report.runs[: style.MAX_RUNS]):
         prefix = f"{number}-" if len(report.runs) > 1 else ""
-        for sketch in _sketches(part, len(report.runs)):
+        for sketch in sketches(part, len(report.runs)):
             with style.in_style(sketch.answer):
                 made = sketch.picture()
                 if made:
@@ -75,23 +75,23 @@ def _wide(drawing: Drawing, answer: bool) -> int:
     return round((PIXELS_OF_ANSWER if answer else PIXELS) * drawing.figure.get_figwidth())
 
 
-def _sketches(part: RunReport, runs: int) -> Iterator[_Sketch]:
+def sketches(part: RunReport, runs: int) -> Iterator[Sketch]:
     """What is drawn of a run: answers, small multiples of what they do not show, links and roofs."""
     colour_of = colours.of_contenders(part.choices)
     told: set[str] = set()
     for answer in questions.pictures(part):
         told |= answer.cases
-        yield _Sketch(answer.question, answer.suite, True, answer.picture)
+        yield Sketch(answer.question, answer.suite, True, answer.picture)
     for device, ceilings in (part.run.ceilings or {}).items():
         link = partial(links.draw, device, part.cases, ceilings, colour_of)
-        yield _Sketch(f"links-{device}", links.suite(part.cases, device), True, link)
-        yield _Sketch(f"roofline-{device}", "", False, partial(roofline.draw, device, part.cases, ceilings))
+        yield Sketch(f"links-{device}", links.suite(part.cases, device), True, link)
+        yield Sketch(f"roofline-{device}", "", False, partial(roofline.draw, device, part.cases, ceilings))
     yield from _families(part, runs, told, colour_of)
 
 
 def _families(
     part: RunReport, runs: int, told: Collection[str], colour_of: colours.Colours
-) -> Iterator[_Sketch]:
+) -> Iterator[Sketch]:
     """The small multiples of every suite; fewer where all together are more than anyone looks at."""
     suites = {
         str(suite): family.panels(cases, part.choices, told)
@@ -103,4 +103,4 @@ def _families(
         most = max(min(FEW_PANELS, PANELS_IN_ALL // (len(suites) * drawn)), 1)
     for suite, panels in suites.items():
         if panels:
-            yield _Sketch(suite, suite, False, partial(family.draw, panels, most, colour_of))
+            yield Sketch(suite, suite, False, partial(family.draw, panels, most, colour_of))
