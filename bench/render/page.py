@@ -109,7 +109,7 @@ def _data(report: Report, history: Sequence[CaseHistory], keys: Sequence[str]) -
             "case": table("cases", case_table.COLUMNS, cases, "time", "parameters"),
             "contest": table("crossovers", sections.CROSSING_COLUMNS, _contests(report, keys), "where"),
         },
-        "families": {suite["name"]: suite["title"] for suite in sections.suites(report)},
+        "families": {suite["name"]: suite["title"] for suite in sections.suites(report, {})},
         "accelerators": sorted({*report.cases["device"]} - {"cpu"}),
         "facts": case_table.facts(report, rows),
         "blocks": [each for part in report.runs for each in case_table.block_codes(part, budget)],
