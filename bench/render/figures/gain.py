@@ -6,12 +6,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bench.analyze.contests.contests import SUMMED, Choice
-from bench.render.names import contender, words
 from bench.render.drawing import points, scales, style
 from bench.render.drawing.colours import Colours, light
 from bench.render.drawing.labels import Label, entitled, fitted, label_ends, named, room
 from bench.render.drawing.points import Drawing, Point
 from bench.render.figures.contested import Contested, Line, lines
+from bench.render.names import contender, words
 from bench.render.units import count, estimate
 
 SIZE = 12

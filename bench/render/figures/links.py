@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from bench.render.names import words
 from bench.render.drawing import points, scales, style
 from bench.render.drawing.colours import Colours, light
 from bench.render.drawing.labels import MAX_LABELS, Label, entitled, fitted, label_ends, room
 from bench.render.drawing.points import Drawing, Point
 from bench.render.figures.contested import DASHED
+from bench.render.names import words
 from bench.render.units import quantity
 
 SIZE = 12

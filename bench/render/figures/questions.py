@@ -3,24 +3,24 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 
 from matplotlib.axes import Axes
 
 from bench.analyze.contests.contests import Choice
 from bench.analyze.contests.rates import rates
-from bench.analyze.contests.table import QUESTIONS, question
+from bench.analyze.questions.answers import Answer
+from bench.analyze.questions.catalogue import QUESTIONS
 from bench.analyze.report import RunReport
+from bench.render.decisions.rows import NO_ANSWER
 from bench.render.drawing import colours, style
 from bench.render.drawing.points import Drawing
-from bench.render.figures import gain
+from bench.render.figures import gain, steps
 from bench.render.figures import rates as rate_figure
 from bench.render.figures.contested import Contested, contested
 
-IDS = (*(name for name, *_ in QUESTIONS), "gpu_from_moved")
+IDS = tuple(question.id for question in QUESTIONS)
 """The questions that have pictures, by the ids of `contests.csv`."""
-
-LEADS = "matmul"
-"""The operation that a learner means by a question, where several answer it."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,11 @@ def pictures(part: RunReport) -> Iterator[Answered]:
     """The answers to a run's questions that have data, in the questions' order."""
     colour_of = colours.of_contenders(part.choices)
     found = contested(part.choices)
-    for name in IDS:
-        asked = [each for each in found if name in map(question, each.by_definition.values())]
-        if asked:
-            yield _answered(name, _leading(asked), part, colour_of)
+    for answer in part.answers:
+        if answer.steps:
+            yield _steps(answer, part)
+        elif answer.question.id and answer.claims and (of := _led_by(found, answer.claims[0].choice)):
+            yield _contests(answer.question.id, of, part, colour_of)
 
 
 def plot(part: RunReport, name: str) -> Axes:
@@ -61,30 +62,32 @@ def plot(part: RunReport, name: str) -> Axes:
 
 
 def _why_not(part: RunReport, name: str) -> str:
-    """Why a question has no picture: what was said of its cases, or that there were none."""
-    asked = [choice for choice in part.choices if question(choice) == name]
-    reason = next((choice.reason for choice in asked if choice.reason), "")
-    if reason:
-        return reason
-    if not asked and name.startswith(("gpu_", "epoch_device")):
-        return "no accelerator took part, so that there is nothing to hold the CPU against"
-    return "none of its cases was measured; `bench list suites` says which there are"
+    """Why a question has no picture, as the decision table says it."""
+    answer = next(each for each in part.answers if each.question.id == name)
+    told = NO_ANSWER.get(answer.why_not, "no times were measured that answer it")
+    return f"{told}: {answer.reason}" if answer.reason else told
 
 
-def _leading(asked: Sequence[Contested]) -> Contested:
-    """The operation that a question is about: matrix products if they are there, else what has most sizes."""
-    return max(asked, key=lambda each: (each.choice.operation == LEADS, len(each.choice.contests[0].sizes)))
+def _steps(answer: Answer, part: RunReport) -> Answered:
+    shown = frozenset(each.case for step in answer.steps for each in step.parts)
+    first = part.cases[part.cases["case"].isin(shown)]["suite"].iat[0]
+    return Answered(answer.question.id, str(first), partial(steps.draw, answer.steps), shown)
 
 
-def _answered(name: str, of: Contested, part: RunReport, colour_of: colours.Colours) -> Answered:
+def _led_by(found: Sequence[Contested], choice: Choice) -> Contested | None:
+    """All ways in which the operation was timed that leads an answer."""
+    return next((each for each in found if any(choice is of for of in each.by_definition.values())), None)
+
+
+def _contests(name: str, of: Contested, part: RunReport, colour_of: colours.Colours) -> Answered:
     choice = of.choice
     if name == "workers" and rates(choice, part.cases):
         same = (part.cases["suite"] == choice.suite) & (part.cases["operation"] == choice.operation)
         shown = frozenset(part.cases["case"][same])
-        return Answered(name, choice.suite, lambda: rate_figure.draw(choice, part.cases), shown)
+        return Answered(name, choice.suite, partial(rate_figure.draw, choice, part.cases), shown)
     moved = name == "gpu_from_moved"
     times = _evidence(of.by_definition.values()) if moved else frozenset()
-    return Answered(name, choice.suite, lambda: gain.draw(of, part.cases, colour_of, moved), times)
+    return Answered(name, choice.suite, partial(gain.draw, of, part.cases, colour_of, moved), times)
 
 
 def _evidence(choices: Iterable[Choice]) -> frozenset[str]:
