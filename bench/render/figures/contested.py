@@ -170,7 +170,14 @@ def _said(contest: Contest, first: str, points: Sequence[Point]) -> str:
     faster = {"always_faster": crossing.challenger, "never": crossing.incumbent}.get(crossing.state)
     if faster:
         return f"{'never' if faster == first else 'always'}{last}"
-    return f"{'level' if crossing.state == 'equal' else 'not settled'}{last}"
+    return f"{'level' if crossing.state == 'equal' else _known(points)}{last}"
+
+
+def _known(points: Sequence[Point]) -> str:
+    """At how many sizes one is ahead, where no answer holds for all."""
+    ahead, behind = (sum(beyond) for beyond in ([p.low > 1 for p in points], [p.high < 1 for p in points]))
+    told = [f"{word} at {n}" for word, n in (("ahead", ahead), ("behind", behind)) if n]
+    return f"{', '.join(told)} of {len(points)} sizes" if told else "not settled"
 
 
 def about(size: float) -> str:

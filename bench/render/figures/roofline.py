@@ -20,8 +20,8 @@ from bench.render.units import quantity
 HEADROOM = 8
 """How far above the highest roof, as a factor, the axis goes: names stand there."""
 
-ABOVE = 1.35
-"""How far above its line, as a factor, a level roof's name is written."""
+BESIDE = 0.62
+"""Lines of text from a roof to the middle of a name above it."""
 
 NAMES_TAKE = 0.22
 """Room left of the slanted roofs for their names, as a share of the axis' length."""
@@ -81,17 +81,23 @@ def _roofs(axes: Axes, span: tuple[float, float], ceilings: Mapping[str, Any]) -
     for rate in rates.values():
         axes.plot([rate / fastest, end], [rate, rate], color=style.FAINT, linewidth=1)
     left = axes.transAxes.inverted().transform(axes.transData.transform((start, 1)))[0]
-    _names(axes, [(start * height, name) for name, height in _named(bandwidths, "B/s")], left - 0.01)
-    _names(axes, [(ABOVE * height, name) for name, height in _named(rates, "flop/s")], 0.99)
+    _names(
+        axes, [(start * height, name) for name, height in _named(bandwidths, "B/s")], left - 0.01, above=False
+    )
+    _names(axes, [(height, name) for name, height in _named(rates, "flop/s")], 0.99, above=True)
 
 
-def _names(axes: Axes, ends: Sequence[tuple[float, str]], at: float) -> None:
-    """Names that end `at` a share of the axes' width, each at the height at which its roof does, or above."""
+def _names(axes: Axes, ends: Sequence[tuple[float, str]], at: float, above: bool) -> None:
+    """Names that end `at` a share of the axes' width, at the height of their roofs, or all of them above."""
     size = 0.95 * size_of(axes)
     high = LEADING * size / POINTS * axes.figure.dpi
+    lines = sorted((float(axes.transData.transform((1, y))[1]), name) for y, name in ends)
     lowest = -math.inf
-    for y, name in sorted(ends):
-        lowest = max(float(axes.transData.transform((1, y))[1]), lowest + high)
+    for line, name in lines:
+        lowest = max(line + BESIDE * above * high, lowest + high)
+        for other, _ in lines:  # not across a line either
+            if above and abs(other - lowest) < BESIDE * high:
+                lowest = other + BESIDE * high
         height = (lowest - axes.bbox.y0) / axes.bbox.height
         look: dict[str, Any] = {"color": style.FAINT, "va": "center", "ha": "right", "size": size}
         axes.text(at, height, name, transform=axes.transAxes, **look)
