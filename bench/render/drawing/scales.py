@@ -97,6 +97,17 @@ def linear(axes: Axes, top: float, unit: str) -> None:
     axes.grid(True, axis="y")
 
 
+def elapsed(axes: Axes, last: float) -> None:
+    """An axis of seconds from zero on."""
+    axes.set_xlim(0, last * (1 + MARGIN))
+    inches = axes.bbox.width / axes.figure.dpi
+    values = even_ticks(
+        0, last * (1 + MARGIN), max(2, int(inches * labels.POINTS / labels.size_of(axes) / 5))
+    )
+    at(axes, "x", values, [exact(value, "s") for value in values])
+    axes.grid(True, axis="x")
+
+
 def named(axes: Axes, which: Literal["x", "y"], names: Sequence[str]) -> None:
     """An axis of names, at 0, 1, 2 and so on."""
     at(axes, which, [float(each) for each in range(len(names))], list(names))
@@ -148,6 +159,8 @@ def even_ticks(low: float, high: float, most: int) -> list[float]:
 
 def exact(value: float, unit: str) -> str:
     """A tick's value in as few digits as say it exactly."""
+    if unit == "%":
+        return f"{100 * value:.10g}{THIN}%"
     if unit == "×":
         return f"{count(value) if value >= 1 else np.format_float_positional(value, trim='-')}{THIN}×"
     if not unit and value < 10_000:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from bench.analyze.contests.contests import Choice
 from bench.analyze.contests.rates import rates
+from bench.analyze.estimates.learning import learning
 from bench.analyze.questions.answers import Answer
 from bench.analyze.questions.catalogue import QUESTIONS
 from bench.analyze.report import RunReport
@@ -16,6 +17,7 @@ from bench.render.decisions.rows import NO_ANSWER
 from bench.render.drawing import colours, style
 from bench.render.drawing.points import Drawing
 from bench.render.figures import gain, steps
+from bench.render.figures import learning as learning_figure
 from bench.render.figures import rates as rate_figure
 from bench.render.figures.contested import Contested, contested
 
@@ -40,6 +42,10 @@ def pictures(part: RunReport) -> Iterator[Answered]:
     for answer in part.answers:
         if answer.steps:
             yield _steps(answer, part)
+        elif answer.question.id == "epoch_device" and (courses := learning(part.cases)):
+            told = frozenset(each.case for each in courses)
+            picture = partial(learning_figure.draw, courses, colour_of)
+            yield Answered(answer.question.id, courses[0].suite, picture, told)
         elif answer.question.id and answer.claims and (of := _led_by(found, answer.claims[0].choice)):
             yield _contests(answer.question.id, of, part, colour_of)
 

@@ -1,0 +1,62 @@
+"""What training learned along its epochs: the share of test images told apart, and the seconds it took."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Learning:
+    """A case's training: seconds from its start and the share of right answers after each epoch.
+
+    `goal` is the share at which it is called done, None where it has none.
+    """
+
+    case: str
+    suite: str
+    operation: str
+    device: str
+    seconds: tuple[float, ...]
+    accuracy: tuple[float, ...]
+    goal: float | None = None
+
+
+def learning(cases: pd.DataFrame) -> tuple[Learning, ...]:
+    """Every case that says in extra_info what it had learned after each of its epochs.
+
+    `accuracy` lists the shares, and `epoch_s` the seconds of each epoch; one number there is that of every
+    epoch. A single epoch is no course, and is left out.
+    """
+    return tuple(_found(cases.drop_duplicates("case")))
+
+
+def _found(cases: pd.DataFrame) -> Iterator[Learning]:
+    for row in cases.to_dict("records"):
+        extra = json.loads(row["extra"]) if isinstance(row["extra"], str) else {}
+        accuracy = _numbers(extra.get("accuracy"))
+        epochs = _numbers(extra.get("epoch_s")) or _each(extra.get("epoch_s"), len(accuracy))
+        if len(accuracy) > 1 and len(epochs) == len(accuracy):
+            goal = extra.get("goal") if _is_number(extra.get("goal")) else None
+            yield Learning(
+                str(row["case"]), str(row["suite"]), str(row["operation"]), str(row["device"]),
+                tuple(accumulate(epochs)), accuracy, goal,
+            )  # fmt: skip
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    """A list of numbers; nothing for anything else."""
+    if not isinstance(value, list) or not all(map(_is_number, value)):
+        return ()
+    return tuple(map(float, value))
+
+
+def _each(value: Any, count: int) -> tuple[float, ...]:
+    return (float(value),) * count if _is_number(value) else ()
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
