@@ -7,7 +7,7 @@ import pytest
 
 import bench
 from bench.analyze.questions.catalogue import QUESTIONS
-from tests import made_cases
+from tests import ROOT, made_cases
 from tests import recorded_runs as recorded
 from tests.render.figures import seen
 
@@ -19,7 +19,12 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def without_gpu(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return recorded.write(tmp_path_factory.mktemp("runs") / "cpu", made_cases.course(None))
+    """The committed example, read from its journal: of a machine that has none."""
+    folder = tmp_path_factory.mktemp("runs") / "example"
+    folder.mkdir()
+    journal = (ROOT / "reports/example/journal.jsonl.gz").read_bytes()
+    (folder / "journal.jsonl.gz").write_bytes(journal)
+    return folder
 
 
 def test_gains_are_the_contests_own(course: Path) -> None:
