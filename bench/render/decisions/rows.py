@@ -8,6 +8,7 @@ from bench.analyze.contests.contests import Contest
 from bench.analyze.questions.answers import Answer, Claim
 from bench.analyze.questions.parts import COURSE, Step
 from bench.render.decisions.claims import gain, placement, said, subject, told
+from bench.render.names import words
 from bench.render.units import percent, quantity, times
 
 TEXTS = {
@@ -113,7 +114,8 @@ def _lines(answer: Answer) -> Iterator[Line]:
         if len(claims) == 1:
             what = label(first)
             text = f"{what}: {told(first, rated)}" if what else told(first, rated)
-            yield Line(text, gain(first), first.confidence, timed(first), what, first.evidence)
+            about = words(first.choice.operation)
+            yield Line(text, gain(first), first.confidence, timed(first), about, first.evidence)
         else:
             yield _together(claims)
 
@@ -151,7 +153,8 @@ def _together(claims: Sequence[Claim]) -> Line:
     worst = min((claim.confidence for claim in claims), key=("unsettled", "rough", "solid").index)
     what = subject(claims[0]).replace(placement(claims[0]), placement(claims[0]).partition(" ")[2])
     text, first = f"{what}: {'; '.join(texts)}", claims[0]
-    return Line(text, ", ".join(gains), worst, timed(first), what, first.evidence)
+    about = words(first.choice.operation)
+    return Line(text, ", ".join(gains), worst, timed(first), about, first.evidence)
 
 
 def timed(claim: Claim) -> str:
