@@ -14,6 +14,8 @@ from bench.events import Event, Header, Note
 from bench.measure.drive.plan import Progress
 from bench.measure.host import environment, gpu_monitor
 from bench.measure.host.doctor import findings
+from bench.patterns import name
+from bench.render.units import quantity
 from bench.storage.journal import Journal, new_run_folder
 
 Facts = Mapping[str, Any]
@@ -149,4 +151,7 @@ def _line(progress: Progress, deadline_s: float) -> str:
     limit = "at most" if math.isfinite(deadline_s) else "about"
     left = "" if math.isinf(left_s) else f", {limit} {max(0.0, left_s):.0f} s left"
     of_all = f"/{progress.rounds}" if progress.rounds else ""
-    return f"launch {progress.round}{of_all}{left}: {progress.case}"
+    cases = f", {min(progress.done, progress.cases)} of {progress.cases} cases" if progress.cases else ""
+    case, seconds = progress.last
+    last = f" (last read: {name(case)} {quantity(seconds, 's')})" if case else ""
+    return f"launch {progress.round}{of_all}{cases}{left}: {name(progress.case)}{last}"

@@ -21,21 +21,20 @@ from bench.events import Header
 from bench.measure.drive import left_out
 from bench.patterns import matches
 from bench.render import figures, history_page, page, profile, sections, summary
-from bench.render.decisions.rows import rows
 from bench.storage import archive, journal, profiles, remote, store
 from bench.storage.tables import Run
 
 
 @dataclass(frozen=True)
 class Written:
-    """A report on disk: its page, its best answers, and the cases without a figure, a line a reason.
+    """A report on disk, and its page; `left_out` says what a longer preset adds, a line a run.
 
     `status` is the exit status that a run ends with: 1 where a case failed, 5 where nothing was measured.
     """
 
     page: Path
-    sentences: tuple[str, ...]
-    troubles: tuple[str, ...]
+    report: Report
+    left_out: tuple[str, ...]
     status: int
 
 
@@ -96,11 +95,10 @@ def write(made: Report, out: Path | None = None) -> Written:
     forms = {name: each.forms for name, each in drawn.items()}
     profiled = [_profile_pages(folder, target, out) for folder in folders]
     path = store.write_report(target, page.render(made, drawn, profiled), summary.render(made), forms)
-    best = [row.line for part in made.runs for row in rows(part.answers) if row.id]
     troubled = sections.troubled(made.cases)
     status = 1 if troubled["failed"] else 0 if made.cases["blocks"].any() else 5
     left = tuple(note.text for part in made.runs for note in part.run.notes if note.name == left_out.NAME)
-    return Written(path, tuple(best), (*sections.trouble_lines(troubled), *left), status)
+    return Written(path, made, left, status)
 
 
 def _profile_pages(run: Path, target: Path, out: Path | None) -> dict[str, Any]:

@@ -40,9 +40,10 @@ def _filter(text: str) -> tuple[str, str]:
 
 
 def command(options: argparse.Namespace) -> int:
-    """Prints the best answers; exit status 0, or 2 where there is no run to read."""
+    """Prints the decisions; exit status 0, or 2 where there is no run to read."""
     from bench.analyze.runs.projection import UnknownColumnError, View
     from bench.app import stored
+    from bench.render.decisions import terminal
 
     asked = options.rows or options.columns or options.filter
     view = View(options.rows or ("case",), options.columns, options.filter) if asked else None
@@ -52,5 +53,5 @@ def command(options: argparse.Namespace) -> int:
         raise UserError(str(error)) from None
     for line in left_out:
         print(f"bench: warning: {line}", file=sys.stderr)
-    print(*(f"  {sentence}" for sentence in written.sentences), page, sep="\n")
+    terminal.show(written.report, page)
     return 0

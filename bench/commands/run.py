@@ -34,6 +34,7 @@ def command(options: argparse.Namespace) -> int:
     """Exit status 0; 1 if a case failed; 5 if none was measured; 130 on Ctrl-C, which keeps the run."""
     from bench.app import profile, run, stored
     from bench.commands.profile import show
+    from bench.render.decisions import terminal
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     selection = arguments.selection(options)
@@ -50,5 +51,5 @@ def command(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print(f"bench: interrupted; `bench report {folder}` writes what is kept", file=sys.stderr)
         return 130
-    print(*(f"  {line}" for line in (*written.sentences, *written.troubles)), written.page, sep="\n")
+    terminal.show(written.report, str(written.page), written.left_out)
     return 130 if interrupted else written.status

@@ -40,7 +40,7 @@ def suites(report: Report, drawn: Mapping[str, Drawn]) -> list[dict[str, Any]]:
     return [
         {
             "name": suite,
-            "title": _title(suite),
+            "title": title(suite),
             "figures": sorted(
                 (name for name, each in shown.items() if each.suite == suite),
                 key=lambda name: not shown[name].answer,
@@ -50,7 +50,7 @@ def suites(report: Report, drawn: Mapping[str, Drawn]) -> list[dict[str, Any]]:
     ]
 
 
-def _title(suite: str) -> str:
+def title(suite: str) -> str:
     words = suite.removeprefix("test_").split("_")
     number = words.pop(0).lstrip("0") + ". " if words[0].isdigit() else ""
     return number + " ".join(words)

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from bench.app import recording, run
+from bench.events import Visit
 from bench.measure.drive.plan import PRESETS, Plan, Progress
 from bench.measure.start.process import Spec
+from bench.records import Block
 from tests import made_cases
 from tests import recorded_runs as recorded
 
@@ -36,6 +38,17 @@ def test_on_a_terminal_the_latest_stand_when_it_ends(monkeypatch: pytest.MonkeyP
     last = terminal.getvalue().rpartition("\x1b[2K")[2]
     assert "numpy beats torch" in last
     assert "test_it" not in last
+
+
+def test_progress_counts_cases_and_says_what_was_just_read() -> None:
+    progress = Progress(round=2, rounds=5, case="t.py::test_b[tensor-64]", cases=240, done=37)
+    progress.read(
+        Visit("t.py::test_a[cpu-8]", 1, 0, blocks=(Block("warmup", 0.0, 1, 9.0), Block("wall", 1.0, 4, 3e-5)))
+    )
+    line = recording._line(progress, 60.0).replace("\u202f", " ")
+    assert line == (
+        "launch 2/5, 37 of 240 cases, at most 60 s left: test_b[tensor-64] (last read: test_a[cpu-8] 7.50 µs)"
+    )
 
 
 @pytest.mark.parametrize(("preset", "adds"), [("quick", False), ("default", True)])

@@ -169,10 +169,11 @@ def claim_of(choice: Choice, cases: pd.DataFrame) -> Claim:
 def _evidence(choice: Choice) -> Contest:
     """The contest that an answer rests on most: that of the last winner against the first contender."""
     winner = choice.ranges[-1].winner
-    return next((each for each in choice.contests if winner in _pair(each)), choice.contests[0])
+    return next((each for each in choice.contests if winner in pair_of(each)), choice.contests[0])
 
 
-def _pair(contest: Contest) -> tuple[str, str]:
+def pair_of(contest: Contest) -> tuple[str, str]:
+    """Both contenders' names."""
     return contest.crossing.incumbent, contest.crossing.challenger
 
 
@@ -189,7 +190,7 @@ def _span(choice: Choice, known: Range, cases: pd.DataFrame) -> Span:
 
 def gain_at(choice: Choice, winner: str, size: float) -> Gain | None:
     """What the winner gains at a size over the first contender; the first over the next best."""
-    met = [_gain(contest, winner, size) for contest in choice.contests if winner in _pair(contest)]
+    met = [_gain(contest, winner, size) for contest in choice.contests if winner in pair_of(contest)]
     return min((gain for gain in met if gain), key=lambda gain: gain.ratio, default=None)
 
 
@@ -198,7 +199,7 @@ def _gain(contest: Contest, winner: str, size: float) -> Gain | None:
         return None
     at = contest.sizes.index(size)
     ratio, low, high = contest.ratio[at], contest.ratio_low[at], contest.ratio_high[at]
-    incumbent, challenger = _pair(contest)
+    incumbent, challenger = pair_of(contest)
     if winner == challenger:
         return Gain(size, incumbent, ratio, low, high)
     return Gain(size, challenger, 1 / ratio, 1 / high, 1 / low)

@@ -108,7 +108,7 @@ class Coordinator:
             number += 1
 
     def _measure_round(self, number: int, wanted: Callable[[], Sizes] | None) -> None:
-        self.progress.move(round=number + 1, done=0)
+        self.progress.move(round=number + 1)
         later = self._schedule.later(number, self.elapsed_s)
         kinds = [kind for kind in self._schedule.claims() if (kind, number) not in self.ledger.done]
         if missing := kinds[len(self._waiting) :]:
@@ -183,7 +183,8 @@ class Coordinator:
         """The passes of one launch, as long as its share of the time lasts; `visited` are the cases that an
         earlier worker of this turn came to. A case never visited may take the time of the rounds to come.
         """
-        self.progress.move(cases=len(self.ledger.entries))
+        seen = sum(bool(entry.lifecycle.visits) for entry in self.ledger.entries.values())
+        self.progress.move(cases=len(self.ledger.entries), done=seen)
         target, every_launch = self.plan.preset.target, bool(self.plan.launches)
         near = self._schedule.near_cases()
         until_s, unseen_until_s = (self._schedule.until_s(turn, later) for later in (turn.later, 0))
@@ -213,7 +214,8 @@ class Coordinator:
             if expected_s > limit_s:
                 self._leave_out(case, expected_s)
                 return
-        self.progress.move(case=case, done=self.progress.done + 1, elapsed_s=self.elapsed_s)
+        done = self.progress.done + (not entry.lifecycle.visits)
+        self.progress.move(case=case, done=done, elapsed_s=self.elapsed_s)
         kind, timeout_s, begun_s = entry.case.worker, self.plan.preset.timeout_s, self.elapsed_s
         session = CaseSession(worker, self._templates.patience_s([worker], kind, timeout_s))
         try:
@@ -230,6 +232,7 @@ class Coordinator:
         self._templates.prove([worker], kind)
         took_s = self.elapsed_s - begun_s
         ended = session.visit(case, launch, pass_number, elapsed_s=self.elapsed_s, took_s=took_s)
+        self.progress.read(ended)
         self.ledger.learn(ended)  # also of a visit that is left out: larger sizes are extrapolated from it
         entry = self.ledger.entries[case]
         if too_long(entry, ended, limit_s) and not entry.lifecycle.closed:

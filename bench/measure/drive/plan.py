@@ -4,9 +4,10 @@ import json
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
-from bench.events import Sizes
+from bench.events import Sizes, Visit
 from bench.measure.start.process import Spec
 from bench.records import Case
 
@@ -59,7 +60,10 @@ class Plan:
 
 @dataclass
 class Progress:
-    """Where a run stands; `say` is called with it whenever it moves."""
+    """Where a run stands; `say` is called with it whenever it moves.
+
+    `done` of the `cases` were visited. `last` is what was read last: a case, and seconds per call.
+    """
 
     say: Callable[["Progress"], None] = lambda _progress: None
     round: int = 0
@@ -69,6 +73,13 @@ class Progress:
     done: int = 0
     elapsed_s: float = 0.0
     left_s: float = math.inf
+    last: tuple[str, float] = ("", math.nan)
+
+    def read(self, visit: Visit) -> None:
+        """Takes in what a visit read, where it read anything that counts."""
+        seconds = [block.wall_s / block.calls for block in visit.blocks if block.kind == "wall"]
+        if seconds:
+            self.last = visit.case, median(seconds)
 
     def move(self, **changes: Any) -> None:
         for name, value in changes.items():

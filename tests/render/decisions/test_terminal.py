@@ -1,0 +1,73 @@
+"""A report in a terminal: nothing is taken for markup, nothing is cut off, whatever the width."""
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from bench.analyze.questions.standings import Other, Standing
+from bench.analyze.report import Report, report
+from bench.render.decisions import terminal
+from bench.render.decisions.table import decisions
+from bench.storage import store
+from tests import made_cases
+from tests import recorded_runs as recorded
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    cases = [
+        *made_cases.course(),
+        made_cases.Made("test_01", "[tensor-64]", {"[bold]": "[red]"}, 1, skip="[x] no"),
+    ]
+    return report([store.read_run(recorded.write(tmp_path_factory.mktemp("runs") / "course", cases))])
+
+
+def shown(course: Report, width: int) -> str:
+    out = io.StringIO()
+    terminal.show(
+        course, "reports/a run/report.html", ["left out"], Console(file=out, width=width, color_system=None)
+    )
+    return out.getvalue()
+
+
+def flat(text: str) -> str:
+    """The text without line breaks and indents."""
+    return re.sub(r"\s+", " ", text)
+
+
+@pytest.mark.parametrize("width", [40, 80, 110, 200])
+def test_nothing_is_lost_at_any_width(course: Report, width: int) -> None:
+    text = shown(course, width)
+    made = decisions(course)
+    assert made
+    assert all(len(line) <= width for line in text.splitlines()[1:-2] if "/" not in line)
+    words = set(flat(text).split())
+    for (row,) in made.cells.values():
+        assert row
+        assert set(row.question.split()) <= words
+    assert "test_[tensor-64][cpu-[red]]" in text.replace("\n", "").replace(" ", "")
+    assert "[x] no" in flat(text)
+
+
+def test_it_begins_with_counts_and_ends_with_what_comes_next(course: Report) -> None:
+    lines = shown(course, 110).splitlines()
+    states = course.cases["status"].value_counts()
+    measured = states["ok"] + states.get("noisy", 0)
+    assert lines[0] == f"{measured} cases measured, 1 failed, 1 timed out, 1 skipped"
+    assert lines[-2:] == ["left out", "reports/a run/report.html"]
+
+
+def test_ratios_are_relative_to_the_best(course: Report) -> None:
+    text = flat(shown(course, 200))
+    assert re.search(r"mul \(float32, n = 4096\): GPU \(best\) · CPU 108\.\d × \(10", text)
+    assert re.search(r"load epoch \(batch size = 1024\): 4 workers \(best\) · 2 workers 1\.", text)
+
+
+def test_a_standing_in_one_line() -> None:
+    two = Standing("s", "ways_to_mul", "", "in place", (Other("out=", 1.5, 1.4, 1.6),))
+    assert (
+        terminal.relative(two).replace("\u202f", " ")
+        == "ways to mul: in place (best) · out= 1.50 × (1.40–1.60)"
+    )
