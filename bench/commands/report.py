@@ -43,7 +43,7 @@ def command(options: argparse.Namespace) -> int:
     """Prints the decisions; exit status 0, or 2 where there is no run to read."""
     from bench.analyze.runs.projection import UnknownColumnError, View
     from bench.app import stored
-    from bench.render.decisions import terminal
+    from bench.render import terminal
 
     asked = options.rows or options.columns or options.filter
     view = View(options.rows or ("case",), options.columns, options.filter) if asked else None

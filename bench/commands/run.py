@@ -34,7 +34,7 @@ def command(options: argparse.Namespace) -> int:
     """Exit status 0; 1 if a case failed; 5 if none was measured; 130 on Ctrl-C, which keeps the run."""
     from bench.app import profile, run, stored
     from bench.commands.profile import show
-    from bench.render.decisions import terminal
+    from bench.render import terminal
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     selection = arguments.selection(options)

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from bench.analyze.questions.standings import Other, Standing
 from bench.analyze.report import Report, report
-from bench.render.decisions import terminal
+from bench.render import terminal
 from bench.render.decisions.table import decisions
 from bench.storage import store
 from tests import made_cases
