@@ -127,6 +127,31 @@ def test_every_figure_is_drawn(tab: Any, course: Shown) -> None:
     assert tab.locator("dialog svg circle").count() > 10
 
 
+def test_a_figure_answers_a_pointer_and_the_arrow_keys(tab: Any, course: Shown) -> None:
+    tab.goto(course.url)
+    picture = tab.locator("[data-figure=workers]")
+    picture.scroll_into_view_if_needed()
+    marks = tab.evaluate("data.figures.workers")
+    box, told = picture.bounding_box(), picture.locator(".told")
+    x, y, name, value, key = marks[0]
+    assert not told.is_visible()
+    tab.mouse.move(box["x"] + x * box["width"] + 3, box["y"] + y * box["height"] - 3)
+    assert told.inner_text() == f"{name}\n{value}"
+    tab.mouse.move(box["x"] + 2, box["y"] + 2)
+    assert not told.is_visible()
+    picture.focus()
+    tab.keyboard.press("ArrowRight")
+    assert told.inner_text() == f"{name}\n{value}"
+    tab.keyboard.press("ArrowLeft")
+    assert told.inner_text().startswith(marks[-1][2])
+    tab.keyboard.press("Escape")
+    assert not told.is_visible()
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("Enter")
+    assert unquote(tab.evaluate("location.hash")) == f"#case={key}"
+    assert tab.locator("#details").is_visible()
+
+
 def test_sorting_by_number(tab: Any, course: Shown) -> None:
     tab.goto(course.url)
     cases = table(tab, "all")

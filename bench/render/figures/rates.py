@@ -1,5 +1,6 @@
 """Items a second by a number of workers: a curve a batch size, the best marked, and who equals it."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from bench.render.drawing.colours import light
 from bench.render.drawing.labels import Label, entitled, label_ends, room
 from bench.render.drawing.points import Drawing, Point
 from bench.render.names import contender, words
-from bench.render.units import count, quantity
+from bench.render.units import count
 
 SIZE = 12
 """Of all text but the title, in points."""
@@ -98,10 +99,15 @@ def _onto(
 
 def _point(choice: Choice, names: Sequence[str], size: float, rate: Rate, what: str) -> Point:
     name = f"{contender(choice.between, rate.contender)}, {words(choice.axis)} = {count(size)}"
-    rate_text, low, high = (f"{quantity(each, '', 3)}" for each in (rate.items_per_s, rate.low, rate.high))
+    rate_text, low, high = (_whole(each) for each in (rate.items_per_s, rate.low, rate.high))
     told = f"{rate_text} {what}/s" + (f" (95 %: {low} to {high})" if rate.ok else ", noisy")
     x = float(names.index(rate.contender))
     return Point(x, rate.items_per_s, rate.low, rate.high, name, told, rate.case, rate.ok)
+
+
+def _whole(rate: float) -> str:
+    """A rate in three digits, without a prefix: "53 900"."""
+    return count(float(f"{rate:.3g}")) if math.isfinite(rate) else "–"
 
 
 def _ring(axes: Axes, ringed: Sequence[Point]) -> None:
