@@ -420,7 +420,7 @@ def test_axe_finds_what_is_hard_to_read(tab: Any, course: Shown) -> None:
 def test_a_figure_fits_a_phone_and_can_be_enlarged(tab: Any, course: Shown) -> None:
     tab.set_viewport_size(NARROW)
     tab.goto(course.url)
-    figure = tab.locator("figure").first
+    figure = tab.locator("figure", has=tab.locator("[data-figure=workers]"))
     picture = figure.locator(".picture svg")
     assert picture.bounding_box()["width"] <= NARROW["width"]
     button = figure.get_by_role("button", name="Enlarge")
