@@ -14,8 +14,8 @@ EXAMPLE = ROOT / "reports" / "example"
 QUESTIONS = ("workers", "torch_or_onnxruntime", "share_or_copy")
 """What a machine without an accelerator can answer."""
 
-FIGURE = "test_01_numpy_tensors"
-CAPTION = "Sharing an array's memory takes as long at every size; copying takes longer the larger it is"
+FIGURE = "share_or_copy"
+CAPTION = "How many times as fast sharing an array's memory is as copying it, by size"
 
 
 def text(example: Path) -> str:
