@@ -86,6 +86,15 @@ def _pairs(row: Mapping[Any, Any], names: Sequence[str], options: str) -> Iterat
     yield from (["rate", quantity(row[name], unit)] for name, unit in RATES.items() if row[name] > 0)
     if row["bound"]:
         yield ["of the ceiling that binds", f"{percent(row['ceiling_share'])} ({row['bound']})"]
+    if row["memory_level"]:
+        yield ["where its data lie", str(row["memory_level"])]
+    if row["latency_p50_s"] > 0:
+        shares = (quantity(row[f"latency_{share}_s"], "s") for share in ("p50", "p95", "p99"))
+        yield ["of its answers 50, 95 and 99 % take at most", ", ".join(shares)]
+    if row["joules_per_call"] > 0:
+        yield ["energy a call", quantity(row["joules_per_call"], "J")]
+    if row["items_per_joule"] > 0:
+        yield ["items a joule", f"{row['items_per_joule']:.3g}"]
     if row["kept_bytes"] > 0:
         yield ["kept a call", quantity(row["kept_bytes"], "B")]
     if row["peak_memory_bytes"] > 0:

@@ -22,7 +22,8 @@ MEASURED = (
 
 FURTHER = (
     "side", "axis", "between", "isolate", "doc", "reason", "warmup_s", "extra", "visits", "failed_visits",
-    "outcome", "message", "memory_level",
+    "outcome", "message", "memory_level", "latency_p50_s", "latency_p95_s", "latency_p99_s",
+    "joules_per_call", "items_per_joule",
 )  # fmt: skip
 """The columns at the end: what a report needs besides. `extra` is the whole of extra_info, as JSON."""
 

@@ -9,10 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.analyze.contests.best import may_be_best, ranges_of_many
+from bench.analyze.contests.busy import busy_shares, joined, waits_for_host
 from bench.analyze.contests.crossover import Outcome, Place, find
 from bench.analyze.contests.curve import Curve, curves
 from bench.analyze.contests.groups import Pair, groups, pairs
-from bench.analyze.contests.levels import Means, Meeting, means, meeting, points
+from bench.analyze.contests.levels import Array, Means, Meeting, means, meeting, points
 from bench.analyze.contests.ranges import Range, ranges_of_two
 from bench.analyze.contests.transfers import reuses, transfers
 from bench.records import Crossing
@@ -143,17 +144,18 @@ def _matches(run: Run, blocks: pd.DataFrame, side: str) -> Iterator[_Match]:
     """Every pair in every way it was timed, the transfers' times added where they are known."""
     wall, latency = (means(run, blocks, kind) for kind in ("wall", "latency"))
     measured = np.asarray(np.isfinite(latency.log).any(axis=1))
+    busy = busy_shares(run, blocks)
     # A CPU call is over when it returns: its latency is its time back to back.
     alike = ~measured & (run.cases["device"] == "cpu").to_numpy()
     latency = latency.or_of(wall, alike)
     for group in groups(run.cases[run.cases["side"] == side]):
         for pair in pairs(group):
-            yield from _of_pair(pair, "throughput", wall, run)
+            yield from _of_pair(pair, "throughput", wall, run, busy)
             if measured[pair.rows].any():
-                yield from _of_pair(pair, "latency", latency, run)
+                yield from _of_pair(pair, "latency", latency, run, busy)
 
 
-def _of_pair(pair: Pair, basis: str, timed: Means, run: Run) -> Iterator[_Match]:
+def _of_pair(pair: Pair, basis: str, timed: Means, run: Run, busy: Array) -> Iterator[_Match]:
     """The pair's match, and those with each transfer that is not timed but known from the run's links."""
     one, other, resident = (timed.of_rows(rows) for rows in pair.rows)
     both = np.flatnonzero(np.isfinite(one.log).any(axis=1) & np.isfinite(other.log).any(axis=1))
@@ -163,7 +165,9 @@ def _of_pair(pair: Pair, basis: str, timed: Means, run: Run) -> Iterator[_Match]
         pays = reuses(one.seconds(), other.seconds(), resident.seconds())
         yield _Match(pair, basis, met, both, pays)
         return
-    yield _Match(pair, basis, met, both)
+    devices = pair.group.between == "device"
+    host = waits_for_host(pair.challenger, busy[pair.rows[1, both]]) if devices else ""
+    yield _Match(pair, basis, met, both, note=host)
     links = (run.ceilings or {}).get(pair.challenger, {}) if pair.group.between == "device" else {}
     if pair.incumbent != pair.group.contenders("")[0]:
         return
@@ -172,7 +176,7 @@ def _of_pair(pair: Pair, basis: str, timed: Means, run: Run) -> Iterator[_Match]
         if form not in pair.group.rows:
             pays = reuses(one.seconds(), other.seconds() + seconds, other.seconds())
             summed = meeting(pair.sizes[both], one, other.plus(seconds))
-            yield _Match(replace(pair, form=form), basis, summed, both, pays, SUMMED)
+            yield _Match(replace(pair, form=form), basis, summed, both, pays, joined([SUMMED, host]))
 
 
 def _contest(met: _Met, names: pd.Series) -> Contest:

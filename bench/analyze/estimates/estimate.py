@@ -13,6 +13,7 @@ import pandas as pd
 from bench.analyze.estimates import doubts
 from bench.analyze.estimates.bounds import bounds
 from bench.analyze.estimates.confidence import of_interval
+from bench.analyze.estimates.energy import energies
 from bench.analyze.estimates.scatter import Centres
 from bench.analyze.estimates.visits import centres_of, row_of_block
 from bench.storage.formats.foreign import TOOL
@@ -22,6 +23,7 @@ FROM_CASES = (
     *IDENTITY, "side", "axis", "between", "isolate", "doc", "visits", "failed_visits", "outcome", "message",
 )  # fmt: skip
 WORK = ("flops", "bytes", "items")
+PERCENTILES = ("latency_p50_s", "latency_p95_s", "latency_p99_s")
 STATUS = {"failed": "failed", "died": "failed", "timeout": "timeout", "skipped": "skipped"}
 NEVER_REACHED = "not measured: the run ended before its turn"
 
@@ -35,6 +37,7 @@ def estimates(run: Run, blocks: pd.DataFrame) -> pd.DataFrame:
     for name in WORK:
         frame[f"{name}_per_s"] = frame[name] / frame["median_s"]
     frame = frame.assign(**_status(frame, cases), run=run.name, machine=run.machine)
+    frame = frame.assign(**energies(run, blocks, frame))
     parameters = _parameters(cases["params"])
     frame = frame.assign(**bounds(frame, cases, run))
     frame["warnings"] = doubts.warnings(run, cases, frame, blocks)
@@ -104,7 +107,7 @@ def _work(cases: pd.DataFrame) -> pd.DataFrame:
     """Declared work per call and peak memory as numbers, and all of extra_info as JSON."""
     numbers = {
         name: pd.to_numeric(pd.Series([extra.get(name) for extra in cases["extra"]]), errors="coerce")
-        for name in (*WORK, "peak_memory_bytes", "kept_bytes")
+        for name in (*WORK, "peak_memory_bytes", "kept_bytes", *PERCENTILES)
     }
     frame = pd.DataFrame(numbers, dtype=float)
     return frame.assign(extra=pd.Series([json.dumps(extra) for extra in cases["extra"]], dtype="str"))
