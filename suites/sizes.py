@@ -32,7 +32,7 @@ MATRICES_ON_CPU = half_octaves(16, 2048)  # rows of square matrices
 MATRICES = MATRICES_ON_CPU + kept_for("thorough", half_octaves(3072, 8192))  # and for a fast device
 MATRICES_TF32 = half_octaves(256, 4096)
 MATRICES_OF_DTYPES = half_octaves(256, 8192) + kept_for("thorough", half_octaves(12288, 16384))
-MATRICES_OF_DTYPES_ON_CPU = [256, 1024, *kept_for("thorough", [512, 2048])]  # it may emulate some
+MATRICES_OF_DTYPES_ON_CPU = [256, 512, *kept_for("thorough", [1024, 2048])]  # it may emulate some
 
 BATCHES = half_octaves(1, 1024)  # images for the course's network
 BATCHES_RESNET18 = [1, 2, *kept_for("default", [4]), *kept_for("thorough", [3, *half_octaves(6, 128)])]

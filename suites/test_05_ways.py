@@ -10,7 +10,7 @@ from .network import build, forward_flops, images_for
 from .precision import TF32, skip_unless_tf32
 from .sizes import BATCHES_RESNET18
 from .training import time_training_step
-from .ways import WAYS, captured, computing, prepared
+from .ways import WAYS, captured, computing, dtype_of, prepared
 
 torch = pytest.importorskip("torch")
 
@@ -23,7 +23,7 @@ def test_ways_to_forward(benchmark, device, network, way):
     batch = BATCH[network]
     model, images = build(network).to(device).eval(), images_for(network, batch, device)
     model, images = prepared(way, model, images)
-    benchmark.extra_info |= {"items": batch, "flops": forward_flops(network, batch)}
+    benchmark.extra_info |= {"items": batch, "flops": forward_flops(network, batch), **dtype_of(way)}
     with torch.inference_mode(), computing(way, device):
         expected = model(images)
         if way == "cuda graph":

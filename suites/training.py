@@ -3,7 +3,7 @@
 import pytest
 
 from .network import build, images_for, labels_for, step_flops
-from .ways import captured, computing, prepared
+from .ways import captured, computing, dtype_of, prepared
 
 torch = pytest.importorskip("torch")
 
@@ -26,7 +26,7 @@ def time_training_step(benchmark, device, network, batch, way="eager"):
         optimizer.step()
         return loss
 
-    benchmark.extra_info |= {"flops": step_flops(network, batch), "items": batch}
+    benchmark.extra_info |= {"flops": step_flops(network, batch), "items": batch, **dtype_of(way)}
     benchmark.extra_info |= {"input_bytes": images.nbytes + labels.nbytes, "output_bytes": 4}  # the loss
     before = loss_of(model, images, labels)
     benchmark(captured(step) if way == "cuda graph" else step)

@@ -41,9 +41,14 @@ def prepared(way, model, images):
 
 
 def computing(way, device):
-    """The context in which a way computes."""
+    """The context in which a way computes; `dtype_of` says in which numbers."""
     kind = torch.device(device).type
     return torch.autocast(kind, torch.bfloat16) if way == "autocast bfloat16" else nullcontext()
+
+
+def dtype_of(way):
+    """What its products are computed in, for extra_info."""
+    return {"dtype": "bfloat16"} if way == "autocast bfloat16" else {}
 
 
 def compiled(model, kind):

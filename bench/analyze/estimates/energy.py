@@ -15,7 +15,7 @@ AVERAGED_S = 1.0
 
 
 def watts(run: Run, blocks: pd.DataFrame, rows: int) -> NDArray[np.float64]:
-    """The power of each row's device while it was measured; NaN where no sample tells. Blocks have a `row`."""
+    """The power that each row's device drew; NaN where no sample tells. Blocks have a row."""
     found = np.full(rows, np.nan)
     if not run.gpu:
         return found
