@@ -62,8 +62,6 @@ def time_forward(benchmark, device, network, batch, mode="train"):
     images = images_for(network, batch, device)
     benchmark.extra_info |= {"flops": forward_flops(network, batch), "items": batch}
     benchmark.extra_info |= {"input_bytes": images.nbytes, "output_bytes": 4 * batch * classes_of(network)}
-    if mode == "train" and batch == BATCH[network]:
-        benchmark.extra_info["part_of"] = f"training step, {network}"
     with MODES[mode]():
         predictions = benchmark(model, images)
     assert predictions.shape == (batch, classes_of(network))
@@ -76,7 +74,7 @@ def test_loss(benchmark, device, network):
     batch = BATCH[network]
     predictions = torch.randn(batch, classes_of(network), device=device, requires_grad=True)
     labels = labels_for(network, batch, device)
-    benchmark.extra_info |= {"items": batch, "part_of": f"training step, {network}"}
+    benchmark.extra_info["items"] = batch
     loss = benchmark(torch.nn.CrossEntropyLoss(), predictions, labels)
     of_its_label = predictions.log_softmax(dim=1).gather(1, labels[:, None])
     assert torch.allclose(loss, -of_its_label.mean())
@@ -100,7 +98,6 @@ def test_backward(benchmark, device, network, way):
         loss.backward(retain_graph=True)
 
     if way == ".backward()":
-        benchmark.extra_info["part_of"] = f"training step, {network}"
         benchmark(into_grad)
         gradients = [weight.grad for weight in weights]
     else:
@@ -121,7 +118,6 @@ def test_optimizer_step(benchmark, device, network):
     # Reads a weight and its gradient, writes the weight.
     size = sum(weight.nbytes for weight in weights)
     benchmark.extra_info |= {"bytes": 3 * size, "footprint_bytes": 2 * size}
-    benchmark.extra_info["part_of"] = f"training step, {network}"
     benchmark(optimizer.step)
     assert not torch.equal(first, before)
 

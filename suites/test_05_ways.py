@@ -36,8 +36,6 @@ def test_ways_to_forward(benchmark, device, network, way):
 @pytest.mark.parametrize(("network", "way"), WAYS)
 def test_ways_to_training_step(benchmark, device, network, way):
     """One whole training step, the ways in which torch computes it."""
-    if way == "eager":
-        benchmark.extra_info["whole"] = f"training step, {network}"
     time_training_step(benchmark, device, network, BATCH[network], way)
 
 

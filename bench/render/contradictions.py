@@ -12,7 +12,6 @@ MAX_NAMES = 3
 CHECKS: dict[Name, str] = {
     "latency": "one call and its wait take no less than a call back to back",
     "identical": "the same call takes the same in every test",
-    "parts": "the parts of a training step add up to it",
     "ceilings": "no case beats a ceiling",
 }
 
@@ -49,10 +48,6 @@ def sentences(part: RunReport) -> list[str]:
         f"the same call took {each.ratio:.2f} times as long in {patterns.name(each.cases[0])} "
         f"as in {patterns.name(each.cases[-1])}"
         for each in by_name["identical"].contradictions
-    ]
-    found += [
-        f"timed alone, the parts of {patterns.name(each.cases[0])} take {each.ratio:.2f} times as long as it"
-        for each in by_name["parts"].contradictions
     ]
     return found + [_of_ceiling(part, each) for each in part.analyzed.beaten]
 

@@ -2,7 +2,6 @@
 
 latency     one call and its wait takes no less than a call among others back to back
 identical   calls that are the same in different tests take the same
-parts       the parts of a whole, timed alone, add up to it
 ceilings    nothing beats a ceiling by more than its error
 """
 
@@ -17,7 +16,7 @@ from bench.analyze.estimates.beaten import beaten
 from bench.analyze.estimates.roofs import roofs
 from bench.storage.tables import Run
 
-Name = Literal["latency", "identical", "ceilings", "parts"]
+Name = Literal["latency", "identical", "ceilings"]
 
 QUICKER, FAR_QUICKER = 0.02, 0.05
 """By how much one call and its wait may fall below a call back to back, as a share: beyond their errors, and
@@ -51,7 +50,7 @@ class Checking:
 
 def checkings(frame: pd.DataFrame, cases: pd.DataFrame, blocks: pd.DataFrame, run: Run) -> list[Checking]:
     """Every check of a run; `blocks` have their case's `row`."""
-    return [latency(frame, blocks), identical(frame, cases), parts(frame, cases), ceilings(frame, cases, run)]
+    return [latency(frame, blocks), identical(frame, cases), ceilings(frame, cases, run)]
 
 
 def latency(frame: pd.DataFrame, blocks: pd.DataFrame) -> Checking:
@@ -100,28 +99,6 @@ def identical(frame: pd.DataFrame, cases: pd.DataFrame) -> Checking:
     return Checking("identical", compared, tuple(found), farthest)
 
 
-def parts(frame: pd.DataFrame, cases: pd.DataFrame) -> Checking:
-    """Cases that are a part of another (`part_of` in extra_info), against that one (`whole`)."""
-    known = frame.assign(
-        part_of=[str(extra.get("part_of") or "") for extra in cases["extra"]],
-        whole=[str(extra.get("whole") or "") for extra in cases["extra"]],
-        row=range(len(frame)),
-    )
-    known = known[known["low_s"].notna()]
-    compared, farthest, found = 0, 1.0, []
-    for _, whole in known[known["whole"] != ""].iterrows():
-        alike = (known["device"] == whole["device"]) & (known["side"] == whole["side"])
-        of_it = known[alike & (known["part_of"] == whole["whole"])]
-        if len(of_it) < 2:
-            continue
-        compared += 1
-        ratio = float(of_it["median_s"].sum() / whole["median_s"])
-        farthest = max(farthest, ratio, 1 / ratio)
-        if of_it["low_s"].sum() > whole["high_s"] or of_it["high_s"].sum() < whole["low_s"]:
-            found.append(Contradiction((whole["row"], *of_it["row"]), (whole["case"], *of_it["case"]), ratio))
-    return Checking("parts", compared, tuple(found), farthest)
-
-
 def ceilings(frame: pd.DataFrame, cases: pd.DataFrame, run: Run) -> Checking:
     """Cases against the ceilings over them, as these were measured."""
     over = sum(1 for _ in _roofed(frame, cases, run))
@@ -157,8 +134,5 @@ def row_warnings(checks: Sequence[Checking]) -> Iterator[tuple[int, str]]:
                     for row, other in zip(each.rows, reversed(each.cases), strict=True):
                         name = other.rpartition("::")[2]
                         yield row, f"the same call in {name} took another time: {each.ratio:.2f} times apart"
-                case "parts":
-                    text = f"timed alone, its {len(each.rows) - 1} parts take {each.ratio:.2f} times as long"
-                    yield each.rows[0], text
                 case "ceilings":
                     """`doubts` says it with the bound that it concerns."""

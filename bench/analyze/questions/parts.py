@@ -15,11 +15,14 @@ from bench.analyze.estimates.confidence import Confidence, of_interval
 PARTS = {"forward": "forward_modes", "loss": "loss", "backward": "backward", "optimizer": "optimizer_step"}
 """The operation that times a part."""
 
-VARIANT = {"mode": "train"}
-"""Of what else a part's operation is timed in, what belongs to training."""
+VARIANT = {"mode": ("train",), "way": (".backward()", "eager")}
+"""Of what else an operation is timed in, what belongs to training as the course has it."""
 
 WHOLE, COURSE = "training_step", "mlp"
 """The whole step's operation, that of another network than the course's with the name behind it."""
+
+WAYS = "ways_to_training_step"
+"""The operation that times the whole step at the batch of its parts, in the ways of today's torch."""
 
 ADDS_UP = 1.10
 """Ratio of the parts' sum to the whole step up to which they add up: a part timed alone finds its data in
@@ -99,15 +102,17 @@ def _steps(cases: pd.DataFrame) -> Iterator[Step]:
 
 def _whole(cases: pd.DataFrame, device: str, network: str, items: float) -> Part | None:
     name = WHOLE if network == COURSE else f"{WHOLE}_{network}"
-    rows = cases[(cases["device"] == device) & (cases["items"] == items) & (cases["operation"] == name)]
+    same = cases[(cases["device"] == device) & (cases["items"] == items)]
+    in_ways = (same["operation"] == WAYS) & (same["network"] == network)
+    rows = same[(same["operation"] == name) | in_ways]
     return _part("whole", rows)
 
 
 def _part(name: str, rows: pd.DataFrame) -> Part | None:
     """The first of the rows that belongs to training."""
-    for parameter, value in VARIANT.items():
-        if parameter in rows and (rows[parameter] == value).any():
-            rows = rows[rows[parameter] == value]
+    for parameter, values in VARIANT.items():
+        if parameter in rows and rows[parameter].isin(values).any():
+            rows = rows[rows[parameter].isin(values)]
     if rows.empty:
         return None
     row = rows.iloc[0]

@@ -138,18 +138,3 @@ def test_a_made_run_on_a_device_contradicts_nothing(tmp_path: Path) -> None:
     assert latency.compared > 10
     assert latency.contradictions == ()
     assert json.dumps([each.name for each in analyzed.checkings])
-
-
-@pytest.mark.parametrize(("backward_s", "adds_up"), [(2e-3, True), (6e-3, False)])
-def test_parts_that_do_not_add_up_to_their_whole_say_so(
-    tmp_path: Path, backward_s: float, adds_up: bool
-) -> None:
-    times = {"forward": 1e-3, "backward": backward_s, "step": 3e-3}
-    said = {name: {"whole" if name == "step" else "part_of": "training step"} for name in times}
-    steps = [Made("test_a", name, {}, seconds, extra=said[name]) for name, seconds in times.items()]
-    analyzed = AnalyzedRun(read_run(write(tmp_path, [*steps, *course(None)])))
-    check = {each.name: each for each in analyzed.checkings}["parts"]
-    assert check.compared == 1
-    assert (check.contradictions == ()) == adds_up
-    step = named(analyzed).loc["test_step[cpu]", "warnings"]
-    assert ("its 2 parts take 2.3" in step) != adds_up
