@@ -16,7 +16,7 @@ def run_of(watts: dict[float, float]) -> tuple[Run, pd.DataFrame]:
         columns=["row", "launch", "pass", "start_s", "wall_s"],
     )
     samples = tuple(GpuSample("cuda", "u", at_s, power_w=power) for at_s, power in watts.items())
-    return Run(None, Header(), cases, blocks, gpu=samples), blocks  # type: ignore[arg-type]  # it has no folder
+    return Run(None, Header(), cases, blocks, gpu=samples), blocks
 
 
 FRAME = pd.DataFrame({"median_s": [1.5, 1e-3, 1.0], "items": [6400.0, 1.0, 1.0]})
