@@ -125,6 +125,12 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def operations(session: nox.Session) -> None:
+    """Measure every other operation of the course, and those of the courses that follow it."""
+    run(session, "bench", "run", "suites/operations", *session.posargs)
+
+
+@nox.session
 def report(session: nox.Session) -> None:
     """Write the report of recorded runs again: nox -s report -- RUN..."""
     run(session, "bench", "report", *session.posargs)
@@ -206,8 +212,8 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def smoke(session: nox.Session) -> None:
-    """Run every benchmark once, untimed."""
-    run(session, "pytest", "suites", "--benchmark-disable", "--quiet", *session.posargs)
+    """Run every benchmark once, untimed: on the processor, and on the simulated accelerator."""
+    run(session, "tests.smoke", *session.posargs)
 
 
 @nox.session

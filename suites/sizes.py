@@ -51,3 +51,23 @@ BATCHES_LOADED = [  # images a batch of a DataLoader
 
 CORES = os.cpu_count() or 1
 WORKERS = [0, *(2**power for power in range(CORES.bit_length() + 1))]  # up to the cores, and one step beyond
+
+# Of the operations one by one (`suites/operations`): few sizes, the finer grid in `thorough`.
+
+
+def few(sizes, grid):
+    """These sizes, and all others of a grid for `thorough`."""
+    return [*sizes, *kept_for("thorough", [size for size in grid if size not in sizes])]
+
+
+NUMBERS = few([2**8, 2**13, 2**18, 2**22], half_octaves(2**8, 2**24))  # of one tensor
+LISTED = few([2**4, 2**10, 2**16], half_octaves(2**4, 2**18))  # in a Python list
+ROWS = few([32, 256, 2048], half_octaves(16, 4096))  # of square matrices
+SORTED = few([2**8, 2**13, 2**18], half_octaves(2**8, 2**20))  # numbers to sort
+BATCHES_OF_PARTS = few([1, 64, 1024], BATCHES)  # images for a layer, a loss or a transform of their scores
+PRODUCTS = few([1, 16, 256], BATCHES)  # small matrices in one call
+REPEATS = few([1, 8, 64], half_octaves(1, 128))  # of a step that reads a number
+IMAGE_SIDES = few([28, 224], [28, 64, 128, 224, 512])  # pixels along the edge of an image
+BATCHES_COLLATED = few([16, 256], half_octaves(16, 1024))  # samples put together
+BACKWARDS = few([1, 4, 16], half_octaves(1, 32))  # passes back through a graph
+DEPTHS = few([2, 8], half_octaves(2, 32))  # blocks of layers

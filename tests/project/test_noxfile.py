@@ -198,7 +198,8 @@ def test_compatibility_asks_which_releases_are_meant(noxfile: ModuleType) -> Non
     [
         ("bench", (), ["bench", "run"]),
         ("report", ("reports/a",), ["bench", "report", "reports/a"]),
-        ("smoke", ("-k", "add"), ["pytest", "suites", "--benchmark-disable", "--quiet", "-k", "add"]),
+        ("operations", (), ["bench", "run", "suites/operations"]),
+        ("smoke", ("-k", "add"), ["tests.smoke", "-k", "add"]),
     ],
 )
 def test_nothing_is_installed_where_that_is_asked(
