@@ -11,7 +11,7 @@ import pytest
 # nothing installed is shadowed.
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-# `bench run` without a path stays the seven families of this folder: pytest collects these where they are named.
+# Without a path, a run stays the seven families of this folder: these are collected where they are named.
 collect_ignore = ["operations"]
 
 

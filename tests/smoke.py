@@ -2,8 +2,9 @@
 
     python -m tests.smoke [PYTEST'S ARGUMENTS]
 
-Of a size axis the smallest is run that every preset may choose. On the processor the work that a benchmark declares is counted as well
-(`tests/suites/declared.py`). This module is also the pytest plugin that chooses the cases.
+Of a size axis the smallest is run that every preset may choose. On the processor the work that a benchmark
+declares is counted as well (`tests/suites/declared.py`). This module is also the pytest plugin that chooses
+the cases.
 """
 
 import os
@@ -23,7 +24,7 @@ SIMULATED = "sim"
 EXCEPTIONS = {
     "cpu": {
         "test_epoch_of_all_images*": "60000 images take a minute; test_epoch runs the same on 6400",
-        "test_first_batch_start_method[[]spawn]": "its workers import torch anew, for ten seconds; fork is run",
+        "test_first_batch_start_method[[]spawn]": "its workers import torch anew: seconds each",
         "test_first_batch_start_method[[]forkserver]": "its workers import torch anew, as with spawn",
     },
     SIMULATED: {

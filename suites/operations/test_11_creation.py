@@ -70,7 +70,7 @@ LIKE = {
 
 @pytest.mark.parametrize("filling", LIKE)
 def test_like(benchmark, device, filling):
-    """As many numbers as another tensor has, where that one is, and of another type: `rand_like(x, dtype=)`."""
+    """As many numbers as another tensor has, where it is, and of another type: `rand_like(x, dtype=)`."""
     whole = torch.arange(MILLION, device=device)
     if filling != "empty_like":
         benchmark.extra_info["bytes"] = MILLION * FLOAT_BYTES
@@ -95,7 +95,7 @@ def test_random_on_device(benchmark, device, place, n):
     benchmark.extra_info["items"] = n
     tensor = benchmark(MADE_FOR_A_DEVICE[place], n, device)
     assert tensor.device.type == torch.device(device).type
-    assert (0 <= tensor.min()) & (tensor.max() < 1)
+    assert (tensor.min() >= 0) & (tensor.max() < 1)
 
 
 @pytest.mark.parametrize("attribute", ["shape", "dtype", "device"])

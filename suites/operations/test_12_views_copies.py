@@ -73,7 +73,7 @@ def test_every_second_row(benchmark, device, picking, n):
 @pytest.mark.parametrize("n", ROWS)
 @pytest.mark.parametrize("layout", ["rows", "columns"])
 def test_reshape(benchmark, device, layout, n):
-    """A square matrix as one row of numbers: a view where its rows lie in order, a copy once it is transposed."""
+    """A square matrix as one row of numbers: a view, or once it is transposed a copy."""
     matrix = random_tensor(n, n, device=device)
     if layout == "columns":
         matrix = matrix.T

@@ -39,7 +39,7 @@ def test_add(benchmark, device, result, n):
 @pytest.mark.parametrize("n", NUMBERS)
 @pytest.mark.parametrize("library", ["torch", "numpy"])
 def test_multiply_shared(benchmark, library, n):
-    """The course's `np.multiply(x, 2, out=x)`, which a tensor on the same memory sees, and the tensor's own."""
+    """The course's `np.multiply(x, 2, out=x)`, which a tensor on the same memory sees; and torch's."""
     array = np.zeros(n, dtype=np.float32)
     tensor = torch.from_numpy(array)
     benchmark.extra_info["bytes"] = 2 * n * FLOAT_BYTES

@@ -55,7 +55,7 @@ def test_read_one_number(benchmark, device, reading):
 @pytest.mark.parametrize("steps", REPEATS)
 @pytest.mark.parametrize("reading", ["every step", "once"])
 def test_running_total(benchmark, device, reading, steps):
-    """The course's `test_loss += loss.item()`: a number read at every step, or summed up and read at the end."""
+    """The course's `test_loss += loss.item()`: read at every step, or summed up and read at the end."""
     losses = [torch.full((), 0.5, device=device) for _ in range(steps)]
     benchmark.extra_info["items"] = steps
     if reading == "every step":

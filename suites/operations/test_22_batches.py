@@ -1,7 +1,7 @@
 """Making batches: one sample, many put together, in order or shuffled, fetched or already on the device.
 
-Here all is done by the training process itself; `suites/test_04_dataloader.py` has the workers. Images are the
-course's, transformed beforehand where they are held as tensors.
+Here all is done by the training process itself; `suites/test_04_dataloader.py` has the workers. Images are
+the course's, transformed beforehand where they are held as tensors.
 """
 
 import pytest
@@ -62,7 +62,7 @@ def load_all(batches):
 @pytest.mark.parametrize("batch_size", BATCHES_COLLATED)
 @pytest.mark.parametrize("fetching", ["one by one", "__getitems__", "slices"])
 def test_fetch(benchmark, image_tensors, fetching, batch_size):
-    """2048 images in random order: by a DataLoader one by one or a batch at once, or without one in slices."""
+    """2048 images in random order: by a DataLoader, one by one or a batch at once, or in slices."""
     benchmark.extra_info["items"] = IMAGES
     if fetching == "slices":
         loaded = benchmark(lambda: load_all(map(image_tensors.__getitem__, shuffled(batch_size))))

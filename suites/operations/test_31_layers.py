@@ -47,7 +47,9 @@ def test_layer(benchmark, device, layer, batch):
     with torch.no_grad():
         answer = benchmark(module, numbers)
     if "Softmax" in layer:
-        assert torch.allclose((answer.exp() if layer == "LogSoftmax" else answer).sum(1).mean().cpu(), torch.ones(()))
+        assert torch.allclose(
+            (answer.exp() if layer == "LogSoftmax" else answer).sum(1).mean().cpu(), torch.ones(())
+        )
     assert len(answer) == batch
     assert answer.isfinite().all()
 
@@ -122,7 +124,7 @@ def made_on(device):
 @pytest.mark.parametrize("networks", [1, 4])
 @pytest.mark.parametrize("building", BUILT)
 def test_build(benchmark, device, building, networks):
-    """Networks built on a device: drawn by the processor and moved, drawn there, or left for weights to load."""
+    """Networks built on a device: drawn by the processor and moved, drawn there, or not drawn at all."""
     benchmark.extra_info["items"] = networks
     models = benchmark(lambda: [BUILT[building](device) for _ in range(networks)])
     assert len(models) == networks

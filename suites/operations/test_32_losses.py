@@ -34,10 +34,12 @@ LOSSES = {
 @pytest.mark.parametrize("batch", BATCHES_OF_PARTS)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_loss(benchmark, device, loss, batch):
-    """How wrong a batch's ten scores each are, and the gradient: the losses that the course names, side by side."""
+    """The losses that the course names side by side, each with its gradient by a batch's ten scores."""
     scores = torch.randn(batch, CLASSES, device=device, requires_grad=True)
     labels = torch.randint(CLASSES, (batch,), device=device)
-    wanted = labels if loss in ("NLLLoss", "CrossEntropyLoss") else functional.one_hot(labels, CLASSES).float()
+    wanted = (
+        labels if loss in ("NLLLoss", "CrossEntropyLoss") else functional.one_hot(labels, CLASSES).float()
+    )
     benchmark.extra_info["items"] = batch
     value, gradient = benchmark(answers_and_gradient, LOSSES[loss], scores, wanted)
     assert value.isfinite()
@@ -89,7 +91,7 @@ def test_binary_cross_entropy(benchmark, device, form, batch):
 @pytest.mark.parametrize("batch", BATCHES_OF_PARTS)
 @pytest.mark.parametrize("labels", ["numbers", "one-hot"])
 def test_labels(benchmark, device, labels, batch):
-    """Cross entropy with its gradient, from labels as numbers or one-hot as the course's transform makes them."""
+    """Cross entropy with its gradient, from labels as numbers or, as the course has them, one-hot."""
     scores = torch.randn(batch, CLASSES, device=device, requires_grad=True)
     numbers = torch.randint(CLASSES, (batch,), device=device)
     given = numbers if labels == "numbers" else functional.one_hot(numbers, CLASSES).float()

@@ -27,7 +27,7 @@ GRAPHS = {
 @pytest.mark.parametrize("batch", BATCHES_OF_PARTS)
 @pytest.mark.parametrize("graph", GRAPHS)
 def test_record(benchmark, device, graph, batch):
-    """The course's `z = x @ w + b` with its graph recorded; and without, in three ways. Nothing else differs."""
+    """The course's `z = x @ w + b` with its graph recorded, and without in three ways."""
     inputs = torch.ones(batch, 5, device=device)
     w = torch.randn(5, 3, device=device, requires_grad=True)
     b = torch.randn(3, device=device, requires_grad=True)
@@ -54,7 +54,7 @@ def test_bookkeeping(benchmark, device, way):
 
 
 def toy_loss(device):
-    """The course's example: five inputs, three outputs, binary cross entropy. Returns the loss and its weights."""
+    """The course's example: five inputs, three outputs. Returns what computes the loss, and its weights."""
     w = torch.randn(5, 3, device=device, requires_grad=True)
     b = torch.randn(3, device=device, requires_grad=True)
     x, y = torch.ones(5, device=device), torch.zeros(3, device=device)
@@ -87,7 +87,7 @@ FROZEN = {"nothing": 0, "all but the last layer": 4}
 """How many of the course's network's weights and biases are frozen."""
 
 FROZEN_FLOPS = {"nothing": 0, "all but the last layer": 2 * 784 * 512 + 4 * 512 * 512 + 2 * 512 * 10}
-"""Of an image's backward pass these are left out: the gradients of frozen weights, and of what is before them."""
+"""Left out of an image's backward pass: the gradients of frozen weights, and of what is before them."""
 
 
 @pytest.mark.crossover(axis="batch", between="frozen")
@@ -114,7 +114,7 @@ def test_frozen(benchmark, device, frozen, batch):
 @pytest.mark.parametrize("batch", BATCHES_OF_PARTS)
 @pytest.mark.parametrize("gradients", ["to none", "to zeros", "added up"])
 def test_zero_grad(benchmark, device, gradients, batch):
-    """Old gradients dropped, overwritten by zeros, or added to, and new ones made: `zero_grad(set_to_none=)`."""
+    """Gradients made after old ones were dropped or set to zero (`zero_grad`), or added to them."""
     model = NeuralNetwork().to(device)
     images = images_for("mlp", batch, device)
 
@@ -135,7 +135,7 @@ WIDTH, ROWS_IN_A_BATCH = 256, 64
 @pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize("activations", ["kept", "recomputed"])
 def test_checkpoint(benchmark, device, activations, depth):
-    """Forward and backward through blocks of two layers, what is between kept or computed again: time for memory."""
+    """Forward and backward through blocks of two layers, what is inside kept or computed again."""
     blocks = [
         nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH)) for _ in range(depth)
     ]
@@ -151,7 +151,9 @@ def test_checkpoint(benchmark, device, activations, depth):
                 hidden = checkpoint(block, hidden, use_reentrant=False)
         hidden.square().mean().backward()
 
-    layers = {"kept": 2 * 3, "recomputed": 2 * 3 + 1}[activations]  # what a block's last layer makes is not needed
+    layers = {"kept": 2 * 3, "recomputed": 2 * 3 + 1}[
+        activations
+    ]  # what a block's last layer makes is not needed
     benchmark.extra_info["flops"] = layers * depth * 2 * ROWS_IN_A_BATCH * WIDTH**2
     benchmark(gradients)
     assert inputs.grad.isfinite().all()

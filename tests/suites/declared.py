@@ -28,11 +28,11 @@ LOOKS_ONLY = re.compile(r"new_|.*_like$").match
 """Names of operations that look at a tensor's shape, not at its numbers."""
 
 
-class Traffic(TorchDispatchMode):
+class Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]  # parts of torch have no types
     """Counts the bytes that operations have to read and write."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.made: dict[int, Any] = {}  # storages, kept alive so that no address comes twice
         self.moved: dict[Any, int] = {}
 
@@ -86,7 +86,7 @@ def pytest_fixture_setup(fixturedef: Any, request: Any) -> Generator[None, Any, 
     """Has the call of `benchmark` counted."""
     fixture = yield
     if fixturedef.argname == "benchmark":
-        request.node.stash[COUNTS] = counts = {}
+        counts: dict[str, int] = request.node.stash.setdefault(COUNTS, {})
 
         class Counting(type(fixture)):  # type: ignore[misc]  # whatever class pytest-benchmark has
             def __call__(self, function: Any, *args: Any, **kwargs: Any) -> Any:
@@ -108,7 +108,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     """Fails a benchmark that declares other work than its call did."""
     outcome = yield
     counts = pyfuncitem.stash.get(COUNTS, {})
-    info = pyfuncitem.funcargs["benchmark"].extra_info if counts else {}
+    benchmark: Any = pyfuncitem.funcargs["benchmark"] if counts else None
+    info = benchmark.extra_info if counts else {}
     if counts.get("flops") and "flops" in info:
         assert info["flops"] == counts["flops"], f"{info['flops']} FLOPs declared, {counts['flops']} counted"
     if counts.get("bytes") and "bytes" in info and "bytes_counted" not in info:

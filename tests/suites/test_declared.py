@@ -1,4 +1,4 @@
-"""Every benchmark runs once on the processor and does the work that it declares; one that does not is found out."""
+"""Every benchmark runs once on the processor and does the work that it declares."""
 
 import os
 import subprocess
