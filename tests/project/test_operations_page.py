@@ -1,0 +1,42 @@
+"""docs/operations.md is what its generator makes now, and every operation in it is timed by some case."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.measure.drive.plan import COLLECT_TIMEOUT_S
+from bench.measure.start.process import Spec, Worker
+from tests import ROOT, operations_page
+
+OPERATIONS = [each for _, operations in operations_page.sections() for each in operations]
+
+
+def test_the_page_is_up_to_date() -> None:
+    shown = operations_page.PAGE.read_text("utf-8")
+    assert shown == operations_page.page(), "it is stale: run `python -m tests.operations_page`"
+
+
+def test_every_operation_is_timed_by_a_case(tmp_path: Path) -> None:
+    pytest.importorskip("torchvision")
+    import simulated_accelerator
+
+    environment = simulated_accelerator.install(tmp_path) | {"BENCH_PRESET": "thorough"}
+    files = tuple(map(str, sorted((ROOT / "suites").rglob("test_*.py"))))
+    with Worker(Spec(files, directory=ROOT, rootdir=ROOT, environment=environment)) as worker:
+        cases = [case.id for case in worker.collected(COLLECT_TIMEOUT_S).cases]
+    untimed = [each.name for each in OPERATIONS if not any(map(each.is_timed_by, cases))]
+    assert not untimed
+
+
+def test_an_operation_is_told_by_whole_values_of_its_cases() -> None:
+    cat = operations_page.Operation("cat", "operations/test_x.py::test_join", ("cat",))
+    assert cat.is_timed_by("suites/operations/test_x.py::test_join[cpu-cat-32]")
+    assert not cat.is_timed_by("suites/operations/test_x.py::test_join[cpu-cat out=-32]")
+    assert not cat.is_timed_by("suites/operations/test_x.py::test_join_all[cpu-cat-32]")
+
+
+def test_a_reading_is_that_of_the_largest_size() -> None:
+    product = operations_page.Operation("@", "test_03_matmul_mul.py::test_matmul", ())
+    assert "n = 2048" in operations_page.reading(product, "example")
+    absent = operations_page.Operation("?", "test_03_matmul_mul.py::test_absent", ())
+    assert operations_page.reading(absent, "example") == operations_page.MISSING
