@@ -71,3 +71,6 @@ IMAGE_SIDES = few([28, 224], [28, 64, 128, 224, 512])  # pixels along the edge o
 BATCHES_COLLATED = few([16, 256], half_octaves(16, 1024))  # samples put together
 BACKWARDS = few([1, 4, 16], half_octaves(1, 32))  # passes back through a graph
 DEPTHS = few([2, 8], half_octaves(2, 32))  # blocks of layers
+TENSORS = few([2, 16, 128], half_octaves(1, 256))  # of weights that an optimizer moves
+BATCHES_LEARNED = few([64, 256], half_octaves(16, 512))  # images a step of training to a goal
+WIDTHS = few([64, 512, 2048], half_octaves(64, 4096))  # numbers in and out of a layer that is kept in a file

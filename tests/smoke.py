@@ -69,9 +69,9 @@ def _axis(item: pytest.Item) -> str:
     return str(marker.kwargs["axis"]) if marker else ""
 
 
-def _size(item: pytest.Item) -> tuple[bool, float]:
+def _size(item: pytest.Item) -> tuple[int, float]:
     """What sorts items by size, those that are left to longer presets last."""
-    return bool(list(item.iter_markers("preset"))), float(str(_parameters(item).get(_axis(item), 0)))
+    return len(list(item.iter_markers("preset"))), float(str(_parameters(item).get(_axis(item), 0)))
 
 
 def command(arguments: list[str]) -> list[str]:

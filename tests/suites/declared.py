@@ -48,6 +48,9 @@ class Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]  # parts of t
         for position, argument in enumerate(func._schema.arguments):
             value = args[position] if position < len(args) else kwargs.get(argument.name)
             is_written = argument.alias_info is not None and argument.alias_info.is_write
+            is_written &= not (
+                name.startswith("_fused_") and argument.name == "grads"
+            )  # only with a grad_scale
             ways = [*(["read"] * (not (is_written and overwrites))), *(["written"] * is_written)]
             for tensor in _tensors(value):
                 if tensor.untyped_storage()._cdata not in self.made and not LOOKS_ONLY(name):
