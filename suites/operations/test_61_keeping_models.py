@@ -16,8 +16,10 @@ nn = torch.nn
 
 
 def network(width, device="cpu"):
-    """Two square layers of so many numbers each way."""
-    return nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width)).to(device)
+    """Two square layers of so many numbers each way; on `meta` they have shapes, and no weights are drawn."""
+    with torch.device("meta" if device == "meta" else "cpu"):
+        model = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
+    return model.to(device)
 
 
 def weight_bytes(model):
@@ -92,14 +94,13 @@ def test_model_from_file(benchmark, device, tmp_path, loading, width):
 
     def drawn():
         model = network(width, device)
-        model.load_state_dict(torch.load(path, map_location=device))
+        model.load_state_dict(torch.load(path))
         return model.eval()
 
     def into_none():
-        with torch.device("meta"):
-            model = network(width, "meta")
-        model.load_state_dict(torch.load(path, map_location=device, mmap=device == "cpu"), assign=True)
-        return model.eval()
+        model = network(width, "meta")
+        model.load_state_dict(torch.load(path, mmap=True), assign=True)
+        return model.to(device).eval()
 
     model = benchmark(drawn if loading.startswith("drawn") else into_none)
     assert torch.equal(model[0].weight.cpu(), kept[0].weight)
