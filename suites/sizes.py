@@ -74,3 +74,6 @@ DEPTHS = few([2, 8], half_octaves(2, 32))  # blocks of layers
 TENSORS = few([2, 16, 128], half_octaves(1, 256))  # of weights that an optimizer moves
 BATCHES_LEARNED = few([64, 256], half_octaves(16, 512))  # images a step of training to a goal
 WIDTHS = few([64, 512, 2048], half_octaves(64, 4096))  # numbers in and out of a layer that is kept in a file
+BATCHES_SEEN = few([1, 16, 128], half_octaves(1, 256))  # images or clips for a small network
+BATCHES_OF_PHOTOS = few([1, 4], half_octaves(1, 64))  # photos for a large one
+LENGTHS = few([16, 128, 512], half_octaves(16, 2048))  # words that attend to each other
