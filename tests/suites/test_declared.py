@@ -1,6 +1,7 @@
 """Every short benchmark runs once on the processor and does the work that it declares."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -87,5 +88,5 @@ def test_what_smoke_leaves_out_is_there() -> None:
     }
     for patterns in smoke.EXCEPTIONS.values():
         for pattern in patterns:
-            name = pattern.partition("[")[0].removesuffix("*")
+            name = re.split(r"[\[*]", pattern)[0]
             assert any(each.startswith(name) for each in names), pattern
