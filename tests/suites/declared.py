@@ -21,6 +21,9 @@ COUNTS = pytest.StashKey[dict[str, int]]()
 TOLERANCE = 0.01
 """Of bytes: an optimizer's step counter and the like are not worth declaring."""
 
+COMPILED = "compile"
+"""In the name of a benchmark whose call torch compiles: it would be compiled anew for being counted."""
+
 OVERWRITES = {"copy_", "fill_", "zero_", "normal_", "uniform_", "random_", "bernoulli_", "exponential_"}
 """In-place operations that do not read what they write to; `out=` overloads are the others."""
 
@@ -94,9 +97,10 @@ def pytest_fixture_setup(fixturedef: Any, request: Any) -> Generator[None, Any, 
         class Counting(type(fixture)):  # type: ignore[misc]  # whatever class pytest-benchmark has
             def __call__(self, function: Any, *args: Any, **kwargs: Any) -> Any:
                 flops, traffic = FlopCounterMode(display=False), Traffic()
+                declared = set(self.extra_info) if COMPILED not in request.node.name else set()
                 with contextlib.ExitStack() as counted:
                     for name, mode in (("flops", flops), ("bytes", traffic)):
-                        if name in self.extra_info:
+                        if name in declared:
                             counted.enter_context(mode)
                     result = super().__call__(function, *args, **kwargs)
                 counts.update(flops=flops.get_total_flops(), bytes=traffic.total(result))
