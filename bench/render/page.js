@@ -13,8 +13,10 @@ for (const link of document.querySelectorAll("[data-family]")) {
   });
 }
 
-// On a narrow screen a figure fits, with small text; its own size is a choice.
+// On a narrow screen a wide figure fits, with small text; its own size is a choice.
+const NARROW = 400; // pixels of a figure that fits a phone as it is
 for (const figure of document.querySelectorAll("figure")) {
+  if (parseFloat(figure.querySelector(".picture")?.style.getPropertyValue("--wide")) <= NARROW) continue;
   const button = make("button", { type: "button", class: "enlarge", "aria-pressed": "false" }, "Enlarge");
   button.addEventListener("click", () => {
     const large = figure.classList.toggle("large");
