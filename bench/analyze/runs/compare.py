@@ -78,10 +78,15 @@ def _differences(base: Run, head: Run) -> list[tuple[str, str, str]]:
     old, new = (each.get("packages") or {} for each in (before, after))
     facts = [
         ("machine", base.machine, head.machine),
-        ("Python", str(before.get("python", "")), str(after.get("python", ""))),
+        ("Python", _version(before.get("python", "")), _version(after.get("python", ""))),
         *((name, str(old[name]), str(new[name])) for name in old if name in new),
     ]
     return [fact for fact in facts if fact[1] != fact[2]]
+
+
+def _version(python: object) -> str:
+    """Python's version, out of what a run says of it."""
+    return str(python.get("version", "") if isinstance(python, dict) else python)
 
 
 def centres_by_case(run: Run, found: Centres) -> dict[str, Centre]:

@@ -25,6 +25,8 @@ def show(gate: GateSummary, console: Console | None = None) -> None:
     """Prints the decision: what it leaves out first, its headline last, where one looks first."""
     console = console or Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     decision = gate.decision
+    if gate.machines:
+        console.print(Text(f"{gate.machines}\n", "bold yellow"), soft_wrap=True)
     if left_out := words.not_judged(decision):
         console.print(Text(f"{left_out}\n", "bold yellow"), soft_wrap=True)
     verdicts = words.ordered(decision)

@@ -27,12 +27,18 @@ STATES: tuple[VerdictState, ...] = ("slower", "undecided", "faster", "same")
 COLUMNS = ("verdict", "case", "change", "95 % bounds", "confidence", "budget", "launches")
 
 
+LATER = "in the later run alone: a run adds sizes near a crossing"
+EARLIER = "in the earlier run alone: the later one added other sizes, or had no time for these"
+"""What cases of one of two stored runs are: nobody took them out."""
+
+
 @dataclass(frozen=True)
 class GateSummary:
     """A decision, and what its outputs say besides: where, between what, and how noisy it was.
 
     `calibrated` is a sentence on this machine's false alarms, `caveat` says what weakens the comparison,
     `explained` has for some slower cases what differs between the sides, `time` lines on where its time went.
+    `machines` is said first where two made the sides.
     """
 
     decision: Decision
@@ -47,6 +53,7 @@ class GateSummary:
     caveat: str = ""
     explained: Mapping[str, Sequence[str]] = field(default_factory=dict)
     time: Sequence[str] = ()
+    machines: str = ""
 
 
 def summary(part: RunReport, calibrated: str = "") -> GateSummary:
@@ -72,7 +79,18 @@ def _time(part: RunReport) -> list[str]:
 def of_comparison(comparison: Comparison) -> GateSummary:
     """The summary of two stored runs compared."""
     base, head, caveat = comparison.base.name, comparison.head.name, _caveat(comparison)
-    return GateSummary(comparison.decision, head, comparison.head.machine, base, head, caveat=caveat)
+    machines = another_machine(comparison)
+    return GateSummary(
+        comparison.decision, head, comparison.head.machine, base, head, caveat=caveat, machines=machines
+    )
+
+
+def another_machine(comparison: Comparison) -> str:
+    """What is said before all else of runs that two machines made; "" of one machine's."""
+    machines = next((each[1:] for each in comparison.differences if each[0] == "machine"), None)
+    if machines is None:
+        return ""
+    return f"Another machine: {machines[0]}, then {machines[1]}. What differs may be theirs, not the code's."
 
 
 def _caveat(comparison: Comparison) -> str:
@@ -188,7 +206,7 @@ def sections(gate: GateSummary) -> list[tuple[str, list[str]]]:
         "Not measured": _troubles(decision),
         **{f"Why {name(case)} is slower": list(lines) for case, lines in gate.explained.items()},
         "Budgets": [f"{standing}: {text}" for standing, text in budgets(decision)],
-        "Benchmarks that differ": _benchmarks_changed(decision),
+        "Benchmarks that differ": _benchmarks_changed(decision, stored=bool(gate.caveat)),
         "Noise": list(filter(None, noise)),
         "Time": list(gate.time),
         "Controls": [_control(each) for each in decision.controls],
@@ -198,13 +216,13 @@ def sections(gate: GateSummary) -> list[tuple[str, list[str]]]:
     return [(heading, lines) for heading, lines in parts.items() if lines]
 
 
-def _benchmarks_changed(decision: Decision) -> list[str]:
-    """What differs between the sides' benchmarks."""
+def _benchmarks_changed(decision: Decision, stored: bool) -> list[str]:
+    """What differs between the sides' benchmarks; of two `stored` runs nobody took anything out."""
     sides = decision.sides
     edited = "edited, so that the sides time different code (`--suites PATH` times one on both)"
     changed = {
-        "added, so there is nothing to compare with": map(name, sides.added),
-        "taken out on purpose": map(name, sides.removed),
+        (LATER if stored else "added, so there is nothing to compare with"): map(name, sides.added),
+        (EARLIER if stored else "taken out on purpose"): map(name, sides.removed),
         "renamed": (f"{name(old)} → {name(new)}" for old, new in sides.renamed.items()),
         edited: map(name, sides.edited),
     }

@@ -9,6 +9,7 @@ from bench.__main__ import main
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.gate.settings import Settings
 from bench.analyze.runs.compare import Comparison, compare
+from bench.render.verdicts import terminal
 from bench.render.verdicts.words import of_comparison
 from bench.storage import store
 from bench.storage.tables import Run
@@ -83,6 +84,25 @@ def test_caveat_names_what_else_differs(pair: tuple[Run, Run]) -> None:
     other = replace(head, header=replace(head.header, environment=environment))
     text = caveat(base, other)
     assert "The machine differs: attic and cellar. The torch differs: 2.12.0 and 2.13.0." in text
+
+
+def test_another_machine_is_said_first_and_nothing_was_taken_out(
+    pair: tuple[Run, Run], capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, head = pair
+    assert not of_comparison(compared(base, head)).machines
+    elsewhere = {**head.environment, "machine": "cellar", "python": {"version": "3.13.1"}}
+    found = compared(base, replace(head, header=replace(head.header, environment=elsewhere)))
+    terminal.show(of_comparison(found))
+    out = capsys.readouterr().out
+    assert out.startswith("Another machine: attic, then cellar.")
+    assert "The Python differs: 3.12.4 and 3.13.1." in out
+    assert "taken out" not in out.replace("taken out of each change", "")
+    assert (
+        "in the earlier run alone: the later one added other sizes, or had no time for these: test_gone"
+        in out
+    )
+    assert "in the later run alone: a run adds sizes near a crossing: test_new" in out
 
 
 MANY = [made_cases.Made("test_x", f"case{i}", {}, 1e-4) for i in range(20)]
