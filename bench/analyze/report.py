@@ -9,7 +9,7 @@ import pandas as pd
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.contests.across import Across, across
 from bench.analyze.contests.contests import Choice, Contest, choices
-from bench.analyze.contests.order import Disorder, disorders
+from bench.analyze.contests.order import Disorder, compared, disorders
 from bench.analyze.findings import Finding, findings
 from bench.analyze.gate.decision import Decision, replay
 from bench.analyze.questions.answers import Answer, answers
@@ -70,6 +70,11 @@ class RunReport:
     def disorders(self) -> tuple[Disorder, ...]:
         """Contests that contradict each other."""
         return tuple(disorders(self.contests))
+
+    @cached_property
+    def ordered(self) -> int:
+        """How many leads of a device were held against one with less moved, to find those."""
+        return compared(self.contests)
 
     @cached_property
     def gate(self) -> Decision | None:

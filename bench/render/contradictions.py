@@ -15,17 +15,21 @@ CHECKS: dict[Name, str] = {
     "ceilings": "no case beats a ceiling",
 }
 
+NOTHING = "not checked: nothing to compare"
+
 UNITS = {"compute": "flop/s", "memory": "B/s", "transfer": "B/s", "launch": "s"}
 
 
 def facts(part: RunReport) -> list[tuple[str, str]]:
     """Each check and in how many of how many figures it held."""
-    return [(CHECKS[check.name], _held(check)) for check in part.analyzed.checkings]
+    order = f"{part.ordered - len(part.disorders)} of {part.ordered}" if part.ordered else NOTHING
+    moved = ("the more is moved in each call, the longer it takes", order)
+    return [moved, *((CHECKS[check.name], _held(check)) for check in part.analyzed.checkings)]
 
 
 def _held(check: Checking) -> str:
     if not check.compared:
-        return "not checked: nothing to compare"
+        return NOTHING
     odd = len({row for each in check.contradictions for row in each.rows[:1]})
     if check.name == "ceilings":
         odd = len({row for each in check.contradictions for row in each.rows})

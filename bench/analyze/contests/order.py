@@ -32,6 +32,25 @@ def disorders(contests: Iterable[Contest]) -> list[Disorder]:
 
     Where they do not, the sizes from which a device wins come in order as well.
     """
+    return [
+        Disorder(operation, basis, axis, size, less, more)
+        for (_, operation, axis, basis, *_), by_form in _by_form(contests).items()
+        for less, more in _steps(by_form)
+        for size in _smallest_faster(by_form[more], by_form[less])
+    ]
+
+
+def compared(contests: Iterable[Contest]) -> int:
+    """How many leads, of one size each, `disorders` holds against one with less moved."""
+    return sum(
+        len(set(by_form[less]) & set(by_form[more]))
+        for by_form in _by_form(contests).values()
+        for less, more in _steps(by_form)
+    )
+
+
+def _by_form(contests: Iterable[Contest]) -> dict[tuple[str, ...], dict[str, dict[float, Lead]]]:
+    """The leads of a device, by what is moved, of all that is otherwise alike."""
     leads: dict[tuple[str, ...], dict[str, dict[float, Lead]]] = {}
     for contest in contests:
         crossing = contest.crossing
@@ -41,12 +60,7 @@ def disorders(contests: Iterable[Contest]) -> list[Disorder]:
             pair = sorted((crossing.incumbent, crossing.challenger))
             key = (contest.suite, crossing.operation, crossing.axis, basis, *pair, fixed)
             leads.setdefault(key, {})[form] = dict(_leads(contest))
-    return [
-        Disorder(operation, basis, axis, size, less, more)
-        for (_, operation, axis, basis, *_), by_form in leads.items()
-        for less, more in _steps(by_form)
-        for size in _smallest_faster(by_form[more], by_form[less])
-    ]
+    return leads
 
 
 def _leads(contest: Contest) -> Iterator[tuple[float, Lead]]:

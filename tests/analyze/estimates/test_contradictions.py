@@ -93,6 +93,8 @@ def test_the_report_says_each_of_them(h200: Run) -> None:
     ):
         assert part_of_it in said
     held = dict(words.facts(part))
+    assert part.ordered > 50
+    assert held["the more is moved in each call, the longer it takes"] == f"{part.ordered} of {part.ordered}"
     assert held["the same call takes the same in every test"] == "not checked: nothing to compare"
     assert held["one call and its wait take no less than a call back to back"].startswith("180 of 193")
 
