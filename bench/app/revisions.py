@@ -122,10 +122,10 @@ def _sides(
         variables: dict[str, str] = {}
         if settings.install:
             python, variables = side.install(name, tree, python, settings.install)
-        side.check_python(python)
+        lent = side.check_python(python, trees.folder / "lent")
         spec = side.moved(template, trees.head, tree)
         on_path = not settings.install
-        variables = {**variables, **side.environment_of(trees.folder, repository, tree, on_path)}
+        variables = {**variables, **side.environment_of(trees.folder, repository, tree, on_path, lent)}
         spec = replace(spec, python=python, environment={**spec.environment, **variables})
         others = (repository, trees.head if name == "base" else trees.base)
         made.append(Side(name, tree, spec, others, shared))

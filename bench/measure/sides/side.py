@@ -15,7 +15,12 @@ from bench.measure.worker.code import Modules
 
 NAMES = ("base", "head")
 
-NEEDED = "import pytest, pytest_benchmark, psutil"
+NEEDED = """
+import sys
+if sys.version_info < (3, 11):
+    sys.exit(f"it is Python {sys.version_info[0]}.{sys.version_info[1]}, and workers need 3.11")
+import pytest, pytest_benchmark, psutil
+"""
 """What an environment must have for a worker; `bench` itself is ours, wherever the worker runs."""
 
 PARENT = (
@@ -91,11 +96,16 @@ def _shadows(name: str, tree: Path) -> bool:
     return any((root / file).is_file() for root in (tree, tree / "src") for file in files)
 
 
-def environment_of(folder: Path, repository: Path, tree: Path, on_path: bool) -> dict[str, str]:
-    """What a side's workers find in their environment: its own tree first, where it is not installed."""
+def environment_of(
+    folder: Path, repository: Path, tree: Path, on_path: bool, lent: Sequence[str] = ()
+) -> dict[str, str]:
+    """What a side's workers find in their environment: its own tree first, where it is not installed.
+
+    What its Python is lent comes last.
+    """
     first = [str(tree), str(tree / "src")] if on_path else []
     before = [_moved(entry, repository, tree) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    path = os.pathsep.join([*first, *filter(None, before)])
+    path = os.pathsep.join([*first, *filter(None, before), *lent])
     return {worktrees.FOLDER_VARIABLE: str(folder), "PYTHONPATH": path}
 
 
@@ -120,16 +130,37 @@ def moved(spec: Spec, source: Path, target: Path) -> Spec:
     return replace(spec, paths=paths, rootdir=rootdir, directory=directory if directory.is_dir() else target)
 
 
-def check_python(python: str) -> None:
-    """Raises SideError where a side's Python has not what a worker needs."""
+def check_python(python: str, lent: Path) -> tuple[str, ...]:
+    """What a side's Python is lent: ours of psutil, copied to `lent`, where it has none; mostly nothing.
+
+    psutil's wheels are built for any version of Python (PEP 384), so that ours works there, too. Raises
+    SideError where that Python has not what a worker needs.
+    """
+    line = _lacking(python, "")
+    if "No module named 'psutil'" in line:
+        import psutil
+
+        ours = Path(psutil.__file__).parent
+        shutil.copytree(ours, lent / ours.name, dirs_exist_ok=True, ignore=shutil.ignore_patterns("tests"))
+        if not _lacking(python, str(lent)):
+            return (str(lent),)
+    if line:
+        install = "; install pytest, pytest-benchmark and psutil for it" if "No module" in line else ""
+        raise SideError(f"{python} cannot measure: {line}{install}")
+    return ()
+
+
+def _lacking(python: str, path: str) -> str:
+    """Why a Python cannot run a worker, with a further `path` for its modules; "" where it can."""
+    paths = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), path)))
+    environment = {**os.environ, "PYTHONPATH": paths}
     try:
-        done = subprocess.run([python, "-c", NEEDED], capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            [python, "-c", NEEDED], capture_output=True, text=True, timeout=120, env=environment
+        )
     except OSError as error:
         raise SideError(f"{python} cannot be run ({error.strerror}); expected a Python") from None
-    if done.returncode:
-        error_line = (done.stderr.strip().splitlines() or [""])[-1]
-        needed = "pytest, pytest-benchmark and psutil"
-        raise SideError(f"{python} cannot measure: {error_line}; install {needed} for it")
+    return (done.stderr.strip().splitlines() or [""])[-1] if done.returncode else ""
 
 
 def install(name: str, tree: Path, python: str, commands: Sequence[str]) -> tuple[str, dict[str, str]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.measure.sides.side import Side, environment_of, moved
+from bench.measure.sides.side import Side, SideError, check_python, environment_of, moved
 from bench.measure.start.process import Spec
 
 
@@ -62,3 +62,39 @@ def test_spec_moves_with_its_tree_but_shared_paths_stay(tmp_path: Path) -> None:
     assert there.directory == base / "sub"
     (base / "sub").rmdir()
     assert moved(spec, head, base).directory == base  # the folder is new on head
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            "ModuleNotFoundError: No module named 'pytest'",
+            "No module named 'pytest'; install pytest, pytest-b",
+        ),
+        (
+            "it is Python 3.9, and workers need 3.11",
+            "cannot measure: it is Python 3.9, and workers need 3.11$",
+        ),
+        ("ModuleNotFoundError: No module named 'psutil'", "No module named 'psutil'; install pytest"),
+    ],
+)
+def test_a_python_that_cannot_measure_says_what_it_lacks(tmp_path: Path, words: str, said: str) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho "{words}" >&2\nexit 1\n')
+    python.chmod(0o755)
+    with pytest.raises(SideError, match=said):
+        check_python(str(python), tmp_path / "lent")
+
+
+def test_a_python_is_lent_what_it_lacks_and_nothing_else(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(
+        '#!/bin/sh\ncase "$PYTHONPATH" in *lent) exit 0;; esac\n'
+        "echo \"No module named 'psutil'\" >&2\nexit 1\n"
+    )
+    python.chmod(0o755)
+    assert check_python(str(python), tmp_path / "lent") == (str(tmp_path / "lent"),)
+    assert [each.name for each in (tmp_path / "lent").iterdir()] == ["psutil"]
+    python.write_text("#!/bin/sh\nexit 0\n")
+    assert check_python(str(python), tmp_path / "nothing") == ()
+    assert not (tmp_path / "nothing").exists()
