@@ -226,6 +226,13 @@ def crossovers(session: nox.Session) -> None:
 
 
 @nox.session
+def faults(session: nox.Session) -> None:
+    """Plant some 150 faults in tests, projects and processes, one after the other: each has to end well."""
+    session.env["BENCH_FAULTS"] = "1"
+    run(session, "pytest", "-q", "-p", "no:randomly", "tests/faults", *session.posargs)
+
+
+@nox.session
 def scale(session: nox.Session) -> None:
     """Time the report of a million blocks and the history of a thousand runs; --write notes it in docs/."""
     run(session, "tests.scale", *session.posargs)

@@ -4,14 +4,29 @@ It parses and hands over; what a command does is in the module of `bench.command
 heavy is imported before a command needs it.
 """
 
-import argparse
-import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 
-from bench.commands.parsing import Parser, Version, examples
+
+def _leave(*_: object) -> None:
+    """Ends the process at once: nothing has begun yet."""
+    os.write(2, b"bench: interrupted\n")
+    os._exit(130)
+
+
+OURS = __name__ == "__main__" or os.path.basename(sys.argv[0]) == "bench"
+"""Whether the process is a command of ours alone; else main was imported, as by a test."""
+
+if OURS:
+    signal.signal(signal.SIGINT, _leave)  # already while modules are imported
+
+import argparse  # noqa: E402 - what ends it comes first
+import importlib  # noqa: E402
+from collections.abc import Sequence  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from bench.commands.parsing import Parser, Version, examples  # noqa: E402
 
 COMMANDS = {
     "run": "measure suites on every device present and write the report",
@@ -59,18 +74,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit status.
 
     2 is for what the user has to put right, 70 for an error of our own (EX_SOFTWARE of sysexits.h), 130 for
-    Ctrl-C.
+    Ctrl-C, and for being asked to end otherwise.
     """
+    if hasattr(sys.stdout, "reconfigure"):  # not where it is replaced
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name of a case that its encoding lacks
     try:
+        _end_as_on_ctrl_c()
         return _run(parser().parse_args(arguments))
-    except KeyboardInterrupt:  # from the first moment on: while modules are imported, too
+    except KeyboardInterrupt:
+        print("bench: interrupted", file=sys.stderr)
         return 130
+    finally:
+        if OURS:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left takes a moment, and must be done
+
+
+def _end_as_on_ctrl_c() -> None:
+    """Lets whatever asks this process to end do so in good order; what nohup ignores stays ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) in (signal.SIG_DFL, _leave):
+            signal.signal(number, signal.default_int_handler)
 
 
 def _run(options: argparse.Namespace) -> int:
     from bench.app import UserError
     from bench.storage.journal import StoreError
 
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        print("bench: the working directory is gone; change into one that is there", file=sys.stderr)
+        return 2
     try:
         return int(options.command(options))
     except (UserError, StoreError) as error:

@@ -6,11 +6,11 @@ field against its annotation, so that a damaged line is an error where it is rea
 is used: workers run where nothing of ours is installed.
 """
 
-import json
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
+from json import JSONDecoder, dumps
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from bench import plain
@@ -33,7 +33,7 @@ class Codec:
     def encode(self, record: Any) -> bytes:
         """A record as one line of JSON, without its end."""
         tagged = {self._key: self._tags[type(record)], **written(record)}
-        return json.dumps(tagged, separators=(",", ":"), allow_nan=False).encode()
+        return dumps(tagged, separators=(",", ":"), allow_nan=False).encode()
 
     def decode(self, line: bytes) -> Any:
         """The record on a line. Raises SchemaError where there is none, or one of an unknown type."""
@@ -62,16 +62,15 @@ def _is_nothing(value: Any) -> bool:
 
 
 def _written(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    type_ = type(value)  # an object may lie about its class, or raise
+    if issubclass(type_, Mapping):
         return {plain.text(key): _written(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if issubclass(type_, list | tuple):
         return [_written(item) for item in value]
-    return written(value) if is_dataclass(value) else plain.scalar(value)
+    return written(value) if is_dataclass(type_) else plain.scalar(value)
 
 
-_loads = json.JSONDecoder(
-    parse_int=lambda digits: plain.whole(int(digits)), parse_constant=lambda _: None
-).decode
+_loads = JSONDecoder(parse_int=lambda digits: plain.whole(int(digits)), parse_constant=lambda _: None).decode
 """JSON with its numbers made to fit: others write what a table cannot hold."""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 from unittest.mock import MagicMock, Mock
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -34,6 +35,9 @@ HOSTILE: list[Callable[[], Any]] = [
     lambda: type("Whole", (int,), {"__int__": raising, "__str__": raising})(5),
     lambda: type("Array", (), {"item": raising})(),
     lambda: type("Odd", (), {"item": lambda self: self})(),
+    lambda: type("Unequal", (), dict.fromkeys(("__eq__", "__hash__", "__bool__", "__len__"), raising))(),
+    lambda: type("Unpickled", (), dict.fromkeys(("__reduce__", "__reduce_ex__", "__copy__"), raising))(),
+    lambda: type("Classless", (), {"__class__": property(raising)})(),
     lambda: Mock(spec=str),
     lambda: Mock(spec=int),
     MagicMock,
@@ -71,6 +75,34 @@ def test_an_object_that_raises_is_named_by_its_type_or_its_value(make: Callable[
 def test_scalars_stay_what_they_are_where_they_fit(value: Any, expected: Any) -> None:
     assert plain.scalar(value) == expected
     assert type(plain.scalar(value)) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (np.float32("nan"), None),
+        (np.float64(0.5), 0.5),
+        (np.int64(-(2**63)), -(2**63)),
+        (np.uint64(2**64 - 1), 2.0**64),
+        (np.bool_(True), True),
+        (np.str_("a\x00b"), "a\x00b"),
+        (np.complex128(1j), "1j"),
+        (1j, "1j"),
+        (np.datetime64("NaT"), "NaT"),
+        (np.zeros(0), "[]"),
+        (np.array(3), 3),
+        (2**70, 2.0**70),
+    ],
+)
+def test_numbers_of_others_are_numbers(value: Any, expected: Any) -> None:
+    assert plain.scalar(value) == expected
+    assert type(plain.scalar(value)) is type(expected)
+
+
+def test_what_holds_itself_is_text() -> None:
+    loop: list[Any] = []
+    loop.append({"again": loop})
+    assert plain.scalar(loop) == "[{'again': [...]}]"
 
 
 def test_a_number_too_long_to_be_written_is_none_and_has_a_text() -> None:

@@ -15,7 +15,8 @@ from bench.app import UserError
 from bench.patterns import aliases, matching
 
 SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}
-LIMITS = ("max_time", "max_regression", "min_ceiling_share", "max_ratio")
+BYTES = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+LIMITS = ("max_time", "max_memory", "max_regression", "min_ceiling_share", "max_ratio")
 
 
 class ConfigurationError(UserError):
@@ -115,12 +116,17 @@ def _share(table: _Table, path: tuple[str, ...], value: Any) -> float:
         raise table.error(path, f"{path[-1]} = {error}") from None
 
 
-def _seconds(table: _Table, path: tuple[str, ...], value: Any) -> float:
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zµμ]+)\s*", value) if isinstance(value, str) else None
-    if not match or match[2] not in SECONDS or not float(match[1]) > 0:
-        units = "ns, µs (or us), ms, s or min"
-        raise table.error(path, f'{path[-1]} = {value!r}; expected a time in {units}, such as "2 ms"')
-    return float(match[1]) * SECONDS[match[2]]
+def _amount(sizes: Mapping[str, float], what: str) -> Reader:
+    """Reads a number with one of these units, above 0."""
+
+    def read(table: _Table, path: tuple[str, ...], value: Any) -> float:
+        form = r"\s*(\d+(?:\.\d+)?)\s*([A-Za-zµμ]+)\s*"
+        match = re.fullmatch(form, value) if isinstance(value, str) else None
+        if not match or match[2] not in sizes or not float(match[1]) > 0:
+            raise table.error(path, f"{path[-1]} = {value!r}; expected {what}")
+        return float(match[1]) * sizes[match[2]]
+
+    return read
 
 
 def _value(fits: Callable[[Any], bool], kept_as: Callable[[Any], Any], what: str) -> Reader:
@@ -163,7 +169,8 @@ GATE: dict[str, Reader] = {
     "removed": TEXTS,
 }
 BUDGET: dict[str, Reader] = {
-    "max_time": _seconds,
+    "max_time": _amount(SECONDS, 'a time in ns, µs (or us), ms, s or min, such as "2 ms"'),
+    "max_memory": _amount(BYTES, 'memory in B, kB, MB, GB, KiB, MiB or GiB, such as "64 MB"'),
     "max_regression": _share,
     "min_ceiling_share": _number(0, 1, "a share between 0 and 1, such as 0.5"),
     "max_ratio": _number(0, float("inf"), "a number above 0, such as 1.2"),
@@ -184,7 +191,10 @@ def _budget(table: _Table, pattern: str, entry: Any) -> Budget:
     if not any(limit in entry for limit in LIMITS):
         raise table.error(path, f"{pattern!r} limits nothing; expected one of {', '.join(LIMITS)}")
     values = {key: BUDGET[key](table, (*path, key), value) for key, value in entry.items()}
-    return Budget(pattern, max_time_s=values.pop("max_time", None), **values, line=table.line(path))
+    max_time_s, max_memory_bytes = values.pop("max_time", None), values.pop("max_memory", None)
+    return Budget(
+        pattern, max_time_s=max_time_s, max_memory_bytes=max_memory_bytes, **values, line=table.line(path)
+    )
 
 
 def _lines(text: str) -> dict[tuple[str, ...], int]:

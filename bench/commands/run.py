@@ -1,7 +1,6 @@
 """Measure suites on every device present, then write the report."""
 
 import argparse
-import signal
 import sys
 
 from bench.commands import arguments
@@ -36,7 +35,6 @@ def command(options: argparse.Namespace) -> int:
     from bench.commands.profile import show
     from bench.render import terminal
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     selection = arguments.selection(options)
     request = run.RunRequest(selection, options.launches, options.seed, options.out)
     folder, interrupted = run.measure(request, options.resume)

@@ -80,6 +80,8 @@ BAD = [
     GATE + "renamed = ['a']",
     BUDGETS + "a = { max_time = '2 parsecs' }",
     BUDGETS + "a = { max_time = 2 }",
+    BUDGETS + "a = { max_memory = '2 mb' }",
+    BUDGETS + "a = { max_memory = '0 MB' }",
     BUDGETS + "'b*' = { max_tme = '2 ms' }",
     BUDGETS + "a = { min_ceiling_share = 50 }",
     BUDGETS + "a = { max_ratio = 1.2 }",
@@ -98,6 +100,14 @@ def test_errors_name_the_line_and_what_was_expected() -> None:
             parse(text)
         messages.append(f"{caught.value}\n")
     golden("configuration-errors.txt", "".join(messages))
+
+
+@pytest.mark.parametrize(
+    ("written", "size"), [("64 MB", 64e6), ("1.5GiB", 1.5 * 2**30), ("512 B", 512), ("20 kB", 20e3)]
+)
+def test_memory_with_its_unit(written: str, size: float) -> None:
+    (budget,) = parse(f'[tool.bench.budgets]\na = {{ max_memory = "{written}" }}').budgets
+    assert budget.max_memory_bytes == size
 
 
 def test_line_ends_of_other_systems_leave_lines_where_they_are() -> None:

@@ -48,16 +48,45 @@ def repeat(at: float, length: int) -> Damage:
     return repeated
 
 
+def swap(first: float, second: float) -> Damage:
+    """Two lines in each other's place; the header may be one of them."""
+
+    def swapped(data: bytes) -> bytes:
+        lines = data.splitlines(keepends=True)
+        one, other = int(first * len(lines)), int(second * len(lines))
+        lines[one], lines[other] = lines[other], lines[one]
+        return b"".join(lines)
+
+    return swapped
+
+
+def zero(at: float, length: int) -> Damage:
+    """Nothing but zeros, as after a power cut."""
+
+    def zeroed(data: bytes) -> bytes:
+        place = int(at * len(data))
+        return data[:place] + bytes(len(data[place : place + length])) + data[place + length :]
+
+    return zeroed
+
+
+def other_ends(_at: float) -> Damage:
+    return lambda data: data.replace(b"\n", b"\r\n")
+
+
 PLACES = st.floats(0, 1, exclude_max=True)
 LENGTHS = st.integers(1, 40) | st.integers(1, 10**6)
 DAMAGE = (
     st.builds(cut, PLACES, LENGTHS)
     | st.builds(flip, PLACES, st.integers(0, 7))
     | st.builds(repeat, PLACES, LENGTHS)
+    | st.builds(swap, PLACES, PLACES)
+    | st.builds(zero, PLACES, LENGTHS)
+    | st.builds(other_ends, PLACES)
 )
 
 
-@settings(max_examples=60, phases=[Phase.generate])
+@settings(max_examples=80, phases=[Phase.generate])
 @given(damages=st.lists(DAMAGE, min_size=1, max_size=2), drawn=st.integers(0, 19))
 def test_a_damaged_journal_is_a_report_or_one_line(
     whole: Path, tmp_path_factory: pytest.TempPathFactory, damages: list[Damage], drawn: int

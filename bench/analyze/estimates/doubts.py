@@ -1,5 +1,6 @@
 """What to know before trusting a case's figure: warnings that travel with it."""
 
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -119,10 +120,15 @@ def _dry(frame: pd.DataFrame, blocks: pd.DataFrame) -> Iterable[RowWarning]:
 
 
 def gist(message: str) -> str:
-    """The line of a failure's text that says most: what pytest marks as raised (`E  `), else the last one."""
-    lines = message.strip().splitlines()
-    raised = [line[1:].strip() for line in lines if line.startswith("E  ")]
-    return raised[0] if raised else lines[-1].strip() if lines else ""
+    """The line of a failure's text that says most: what pytest marks as raised (`E  `), else the last one
+    with words in it; the first of a process that ended, whose last output follows."""
+    lines = [line for line in message.strip().splitlines() if re.search(r"\w", line)]
+    if lines and lines[0].startswith("the process "):
+        return lines[0]
+    raised = [line[1:] for line in lines if line.startswith("E  ")]
+    if raised:  # a syntax error's own lines, and what an assertion compares, stand further in
+        return min(raised, key=lambda line: len(line) - len(line.lstrip())).strip()
+    return lines[-1].strip(" |") if lines else ""
 
 
 def failed_checks(run: Run) -> dict[str, list[str]]:

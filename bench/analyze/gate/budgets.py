@@ -1,4 +1,4 @@
-"""Absolute budgets: a time on one machine, a share of a ceiling, a ratio to another case of the same run.
+"""Absolute budgets: a time on one machine, memory, a share of a ceiling, a ratio to another case of a run.
 
 A budget fails only where the whole 95 % interval lies beyond it. `max_regression`, which is relative to the
 base, is what the gate's verdicts hold a case to.
@@ -33,8 +33,9 @@ Standing = Literal["met", "over", "unclear", "not comparable", "skipped", "missi
 class BudgetCheck:
     """How a case stands to a budget; `value`, `low`, `high`, `allowed` and `tighter` are in the limit's unit.
 
-    `limit` is max_time (seconds), min_ceiling_share (a share) or max_ratio (a ratio); "" for a budget as a
-    whole. `tighter` is what the budget would be if it were set by this run; None where that is not tighter.
+    `limit` is max_time (seconds), max_memory (bytes), min_ceiling_share (a share) or max_ratio (a ratio); ""
+    for a budget as a whole. `tighter` is what the budget would be if it were set by this run; None where that
+    is not tighter.
     """
 
     case: str
@@ -98,6 +99,8 @@ def _of_case(budget: Budget, case: str, rows: pd.DataFrame, measured: _Measured)
     row = rows.iloc[0]
     if budget.max_time_s is not None:
         yield _time(budget, row, measured.machine)
+    if budget.max_memory_bytes is not None:
+        yield _memory(budget.max_memory_bytes, row)
     if budget.min_ceiling_share is not None:
         yield _ceiling_share(budget.min_ceiling_share, row)
     if budget.max_ratio is not None:
@@ -111,6 +114,15 @@ def _time(budget: Budget, row: Mapping[str, Any], machine: str) -> BudgetCheck:
         reason = f"set on {budget.machine}, measured on {machine or 'a machine without a name'}"
         return replace(check, standing="not comparable", reason=reason)
     return _with_standing(check, row["status"] == "noisy")
+
+
+def _memory(most_bytes: float, row: Mapping[str, Any]) -> BudgetCheck:
+    """Memory is counted, not timed: it has no interval."""
+    peak = float(row["peak_memory_bytes"])
+    check = BudgetCheck(row["case"], "max_memory", "met", most_bytes, peak, peak, peak)
+    if math.isnan(peak):
+        return replace(check, standing="missing", reason="what its calls need could not be counted")
+    return _with_standing(check)
 
 
 def _ceiling_share(min_share: float, row: Mapping[str, Any]) -> BudgetCheck:

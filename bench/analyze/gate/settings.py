@@ -9,10 +9,10 @@ from typing import Any, Literal
 class Budget:
     """A budget is what cases that match a pattern may cost; fields that are None ask for nothing.
 
-    `max_time_s` is seconds per call on `machine` ("" for any machine), `max_regression` the smallest
-    slowdown that matters, `min_ceiling_share` a share of the ceiling that binds, `max_ratio` the time
-    over that of the case that matches `to`. `device` narrows the cases; "" does not. `line` is where it
-    stands in its file.
+    `max_time_s` is seconds per call on `machine` ("" for any machine), `max_memory_bytes` the most that a
+    call may need, `max_regression` the smallest slowdown that matters, `min_ceiling_share` a share of the
+    ceiling that binds, `max_ratio` the time over that of the case that matches `to`. `device` narrows the
+    cases; "" does not. `line` is where it stands in its file.
     """
 
     pattern: str
@@ -22,6 +22,7 @@ class Budget:
     max_regression: float | None = None
     min_ceiling_share: float | None = None
     max_ratio: float | None = None
+    max_memory_bytes: float | None = None
     to: str = ""
     line: int = 0
 

@@ -7,23 +7,24 @@ accelerator before it is first used.
 
 import gc
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import repeat
 from types import SimpleNamespace
 from typing import Any
 
 from bench.measure.devices import cuda_extras
+from bench.measure.originals import time
 from bench.records import Kind
 
 Loop = Callable[[int], object]
 """Makes so many calls back to back."""
 
-clock: Callable[[], float] = time.perf_counter
-"""Seconds, for everything that is timed. A test with virtual time puts its own clock here."""
+clock: Callable[[], float] = partial(time.perf_counter)
+"""Seconds, for everything that is timed. A test with virtual time puts its own clock here. It is a partial
+since tools that freeze time replace the clock itself in every module."""
 
 MAX_LAUNCHES = 500
 """Calls in a device block. A CUDA queue holds 500 (an H200's, read) to 1 000 launches; a full one makes the

@@ -147,7 +147,8 @@ def _time(
             else:
                 session.block(kind, calls)
     if not entry.lifecycle.visits and not timing.is_long:
-        sessions[0].record_work()
+        for session in sessions:
+            session.record_work()
 
 
 def order_of_blocks(

@@ -1,13 +1,13 @@
 """How long this process's threads waited for a processor, and how many of them ran."""
 
 import math
-import os
 import resource
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+
+from bench.measure.originals import os, time
 
 RAN_SHARE = 0.01
 """Processor time, as a share of the block, above which a thread or child counts as running in it: idle

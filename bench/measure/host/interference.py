@@ -6,10 +6,8 @@ long the block took.
 """
 
 import math
-import os
 import resource
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from bench.measure.host import priority
 from bench.measure.host.delays import RAN_SHARE, Switches, Threads, schedstat_works
 from bench.measure.host.others import Others, busy_s
 from bench.measure.host.processor import control_groups, quota_processors, throttled_s
+from bench.measure.originals import os, time
 
 RECENT_S = 0.005
 """How long what was read after a block holds for the next: less than a case's set-up takes, or a partner's

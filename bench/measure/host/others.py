@@ -4,8 +4,6 @@ The run is the coordinator, which is a worker's parent, and all that it started:
 no stranger.
 """
 
-import os
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.disturbance import MIN_FOREIGN_S
+from bench.measure.originals import os, time
 
 SAMPLES = 4
 """In how many parts the time is taken that a share rests on."""

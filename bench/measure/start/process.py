@@ -35,8 +35,9 @@ times, which takes half a second a launch."""
 POLL_S = 0.1
 """How often a silent worker is looked at; a message ends the wait at once."""
 
-USAGE_ERROR, INTERNAL_ERROR = 4, 3
-"""pytest's exit statuses for arguments that it does not understand, and for an error in a plugin."""
+USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 4, 3, 2
+"""pytest's exit statuses for arguments that it does not understand, for an error in a plugin, and for an
+interrupt from within."""
 
 ERROR, INTERNAL = re.compile(r"ERROR: |\S+: error: "), "INTERNALERROR> "
 """How pytest's own lines of these begin."""
@@ -243,6 +244,9 @@ def _ended(message: protocol.Ended, words: str) -> WorkerError:
         return WorkerError(
             "died", f"pytest ended by an error of its own or of a plugin: {raised}{round_them}"
         )
+    interrupts = [line.strip("! ") for line in lines if line.startswith("!!!")]
+    if interrupts and message.status == INTERRUPTED:
+        return WorkerError("died", f"it ended pytest as a whole: {interrupts[-1]}")
     return WorkerError("died", f"pytest ended with status {message.status}:\n{words}{round_them}")
 
 

@@ -1,6 +1,5 @@
 """Memory that a case's calls keep and need, seen in calls that are not timed: tracing makes them slow."""
 
-import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 
 from bench.measure.devices.device import Device, Loop, no_garbage_collection
 from bench.measure.host import resident
+from bench.measure.originals import time
 
 MOST_CALLS, MOST_S = 8, 0.05
 """Calls that are traced: as many, or as many as fit into this time, and two at least."""

@@ -1,12 +1,14 @@
 """Settings of the process that a test may leave changed for those after it: read, put back, and named."""
 
 import gc
-import os
+import importlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
+
+from bench.measure.originals import os
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,23 @@ def _go_to(path: str | None) -> None:
         os.chdir(path or os.sep)
 
 
+def _of_module(name: str) -> Setting:
+    """What a module of the standard library holds, by the names that it has now: what is added stays."""
+    module = importlib.import_module(name)
+    names = tuple(vars(module))
+
+    def put(values: Iterable[Any]) -> None:
+        vars(module).update(zip(names, values, strict=True))
+
+    return Setting(f"parts of {name}", lambda: [*map(vars(module).get, names)], put)
+
+
+def _umask() -> int:
+    """It can only be read by setting it."""
+    os.umask(umask := os.umask(0o077))
+    return umask
+
+
 PROCESSORS = "the processors"
 """The setting that a gate's coordinator changes from outside, while a test is timed."""
 
@@ -43,6 +62,13 @@ PROCESSORS = "the processors"
 SETTINGS = (
     Setting("the collector", gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
     Setting("the collector's thresholds", gc.get_threshold, lambda counts: gc.set_threshold(*counts)),
+    Setting("the collector's debugging", gc.get_debug, gc.set_debug),
+    *map(_of_module, ("builtins", "io", "json", "os", "time")),
+    Setting("the trace function", sys.gettrace, sys.settrace),
+    Setting("the profile function", sys.getprofile, sys.setprofile),
+    Setting("the switch interval", sys.getswitchinterval, sys.setswitchinterval),
+    Setting("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+    Setting("the umask", _umask, os.umask),
     Setting("the working directory", lambda: _directory(), lambda path: _go_to(path)),
     Setting("torch's threads", lambda: _torch().get_num_threads(),
             lambda count: _torch().set_num_threads(count), of_torch=True),

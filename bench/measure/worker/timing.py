@@ -3,7 +3,6 @@
 import inspect
 import os
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
@@ -17,6 +16,7 @@ from bench.measure import compat
 from bench.measure.devices import available, device
 from bench.measure.devices.device import Device, Loop, Timed
 from bench.measure.host.interference import Interference, Readings
+from bench.measure.originals import time
 from bench.measure.worker import memory, profiler, protocol
 from bench.measure.worker.calls import Calls, PedanticCalls, PlainCalls, leading, slowed
 from bench.records import Block

@@ -262,13 +262,16 @@ def budget_words(check: BudgetCheck) -> str:
     numbers = (check.allowed, check.value, check.low, check.high)
     allowed, value, low, high = (_amount(check.limit, number) for number in numbers)
     ends = f"{low} to {high}" if of_interval(check.low, check.high) != "unsettled" else "unsettled"
-    measured = "" if math.isnan(check.value) else f", measured {value} ({ends})"
+    exact = check.limit == "max_memory"  # it is counted
+    measured = "" if math.isnan(check.value) else f", measured {value}{'' if exact else f' ({ends})'}"
     return f"{check.limit} {allowed}{measured}{reason}"
 
 
 def _amount(limit: str, value: float) -> str:
     if limit == "max_time":
         return units.quantity(value, "s", 4)
+    if limit == "max_memory":
+        return units.quantity(value, "B")
     return units.percent(value) if limit == "min_ceiling_share" else f"{value:.3g} ×"
 
 

@@ -19,14 +19,16 @@ from tests import recorded_gates as gates
 from tests import recorded_runs as runs
 from tests.recorded_gates import Compared
 
-CASE = made_cases.Made("test_net", "infer", {"engine": "torch", "batch": 1}, 1e-3, extra={"flops": 7e6})
+CASE = made_cases.Made(
+    "test_net", "infer", {"engine": "torch", "batch": 1}, 1e-3, extra={"flops": 7e6, "peak_memory_bytes": 2e6}
+)
 """7 Mflop in 1 ms, where the made machine does 70 Gflop/s: a tenth of its ceiling."""
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     other = replace(CASE, params={"engine": "onnxruntime", "batch": 1}, seconds=1.5e-3)
-    larger = replace(CASE, params={"engine": "torch", "batch": 8}, seconds=2e-3)
+    larger = replace(CASE, params={"engine": "torch", "batch": 8}, seconds=2e-3, extra={"flops": 7e6})
     absent = replace(CASE, device="accelerator", skip="no accelerator on this machine")
     noisy = replace(CASE, operation="noisy", disturbed=0.999)
     cases = [
@@ -52,6 +54,9 @@ def held(run: Run, **fields: Any) -> tuple[BudgetCheck, ...]:
         ({"max_time_s": 0.9e-3}, "over"),
         ({"max_time_s": 0.9e-3, "machine": "attic"}, "over"),
         ({"max_time_s": 0.9e-3, "machine": "cellar"}, "not comparable"),
+        ({"max_memory_bytes": 3e6}, "met"),
+        ({"max_memory_bytes": 1.9e6}, "over"),
+        ({"pattern": "test_infer[cpu-torch-8]", "max_memory_bytes": 3e6}, "missing"),
         ({"min_ceiling_share": 0.09}, "met"),
         ({"min_ceiling_share": 0.11}, "over"),
         ({"pattern": "test_infer[cpu-onnxruntime-1]", "max_ratio": 1.6, "to": "test_infer*torch*"}, "met"),

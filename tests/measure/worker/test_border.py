@@ -8,6 +8,7 @@ from tests.measure.builders import measured, suite
 
 HOSTILE = """
 import os, pytest
+import numpy as np
 from unittest.mock import MagicMock, Mock
 
 BAD_NAME = os.fsdecode(b"caf\\xe9.csv")  # what os.listdir gives for a file name that is no UTF-8
@@ -23,9 +24,15 @@ class Shouting(str):
     def __str__(self):
         raise RuntimeError("no")
 
+class Disagreeable:
+    def raising(self, *_):
+        raise RuntimeError("no")
+    __eq__ = __hash__ = __bool__ = __len__ = __iter__ = __reduce__ = __reduce_ex__ = __copy__ = raising
+
 VALUES = [
     BAD_NAME, 2**64 - 1, -(10**5000), float("nan"), float("inf"), Unspeakable(), Shouting("quiet"),
-    Mock(spec=str), MagicMock(), b"\\xff", "\\x00", (loop := []), object, 1j,
+    Mock(spec=str), MagicMock(), b"\\xff", "\\x00", (loop := []), object, 1j, 2**70,
+    Disagreeable(), np.float64("nan"), np.int64(3), np.str_("a"), np.zeros(3), "\u202eabc", "x" * 10**6,
 ]
 loop.append(loop)
 
@@ -38,7 +45,7 @@ def test_extra_info(benchmark, value):
     benchmark.extra_info.update(flops=value, mine=value)
     try:
         benchmark.extra_info[value] = 1
-    except TypeError:
+    except (TypeError, RuntimeError):
         pass  # it cannot be a key
     benchmark(sum, [1])
 
