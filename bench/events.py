@@ -4,6 +4,7 @@
 
 1   a visit's blocks stood before its `elapsed_s`
 2   they are the last field of the line, so that a reader can cut them off without parsing them
+3   tests stand there with their code: a visit before a line with other code of its test does not count
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any, Literal
 from bench.codec import Codec
 from bench.records import Block, Case
 
-VERSION = 2
+VERSION = 3
 
 Outcome = Literal["passed", "skipped", "failed", "died", "timeout", "refused"]
 """How a visit ended: the first three are pytest's; else the worker died, hung, or would not begin."""
@@ -45,6 +46,20 @@ class Skip:
 
     case: str
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Code:
+    """The code of a test ("path::test") from here on, as a fingerprint; visits before, of other code, do not
+    count."""
+
+    test: str
+    digest: str
+
+
+def test_of(case: str) -> str:
+    """The test that a case is of: its id without its parameters."""
+    return case.partition("[")[0]
 
 
 @dataclass(frozen=True)
@@ -176,15 +191,15 @@ class End:
 
 
 Event = (
-    Header | Case | Skip | Launch | Launched | Visit | SizesAdded | Initialized | Checked | CeilingsMeasured
-    | GpuSample | Note | Explained | End
+    Header | Case | Code | Skip | Launch | Launched | Visit | SizesAdded | Initialized | Checked
+    | CeilingsMeasured | GpuSample | Note | Explained | End
 )  # fmt: skip
 
 EVENTS = Codec(
     "event",
     {
-        "header": Header, "case": Case, "skip": Skip, "launch": Launch, "launched": Launched, "visit": Visit,
-        "sizes": SizesAdded, "initialize": Initialized, "check": Checked, "ceilings": CeilingsMeasured,
-        "gpu": GpuSample, "note": Note, "explained": Explained, "end": End,
+        "header": Header, "case": Case, "code": Code, "skip": Skip, "launch": Launch, "launched": Launched,
+        "visit": Visit, "sizes": SizesAdded, "initialize": Initialized, "check": Checked,
+        "ceilings": CeilingsMeasured, "gpu": GpuSample, "note": Note, "explained": Explained, "end": End,
     },
 )  # fmt: skip

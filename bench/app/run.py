@@ -84,7 +84,7 @@ def _record(
         load_before = os.getloadavg()
         try:
             with recording.watched(journal, accelerators) as record, priority.urgent():
-                coordinator.measure(record, _after_round(coordinator.plan, journal.folder, screen))
+                coordinator.measure(_told(record), _after_round(coordinator.plan, journal.folder, screen))
         except KeyboardInterrupt:
             interrupted = True
             print("bench: interrupted; what was measured is kept; go on with --resume", file=sys.stderr)
@@ -94,6 +94,17 @@ def _record(
             spent_s = coordinator.ledger.spent_of(coordinator.elapsed_s)
             journal.append(End(spent_s, load_before, os.getloadavg()))
     return journal.folder, interrupted
+
+
+def _told(record: Callable[[Event], None]) -> Callable[[Event], None]:
+    """Records events, and says at once what a run is warned of meanwhile."""
+
+    def recorded(event: Event) -> None:
+        record(event)
+        if isinstance(event, Note) and event.level == "warning":
+            print(f"bench: warning: {event.text}", file=sys.stderr)
+
+    return recorded
 
 
 def _after_round(plan: Plan, folder: Path, screen: recording.Screen) -> Callable[[], Sizes]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import compute
 from pyarrow import json as arrow_json
 
-from bench.events import Visit
+from bench.events import Code, Visit, test_of
 from bench.records import Kind
 from bench.storage.journal import damaged, lines, parse
 
@@ -19,9 +19,9 @@ READINGS = ("start_s", "wall_s", "host_s", "device_s", "delay_s", "foreign_s", "
 COUNTS = {"calls": 1, "threads": 1, "children": 0, "processors": 1}
 """Whole numbers of a block, and what an absent one stands for."""
 
-VISIT = b'{"event":"visit"'
+VISIT, CODE = b'{"event":"visit"', b'{"event":"code"'
 BLOCKS = b',"blocks":['
-"""How the line of a visit begins, and where its blocks do."""
+"""How the lines of a visit and of a test's code begin, and where a visit's blocks do."""
 
 KINDS = get_args(Kind)
 COLUMNS = (
@@ -58,6 +58,8 @@ class Visits:
         self._codes: dict[str, dict[str, int]] = {"case": {}, "side": {"": 0}}
         self._visits: list[tuple[int, ...]] = []
         self._lists: list[pa.ListArray] = []
+        self._digests: dict[str, str] = {}
+        self._counts_from: dict[int, int] = {}  # of a case, the first visit that counts
         pending: dict[int, bytes] = {}
         for number, line in enumerate(lines(folder) if journal is None else journal, start=1):
             if line.startswith(VISIT):
@@ -68,7 +70,23 @@ class Visits:
                 pending[number] = blocks
                 if number % 4096 == 0 and sum(map(len, pending.values())) > CHUNK_BYTES:
                     self._parse(pending, folder)
+            elif line.startswith(CODE):
+                code = parse(line, number, folder)
+                assert isinstance(code, Code)
+                self._renew(code)
         self._parse(pending, folder)
+
+    def _renew(self, code: Code) -> None:
+        """Forgets what was noted of cases whose test had other code."""
+        before = self._digests.get(code.test)
+        self._digests[code.test] = code.digest
+        if before in (None, code.digest):
+            return
+        for case, number in self._codes["case"].items():
+            if test_of(case) == code.test:
+                self._counts_from[number] = len(self._visits)
+        for case, side in [key for key in self._cases if test_of(key[0]) == code.test]:
+            del self._cases[case, side]
 
     def _note(self, visit: Visit) -> None:
         """Counts a visit of its case, with the last extra_info and the last failure."""
@@ -101,12 +119,16 @@ class Visits:
         """What the visits say of each case and side; and the blocks, one a row: whose visit it was made in,
         then its own fields. An absent reading is NaN."""
         lists = pa.chunked_array(self._lists, VISITS.field("blocks").type).combine_chunks()
+        of_visit = np.array(self._visits, dtype=np.int32).reshape(-1, 4)
+        if self._counts_from:
+            first = np.array([self._counts_from.get(number, 0) for number in of_visit[:, 0]])
+            counted = np.arange(len(of_visit)) >= first
+            lists, of_visit = lists.filter(pa.array(counted)), of_visit[counted]
         lengths = compute.list_value_length(lists).fill_null(0).to_numpy()
         blocks = pa.Table.from_struct_array(lists.flatten())
         columns = {name: blocks[name].to_numpy() for name in READINGS}
         for name, default in COUNTS.items():
             columns[name] = blocks[name].fill_null(default).to_numpy()
-        of_visit = np.array(self._visits, dtype=np.int32).reshape(-1, 4)
         case, side, columns["launch"], columns["pass"] = np.repeat(of_visit, lengths, axis=0).T
         for name, codes in (("case", case), ("side", side)):
             columns[name] = pd.Categorical.from_codes(codes, categories=list(self._codes[name]))

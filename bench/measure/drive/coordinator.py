@@ -18,7 +18,7 @@ from functools import partial
 from bench.events import Event, Launch, Launched, Sizes, SizesAdded, Skip
 from bench.measure.drive import device_tasks, left_out
 from bench.measure.drive.entry import Entry, visit_s
-from bench.measure.drive.ledger import restored
+from bench.measure.drive.ledger import digests, restored
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S, Plan, Progress, file_as_case, sizes_variable
 from bench.measure.drive.policy import extrapolated_s, kinds_in_turn, next_pass, too_long
 from bench.measure.drive.schedule import Schedule, Turn
@@ -26,7 +26,7 @@ from bench.measure.drive.session import CaseSession, never_visited
 from bench.measure.drive.visits import visit
 from bench.measure.start.process import Worker, WorkerError
 from bench.measure.start.templates import ForkError, Templates
-from bench.measure.worker.protocol import Collected
+from bench.measure.worker.protocol import Ask, Collected
 
 
 class Coordinator:
@@ -41,6 +41,7 @@ class Coordinator:
         most = plan.launches or plan.preset.launches
         self._templates = Templates(min(plan.preset.templates, most), plan.seed)
         self._waiting: list[tuple[Worker, Collected]] = []  # with what each collected
+        self._digests: dict[str, str] = {}  # of the tests, as they are now
         self._schedule = Schedule(plan, self.ledger, plan.preset.deadline_s)
 
     @property
@@ -54,6 +55,7 @@ class Coordinator:
         """
         self._start_workers([""])
         self._templates.learn(self._waiting, COLLECT_TIMEOUT_S)
+        self._digests = digests(self._waiting[0][0].ask(Ask("texts"), COLLECT_TIMEOUT_S).answer)
         return self._waiting[0][1]
 
     def _start_workers(self, kinds: Sequence[str]) -> None:
@@ -87,6 +89,7 @@ class Coordinator:
         if not self._waiting:
             self.collect()
         self._add_collected(self._waiting[0][1])
+        self.ledger.record_code(self._digests)
         most, number = self.plan.launches or self.plan.preset.launches, 0
         if wanted:
             self._schedule.deadline_s -= self.plan.preset.refining_s

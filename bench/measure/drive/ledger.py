@@ -4,6 +4,7 @@ It learns from the events that are recorded and from nothing else, so that a run
 the run that was cut knew.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,7 +24,8 @@ class Ledger:
 
     `problems` are files that could not be collected, `done` the kinds of worker that had their turn in a
     round, `devices` those whose own tasks were
-    begun, `sizes` those asked for after each round, `skips` why cases were left aside.
+    begun, `sizes` those asked for after each round, `skips` why cases were left aside, `digests` the code of
+    tests.
     """
 
     block_s: float = BLOCK_S
@@ -36,6 +38,7 @@ class Ledger:
     ceilings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     sizes: dict[int, Sizes] = field(default_factory=dict)
     skips: dict[str, str] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
     elapsed_s: float = 0.0
     spent_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SPENT_ON, 0.0))
 
@@ -52,6 +55,8 @@ class Ledger:
                 self.entries[event.id] = Entry(event, Timing(self.block_s))
             case Case():
                 self.problems.add(event.id)
+            case events.Code():
+                self._learn_code(event)
             case events.Launch():
                 self.launches = event.launch + 1
             case events.Launched():
@@ -69,6 +74,29 @@ class Ledger:
                 self.entries[event.case] = replace(entry, lifecycle=closed)
             case Visit():
                 self.learn_visit(event)
+
+    def record_code(self, digests: Mapping[str, str]) -> None:
+        """Records the code of tests where it is new. One that has other code than before is measured anew."""
+        known = dict(self.digests)
+        for test, digest in digests.items():
+            if known.get(test) != digest:
+                self.record(events.Code(test, digest))
+        changed = [test for test, digest in digests.items() if known.get(test, digest) != digest]
+        if changed:
+            text = "changed since the run began: measured anew; what was measured before does not count"
+            self.record(events.Note("warning", f"{', '.join(changed)} {text}"))
+
+    def _learn_code(self, code: events.Code) -> None:
+        """Forgets what is known of a test's cases where its code was another."""
+        before = self.digests.get(code.test)
+        self.digests[code.test] = code.digest
+        if before in (None, code.digest):
+            return
+        self.done.clear()  # its rounds are to be made again
+        for case, entry in self.entries.items():
+            if events.test_of(case) == code.test:
+                self.entries[case] = Entry(entry.case, Timing(self.block_s))
+                self.skips.pop(case, None)
 
     def learn_visit(self, *visits: Visit) -> None:
         """Takes in a visit: one event, or one of each side."""
@@ -88,6 +116,14 @@ class Ledger:
         entry = self.entries[case]
         if entry.timing.multiple != multiple:
             self.entries[case] = replace(entry, timing=entry.timing.with_multiple(multiple))
+
+
+def digests(texts: Mapping[str, str]) -> dict[str, str]:
+    """A fingerprint of the code of each test, from the texts of cases; none where there is no text."""
+    found = {events.test_of(case): text for case, text in texts.items() if text}
+    return {
+        test: hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16] for test, text in found.items()
+    }
 
 
 def restored(past: Iterable[Event]) -> Ledger:

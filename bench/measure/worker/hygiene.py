@@ -12,9 +12,9 @@ that imports its whole library, two seconds of it, to print a summary that nobod
 project's settings may name them."""
 
 NEUTRAL_OPTIONS: dict[str, Any] = {
-    "numprocesses": None, "dist": "no", "tx": [], "maxfail": 0, "randomly_reorganize": False, "usepdb": False, "trace": False,
-    "cacheclear": False, "cacheshow": None, "lf": False, "failedfirst": False, "newfirst": False,
-    "stepwise": False, "stepwise_skip": False, "stepwise_reset": False,
+    "numprocesses": None, "dist": "no", "tx": [], "maxfail": 0, "randomly_reorganize": False, "usepdb": False,
+    "trace": False, "cacheclear": False, "cacheshow": None, "lf": False, "failedfirst": False,
+    "newfirst": False, "stepwise": False, "stepwise_skip": False, "stepwise_reset": False,
     "benchmark_skip": False, "benchmark_disable": False, "benchmark_only": False, "benchmark_autosave": False,
     "benchmark_save": None, "benchmark_json": None, "benchmark_compare": None, "benchmark_compare_fail": [],
     "benchmark_histogram": None,

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bench.analyze.analyzed import AnalyzedRun
-from bench.events import Launch, Visit
+from bench.events import Launch, Note, Visit
 from bench.measure.drive.plan import Preset
 from bench.storage.journal import Journal
 from bench.storage.store import read_run
@@ -88,11 +89,36 @@ def test_a_test_that_vanished_before_a_run_goes_on_is_skipped(tmp_path: Path) ->
     assert (gone.outcome, gone.message.partition(":")[0]) == ("skipped", "not collected any more")
 
 
-def test_the_frame_says_what_failed_and_what_is_spent(events: Events, tmp_path: Path) -> None:
-    with Journal.create(tmp_path / "run", recorded.header()) as journal:
+def read(events: Events, folder: Path) -> pd.DataFrame:
+    """The cases of a run of these events."""
+    with Journal.create(folder, recorded.header()) as journal:
         for event in events:
             journal.append(event)
-    cases = AnalyzedRun(read_run(tmp_path / "run")).cases.set_index("operation")
+    return AnalyzedRun(read_run(folder)).cases.set_index("operation")
+
+
+def test_a_test_that_changed_before_a_run_goes_on_is_measured_anew(tmp_path: Path) -> None:
+    stays = "def test_stays(benchmark):\n    benchmark(sum, [1])\n"
+    before, after = "    raise KeyError('data')\n", "    benchmark(time.sleep, 0.002)\n"
+    changed, slow = "import time\ndef test_fixed(benchmark):\n", "    benchmark(time.sleep, 0.02)\n"
+    other = "def test_faster(benchmark):\n"
+    past = measured(suite(tmp_path, changed + before + stays + other + slow), launches=1)
+    added = measured(suite(tmp_path, changed + after + stays + other + after), launches=1, past=past)
+    notes = [event.text for event in added if isinstance(event, Note)]
+    assert notes == [
+        "test_it.py::test_fixed, test_it.py::test_faster changed since the run began: measured anew; what "
+        "was measured before does not count"
+    ]
+    cases = read([*past, *added], tmp_path / "run")
+    assert set(cases["status"]) <= {"ok", "noisy"}
+    assert 0.002 <= cases.loc["faster", "median_s"] < 0.02
+    assert cases.loc["fixed", "failed_visits"] == 0
+    again = measured(tmp_path, launches=1, past=[*past, *added])
+    assert not [event for event in again if isinstance(event, Note | Visit)], "it is told once"
+
+
+def test_the_frame_says_what_failed_and_what_is_spent(events: Events, tmp_path: Path) -> None:
+    cases = read(events, tmp_path / "run")
     assert set(cases.loc["tickets", "status"]) == {"failed"}
     assert cases.loc["good", "status"] in ("ok", "noisy")
     assert "its calls change their input" in cases.loc["spent", "warnings"]
