@@ -18,7 +18,7 @@ def _leave(*_: object) -> None:
 OURS = __name__ == "__main__" or os.path.basename(sys.argv[0]) == "bench"
 """Whether the process is a command of ours alone; else main was imported, as by a test."""
 
-if OURS:
+if OURS and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, _leave)  # already while modules are imported
 
 import argparse  # noqa: E402 - what ends it comes first

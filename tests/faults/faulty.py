@@ -1,6 +1,7 @@
 """A command started among faults, and what it must not leave."""
 
 import os
+import signal
 import subprocess
 import sys
 import uuid
@@ -63,6 +64,9 @@ class Project:
             stderr=subprocess.PIPE,
             text=True,
             errors="backslashreplace",
+            preexec_fn=lambda: signal.signal(
+                signal.SIGHUP, signal.SIG_DFL
+            ),  # whoever runs the tests may ignore it
         )
 
     def command(self, *arguments: str | Path, python: Sequence[str] = ()) -> "Done":

@@ -231,7 +231,7 @@ def test_pytest_benchmark_reads_our_json(small: Path) -> None:
     """The real command, on a real file: only it knows what it expects."""
     result = subprocess.run(
         [Path(sys.executable).with_name("pytest-benchmark"), "compare", small / "benchmark.json"],
-        capture_output=True, text=True, cwd=small, check=False, timeout=60,
+        capture_output=True, text=True, cwd=small, check=False, timeout=300,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "test_bridge[cpu-from_numpy-64]" in result.stdout

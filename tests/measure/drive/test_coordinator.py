@@ -37,7 +37,7 @@ def test_survives(benchmark):
     benchmark(sum, [1])
 """,
         ),
-        preset=replace(FAST, timeout_s=5.0),
+        preset=replace(FAST, timeout_s=20.0),
     )
     assert outcomes(events) == {
         "test_exits": "died",

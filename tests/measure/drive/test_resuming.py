@@ -19,6 +19,8 @@ from bench.measure.start.process import Spec, WorkerError
 from bench.measure.start.templates import Templates
 from bench.measure.worker.protocol import (
     Announced,
+    Answer,
+    Ask,
     Collected,
     Done,
     Record,
@@ -87,6 +89,8 @@ class ScriptedWorker:
                 return self.block(command)
             case Record():
                 return Recorded()
+            case Ask():
+                return Answer({})
             case Done():
                 outcome = self.script.outcomes.get(self.script.visits, "passed")
                 return Visited(outcome)  # type: ignore[arg-type]  # one of pytest's

@@ -1,15 +1,16 @@
 """Pairs that are forked: on both sides or on none, hashing alike, each with its own side's code."""
 
 import os
-import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from bench.events import Event, Launch, Visit
 from bench.measure.drive.plan import Progress
+from bench.measure.sides import lockstep as lockstep_module
 from bench.measure.sides.lockstep import Lockstep
 from bench.measure.sides.matching import match
 from bench.measure.sides.pair import Pair
@@ -83,7 +84,7 @@ def test_both_sides_are_forked_hash_alike_and_run_their_own_code(tmp_path: Path)
 def test_a_fork_that_fails_on_one_side_makes_both_start_fresh(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
-    monkeypatch.setattr(templates, "TRIAL_S", 3.0)
+    monkeypatch.setattr(templates, "TRIAL_S", 10.0)
     hang = "if ours.SIDE == 'head' and heavy.PROCESS != os.getpid():\n{}time.sleep(1e4)\n"
     where = hang.format("    ") if at == "import" else ""
     inside = "" if at == "import" else "    " + hang.format("        ")
@@ -110,10 +111,18 @@ def test_a_fork_that_fails_on_one_side_makes_both_start_fresh(
     }
 
 
-def test_imports_are_counted_once(tmp_path: Path) -> None:
-    """Templates are among them, and what a run spends on imports is part of the run."""
+def test_imports_are_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a start takes, templates included, on a clock that moves in starts alone."""
+    now_s = [0.0]
+    monkeypatch.setattr(lockstep_module, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
     lockstep = Lockstep(both(tmp_path), Progress(), with_controls=False, templates=Templates(1, seed=1))
-    begun_s = time.monotonic()
+    start = lockstep._starting.start
+
+    def timed(*arguments: Any) -> Any:
+        now_s[0] += 5.0
+        return start(*arguments)
+
+    monkeypatch.setattr(lockstep._starting, "start", timed)
     try:
         collected, (base, head) = lockstep.collect()
         lockstep.add_cases(match(base, head, {}, []), collected, lambda _: None)
@@ -121,7 +130,7 @@ def test_imports_are_counted_once(tmp_path: Path) -> None:
             lockstep.measure_launch(number, lockstep.cases)
     finally:
         lockstep.close()
-    assert 0 < lockstep.ledger.spent_s["imports"] < time.monotonic() - begun_s
+    assert lockstep.ledger.spent_s["imports"] == now_s[0] == 10.0, "the first pair waits for its launch"
 
 
 def test_sides_hash_alike_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:

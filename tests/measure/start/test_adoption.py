@@ -10,7 +10,7 @@ import pytest
 
 from bench.measure.start import adoption
 from bench.measure.start.adoption import Adopted
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.skipif(not adoption.adopts(), reason="adoption is for Linux")
 
@@ -40,14 +40,14 @@ def test_an_orphan_is_adopted_and_waited_for() -> None:
 def test_the_exit_status_of_an_orphan_is_told() -> None:
     wait = f"while os.getppid() != {os.getpid()}: time.sleep(0.01)"
     process = orphan(sys.executable, "-c", f"import os, time\n{wait}\nraise SystemExit(3)")
-    assert process.wait(timeout=60) == 3
+    assert process.wait(timeout=PATIENCE_S) == 3
 
 
 def test_one_that_somebody_else_has_waited_for_counts_as_killed() -> None:
     process = orphan("sleep", "1000")
     os.kill(process.pid, signal.SIGTERM)
     os.waitpid(process.pid, 0)
-    assert process.wait(timeout=60) == -signal.SIGKILL
+    assert process.wait(timeout=PATIENCE_S) == -signal.SIGKILL
 
 
 def test_marks_are_as_long_as_each_other_and_never_the_same() -> None:

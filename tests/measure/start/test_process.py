@@ -16,7 +16,7 @@ from bench.measure.start import adoption, bytecode
 from bench.measure.start.process import Spec, Worker, WorkerError
 from tests import ROOT
 from tests.measure.builders import FAST, measured, suite
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 
 def test_workers_are_as_nice_as_they_are_told(tmp_path: Path) -> None:
@@ -25,10 +25,10 @@ def test_workers_are_as_nice_as_they_are_told(tmp_path: Path) -> None:
     for wanted, found in (("7", [7]), ("-20", [-20, os.getpriority(os.PRIO_PROCESS, 0)])):
         spec = Spec((str(tmp_path),), directory=tmp_path, environment={"BENCH_NICE": wanted})
         with Worker(spec) as worker:
-            assert worker.collected(60).facts["nice"] in found
+            assert worker.collected(PATIENCE_S).facts["nice"] in found
     spec = replace(spec, environment={"BENCH_NICE": "much"})
     with Worker(spec) as worker, pytest.raises(WorkerError, match=r"BENCH_NICE='much'; expected a whole"):
-        worker.collected(60)
+        worker.collected(PATIENCE_S)
 
 
 def test_workers_of_a_round_start_side_by_side(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_workers_share_compiled_modules_where_there_are_none(
     monkeypatch.setattr(bytecode, "is_compiled", lambda _package: compiled)
     bytecode.variables.cache_clear()
     with Worker(Spec((str(tmp_path),), directory=tmp_path)) as worker:
-        worker.collected(60)
+        worker.collected(PATIENCE_S)
     found = bytecode.variables()
     bytecode.variables.cache_clear()
     assert bool(found) is shared

@@ -13,6 +13,7 @@ import pytest
 from bench.measure import compat
 from bench.measure.start.process import Spec, Worker, WorkerError
 from tests import ROOT
+from tests.waiting import PATIENCE_S
 
 COMPAT = Path(compat.__file__)
 MODULES = [file for file in (ROOT / "bench").rglob("*.py") if file != COMPAT]
@@ -120,7 +121,7 @@ def test_a_worker_refuses_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import pytest\ndel pytest.Function._initrequest\n")
     spec = Spec((str(tmp_path),), directory=tmp_path, environment={"PYTHONPATH": str(tmp_path)})
     with Worker(spec) as worker, pytest.raises(WorkerError) as refused:
-        worker.collected(60)
+        worker.collected(PATIENCE_S)
     assert refused.value.outcome == "refused"
     assert re.fullmatch(r"pytest \S+ has no Function\._initrequest any more, .*", str(refused.value))
 
