@@ -63,7 +63,7 @@ IN_TESTS = (
         "failed",
         "assert 1 == 2",
     ),
-    InTest("is_not_callable", "def test_fault(benchmark):\n    benchmark(3)\n", "failed", "not callable"),
+    InTest("is_not_callable", "def test_fault(benchmark):\n    benchmark(3)\n", "failed", "must be callable"),
     InTest("message_is_huge", called("raise ValueError('x' * 10**7)"), "failed", "xxx"),
     InTest(
         "message_raises",

@@ -42,6 +42,12 @@ interrupt from within."""
 ERROR, INTERNAL = re.compile(r"ERROR: |\S+: error: "), "INTERNALERROR> "
 """How pytest's own lines of these begin."""
 
+HEADER = re.compile(
+    r"=+ (test session starts|no tests ran)|(platform|cachedir:|rootdir:|configfile:|plugins:|benchmark:) |"
+    r"Using --randomly|collecting |collected \d"
+)
+"""How lines begin that pytest prints of itself."""
+
 LAST_WORDS = 1500
 """Characters of a dead worker's output that are kept."""
 
@@ -123,9 +129,13 @@ class Worker:
     ) -> None:
         self.template, self.start_reason = template, start_reason
         self._mark = adoption.new_mark()
+        try:
+            self._output = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker
+        except OSError as error:
+            text = "no file for what a worker prints can be made; make room, or set TMPDIR"
+            raise WorkerError("refused", f"{text} ({error.strerror or error})") from None
         ours, theirs = Pipe()
         self.channel = protocol.Channel(ours, protocol.COMMANDS, protocol.REPLIES)
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker
         self._started_s = time.monotonic()
         marked = spec.with_environment(**{adoption.VARIABLE: self._mark})
         try:
@@ -187,7 +197,8 @@ class Worker:
         """The end of what the worker printed."""
         file = self._output.fileno()
         begin = max(0, os.fstat(file).st_size - LAST_WORDS)
-        return os.pread(file, LAST_WORDS, begin).decode(errors="replace").strip()  # moves no shared offset
+        words = os.pread(file, LAST_WORDS, begin).decode(errors="replace")  # moves no shared offset
+        return "\n".join(line for line in words.strip().splitlines() if not HEADER.match(line)).strip()
 
     def _death(self) -> WorkerError:
         try:
@@ -197,7 +208,7 @@ class Worker:
         if status == -signal.SIGKILL:
             return WorkerError("died", "the process was killed (signal 9), as a machine out of memory does")
         how = f"died of {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
-        return WorkerError("died", f"the process {how}\n{self.last_words()}")
+        return WorkerError("died", f"the process {how}\n{self.last_words()}".strip())
 
     def end(self) -> None:
         """Ends the worker: politely, then its whole group, stopped or not."""
@@ -247,7 +258,10 @@ def _ended(message: protocol.Ended, words: str) -> WorkerError:
     interrupts = [line.strip("! ") for line in lines if line.startswith("!!!")]
     if interrupts and message.status == INTERRUPTED:
         return WorkerError("died", f"it ended pytest as a whole: {interrupts[-1]}")
-    return WorkerError("died", f"pytest ended with status {message.status}:\n{words}{round_them}")
+    text = (
+        f"pytest ended with status {message.status} by itself, as where a plugin takes its loop{round_them}"
+    )
+    return WorkerError("died", f"{text}\n{words}".strip())
 
 
 def collect_together(workers: Sequence[Worker], timeout_s: float) -> list[tuple[Worker, protocol.Collected]]:
