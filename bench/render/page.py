@@ -15,7 +15,7 @@ from bench.records import CrossingState
 from bench.render import case_table, figures, history_page, sections
 from bench.render.decisions.findings import Told, told
 from bench.render.decisions.rows import CONFIDENCES
-from bench.render.decisions.table import decisions
+from bench.render.decisions.table import decisions, differences
 from bench.render.document import document, table
 from bench.render.figures import Drawn
 from bench.render.parts import matrix, trust
@@ -51,6 +51,7 @@ def render(report: Report, drawn: Mapping[str, Drawn] | None = None, profiled: P
         address=lambda contest: address[id(contest)],
         confidences=CONFIDENCES,
         slow=_slow(report, keys),
+        differences=differences(report),
         pictures={name: _picture(name, each) for name, each in drawn.items()},
         suites=sections.suites(report, drawn),
         matrices=matrix.matrices(report.choices),

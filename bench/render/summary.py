@@ -10,7 +10,7 @@ from bench.analyze.report import Report
 from bench.render import sections
 from bench.render.decisions.findings import told
 from bench.render.decisions.rows import CONFIDENCES, Row
-from bench.render.decisions.table import Decisions, decisions
+from bench.render.decisions.table import Decisions, decisions, differences
 from bench.render.names import words
 from bench.render.units import estimate, half_width
 
@@ -38,7 +38,7 @@ def render(report: Report) -> str:
         lines += [f"{escaped(where)}, commit {run['commit'] or 'unknown'} ({run['preset']})", ""]
     if made := decisions(report):
         lines += [*_decisions(made), "", CONFIDENCES]
-    lines += _slow(report) + _doubts(runs) + _troubled(report)
+    lines += _differing(report) + _slow(report) + _doubts(runs) + _troubled(report)
     folded = [_side_by_side(report), *([_others(made)] if made else []), _cases(report.cases)]
     for title, body in (each for each in folded if each[1]):
         lines += _folded(title, body, min(MAX_LINES - len(lines), MAX_FOLDED))
@@ -78,6 +78,13 @@ def _others(made: Decisions) -> tuple[str, list[str]]:
         for line in row.others
     ]
     return f"{len(lines)} more contests", lines
+
+
+def _differing(report: Report) -> list[str]:
+    """What the runs differ in, where there are several."""
+    rows = [_row([name, *values]) for name, values in differences(report)]
+    names = [part.name or part.run.name for part in report.runs]
+    return ["", "## What differs between the runs", "", *_table(["what", *names]), *rows] if rows else []
 
 
 def _slow(report: Report) -> list[str]:

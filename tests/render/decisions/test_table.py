@@ -1,0 +1,37 @@
+"""Several runs: the decision table has a column each, and what they differ in follows it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from bench.analyze.report import report
+from bench.render import page, summary
+from bench.render.decisions.table import decisions, differences
+from bench.storage import store
+from tests import made_cases
+from tests import recorded_runs as recorded
+
+
+def test_several_runs_open_with_the_table_and_what_differs(tmp_path: Path) -> None:
+    cases = [each for each in made_cases.course() if each.operation in ("matmul", "infer")]
+    run = store.read_run(recorded.write(tmp_path / "first", cases))
+    newer = {
+        **run.environment, "nvidia_driver": "580.1",
+        "torch": {"version": "2.13.0", "float32_cuda_matmul": "tf32"},
+        "devices": [{"device": "cuda", "name": "Another"}],
+    }  # fmt: skip
+    second = store.read_run(recorded.write(tmp_path / "second", cases, seed=2))
+    other = replace(second, header=replace(second.header, environment=newer))
+    made = report([run, other])
+    table = decisions(made)
+    assert table
+    assert table.columns == ("first", "second")
+    assert all(row and row.answered for row in table.cells["gpu_from"])
+    assert differences(made) == [
+        ("GPU", ("Example Accelerator", "Another")), ("driver", ("–", "580.1")), ("torch", ("–", "2.13.0")),
+        ("float32 matmul on CUDA", ("–", "tf32")),
+    ]  # fmt: skip
+    text = summary.render(made)
+    assert text.index("| question | first | second |") < text.index("| driver | – | 580.1 |")
+    html = page.render(made, {})
+    assert html.index('id="answers"') < html.index('id="differences"') < html.index('id="side-by-side"')
+    assert not differences(report([run]))
