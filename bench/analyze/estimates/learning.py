@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 import pandas as pd
@@ -28,8 +27,8 @@ class Learning:
 def learning(cases: pd.DataFrame) -> tuple[Learning, ...]:
     """Every case that says in extra_info what it had learned after each of its epochs.
 
-    `accuracy` lists the shares, and `epoch_s` the seconds of each epoch; one number there is that of every
-    epoch. A single epoch is no course, and is left out.
+    `accuracies` lists the shares, and `trained_s` the seconds from the start until each was reached. A single
+    epoch is no course, and is left out.
     """
     return tuple(_found(cases.drop_duplicates("case")))
 
@@ -37,13 +36,12 @@ def learning(cases: pd.DataFrame) -> tuple[Learning, ...]:
 def _found(cases: pd.DataFrame) -> Iterator[Learning]:
     for row in cases.to_dict("records"):
         extra = json.loads(row["extra"]) if isinstance(row["extra"], str) else {}
-        accuracy = _numbers(extra.get("accuracy"))
-        epochs = _numbers(extra.get("epoch_s")) or _each(extra.get("epoch_s"), len(accuracy))
-        if len(accuracy) > 1 and len(epochs) == len(accuracy):
+        accuracy, seconds = _numbers(extra.get("accuracies")), _numbers(extra.get("trained_s"))
+        if len(accuracy) > 1 and len(seconds) == len(accuracy):
             goal = extra.get("goal") if _is_number(extra.get("goal")) else None
             yield Learning(
                 str(row["case"]), str(row["suite"]), str(row["operation"]), str(row["device"]),
-                tuple(accumulate(epochs)), accuracy, goal,
+                seconds, accuracy, goal,
             )  # fmt: skip
 
 
@@ -52,10 +50,6 @@ def _numbers(value: Any) -> tuple[float, ...]:
     if not isinstance(value, list) or not all(map(_is_number, value)):
         return ()
     return tuple(map(float, value))
-
-
-def _each(value: Any, count: int) -> tuple[float, ...]:
-    return (float(value),) * count if _is_number(value) else ()
 
 
 def _is_number(value: Any) -> bool:

@@ -23,7 +23,7 @@ def draw(found: Sequence[Learning], colours: Colours) -> Drawing:
     figure = style.slide("How fast does training learn?")
     axes = style.placed(figure, 1.0, 1.05, style.SLIDE_INCHES[0] - 0.2 - room(named, SIZE), 4.62, SIZE)
     told = _onto(axes, shown, named, colours)
-    style.note(figure, "A point an epoch: seconds of training until its end, tests left out.")
+    style.note(figure, "A point an epoch: the seconds until it was trained and tested.")
     return Drawing(figure, [(axes, told)])
 
 

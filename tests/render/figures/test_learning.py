@@ -23,19 +23,20 @@ def plotted(folder: Path, extra: dict[str, Any]) -> Any:
 
 
 def test_a_course_is_drawn_epoch_by_epoch(tmp_path: Path) -> None:
-    axes = plotted(tmp_path, {"accuracy": [0.4, 0.7, 0.8], "epoch_s": [1.0, 0.5, 0.5], "goal": 0.75})
+    axes = plotted(tmp_path, {"accuracies": [0.4, 0.7, 0.8], "trained_s": [1.0, 1.5, 2.0], "goal": 0.75})
     courses = [seen.at(line) for line in axes.lines if len(line.get_xdata()) == 3]
     assert courses[0] == [(1, 0.4), (1.5, 0.7), (2, 0.8)]
     assert axes.get_xlabel() == "seconds of training"
 
 
-def test_one_number_is_the_seconds_of_every_epoch(tmp_path: Path) -> None:
-    axes = plotted(tmp_path, {"accuracy": [0.4, 0.7], "epoch_s": 2.0})
-    assert [(2, 0.4), (4, 0.7)] in [seen.at(line) for line in axes.lines]
-
-
 @pytest.mark.parametrize(
-    "extra", [{"accuracy": 0.8}, {"accuracy": [0.8], "epoch_s": 1.0}, {"accuracy": ["?", 1]}]
+    "extra",
+    [
+        {"accuracies": 0.8},
+        {"accuracies": [0.8], "trained_s": [1.0]},
+        {"accuracies": ["?", 1], "trained_s": [1.0, 2.0]},
+        {"accuracies": [0.4, 0.7], "trained_s": [1.0]},
+    ],
 )
 def test_without_a_course_the_epochs_themselves_are_drawn(tmp_path: Path, extra: dict[str, Any]) -> None:
     assert plotted(tmp_path, extra).get_xlabel() == "batch size"
