@@ -57,7 +57,8 @@ def spec(paths: Sequence[str], keyword: str, devices: Sequence[str], preset: str
     named = [Path(path.partition("::")[0]) for path in paths]
     for path in named:
         if not path.exists():
-            beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+            there = path.parent.iterdir() if path.parent.is_dir() else []
+            beside = [each.name for each in there if each.is_dir() or "test" in each.stem]
             meant = did_you_mean(path.name, beside) or "; see `bench list`"
             raise UserError(f"{path} does not exist; expected a file or folder of benchmarks{meant}")
     environment = {"BENCH_PRESET": preset}
