@@ -196,7 +196,7 @@ def test_a_run_without_results_has_a_page(tmp_path: Path) -> None:
     made = report([store.read_run(tmp_path / "run")])
     html = page.render(made, figures.draw(made))
     assert "cut short" in html
-    assert summary.render(made).count("not part of this run") == len(QUESTIONS)
+    assert "| question |" not in summary.render(made)
 
 
 def test_failed_self_checks_lead_the_report(tmp_path: Path) -> None:

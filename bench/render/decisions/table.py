@@ -51,9 +51,11 @@ def _at(environment: Mapping[str, Any], path: str) -> str:
 
 
 def decisions(report: Report) -> Decisions | None:
-    """The report's decisions; None where every run compared two sides, which asks nothing else."""
+    """The report's decisions; None where no run has anything that competes, as in a suite of another kind, or
+    every run compared two sides, which asks nothing else.
+    """
     parts = [part for part in report.runs if not part.run.header.gate]
-    if not parts:
+    if not any(part.choices or any(each.steps for each in part.answers) for part in parts):
         return None
     columns = [part.name or part.run.name for part in parts]
     of_columns = [{row.id: row for row in rows(part.answers)} for part in parts]

@@ -35,3 +35,12 @@ def test_several_runs_open_with_the_table_and_what_differs(tmp_path: Path) -> No
     html = page.render(made, {})
     assert html.index('id="answers"') < html.index('id="differences"') < html.index('id="side-by-side"')
     assert not differences(report([run]))
+
+
+def test_a_suite_of_another_kind_is_asked_nothing(tmp_path: Path) -> None:
+    """Where nothing competes, a list of questions that cannot be answered is noise."""
+    foreign = [made_cases.Made("test_parse", "parse", {"size": size}, 1e-4) for size in (1, 10)]
+    made = report([store.read_run(recorded.write(tmp_path / "run", foreign))])
+    assert decisions(made) is None
+    assert "From which size does the GPU win?" not in summary.render(made)
+    assert 'id="answers"' not in page.render(made, {})
