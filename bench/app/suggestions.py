@@ -9,6 +9,9 @@ CUTOFF = 0.6
 
 MAX_NAMES = 2
 
+CLOSE = 0.15
+"""How much less alike than the nearest name another may be, to be named as well."""
+
 SHARED = "test_"
 """How the names of tests begin, which makes none of them like another."""
 
@@ -16,7 +19,9 @@ SHARED = "test_"
 def did_you_mean(seen: str, known: Iterable[str]) -> str:
     """The end of a message about `seen`, as "; did you mean quick?"; "" where nothing is near it."""
     by_core = {_core(name): name for name in known}
-    near = difflib.get_close_matches(_core(seen), by_core, MAX_NAMES, CUTOFF)
+    alike = {core: difflib.SequenceMatcher(None, core, _core(seen)).ratio() for core in by_core}
+    least = max(CUTOFF, max(alike.values(), default=0.0) - CLOSE)
+    near = sorted((core for core in alike if alike[core] >= least), key=lambda core: -alike[core])[:MAX_NAMES]
     return f"; did you mean {' or '.join(by_core[core] for core in near)}?" if near else ""
 
 
