@@ -37,7 +37,7 @@ def test_a_case_is_found_by_its_test_or_by_its_id(wanted: str, meant: str) -> No
 @pytest.mark.parametrize(
     ("expression", "meant"),
     [
-        ("matmull and not tf32", "; did you mean test_matmul or mul?"),
+        ("matmull and not tf32", "; did you mean test_matmul?"),
         ("matmul and dataloder", "; did you mean dataloader?"),
         ("cpu and 256", ""),
         ("not (zzz or q)", ""),
