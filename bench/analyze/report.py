@@ -10,8 +10,8 @@ from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.contests.across import Across, across
 from bench.analyze.contests.contests import Choice, Contest, choices
 from bench.analyze.contests.order import Disorder, compared, disorders
-from bench.analyze.findings import Finding, findings
 from bench.analyze.gate.decision import Decision, replay
+from bench.analyze.pitfalls import Pitfall, pitfalls
 from bench.analyze.questions.answers import Answer, answers
 from bench.analyze.runs.history import CaseHistory, history
 from bench.analyze.runs.levels import MIN_RUNS
@@ -62,9 +62,9 @@ class RunReport:
         return answers(self.choices, self.cases, bool(self.run.environment.get("devices")))
 
     @cached_property
-    def findings(self) -> tuple[Finding, ...]:
+    def pitfalls(self) -> tuple[Pitfall, ...]:
         """What is slow, and no contest tells; nothing of a run that compared two sides."""
-        return () if self.run.header.gate else findings(self.cases, self.analyzed.blocks)
+        return () if self.run.header.gate else pitfalls(self.cases, self.analyzed.blocks)
 
     @cached_property
     def disorders(self) -> tuple[Disorder, ...]:

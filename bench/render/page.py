@@ -13,7 +13,7 @@ from bench.analyze.report import Report, RunReport
 from bench.analyze.runs.history import CaseHistory
 from bench.records import CrossingState
 from bench.render import case_table, figures, history_page, sections
-from bench.render.decisions.findings import Told, told
+from bench.render.decisions.pitfalls import Told, told
 from bench.render.decisions.rows import CONFIDENCES
 from bench.render.decisions.table import decisions, differences
 from bench.render.document import document, table
@@ -75,7 +75,7 @@ def _slow(report: Report, keys: Sequence[str]) -> list[tuple[str, Told, list[tup
     slow, first = [], 0
     for part in report.runs:
         key_of = dict(zip(part.cases["case"], keys[first:], strict=False))
-        for found in map(told, part.findings):
+        for found in map(told, part.pitfalls):
             slow.append((part.name, found, [(patterns.name(case), key_of[case]) for case in found.cases]))
         first += len(part.cases)
     return slow

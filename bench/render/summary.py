@@ -8,7 +8,7 @@ import pandas as pd
 from bench import patterns
 from bench.analyze.report import Report
 from bench.render import sections
-from bench.render.decisions.findings import told
+from bench.render.decisions.pitfalls import told
 from bench.render.decisions.rows import CONFIDENCES, Row
 from bench.render.decisions.table import Decisions, decisions, differences
 from bench.render.names import words
@@ -88,7 +88,7 @@ def _differing(report: Report) -> list[str]:
 
 
 def _slow(report: Report) -> list[str]:
-    found = [(part.name, told(finding)) for part in report.runs for finding in part.findings]
+    found = [(part.name, told(pitfall)) for part in report.runs for pitfall in part.pitfalls]
     lines = []
     for name, each in found[:MAX_DOUBTS]:
         whose = f"{escaped(name)}: " if name else ""

@@ -13,7 +13,7 @@ from bench.analyze.questions.standings import Standing, standings
 from bench.analyze.report import Report, RunReport
 from bench.render import sections
 from bench.render.decisions.claims import said
-from bench.render.decisions.findings import told
+from bench.render.decisions.pitfalls import told
 from bench.render.decisions.rows import CONFIDENCES, Row
 from bench.render.decisions.table import Decisions, decisions
 from bench.render.names import words
@@ -32,8 +32,8 @@ NAMES = {
 }  # fmt: skip
 """States of cases that are counted apart."""
 
-MAX_FINDINGS = 5
-"""Findings shown; the page has all of them."""
+MAX_PITFALLS = 5
+"""Pitfalls shown; the page has all of them."""
 
 
 def show(report: Report, page: str, further: Sequence[str] = (), console: Console | None = None) -> None:
@@ -102,8 +102,8 @@ def _table(rows: Sequence[Row]) -> Table:
 
 
 def _slow(part: RunReport) -> Iterator[str]:
-    for finding in part.findings[:MAX_FINDINGS]:
-        words_of = told(finding)
+    for pitfall in part.pitfalls[:MAX_PITFALLS]:
+        words_of = told(pitfall)
         yield f"{words_of.seen} {words_of.advice}"
 
 

@@ -2,7 +2,7 @@
 
 A rule compares cases that differ in one thing, matched by operation and parameters: where a suite has no such
 cases, it finds nothing. It speaks from a factor of its own on, which its interval has to clear. The words for
-what it found, its cause and what to do are in `bench.render.decisions.findings`.
+what it found, its cause and what to do are in `bench.render.decisions.pitfalls`.
 """
 
 import math
@@ -43,7 +43,7 @@ MIN_LAUNCHES = 3
 
 
 @dataclass(frozen=True)
-class Finding:
+class Pitfall:
     """What a rule found: `factor` with its interval, of `case` over `against` ("" where it is one case).
 
     `subject` is what the rule is about: a number format, how many workers, an operation. `seconds` is what
@@ -70,14 +70,14 @@ class _Timed:
     blocks: pd.DataFrame
 
 
-def findings(cases: pd.DataFrame, blocks: pd.DataFrame) -> tuple[Finding, ...]:
+def pitfalls(cases: pd.DataFrame, blocks: pd.DataFrame) -> tuple[Pitfall, ...]:
     """All that is slow, by the factor that it is slower at least; of a rule and device only the worst."""
     run = _Timed(cases[cases["blocks"] > 0], blocks)
-    found = [finding for rule in RULES for finding in rule(run)]
-    worst: dict[tuple[str, str, str], Finding] = {}
-    for finding in sorted(found, key=lambda each: -each.low):
-        subject = finding.subject if finding.rule == "dtype" else ""
-        worst.setdefault((finding.rule, subject, finding.device), finding)
+    found = [pitfall for rule in RULES for pitfall in rule(run)]
+    worst: dict[tuple[str, str, str], Pitfall] = {}
+    for pitfall in sorted(found, key=lambda each: -each.low):
+        subject = pitfall.subject if pitfall.rule == "dtype" else ""
+        worst.setdefault((pitfall.rule, subject, pitfall.device), pitfall)
     return tuple(worst.values())
 
 
@@ -88,16 +88,16 @@ def _ratio(slow: pd.Series, fast: pd.Series) -> tuple[float, float, float]:
     return math.exp(middle), math.exp(middle - half), math.exp(middle + half)
 
 
-def _slower(rule: Rule, subject: str, slow: pd.Series, fast: pd.Series, least: float) -> Iterator[Finding]:
+def _slower(rule: Rule, subject: str, slow: pd.Series, fast: pd.Series, least: float) -> Iterator[Pitfall]:
     factor, low, high = _ratio(slow, fast)
     if low >= least:  # NaN is not
-        yield Finding(
+        yield Pitfall(
             rule, subject, str(slow["device"]), str(slow["operation"]), factor, low, high,
             float(slow["median_s"]), str(slow["case"]), str(fast["case"]),
         )  # fmt: skip
 
 
-def _dtypes(run: _Timed) -> Iterator[Finding]:
+def _dtypes(run: _Timed) -> Iterator[Pitfall]:
     """Number formats against float32, on the same device."""
     cases = run.cases
     if "dtype" not in cases:
@@ -110,7 +110,7 @@ def _dtypes(run: _Timed) -> Iterator[Finding]:
             yield from _slower("dtype", str(row["dtype"]), row, base.iloc[0], DTYPE)
 
 
-def _tensors(run: _Timed) -> Iterator[Finding]:
+def _tensors(run: _Timed) -> Iterator[Pitfall]:
     """A DataLoader over tensors that are ready, against slices of them."""
     rows = run.cases[run.cases["operation"] == "tensors"]
     if "way" not in rows:
@@ -120,7 +120,7 @@ def _tensors(run: _Timed) -> Iterator[Finding]:
         yield from _slower("tensors", "DataLoader", loader.iloc[0], slices.iloc[0], TENSORS)
 
 
-def _first_batches(run: _Timed) -> Iterator[Finding]:
+def _first_batches(run: _Timed) -> Iterator[Pitfall]:
     """The first batch of an epoch, which waits for workers to start, against no workers."""
     rows = run.cases[run.cases["operation"] == "first_batch"]
     if "num_workers" not in rows:
@@ -130,7 +130,7 @@ def _first_batches(run: _Timed) -> Iterator[Finding]:
         yield from _slower("first_batch", str(row["num_workers"]), row, alone.iloc[0], FIRST_BATCH)
 
 
-def _first_calls(run: _Timed) -> Iterator[Finding]:
+def _first_calls(run: _Timed) -> Iterator[Pitfall]:
     """The first call in a fresh process against steady ones: the launches' range is the interval."""
     for row, first in _launches(run.cases, run.blocks[run.blocks["kind"] == "first"], "wall_s"):
         factors = [first.median() / row["median_s"], first.min() / row["high_s"], first.max() / row["low_s"]]
@@ -138,7 +138,7 @@ def _first_calls(run: _Timed) -> Iterator[Finding]:
             yield _alone("first_call", row, factors, float(first.median()))
 
 
-def _cold(run: _Timed) -> Iterator[Finding]:
+def _cold(run: _Timed) -> Iterator[Pitfall]:
     """Calls whose data was flushed from the cache against calls back to back, by the device's clock."""
     timed = run.blocks[run.blocks["counted"] & run.blocks["device_s"].notna()]
     of_kind = {kind: timed[timed["kind"] == kind] for kind in ("cold", "device")}
@@ -153,7 +153,7 @@ def _cold(run: _Timed) -> Iterator[Finding]:
                 yield _alone("cold", row, factors, float(cold.median()))
 
 
-def _waits(run: _Timed) -> Iterator[Finding]:
+def _waits(run: _Timed) -> Iterator[Pitfall]:
     """How many times as long as its device works a call takes: the rest of it the device waits for its host.
 
     The largest call that waits tells most: small ones always do.
@@ -169,10 +169,10 @@ def _waits(run: _Timed) -> Iterator[Finding]:
             return
 
 
-def _alone(rule: Rule, row: pd.Series, factors: list[float], seconds: float) -> Finding:
+def _alone(rule: Rule, row: pd.Series, factors: list[float], seconds: float) -> Pitfall:
     operation = str(row["operation"])
     factor, low, high = map(float, factors)
-    return Finding(
+    return Pitfall(
         rule, operation, str(row["device"]), operation, factor, low, high, seconds, str(row["case"])
     )
 
@@ -187,7 +187,7 @@ def _launches(cases: pd.DataFrame, blocks: pd.DataFrame, value: str) -> Iterator
             yield cases.iloc[int(row)], seconds
 
 
-RULES: tuple[Callable[[_Timed], Iterator[Finding]], ...] = (
+RULES: tuple[Callable[[_Timed], Iterator[Pitfall]], ...] = (
     _dtypes, _tensors, _first_batches, _first_calls, _cold, _waits,
 )  # fmt: skip
 """A new rule is a function of the cases frame and the marked blocks, with its own threshold above."""

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from bench.analyze.findings import Finding, findings
+from bench.analyze.pitfalls import Pitfall, pitfalls
 from bench.analyze.report import report
 from bench.storage import store
 from tests import recorded_runs as recorded
 from tests.made_cases import Made
 
 
-def found(folder: Path, cases: Sequence[Made], launches: int = 5) -> list[Finding]:
+def found(folder: Path, cases: Sequence[Made], launches: int = 5) -> list[Pitfall]:
     (part,) = report([store.read_run(recorded.write(folder, cases, launches=launches))]).runs
-    return list(part.findings)
+    return list(part.pitfalls)
 
 
 def dtypes(**slower: float) -> Iterator[Made]:
@@ -39,7 +39,7 @@ def test_an_interval_has_to_clear_the_threshold(tmp_path: Path) -> None:
     (part,) = report([store.read_run(recorded.write(tmp_path / "noisy", cases, launch_noise=0.4))]).runs
     (row,) = part.cases[part.cases["dtype"] == "float16"].to_dict("records")
     assert row["high_s"] / row["low_s"] > 1.5
-    assert not part.findings
+    assert not part.pitfalls
 
 
 def test_loading_is_matched_by_operation_and_parameters(tmp_path: Path) -> None:
@@ -77,9 +77,9 @@ def test_a_device_that_waits_for_its_host(tmp_path: Path) -> None:
         Made("test_05", "training_step", {"batch": batch}, 1e-3, "cuda", extra={"items": batch})
         for batch in (1, 64)
     ]))]).runs  # fmt: skip
-    assert not part.findings
+    assert not part.pitfalls
     cases = part.cases.assign(device_s=part.cases["median_s"] / 10)
-    (only,) = findings(cases, part.analyzed.blocks)
+    (only,) = pitfalls(cases, part.analyzed.blocks)
     assert (only.rule, only.device, only.factor) == ("waits", "cuda", pytest.approx(10))
     assert only.case.endswith("64]")  # the largest that waits tells most
 
@@ -90,7 +90,7 @@ def test_cold_data_by_the_devices_own_clock(tmp_path: Path) -> None:
     blocks = part.analyzed.blocks
     warm = blocks[(blocks["kind"] == "device") & blocks["counted"]]
     cold = warm.assign(kind="cold", device_s=4 * warm["device_s"])
-    assert not [each for each in findings(part.cases, blocks) if each.rule == "cold"]
+    assert not [each for each in pitfalls(part.cases, blocks) if each.rule == "cold"]
     both = blocks.merge(cold, how="outer")
-    (only,) = (each for each in findings(part.cases, both) if each.rule == "cold")
+    (only,) = (each for each in pitfalls(part.cases, both) if each.rule == "cold")
     assert only.low < 4 < only.high

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.analyze.findings import Finding, Rule
+from bench.analyze.pitfalls import Pitfall, Rule
 from bench.render.decisions.claims import said
 from bench.render.names import words
 from bench.render.units import percent, quantity, times
@@ -11,7 +11,7 @@ from bench.render.units import percent, quantity, times
 
 @dataclass(frozen=True)
 class Told:
-    """A finding in three sentences, and the cases that it rests on."""
+    """A pitfall in three sentences, and the cases that it rests on."""
 
     seen: str
     cause: str
@@ -50,25 +50,25 @@ ADVICE: Mapping[Rule, str] = {
 }
 
 
-def told(finding: Finding) -> Told:
-    """The finding in words."""
+def told(pitfall: Pitfall) -> Told:
+    """The pitfall in words."""
     facts = {
-        "operation": words(finding.operation).removesuffix(" dtype"), "subject": finding.subject,
-        "device": said("device", finding.device), "seconds": quantity(finding.seconds, "s", 2),
-        "factor": times(finding.factor, finding.low, finding.high), "case": _case(finding),
-        "share": _share(finding),
+        "operation": words(pitfall.operation).removesuffix(" dtype"), "subject": pitfall.subject,
+        "device": said("device", pitfall.device), "seconds": quantity(pitfall.seconds, "s", 2),
+        "factor": times(pitfall.factor, pitfall.low, pitfall.high), "case": _case(pitfall),
+        "share": _share(pitfall),
     }  # fmt: skip
-    seen, cause, advice = (each[finding.rule].format(**facts) for each in (SEEN, CAUSE, ADVICE))
-    return Told(seen, cause, advice, tuple(filter(None, (finding.case, finding.against))))
+    seen, cause, advice = (each[pitfall.rule].format(**facts) for each in (SEEN, CAUSE, ADVICE))
+    return Told(seen, cause, advice, tuple(filter(None, (pitfall.case, pitfall.against))))
 
 
-def _case(finding: Finding) -> str:
+def _case(pitfall: Pitfall) -> str:
     """The operation with the parameters in the case's name: "forward modes (cpu-mlp-train)"."""
-    parameters = finding.case.partition("[")[2].removesuffix("]")
-    return words(finding.operation) + (f" ({parameters})" if parameters else "")
+    parameters = pitfall.case.partition("[")[2].removesuffix("]")
+    return words(pitfall.operation) + (f" ({parameters})" if parameters else "")
 
 
-def _share(finding: Finding) -> str:
+def _share(pitfall: Pitfall) -> str:
     """The share of the time that the device works, as an interval."""
-    low, high = percent(1 / finding.high), percent(1 / finding.low)
+    low, high = percent(1 / pitfall.high), percent(1 / pitfall.low)
     return low if low == high else f"{low} to {high}"
