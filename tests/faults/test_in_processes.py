@@ -135,8 +135,9 @@ def test_a_killed_process_costs_no_run(project: Project, module: str) -> None:
     """A worker costs its case, a template nothing."""
     project.write({"test_m.py": SLOW})
     going = run(project, "--launches", "3")
+    process = until(lambda: worker_of(going.pid, module), f"there is no {module}")
     visited(project.out, 1)
-    until(lambda: worker_of(going.pid, module), f"there is no {module}").kill()
+    process.kill()
     done = ended(going)
     assert done.status in (0, 1)
     assert "Traceback" not in done.said

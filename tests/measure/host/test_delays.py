@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from bench.measure import originals
 from bench.measure.host import delays
 from bench.measure.host.delays import Delay, Switches, Threads, schedstat_works
 
@@ -98,9 +99,9 @@ def test_threads_that_came_and_went_count_by_what_the_process_ran_beyond_the_oth
 ) -> None:
     """Two threads that stay run for 18 ms each, in a block of 20 ms."""
     process_ns = iter([0, int(process_ms * MS)])
-    monkeypatch.setattr(time, "process_time_ns", lambda: next(process_ns))
+    monkeypatch.setattr(originals.time, "process_time_ns", lambda: next(process_ns))
     clocks = {delays.clock_of(thread): iter([0, 18 * MS]) for thread in (own, 2)}
-    monkeypatch.setattr(time, "clock_gettime_ns", lambda clock: next(clocks[clock]))
+    monkeypatch.setattr(originals.time, "clock_gettime_ns", lambda clock: next(clocks[clock]))
     threads = Threads(tasks)
     threads.before(expected_s)
     schedule(tasks, own, 118, 5, 11)
@@ -171,7 +172,7 @@ def test_a_kernel_without_figures_is_known(tmp_path: Path, figures: str | None, 
 def test_each_involuntary_switch_costs_a_slice(monkeypatch: pytest.MonkeyPatch) -> None:
     usage, process_s = iter([7, 10]), iter([1.0, 1.018])
     monkeypatch.setattr(resource, "getrusage", lambda _: SimpleNamespace(ru_nivcsw=next(usage)))
-    monkeypatch.setattr(time, "process_time", lambda: next(process_s))
+    monkeypatch.setattr(originals.time, "process_time", lambda: next(process_s))
     switches = Switches()
     switches.before(0.010)
     seen = switches.after(elapsed_s=0.010, idle_s=0)
@@ -180,7 +181,7 @@ def test_each_involuntary_switch_costs_a_slice(monkeypatch: pytest.MonkeyPatch) 
 
 def test_of_a_short_block_the_threads_clocks_are_asked(tasks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run_ns = dict.fromkeys(map(delays.clock_of, map(int, os.listdir(tasks))), 0)
-    monkeypatch.setattr(time, "clock_gettime_ns", run_ns.__getitem__)
+    monkeypatch.setattr(originals.time, "clock_gettime_ns", run_ns.__getitem__)
     threads = Threads(tasks)
     for expected_s, ran in ((0.002, 2), (0.1, 1)):  # their figures stand still
         threads.before(expected_s)

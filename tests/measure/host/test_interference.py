@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from bench.disturbance import disturbed, disturbs_itself
+from bench.measure import originals
 from bench.measure.host import interference
 from bench.measure.host.delays import Switches, schedstat_works
 from bench.measure.host.interference import Readings, descendants_run_s, foreign_s
@@ -191,7 +192,7 @@ Times = namedtuple("Times", "user nice system idle iowait irq softirq steal gues
 def test_foreign_time_is_all_busy_time_that_is_not_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
     processors = [Times(10, 1, 2, 500, 50, 0.25, 0.5, 3, 4, 0), Times(100, 0, 0, 0, 0, 0, 0, 0, 0, 0)]
     monkeypatch.setattr(psutil, "cpu_times", lambda percpu: processors)  # noqa: ARG005 - psutil's name
-    monkeypatch.setattr(time, "process_time", lambda: 6.0)
+    monkeypatch.setattr(originals.time, "process_time", lambda: 6.0)
     monkeypatch.setattr(interference, "reaped_s", lambda: 0.5)
     child_times = SimpleNamespace(user=1.0, system=0.5, children_user=0.25, children_system=0.125)
     monkeypatch.setattr(psutil, "Process", lambda _: SimpleNamespace(cpu_times=lambda: child_times))
@@ -204,7 +205,7 @@ def test_foreign_time_is_read_only_over_blocks_long_enough_for_it(monkeypatch: p
     monkeypatch.setattr(interference, "foreign_s", lambda *_: next(read))
     monkeypatch.setattr(interference, "pace_s", lambda: 2e-6)
     now = iter([0.0, 0.6, 1.0, 1.7, 2.0, 2.1, 3.0, 3.01])
-    monkeypatch.setattr(time, "perf_counter", lambda: next(now))
+    monkeypatch.setattr(originals.time, "perf_counter", lambda: next(now))
     readings = Readings()
     readings.before(0.6)
     assert readings.after().foreign_s == pytest.approx(0.25)
@@ -233,5 +234,5 @@ def test_the_pace_beside_a_block_is_the_slower_of_before_and_after(
 
 def test_the_pace_is_the_fastest_try(monkeypatch: pytest.MonkeyPatch) -> None:
     now = iter([0.0, 5.0, 5.0, 7.0])
-    monkeypatch.setattr(time, "perf_counter", lambda: next(now))
+    monkeypatch.setattr(originals.time, "perf_counter", lambda: next(now))
     assert interference.pace_s() == 2.0
