@@ -1,5 +1,6 @@
 """Names beside what they name: measured before they are placed, moved apart where they would touch."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.transforms import blended_transform_factory
 
-from bench.render.drawing.style import EDGE, FAINT, SLIDE, SLIDE_INCHES
+from bench.render.drawing.style import EDGE, FAINT, MISSING, SLIDE, SLIDE_INCHES
 from bench.render.units import THIN
 
 MAX_CHARACTERS = 24
@@ -62,7 +63,9 @@ def fitted(text: str, most: int = MAX_CHARACTERS) -> str:
 def width(text: str, size: float, weight: str = "normal") -> float:
     """Inches that a line of text takes, at a size in points, in the font of all figures."""
     font = FontProperties(family=["DejaVu Sans"], size=size, weight=weight)
-    measured, _, _ = _renderer().get_text_width_height_descent(text, font, ismath=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", MISSING)
+        measured, _, _ = _renderer().get_text_width_height_descent(text, font, ismath=False)
     return float(measured) / _FINE
 
 

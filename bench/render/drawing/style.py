@@ -47,6 +47,10 @@ SLIDE: dict[Any, Any] = STYLE | {
 SLIDE_INCHES = (10.0, 5.625)
 """16:9."""
 
+MISSING = "Glyph .* missing from font"
+"""A warning of matplotlib: a sign that the font lacks is a box in the PNG; in the SVG readers have fonts that
+show it."""
+
 EDGE = 0.22
 """Inches left of everything on a slide."""
 
@@ -113,8 +117,7 @@ def saved(figure: Figure, simulated: Sequence[str], name: str = "bench") -> Mapp
     Pictures of different names have different identifiers in their SVG, so that they can share a page.
     """
     with warnings.catch_warnings(), rc_context({"svg.hashsalt": name}):
-        # A sign that this font lacks is a box in the PNG; in the SVG the reader's own fonts show it.
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        warnings.filterwarnings("ignore", MISSING)
         if simulated:
             size = 6 * figure.get_size_inches()[0]
             across: dict[str, Any] = {"ha": "center", "va": "center", "rotation": 25}
