@@ -37,8 +37,8 @@ LEFT_OUT = (
     "tf32", "many_small", "modes", "inference", "session",
 )  # fmt: skip
 SIMULATED_CASES = f"not ({' or '.join(LEFT_OUT)})"
-"""What is measured on the simulated accelerator: what the questions about devices ask. The simulation computes
-in Python, which for resnet18 takes seconds a step."""
+"""What is measured on the simulated accelerator: what the questions about devices ask. The simulation
+computes in Python, which for resnet18 takes seconds a step."""
 
 A_SMALL_GPU = Parameters(
     fixed_s=5e-6,

@@ -59,7 +59,7 @@ def sentences(part: RunReport) -> list[str]:
 def _of_ceiling(part: RunReport, each: Beaten) -> str:
     unit = UNITS[each.kind]
     measured, seen = quantity(each.measured, unit), quantity(each.seen, unit)
-    names = " ".join(filter(None, (each.name.replace("_", " "), each.kind)))
+    names = " ".join(dict.fromkeys(filter(None, (each.name.replace("_", " "), each.kind))))
     cases = part.cases["case"]
     beat = _names([each.case, *(str(cases.iat[row]) for row in each.rows if cases.iat[row] != each.case)])
     ceiling = f"the {names} ceiling of {each.device}, measured as {measured}, is beaten with {seen} by {beat}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bench.analyze.pitfalls import Pitfall, Rule
 from bench.render.decisions.claims import said
-from bench.render.names import words
+from bench.render.names import contender, words
 from bench.render.units import percent, quantity, times
 
 
@@ -22,8 +22,7 @@ class Told:
 SEEN: Mapping[Rule, str] = {
     "dtype": "{operation} in {subject} on the {device} takes {factor} as long as in float32.",
     "tensors": "A DataLoader over tensors that are ready takes {factor} as long as slices of them.",
-    "first_batch": "With {subject} workers the first batch of an epoch takes {seconds}, {factor} as long as "
-    "without.",
+    "first_batch": "With {workers} the first batch of an epoch takes {seconds}, {factor} as long as without.",
     "first_call": "The first call of {case} takes {seconds}, {factor} as long as later ones.",
     "cold": "{case} takes {factor} as long on data that is not in the {device}'s cache.",
     "waits": "The {device} works for {share} of {case}.",
@@ -56,7 +55,7 @@ def told(pitfall: Pitfall) -> Told:
         "operation": words(pitfall.operation).removesuffix(" dtype"), "subject": pitfall.subject,
         "device": said("device", pitfall.device), "seconds": quantity(pitfall.seconds, "s", 2),
         "factor": times(pitfall.factor, pitfall.low, pitfall.high), "case": _case(pitfall),
-        "share": _share(pitfall),
+        "share": _share(pitfall), "workers": contender("num_workers", pitfall.subject),
     }  # fmt: skip
     seen, cause, advice = (each[pitfall.rule].format(**facts) for each in (SEEN, CAUSE, ADVICE))
     return Told(seen, cause, advice, tuple(filter(None, (pitfall.case, pitfall.against))))
