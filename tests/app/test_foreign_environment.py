@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import ROOT, other_environments
+from tests import ROOT, other_environments, rare
 from tests.app.gated_project import CODE, Repository, states
+
+pytestmark = rare  # it makes environments of other releases
 
 
 def test_a_project_that_has_nothing_of_ours_is_gated(

@@ -43,7 +43,7 @@ def hostile(draw: st.DrawFn) -> Made:
 GOOD = curve("good", {"a": lambda n: 1e-6 * n, "b": lambda n: 3e-6 + 0.5e-6 * n}, [1, 4, 16])
 
 
-@settings(max_examples=25, phases=[Phase.generate])
+@settings(max_examples=10, phases=[Phase.generate])
 @given(st.lists(hostile(), min_size=1, max_size=4, unique_by=lambda made: made.id))
 def test_a_run_of_hostile_cases_has_a_report(made: list[Made]) -> None:
     made = [

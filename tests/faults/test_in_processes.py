@@ -14,11 +14,9 @@ import psutil
 import pytest
 
 import bench
-from tests import ROOT
+from tests import ROOT, rare
 from tests.faults.faulty import GOOD, MARK, Done, Project, ended
 from tests.waiting import until, visited
-
-rare = pytest.mark.skipif(not os.environ.get("BENCH_FAULTS"), reason="nox -s faults")
 
 SLOW = "import time\ndef test_slow(benchmark):\n    benchmark(time.sleep, 0.05)\n"
 

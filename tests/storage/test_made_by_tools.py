@@ -12,7 +12,9 @@ import pytest
 
 import bench
 from bench.__main__ import main
-from tests import other_environments
+from tests import other_environments, rare
+
+pytestmark = rare  # it makes environments of other releases
 
 
 def run(folder: Path, *words: str | Path, **variables: str) -> str:
