@@ -157,11 +157,12 @@ def time_epoch(benchmark, training, test_batches):
 def test_time_to_accuracy(benchmark, device, training_data, test_batches):
     """Training the course's network until it tells three in four test images apart, tests included."""
     training = Training(first(SUBSET, training_data), COURSE_BATCH, device)
+    untrained, _ = test_loop(test_batches, training.model, training.loss_fn, device)
     reached = {}
 
     def train_to_goal():
         started = time.perf_counter()
-        accuracies, trained_s = [], []  # after each epoch: what was learned, and how long it took so far
+        accuracies, trained_s = [untrained], [0.0]  # then after each epoch, and how long it took so far
         training.start_over()
         for epoch in range(1, MAX_EPOCHS + 1):  # noqa: B007 - how many it took is a result
             training.epoch()

@@ -10,7 +10,7 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Learning:
-    """A case's training: seconds from its start and the share of right answers after each epoch.
+    """A case's training: seconds from its start, and the share of right answers before and after each epoch.
 
     `goal` is the share at which it is called done, None where it has none.
     """
@@ -27,8 +27,8 @@ class Learning:
 def learning(cases: pd.DataFrame) -> tuple[Learning, ...]:
     """Every case that says in extra_info what it had learned after each of its epochs.
 
-    `accuracies` lists the shares, and `trained_s` the seconds from the start until each was reached. A single
-    epoch is no course, and is left out.
+    `accuracies` lists the shares, and `trained_s` the seconds from the start until each was reached. One
+    number is no course, and is left out.
     """
     return tuple(_found(cases.drop_duplicates("case")))
 

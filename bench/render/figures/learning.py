@@ -51,7 +51,7 @@ def _onto(
                 seconds, share, share, share, f"{named[place][0]}, epoch {number}",
                 f"{percent(share)} after {quantity(seconds, 's')}", course.case,
             )
-            for number, (seconds, share) in enumerate(zip(course.seconds, course.accuracy, strict=True), 1)
+            for number, (seconds, share) in enumerate(zip(course.seconds, course.accuracy, strict=True))
         ]  # fmt: skip
         points.curve(axes, curve, colour, marker)
         end = curve[-1]
