@@ -33,6 +33,14 @@ def test_their_cases_can_be_loaded(example: Path) -> None:
     assert (bench.load(example)["median_s"] > 0).sum() > 50
 
 
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+def test_they_do_not_tell_where_they_were_made(example: Path) -> None:
+    told = gzip.decompress((example / "journal.jsonl.gz").read_bytes()).decode()
+    told += "".join((example / name).read_text("utf-8") for name in ("report.html", "summary.md"))
+    assert str(ROOT) not in told
+    assert not re.search(r"/(?:home|root|Users)/\w", told)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run's folder with its report, as a maker of an example leaves it."""

@@ -78,7 +78,9 @@ def _problem(loading: protocol.Load, before: set[str]) -> str:
     for name, file in code.loaded():
         foreign = not code.is_installed(file) or name.partition(".")[0] in loading.own
         if foreign and name not in before:
-            return f"importing what the suites use loads {name!r} from {file}, the project's own code"
+            # A journal is passed on: where a project lies on its machine is nothing to tell.
+            shown = file.removeprefix(os.getcwd() + os.sep)
+            return f"importing what the suites use loads {name!r} from {shown}, the project's own code"
     trial = _fork()
     if not trial:
         _compute_and_exit()

@@ -91,6 +91,7 @@ def test_nothing_is_forked_from_what_has_loaded_the_project(tmp_path: Path) -> N
     events = events_of(spec.with_environment(PYTHONPATH=path))
     (_, _, reason), *others = starts(events)[1:]
     assert "loads 'helper' from" in reason
+    assert str(tmp_path) not in reason
     assert set(others) == {("fresh", None, reason)}
     assert outcomes(events) == {"test_it": "passed"}
 
