@@ -242,7 +242,7 @@ def scale(session: nox.Session) -> None:
 @nox.session
 def examples(session: nox.Session) -> None:
     """Make the committed examples again, and the README's answers: nox -s examples -- [NAME ...]"""
-    run(session, "tests.examples", *session.posargs)
+    run(session, "tests.project.examples", *session.posargs)
 
 
 if __name__ == "__main__":

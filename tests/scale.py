@@ -23,7 +23,7 @@ from bench import codec
 from bench.events import CeilingsMeasured, End, Visit
 from bench.records import Block, Case
 from bench.storage.journal import Journal
-from tests import generated
+from tests.project import generated
 from tests.recorded_runs import ceilings, header
 
 ROOT = Path(__file__).parents[1]

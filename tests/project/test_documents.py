@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import parser
-from tests import ROOT, generated, made_cases, readme
+from tests import ROOT, made_cases
 from tests import recorded_runs as recorded
-from tests.project import shown
+from tests.project import generated, readme, shown
 from tests.project.shown import DOCUMENTS, PAGES
 
 MAX_README_LINES = 150
@@ -113,7 +113,7 @@ def test_the_readme_is_short_and_has_the_two_commands() -> None:
 
 def test_the_readme_says_what_the_example_says() -> None:
     assert generated.part(readme.README, readme.PART) == readme.text(readme.EXAMPLE), (
-        "`python -m tests.readme` renews it"
+        "`python -m tests.project.readme` renews it"
     )
 
 

@@ -10,8 +10,9 @@ from PIL import Image
 
 import bench
 from bench.app import stored
-from tests import ROOT, examples, generated, made_cases, readme
+from tests import ROOT, made_cases
 from tests import recorded_runs as recorded
+from tests.project import examples, generated, readme
 
 REPORTS = ROOT / "reports"
 EXAMPLES = sorted(REPORTS.glob("example*"))

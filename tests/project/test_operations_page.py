@@ -6,14 +6,15 @@ import pytest
 
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S
 from bench.measure.start.process import Spec, Worker
-from tests import ROOT, operations_page
+from tests import ROOT
+from tests.project import operations_page
 
 OPERATIONS = [each for _, operations in operations_page.sections() for each in operations]
 
 
 def test_the_page_is_up_to_date() -> None:
     shown = operations_page.PAGE.read_text("utf-8")
-    assert shown == operations_page.page(), "it is stale: run `python -m tests.operations_page`"
+    assert shown == operations_page.page(), "it is stale: run `python -m tests.project.operations_page`"
 
 
 def test_every_operation_is_timed_by_a_case(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from bench.storage import archive, store
-from tests import generated, scale
+from tests import scale
+from tests.project import generated
 
 
 def test_the_large_run_is_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,8 @@ import pytest
 
 from bench.analyze.gate.resampling import LAUNCHES
 from bench.records import VerdictState
-from tests import ROOT, generated
+from tests import ROOT
+from tests.project import generated
 from trust import rule
 
 PAGE = ROOT / "docs" / "measurements.md"

@@ -1,7 +1,7 @@
 """Makes the committed examples again, and the README's answers from them.
 
-    python -m tests.examples [NAME ...] [--preset P] [-k EXPR]
-    python -m tests.examples [NAME ...] --again    measures nothing: reports from the journals that are there
+    python -m tests.project.examples [NAME ...] [--preset P] [-k EXPR]
+    python -m tests.project.examples [NAME ...] --again    measures nothing: reports from the journals
 
 `example` is a run on this machine, `example-simulated` one on its processor and a simulated accelerator,
 whose times are real time made up by `simulated_timeline`; so nothing else should run. `example-gpu` was
@@ -23,10 +23,11 @@ from pathlib import Path
 from PIL import Image
 
 from bench.storage.journal import find_runs
-from tests import ROOT, generated, readme
+from tests import ROOT
+from tests.project import generated, readme
 from tests.project.shown import DOCUMENTS
 
-sys.path.insert(0, str(Path(__file__).parent / "simulation"))  # workers know it by the name it has there
+sys.path.insert(0, str(ROOT / "tests" / "simulation"))  # workers know it by the name it has there
 
 from simulated_accelerator import Parameters, install
 

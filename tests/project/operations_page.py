@@ -1,6 +1,6 @@
 """Writes docs/operations.md: every operation that the course names, what times it, and what it read.
 
-    python -m tests.operations_page
+    python -m tests.project.operations_page
 
 The operations stand in suites/operations/course.toml; what they read comes from the committed examples.
 """
@@ -9,14 +9,13 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bench.render.units import quantity
+from tests import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "operations.md"
 COURSE = ROOT / "suites" / "operations" / "course.toml"
 EXAMPLES = ("example", "example-gpu")
@@ -30,7 +29,7 @@ seven families of `suites/`; `nox -s operations` measures what is in `suites/ope
 file: `bench run suites/operations/test_11_creation.py`.
 
 Times are one call's, back to back, at the largest size that the example measured. The page is made by
-`python -m tests.operations_page` from `suites/operations/course.toml` and the examples in
+`python -m tests.project.operations_page` from `suites/operations/course.toml` and the examples in
 [reports/](../reports/README.md).
 """
 

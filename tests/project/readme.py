@@ -1,12 +1,13 @@
 """The README's answers: what the summary of reports/example says of three questions, and a figure of it.
 
-python -m tests.readme    puts them into README.md; `nox -s examples` does so at its end
+python -m tests.project.readme    puts them into README.md; `nox -s examples` does so at its end
 """
 
 from pathlib import Path
 
 from bench.render.decisions.rows import TEXTS
-from tests import ROOT, generated
+from tests import ROOT
+from tests.project import generated
 
 README, PART = ROOT / "README.md", "answers"
 EXAMPLE = ROOT / "reports" / "example"

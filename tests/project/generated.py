@@ -1,6 +1,6 @@
 """Parts of documents that a command makes: `<!-- NAME: made by COMMAND -->` … `<!-- end of NAME -->`.
 
-python -m tests.generated DOCUMENT NAME    runs a command that prints the part, and puts it there
+python -m tests.project.generated DOCUMENT NAME    runs a command that prints the part, and puts it there
 """
 
 import re
