@@ -14,7 +14,7 @@ from bench.app import UserError, selection
 from bench.app.suggestions import case_meant, keyword_meant
 from bench.measure.drive.profile_run import CaseProfile, profile
 from bench.measure.start.process import Spec
-from bench.measure.worker.profiler import EXTRAS, RAW_TRACE
+from bench.measure.worker.profiling.profiler import EXTRAS, RAW_TRACE
 from bench.measure.worker.protocol import Collected
 from bench.records import Case
 from bench.render.profile import page

@@ -45,7 +45,7 @@ class TimeBlock:
 class Record:
     """Make one recording of the case, in calls that are not timed for the run.
 
-    `what` is `work`, which is peak memory and FLOPs, or a recorder of `bench.measure.worker.profiler`. Files
+    `what` is `work`, which is peak memory and FLOPs, or a recorder of `worker.profiling.profiler`. Files
     go to `folder`. A trace keeps at most `max_events`; of one call it holds `active` optimizer steps after
     `skip` others, where that is given.
     """

@@ -17,8 +17,9 @@ from bench.measure.devices import available, device
 from bench.measure.devices.device import Device, Loop, Timed
 from bench.measure.host.interference import Interference, Readings
 from bench.measure.originals import time
-from bench.measure.worker import memory, profiler, protocol
+from bench.measure.worker import memory, protocol
 from bench.measure.worker.calls import Calls, PedanticCalls, PlainCalls, leading, slowed
+from bench.measure.worker.profiling import profiler
 from bench.records import Block
 
 

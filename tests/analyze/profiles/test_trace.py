@@ -151,7 +151,7 @@ def test_flops_are_put_to_the_operator_that_they_were_counted_for() -> None:
 
 def test_a_device_that_kineto_knows_is_recorded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     torch_profiler = pytest.importorskip("torch.profiler")
-    from bench.measure.worker.profiler import activities
+    from bench.measure.worker.profiling.profiler import activities
 
     kinds = torch_profiler.ProfilerActivity
     assert activities("cpu") == [kinds.CPU]
@@ -163,7 +163,7 @@ def test_a_device_that_kineto_knows_is_recorded_too(monkeypatch: pytest.MonkeyPa
 
 def test_phases_are_marked_while_operators_are_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     torch = pytest.importorskip("torch")
-    from bench.measure.worker.profiler import PROFILING
+    from bench.measure.worker.profiling.profiler import PROFILING
     from suites import test_06_epoch
 
     marks = mock.Mock(side_effect=torch.profiler.record_function)
@@ -204,7 +204,7 @@ STACKS = {
             {"name": "run", "file": "/x/bench/measure/worker/calls.py", "line": 1},
             {"name": "step", "file": "/x/test_it.py", "line": 2},
             {"name": "<collate>", "file": "/x/collate.py", "line": 3},
-            {"name": "between calls", "file": "/x/bench/measure/worker/profiler.py", "line": 4},
+            {"name": "between calls", "file": "/x/bench/measure/worker/profiling/profiler.py", "line": 4},
         ]
     },
     "profiles": [

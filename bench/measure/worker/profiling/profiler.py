@@ -29,8 +29,8 @@ from bench.measure import compat
 from bench.measure.devices.device import Device, Loop, Timed
 from bench.measure.host import environment
 from bench.measure.host.interference import descendants_run_s
-from bench.measure.worker import onnx_profile
 from bench.measure.worker.calls import Calls
+from bench.measure.worker.profiling import onnx_profile
 from bench.measure.worker.protocol import Record, Recorded
 from bench.records import Kind
 
