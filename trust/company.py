@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from bench.app.calibrate import competing
+from bench.app.sides.calibrate import competing
 from bench.measure.host.interference import processors
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.app.calibrate import competing
+from bench.app.sides.calibrate import competing
 from bench.measure.host import priority
 from bench.measure.host.interference import processors
 from trust.claims import Claim, Proof, per_cent

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from bench.records import PRESET_NAMES
 
 if TYPE_CHECKING:
-    from bench.app.revisions import SidesRequest
     from bench.app.selection import Selection
+    from bench.app.sides.revisions import SidesRequest
 
 
 def declare_out(parser: argparse.ArgumentParser, what: str = "where runs are put") -> None:
@@ -92,7 +92,7 @@ def selection(options: argparse.Namespace) -> "Selection":
 
 def sides(options: argparse.Namespace) -> "SidesRequest":
     """What `declare_sides` asked for."""
-    from bench.app.revisions import SidesRequest
+    from bench.app.sides.revisions import SidesRequest
 
     pythons = options.base_python, options.head_python
     asked = selection(options)

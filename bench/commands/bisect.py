@@ -12,7 +12,7 @@ from bench.app import UserError
 from bench.commands import arguments
 
 if TYPE_CHECKING:
-    from bench.app.bisect import Found, Gated
+    from bench.app.sides.bisect import Found, Gated
 
 EXAMPLES = (
     "bench bisect --good v1.0 --bad main 'benchmarks/test_parse.py::test_parse[10]'",
@@ -33,7 +33,7 @@ def command(options: argparse.Namespace) -> int:
     undecided; 5 the case skips itself."""
     from dataclasses import replace
 
-    from bench.app import bisect
+    from bench.app.sides import bisect
     from bench.measure.sides.side import SideError
 
     asked = bisect.prepared(replace(arguments.sides(options), case=options.case), options.good, options.bad)

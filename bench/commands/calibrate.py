@@ -25,7 +25,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Records launches, then prints what is known of this machine; exit status 0, or 3 where a side fails."""
-    from bench.app import calibrate
+    from bench.app.sides import calibrate
     from bench.measure.sides.side import SideError
     from bench.render.calibration import show
 

@@ -26,7 +26,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Exit status 0, whatever differs; 2 where there is no such case, revision or profile."""
-    from bench.app import explain
+    from bench.app.sides import explain
     from bench.measure.sides.side import SideError
 
     try:

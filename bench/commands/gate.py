@@ -41,7 +41,8 @@ def command(options: argparse.Namespace) -> int:
 
     With --fail-on faster 1 is also for faster.
     """
-    from bench.app import gate, stored
+    from bench.app import stored
+    from bench.app.sides import gate
     from bench.measure.sides.side import SideError
 
     run = options.replay or (options.base and gate.is_stored(options.base))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.gated_project import Repository
+from tests.app.sides.gated_project import Repository
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests import ROOT
-from tests.app.gated_project import CODE, FEWER_LAUNCHES, Repository
+from tests.app.sides.gated_project import CODE, FEWER_LAUNCHES, Repository
 
 yaml = pytest.importorskip("yaml")
 

@@ -148,7 +148,7 @@ def test_other_rules_judge_the_same_launches(found: Calibration) -> None:
 
 
 def test_gate_tells_what_is_known_of_this_machine(found: Calibration, tmp_path: Path) -> None:
-    from bench.app.calibrate import known_false_alarms
+    from bench.app.sides.calibrate import known_false_alarms
 
     assert known_false_alarms(tmp_path, "attic") == ""
     (tmp_path / "calibration").mkdir()

@@ -6,7 +6,7 @@ import pytest
 
 from bench.measure.sides import commits
 from bench.measure.sides.worktrees import CheckoutError
-from tests.app.gated_project import Repository
+from tests.app.sides.gated_project import Repository
 
 
 @pytest.fixture(scope="module")

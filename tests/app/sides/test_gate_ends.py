@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import ROOT
-from tests.app.gated_project import SUITE, Repository, processes
+from tests.app.sides.gated_project import SUITE, Repository, processes
 from tests.waiting import visited
 
 

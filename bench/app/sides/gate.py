@@ -10,8 +10,9 @@ from pathlib import Path
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.gate.decision import CHECKPOINTS, replay
 from bench.analyze.report import Report
-from bench.app import UserError, explain, live, recording, revisions, stored
-from bench.app.calibrate import known_false_alarms
+from bench.app import UserError, recording, stored
+from bench.app.sides import explain, live, revisions
+from bench.app.sides.calibrate import known_false_alarms
 from bench.events import Explained
 from bench.measure.drive.plan import PRESETS, Progress
 from bench.measure.sides.lockstep import Lockstep

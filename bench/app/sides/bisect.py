@@ -12,7 +12,8 @@ from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.gate.bisection import Probe, search, steps
 from bench.analyze.gate.decision import Decision, replay
 from bench.analyze.gate.settings import Settings
-from bench.app import UserError, gate, profile, revisions
+from bench.app import UserError, profile
+from bench.app.sides import gate, revisions
 from bench.measure.sides import commits, worktrees
 from bench.measure.sides.side import SideError
 from bench.patterns import matches

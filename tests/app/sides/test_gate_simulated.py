@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests import ROOT
-from tests.app.gated_project import Repository, states
+from tests.app.sides.gated_project import Repository, states
 
 pytest.importorskip("torch")
 

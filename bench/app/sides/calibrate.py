@@ -9,7 +9,8 @@ from pathlib import Path
 
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.gate.calibration import Calibration, calibrate
-from bench.app import UserError, live, recording, revisions
+from bench.app import UserError, recording
+from bench.app.sides import live, revisions
 from bench.events import Header
 from bench.measure.sides.lockstep import Lockstep
 from bench.render import calibration as rendered

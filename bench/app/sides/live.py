@@ -13,7 +13,7 @@ import psutil
 from bench import patterns
 from bench.analyze.gate.settings import Settings
 from bench.app import UserError, configuration, recording
-from bench.app.revisions import Compared, SidesRequest
+from bench.app.sides.revisions import Compared, SidesRequest
 from bench.events import End
 from bench.measure.drive.device_tasks import device_facts
 from bench.measure.host.gpu_monitor import exclusive

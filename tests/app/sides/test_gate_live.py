@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.app.gated_project import CODE, SUITE, VIRTUAL, Repository, states
+from tests.app.sides.gated_project import CODE, SUITE, VIRTUAL, Repository, states
 
 
 def test_slowdown_in_the_working_tree_is_found_and_the_replay_agrees_to_the_last_bit(

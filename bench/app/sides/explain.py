@@ -5,8 +5,9 @@ from pathlib import Path
 
 from bench.analyze.gate.decision import Decision
 from bench.analyze.profiles.differences import differences
-from bench.app import UserError, profile, revisions
+from bench.app import UserError, profile
 from bench.app.selection import Selection
+from bench.app.sides import revisions
 from bench.app.suggestions import case_meant
 from bench.measure.sides.side import Side
 from bench.measure.start.process import Spec

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import ROOT, other_environments, rare
-from tests.app.gated_project import CODE, Repository, states
+from tests.app.sides.gated_project import CODE, Repository, states
 
 pytestmark = rare  # it makes environments of other releases
 

@@ -9,10 +9,10 @@ import pytest
 
 from bench.__main__ import main
 from bench.analyze.gate.bisection import Probe
-from bench.app import bisect
+from bench.app.sides import bisect
 from bench.measure.sides.side import SideError
 from bench.records import Change, Commit, Verdict
-from tests.app.gated_project import CODE, Repository
+from tests.app.sides.gated_project import CODE, Repository
 from tests.waiting import visited
 
 CASE = "suites/test_it.py::test_parse[10]"
