@@ -14,15 +14,18 @@ from bench.render.units import count, near, times
 GPUS = ("cuda", "mps", "xpu")
 """Types of devices that people call a GPU."""
 
-WAYS = {"from_numpy": "share (from_numpy)", "tensor": "copy (tensor)"}
-"""What the contenders of `way` do, where their names do not say it."""
+CALLED = {
+    "way": {"from_numpy": "share (from_numpy)", "tensor": "copy (tensor)"},
+    "engine": {"onnxruntime": "ONNX Runtime", "onnxruntime run": "ONNX Runtime (session.run)"},
+}
+"""By what competes: what people call a contender, where its name in the suites does not say it."""
 
 
 def said(between: str, name: str) -> str:
     """A contender as one says it: "the GPU" is cuda, or mps; "8 workers"."""
     if between == "device":
         return "CPU" if name == "cpu" else "GPU" if name.partition(":")[0] in GPUS else name
-    return WAYS.get(name, name) if between == "way" else contender(between, name)
+    return CALLED.get(between, {}).get(name) or contender(between, name)
 
 
 def subject(claim: Claim) -> str:

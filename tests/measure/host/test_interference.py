@@ -151,7 +151,7 @@ def test_threads_that_live_as_long_as_a_call_count(readings: Readings) -> None:
     call()
     taken = readings.after()
     assert taken.threads > 1
-    assert taken.notes == ()
+    assert interference.TEAM not in taken.notes  # they are gone: no other team meets them in the next block
 
 
 @pytest.mark.machine

@@ -15,7 +15,7 @@ from bench.analyze.contests.levels import Array
 from bench.analyze.contests.ranges import ranges_of_two
 from bench.analyze.questions.answers import Claim, claim_of
 from bench.records import Crossing
-from bench.render.decisions.claims import gain, told
+from bench.render.decisions.claims import gain, said, told
 from tests.analyze.contests.contested import points
 
 SIZES: Array = np.asarray(16.0 * 4 ** np.arange(5), dtype=float)
@@ -106,3 +106,10 @@ def test_ties_are_named_and_noise_is_said_to_be_noise() -> None:
     assert told(level) == "no difference that matters at n 16 to 4096"
     noisy = of_many({"0": [0.0] * 5, "1": [0.1] * 5, "2": [0.05] * 5}, error=0.5)
     assert told(noisy).startswith("not told apart at n 16 to 4096 (0 led, but 1, 2 cannot")
+
+
+def test_contenders_are_called_what_people_call_them() -> None:
+    assert said("engine", "onnxruntime run") == "ONNX Runtime (session.run)"
+    assert said("engine", "numpy") == "numpy"
+    assert said("way", "from_numpy") == "share (from_numpy)"
+    assert said("num_workers", "1") == "1 worker"
