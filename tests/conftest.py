@@ -16,19 +16,26 @@ hypothesis.settings.load_profile("untimed")
 
 
 BEFORE = pytest.StashKey[Use]()
+"""Of a test, what it began with; of a module, what its first test marked `machine` began with."""
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("machine"):
         item.stash[BEFORE] = use()
+        item.getparent(pytest.Module).stash.setdefault(BEFORE, item.stash[BEFORE])
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A test marked `machine` that fails on a busy machine says so instead."""
+    """A test marked `machine` that fails on a busy machine says so instead.
+
+    The machine may have been busy before, while what the tests of its module share was made.
+    """
     report = yield
-    before = item.stash.get(BEFORE, None)
-    return excused(report, excuse(before, use())) if before and report.failed else report
+    if not (report.failed and BEFORE in item.stash):
+        return report
+    began, now = (item.stash[BEFORE], item.getparent(pytest.Module).stash[BEFORE]), use()
+    return excused(report, next(filter(None, (excuse(before, now) for before in began)), ""))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -28,22 +28,53 @@ CONFTEST = """
 from tests import conftest, machine
 from tests.conftest import pytest_runtest_makereport, pytest_runtest_setup
 
-conftest.use = iter([machine.Use(0.0, 0.0), machine.Use(2.0, {others_s})]).__next__
+conftest.use = iter([machine.Use(*each) for each in {uses}]).__next__
 """
+
+
+def said_of(folder: Path, suite: str, uses: list[tuple[float, float]]) -> str:
+    """What pytest says of a suite on a machine that others use so: moments, and their time until then."""
+    (folder / "conftest.py").write_text(CONFTEST.format(uses=uses))
+    (folder / "test_it.py").write_text(suite)
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers = machine\n")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-rx", "-p", "no:randomly", "-p", "no:cacheprovider"],
+        cwd=folder, env={**environment, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+    ).stdout  # fmt: skip
 
 
 @pytest.mark.parametrize(("others_s", "outcome"), [(0.1, "2 failed"), (3.0, "1 failed, 1 xfailed")])
 def test_only_others_excuse_a_failure(tmp_path: Path, others_s: float, outcome: str) -> None:
-    (tmp_path / "conftest.py").write_text(CONFTEST.format(others_s=others_s))
-    (tmp_path / "test_it.py").write_text(SUITE)
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = machine\n")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-rx", "-p", "no:randomly", "-p", "no:cacheprovider"],
-        cwd=tmp_path, env={**environment, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert outcome in done.stdout
-    assert ("others used 1.5 processors in its 2.0 s" in done.stdout) == ("xfailed" in outcome)
+    said = said_of(tmp_path, SUITE, [(0.0, 0.0), (2.0, others_s)])
+    assert outcome in said
+    assert ("others used 1.5 processors in its 2.0 s" in said) == ("xfailed" in outcome)
+
+
+SHARED = """
+import pytest
+
+pytestmark = pytest.mark.machine
+
+@pytest.fixture(scope="module")
+def shared():
+    assert False
+
+def test_makes_it(shared):
+    pass
+
+def test_finds_it_broken(shared):
+    pass
+"""
+
+
+@pytest.mark.parametrize(("others_s", "outcome"), [(0.1, "2 errors"), (3.0, "2 xfailed")])
+def test_what_was_made_on_a_busy_machine_excuses_all_that_share_it(
+    tmp_path: Path, others_s: float, outcome: str
+) -> None:
+    """The second test finds what the first has made, and nobody at work."""
+    uses = [(0.0, 0.0), (2.0, others_s), (2.0, others_s), (2.1, others_s)]
+    assert outcome in said_of(tmp_path, SHARED, uses)
 
 
 def test_a_short_test_is_not_excused_by_the_ticks_of_the_readings() -> None:
