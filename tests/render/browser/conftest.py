@@ -15,6 +15,7 @@ from tests import made_cases
 from tests import recorded_runs as recorded
 from tests.analyze.runs.past_runs import frame, headers
 from tests.render.browser.shown import EVIL, WIDE, Shown
+from tests.waiting import PATIENCE_S
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -45,8 +46,12 @@ def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if CHROMIUM is None:
         pytest.skip("no Chromium on the PATH")
+    patience_ms = PATIENCE_S * 1000
+    playwright.expect.set_options(timeout=patience_ms)
     with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = started.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=patience_ms
+        )
         yield browser
         browser.close()
 
@@ -65,7 +70,7 @@ def tab(browser: Any) -> Iterator[Any]:
     opened.on("pageerror", lambda error: said.append(str(error)))
     opened.on("dialog", refuse)
     opened.on("request", lambda request: said.extend([request.url] * request.url.startswith("http")))
-    opened.set_default_timeout(10_000)
+    opened.set_default_timeout(PATIENCE_S * 1000)
     yield opened
     opened.close()
     assert said == []

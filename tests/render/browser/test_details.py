@@ -1,5 +1,6 @@
 """What a page leads to in a browser: addresses, evidence, commands, by keyboard, whatever the names."""
 
+import re
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ def test_a_case_has_an_address(tab: Any, course: Shown) -> None:
     playwright.expect(tab.locator("dialog")).to_be_visible()
     assert "bench run" in tab.locator("dialog").inner_text()
     tab.get_by_label("Close").click()
-    assert "#case" not in tab.url
+    playwright.expect(tab).not_to_have_url(re.compile("#case"))
     tab.goto(course.url + "#case=%E0%A4%A")  # cut off in the middle of a character
     playwright.expect(tab.locator("dialog")).to_be_hidden()
 

@@ -4,12 +4,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import pytest
+
 from bench.analyze.report import report
 from bench.render import figures, page
 from bench.storage import store
 from tests import made_cases
 from tests import recorded_runs as recorded
 from tests.render.browser.shown import NARROW, Shown
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 
 def test_every_figure_is_drawn(tab: Any, course: Shown) -> None:
@@ -20,6 +24,7 @@ def test_every_figure_is_drawn(tab: Any, course: Shown) -> None:
         assert box["width"] > 200
         assert box["height"] > 100
     tab.locator("#all tbody a").first.click()
+    playwright.expect(tab.locator("dialog")).to_be_visible()  # it waits
     assert tab.locator("dialog svg circle").count() > 10
 
 
@@ -32,9 +37,10 @@ def test_a_figure_answers_a_pointer_and_the_arrow_keys(tab: Any, course: Shown) 
     x, y, name, value, key = marks[0]
     assert not told.is_visible()
     tab.mouse.move(box["x"] + x * box["width"] + 3, box["y"] + y * box["height"] - 3)
+    playwright.expect(told).to_be_visible()  # it waits: a pointer's moves are told with the next picture
     assert told.inner_text() == f"{name}\n{value}"
     tab.mouse.move(box["x"] + 2, box["y"] + 2)
-    assert not told.is_visible()
+    playwright.expect(told).to_be_hidden()
     picture.focus()
     tab.keyboard.press("ArrowRight")
     assert told.inner_text() == f"{name}\n{value}"
@@ -44,8 +50,8 @@ def test_a_figure_answers_a_pointer_and_the_arrow_keys(tab: Any, course: Shown) 
     assert not told.is_visible()
     tab.keyboard.press("ArrowRight")
     tab.keyboard.press("Enter")
+    playwright.expect(tab.locator("#details")).to_be_visible()  # it waits
     assert unquote(tab.evaluate("location.hash")) == f"#case={key}"
-    assert tab.locator("#details").is_visible()
 
 
 def test_a_figure_fits_a_phone_and_can_be_enlarged(tab: Any, course: Shown) -> None:
@@ -74,5 +80,7 @@ def test_simulated_pages_say_so_in_every_picture(tab: Any, tmp_path: Path) -> No
     assert pictures.count() >= len(drawn) - 1 > 0  # that of moved data stands for the one without
     assert all("simulated" in pictures.nth(each).text_content() for each in range(pictures.count()))
     tab.locator("#all tbody a").first.click()
+    playwright.expect(tab.locator("dialog")).to_be_visible()  # it waits
     drawings = tab.locator("dialog svg")
+    assert drawings.count()
     assert all("simulated" in drawings.nth(each).text_content() for each in range(drawings.count()))
