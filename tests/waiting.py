@@ -7,8 +7,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-PATIENCE_S = 120.0
-"""To start a process that imports torch takes a busy machine 20 s; only what hangs takes so long."""
+PATIENCE_S = 300.0
+"""To start a process that imports torch takes a busy machine 20 s, and several times as long beside a run,
+whose workers have a higher priority; only what hangs takes so long."""
 
 
 def until(condition: Callable[[], T], what: str) -> T:

@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("torch")
 
 from suites.operations import test_81_scaling_out as scaling_out
+from tests.waiting import PATIENCE_S
 
 BROKEN = """
 import os, sys, time
@@ -28,6 +29,7 @@ def test_a_rank_that_dies_is_told_in_a_line_and_leaves_none(
     script = tmp_path / "ranks.py"
     script.write_text(BROKEN)
     monkeypatch.setattr(scaling_out, "RANKS", script)
+    monkeypatch.setattr(scaling_out, "TIMEOUT_S", PATIENCE_S)
     with pytest.raises(
         pytest.fail.Exception, match=r"2 ranks ended with status 1: .*second rank fails"
     ) as told:

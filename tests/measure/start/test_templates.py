@@ -11,8 +11,10 @@ from bench.events import Launch, Visit
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.plan import Plan, Progress
 from bench.measure.start import adoption, templates
+from bench.measure.start.templates import Templates
 from tests.measure.builders import FAST, Events, events_of, outcomes
 from tests.measure.forked_suite import HEAVY, spec_of
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(not adoption.adopts(), reason="forks are for Linux")
 
@@ -132,6 +134,7 @@ def test_a_visit_that_only_a_fork_fails_at_is_made_by_a_fresh_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: str
 ) -> None:
     monkeypatch.setattr(templates, "TRIAL_S", 3.0)
+    monkeypatch.setattr(Templates, "patience_to_collect_s", lambda *_: PATIENCE_S)
     text = HANGS.format(at_import="", in_a_fork=failure)
     events = events_of(spec_of(tmp_path, text))
     assert {each.outcome for each in events if isinstance(each, Visit)} == {"passed"}
