@@ -118,7 +118,7 @@ def test_a_line_is_its_tag_and_what_differs_from_the_defaults() -> None:
     block = Block("wall", 1.0, 2, 3.0)
     assert (
         COMMANDS.encode(TimeBlock("wall", 2, 0.5))
-        == b'{"command":"TimeBlock","kind":"wall","calls":2,"expected_s":0.5}'
+        == b'{"command":"TimeBlock","kind":"wall","calls":2,"expected_s":0.5,"peak":false}'
     )
     assert COMMANDS.encode(Exit()) == b'{"command":"Exit"}'
     line = EVENTS.encode(Visit("a", 0, pass_=3, blocks=(block,))).decode()

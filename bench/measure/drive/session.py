@@ -55,12 +55,15 @@ class CaseSession:
         """True from the announcement until the test has ended."""
         return self.ended is None
 
-    def block(self, kind: Kind, calls: int) -> Block | None:
-        """Times one block; None where the test has ended instead, or may not be called so often."""
+    def block(self, kind: Kind, calls: int, peak: bool = False) -> Block | None:
+        """Times one block; None where the test has ended instead, or may not be called so often.
+
+        With `peak`, the memory that it needs is seen meanwhile.
+        """
         if not self.running or (self.left is not None and calls > self.left):
             return None
         expected_s = calls * self.blocks[-1].wall_s / self.blocks[-1].calls if self.blocks else UNKNOWN_S
-        block = self.ask(protocol.TimeBlock(kind, calls, expected_s), Block)
+        block = self.ask(protocol.TimeBlock(kind, calls, expected_s, peak), Block)
         if block:
             self.blocks.append(block)
             self.left = None if self.left is None else self.left - calls

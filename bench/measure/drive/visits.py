@@ -14,6 +14,7 @@ from bench.measure.devices.device import MAX_LAUNCHES
 from bench.measure.drive.entry import Entry, Timing, fewer_calls
 from bench.measure.drive.policy import WARMUP_BLOCKS, blocks_per_visit, settled
 from bench.measure.drive.session import CaseSession, set_up, tear_down
+from bench.measure.worker.memory import MOST_S
 from bench.records import Kind
 
 MAX_WARMUP_S = 0.25
@@ -104,8 +105,11 @@ def calibrated(session: CaseSession, timing: Timing) -> Timing:
     fitting = timing.calls_per_block
     if timing.calls and timing.calls / MISFIT < fitting < MISFIT * timing.calls:
         return replace(timing, calls=max(timing.calls, fitting)) if timing.self_disturbing else timing
-    if session.left is None and session.blocks[-1].kind == "first" and session.block("warmup", 1) is None:
-        return timing
+    if session.left is None and session.blocks[-1].kind == "first":
+        # A case seen for the first time has its memory looked at, too: of long calls this spares one.
+        peak = not timing.calls and session.blocks[-1].wall_s > MOST_S
+        if session.block("warmup", 1, peak) is None:
+            return timing
     timing = timing.with_speed(session.blocks[-1])
     tried = 1
     while session.left is None and MISFIT * tried <= timing.calls_per_block:

@@ -19,6 +19,10 @@ and threads asleep. See docs/measurements.md, "Calls that lead a block in"."""
 MIN_LED = 2
 """Calls of the shortest block that is led in: a single call, of 10 ms or more, would cost as much again."""
 
+LONG_CALL_S = 0.01
+"""From here on a call leads in no block of fewer than LEAD: of two it would cost half as much again.
+See docs/measurements.md, "Calls that lead a block in"."""
+
 LOOP = """
 def loop_of(function{values}):
     def loop(calls):
@@ -60,9 +64,11 @@ class Calls(Protocol):
     def time(self, device: Device, kind: Kind, calls: int, watched: Watch = alone) -> Timed: ...
 
 
-def leading(calls: int) -> int:
-    """How many calls lead a block of so many in."""
-    return max(calls // LEAD, 1) if calls >= MIN_LED else 0
+def leading(calls: int, call_s: float) -> int:
+    """How many calls lead a block of so many in, each of which takes about `call_s`."""
+    if calls < MIN_LED or call_s >= LONG_CALL_S:
+        return calls // LEAD
+    return max(calls // LEAD, 1)
 
 
 class PlainCalls:

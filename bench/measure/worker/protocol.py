@@ -34,11 +34,15 @@ class VisitCase:
 
 @dataclass(frozen=True)
 class TimeBlock:
-    """Time so many calls of the case that is set up; they are expected to take `expected_s`."""
+    """Time so many calls of the case that is set up; they are expected to take `expected_s`.
+
+    With `peak`, the most memory that they need is seen meanwhile, for `Record` to tell.
+    """
 
     kind: Kind
     calls: int
     expected_s: float
+    peak: bool = False
 
 
 @dataclass(frozen=True)

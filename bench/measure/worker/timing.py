@@ -27,7 +27,7 @@ from bench.records import Block
 class CaseTimer:
     """Times the blocks of one visit, which began at `started_s`; all of them within `while_timed`.
 
-    `before` is the memory that was in use when it began.
+    `before` is the memory that was in use when it began, `peak_bytes` the most that a call was seen to need.
     """
 
     channel: protocol.Channel
@@ -36,6 +36,7 @@ class CaseTimer:
     started_s: float
     while_timed: Callable[[], AbstractContextManager[object]] = nullcontext
     before: memory.Before = field(default_factory=memory.Before)
+    peak_bytes: int | None = None
 
     def time(self, calls: Calls, extra_info: object) -> list[Block]:
         """Announces the calls and obeys until the coordinator is done; all blocks that it asked for."""
@@ -50,20 +51,32 @@ class CaseTimer:
         for command in iter(self.channel.receive, protocol.Done()):
             match command:
                 case protocol.Record("work"):
-                    self.channel.send(recorded_work(target, calls, extra_info, blocks, self.before))
+                    self.channel.send(
+                        recorded_work(target, calls, extra_info, blocks, self.before, self.peak_bytes)
+                    )
                 case protocol.Record():
                     self.channel.send(profiler.record(target, calls, command))
                 case protocol.TimeBlock():
-                    blocks.append(self.block(target, calls, command))
+                    time_ = self.block_and_peak if command.peak else self.block
+                    blocks.append(time_(target, calls, command))
                     self.channel.send(blocks[-1])
                 case protocol.Exit():  # in the middle of a case, as on Ctrl-C
                     os._exit(0)
         return blocks
 
+    def block_and_peak(self, target: Device, calls: Calls, command: protocol.TimeBlock) -> Block:
+        """One block, while the most memory that it needs is seen, where that can be."""
+        blocks: list[Block] = []
+        calls.forget()
+        self.peak_bytes = memory.peak_bytes(
+            lambda _: blocks.append(self.block(target, calls, command)), target, self.before
+        )
+        return blocks[0] if blocks else self.block(target, calls, command)
+
     def block(self, target: Device, calls: Calls, command: protocol.TimeBlock) -> Block:
         """One block, with what others took from it."""
         if command.kind == "wall" and not target.is_accelerator and calls.left is None:
-            calls.run(leading(command.calls))
+            calls.run(leading(command.calls, command.expected_s / command.calls))
         allocations = target.allocator_counts()
         start_s = time.monotonic()
         parts: list[Interference] = []
@@ -106,17 +119,25 @@ def together(parts: Sequence[Interference]) -> Interference:
 
 
 def recorded_work(
-    target: Device, calls: Calls, extra_info: object, timed: Sequence[Block], before: memory.Before
+    target: Device,
+    calls: Calls,
+    extra_info: object,
+    timed: Sequence[Block],
+    before: memory.Before,
+    peak_bytes: int | None = None,
 ) -> protocol.Recorded:
     """What timing would disturb: what a call is, memory needed and kept, FLOPs where the case declares them.
 
-    Of calls that take long memory is not traced: that slows them down further, and needs several.
+    Of calls that take long memory is not traced: that slows them down further, and needs several. Where
+    `peak_bytes` was seen while they were warmed up, none is made for it.
     """
     facts: dict[str, int | str | None] = {"call": calls.identity() or None}
     if not timed or timed[-1].wall_s / timed[-1].calls <= memory.MOST_S:
         facts |= memory.of_calls(calls.run, target.allocated)
-    calls.forget()
-    peaks = facts.get("peak_memory_bytes"), memory.peak_bytes(calls.run, target, before)
+    if peak_bytes is None:
+        calls.forget()
+        peak_bytes = memory.peak_bytes(calls.run, target, before)
+    peaks = facts.get("peak_memory_bytes"), peak_bytes
     # Python's allocators are exact where the system counts pages, and do not see torch's tensors.
     facts["peak_memory_bytes"] = max((peak for peak in peaks if peak is not None), default=None)
     if calls.result is None:  # memory was not told of, so that no call has made it anew

@@ -83,8 +83,10 @@ class FakeSession:
 
     def __init__(self) -> None:
         self.blocks = [Block("warmup", 0.0, 1, 1e-4)]
+        self.peaks: list[bool] = []
 
-    def block(self, kind: Any, calls: int) -> Block:
+    def block(self, kind: Any, calls: int, peak: bool = False) -> Block:
+        self.peaks.append(peak)
         self.blocks.append(Block(kind, 0.0, calls, calls * 1e-4))
         return self.blocks[-1]
 
@@ -103,6 +105,14 @@ def test_a_first_call_says_nothing_of_the_speed() -> None:
     session.blocks = [Block("first", 0.0, 1, 0.1)]
     timing = visits.calibrated(session, Timing())  # type: ignore[arg-type]  # as much of one as it needs
     assert (timing.calls, timing.fastest_s) == (100, pytest.approx(1e-4))
+
+
+@pytest.mark.parametrize(("first_s", "known", "seen"), [(0.1, 0, 1), (0.01, 0, 0), (0.1, 1000, 0)])
+def test_the_second_call_ever_tells_the_memory_of_long_ones(first_s: float, known: int, seen: int) -> None:
+    session = FakeSession()
+    session.blocks = [Block("first", 0.0, 1, first_s)]
+    visits.calibrated(session, Timing(calls=known, fastest_s=1e-4))  # type: ignore[arg-type]  # as above
+    assert (session.peaks[0], sum(session.peaks)) == (bool(seen), seen)
 
 
 @pytest.mark.parametrize(("calls", "chosen"), [(3, 6), (6, 6), (9, 9)])

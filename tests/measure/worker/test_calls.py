@@ -70,7 +70,11 @@ def test_what_was_taken_from_calls_one_by_one_adds_up() -> None:
 
 
 def test_long_blocks_are_led_in_by_a_twentieth_and_short_ones_by_one_call_or_none() -> None:
-    assert [leading(calls) for calls in (1, 2, 4, 20, 59, 1000)] == [0, 1, 1, 1, 2, 50]
+    assert [leading(calls, 1e-4) for calls in (1, 2, 4, 20, 59, 1000)] == [0, 1, 1, 1, 2, 50]
+
+
+def test_a_call_as_long_as_a_block_leads_in_none_of_a_few() -> None:
+    assert [leading(calls, 0.3) for calls in (1, 2, 4, 20, 59)] == [0, 0, 0, 1, 2]
 
 
 def test_injected_slowdown_makes_every_twentieth_call_twice(monkeypatch: pytest.MonkeyPatch) -> None:

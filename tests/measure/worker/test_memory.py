@@ -131,3 +131,21 @@ def test_where_the_peak_cannot_be_reset_there_is_none(
 ) -> None:
     monkeypatch.setattr(resident, "CLEAR", tmp_path)
     assert resident.rise_during(lambda: pytest.fail("called")) is None
+
+
+LONG = """
+import time
+
+calls = []
+
+def test_long(benchmark):
+    benchmark(lambda: (calls.append(1), time.sleep(0.06)))
+    benchmark.extra_info["calls"] = len(calls)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux alone tells")
+def test_a_long_call_is_not_made_once_more_for_its_memory(tmp_path: Path) -> None:
+    (visit,) = (event for event in measured(suite(tmp_path, LONG), launches=1) if isinstance(event, Visit))
+    assert visit.extra_info["calls"] == sum(block.calls for block in visit.blocks)
+    assert visit.extra_info["peak_memory_bytes"] >= 0
