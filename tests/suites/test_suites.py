@@ -23,6 +23,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 
 from suites import (  # noqa: E402 - only where torch is
+    conftest,
     fashion,
     memory,
     network,
@@ -101,6 +102,16 @@ def test_a_copy_that_claims_to_share_is_found_out(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(test_01_numpy_tensors.SHARING_AN_ARRAY, "from_numpy", torch.tensor)
     with pytest.raises(AssertionError):
         test_01_numpy_tensors.test_share_array(Once(), "from_numpy", 8)
+
+
+def test_random_numbers_start_where_they_do_for_all_devices_and_note_nothing_for_absent_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    monkeypatch.setattr(torch, "manual_seed", lambda _: pytest.fail("every device was told"))
+    conftest.start_random_numbers(torch, "cpu")
+    assert torch.equal(torch.rand(3), expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
