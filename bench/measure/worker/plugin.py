@@ -12,7 +12,7 @@ whole run come as environment variables:
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -102,20 +102,29 @@ def _wanted_sizes(test: str) -> dict[str, list[float]]:
     return dict(json.loads(os.environ.get("BENCH_SIZES", "{}")).get(test, {}))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, None, None]:
+    longer = _of_longer_presets(items)  # of whole curves, before -k and its likes narrow them
+    for item in filter(is_case, items):
+        _give_synchronizing_clock(item)
+    yield
+    dropped = [item for item in items if item in longer]
+    config.stash[UNLISTED] = sum(map(is_case, dropped))
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if item not in longer]
+
+
+def _of_longer_presets(items: Sequence[pytest.Item]) -> set[pytest.Item]:
+    """Items that this preset leaves to a longer one."""
     preset = os.environ.get("BENCH_PRESET", "default")
     longer = PRESET_NAMES[PRESET_NAMES.index(preset) + 1 :]
     # A function's own mark is closer than one of its parameters', and does not take that back.
     dropped = {item for item in items if set(_all_marked(item, "preset", "name")).intersection(longer)}
     dropped |= set(_sizes_left_out([item for item in items if item not in dropped], preset))
-    dropped = {item for item in dropped if not _is_wanted(item)}
-    config.stash[UNLISTED] = sum(map(is_case, dropped))
-    if dropped:
-        config.hook.pytest_deselected(items=[item for item in items if item in dropped])
-        items[:] = [item for item in items if item not in dropped]
-    for item in filter(is_case, items):
-        _give_synchronizing_clock(item)
+    return {item for item in dropped if not _is_wanted(item)}
 
 
 def _is_wanted(item: pytest.Item) -> bool:
