@@ -229,13 +229,30 @@ def test_a_report_that_was_interrupted_names_the_next_command(
         (["nonsense"], "invalid choice: 'nonsense'"),
     ],
 )
-def test_mistakes_get_one_clear_message(suite: Path, arguments: list[str], expected: str) -> None:
+def test_mistakes_get_one_clear_message(
+    suite: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    arguments: list[str],
+    expected: str,
+) -> None:
     (suite.parent / "empty").mkdir()
     filled = [text.format(suite=suite, empty=suite.parent / "empty") for text in arguments]
-    done = command(*filled)
-    assert done.returncode == 2
-    assert expected in done.stderr
-    assert "Traceback" not in done.stderr
+    monkeypatch.chdir(ROOT)
+    try:
+        status: object = main(filled)
+    except SystemExit as ended:
+        status = ended.code
+    said = capfd.readouterr().err
+    assert status == 2
+    assert expected in said
+    assert "Traceback" not in said
+
+
+def test_a_mistake_ends_the_process_with_its_status(suite: Path) -> None:
+    done = command("list", suite, "-k", "totl")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "did you mean total" in done.stderr
 
 
 def test_list_prints_the_cases(suite: Path) -> None:

@@ -10,16 +10,17 @@ import pytest
 from bench.events import Skip, Visit
 from bench.measure.drive.ledger import restored
 from bench.records import Case
-from tests import ROOT
+from tests import ROOT, waiting
 from tests.measure.builders import FAST, measured, outcomes, suite
 
 
-def test_crash_hang_and_failure_cost_one_case_each(tmp_path: Path) -> None:
+def test_crash_hang_and_failure_cost_one_case_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hang = waiting.skip_hangs(monkeypatch, tmp_path)
     events = measured(
         suite(
             tmp_path,
-            """
-import os, signal, time
+            f"""
+import os, signal
 
 def test_exits(benchmark):
     os._exit(3)
@@ -28,7 +29,7 @@ def test_is_killed(benchmark):
     benchmark(os.kill, os.getpid(), signal.SIGKILL)
 
 def test_hangs(benchmark):
-    benchmark(time.sleep, 600)
+    benchmark(lambda: {hang})
 
 def test_raises(benchmark):
     raise ValueError("broken on purpose")
@@ -36,8 +37,7 @@ def test_raises(benchmark):
 def test_survives(benchmark):
     benchmark(sum, [1])
 """,
-        ),
-        preset=replace(FAST, timeout_s=20.0),
+        )
     )
     assert outcomes(events) == {
         "test_exits": "died",

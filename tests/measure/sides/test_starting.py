@@ -19,6 +19,7 @@ from bench.measure.sides.starting import Starting, check
 from bench.measure.start import adoption, templates
 from bench.measure.start.templates import Templates
 from bench.measure.worker.protocol import Done, VisitCase
+from tests import waiting
 from tests.measure.builders import sides
 from tests.waiting import PATIENCE_S
 
@@ -84,13 +85,10 @@ def test_both_sides_are_forked_hash_alike_and_run_their_own_code(tmp_path: Path)
 def test_a_fork_that_fails_on_one_side_makes_both_start_fresh(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
-    monkeypatch.setattr(templates, "TRIAL_S", 10.0)
-    hang = "if ours.SIDE == 'head' and heavy.PROCESS != os.getpid():\n{}time.sleep(1e4)\n"
-    where = hang.format("    ") if at == "import" else ""
-    inside = "" if at == "import" else "    " + hang.format("        ")
-    text = (
-        f"import os, time\nimport heavy, ours\n{where}\ndef test_it(benchmark):\n{inside}    benchmark(int)\n"
-    )
+    hang = waiting.skip_hangs(monkeypatch, tmp_path)
+    hangs = f"ours.SIDE == 'head' and heavy.PROCESS != os.getpid() and {hang}\n"
+    where, inside = (hangs, "") if at == "import" else ("", f"    {hangs}")
+    text = f"import os\nimport heavy, ours\n{where}\ndef test_it(benchmark):\n{inside}    benchmark(int)\n"
     events: list[Event] = []
     lockstep = Lockstep(both(tmp_path, text), Progress(), with_controls=False, templates=Templates(1, seed=1))
     try:

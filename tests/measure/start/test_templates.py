@@ -11,10 +11,9 @@ from bench.events import Launch, Visit
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.plan import Plan, Progress
 from bench.measure.start import adoption, templates
-from bench.measure.start.templates import Templates
+from tests import waiting
 from tests.measure.builders import FAST, Events, events_of, outcomes
 from tests.measure.forked_suite import HEAVY, spec_of
-from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(not adoption.adopts(), reason="forks are for Linux")
 
@@ -117,25 +116,24 @@ def test_a_product_computed_by_an_import_makes_all_starts_fresh(
     assert reason == "a product did not end in a fork within 3 s: an import has computed"
 
 
-HANGS = """
-import os, time
+FAILS = """
+import os
 import heavy
 {at_import}
 
 def test_it(benchmark):
-    if heavy.PROCESS != os.getpid():
-        {in_a_fork}
+    {in_a_fork}
     benchmark(len, ())
 """
+IN_A_FORK = "heavy.PROCESS != os.getpid() and "
 
 
-@pytest.mark.parametrize("failure", ["time.sleep(1e4)", "os.kill(os.getpid(), 11)"])
+@pytest.mark.parametrize("failure", ["hangs", "os.kill(os.getpid(), 11)"])
 def test_a_visit_that_only_a_fork_fails_at_is_made_by_a_fresh_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: str
 ) -> None:
-    monkeypatch.setattr(templates, "TRIAL_S", 3.0)
-    monkeypatch.setattr(Templates, "patience_to_collect_s", lambda *_: PATIENCE_S)
-    text = HANGS.format(at_import="", in_a_fork=failure)
+    hang = waiting.skip_hangs(monkeypatch, tmp_path)
+    text = FAILS.format(at_import="", in_a_fork=IN_A_FORK + (hang if failure == "hangs" else failure))
     events = events_of(spec_of(tmp_path, text))
     assert {each.outcome for each in events if isinstance(each, Visit)} == {"passed"}
     assert [start for start, _, _ in starts(events)] == ["fresh", "fork", "fresh", "fresh"]
@@ -144,13 +142,13 @@ def test_a_visit_that_only_a_fork_fails_at_is_made_by_a_fresh_start(
     assert len(visited) == 3, "as many launches as were asked for have visited it"
 
 
-@pytest.mark.parametrize("failure", ["time.sleep(1e4)", "os._exit(3)"])
+@pytest.mark.parametrize("failure", ["hangs", "os._exit(3)"])
 def test_a_collection_that_only_a_fork_fails_at_is_made_by_a_fresh_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: str
 ) -> None:
-    monkeypatch.setattr(templates, "TRIAL_S", 3.0)
-    at_import = f"if heavy.PROCESS != os.getpid():\n    {failure}"
-    events = events_of(spec_of(tmp_path, HANGS.format(at_import=at_import, in_a_fork="pass")))
+    hang = waiting.skip_hangs(monkeypatch, tmp_path)
+    at_import = IN_A_FORK + (hang if failure == "hangs" else failure)
+    events = events_of(spec_of(tmp_path, FAILS.format(at_import=at_import, in_a_fork="")))
     assert outcomes(events) == {"test_it": "passed"}
     reason = "a fork did not collect what a fresh start did"
     assert starts(events) == [("fresh", None, templates.FIRST), *[("fresh", None, reason)] * 2]
