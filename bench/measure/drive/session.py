@@ -83,12 +83,6 @@ class CaseSession:
             with self.turn():
                 time.sleep(expected_s)
 
-    def record_work(self) -> None:
-        """More calls, untimed, for what timing would disturb: the device's peak memory, and FLOPs."""
-        if self.running and self.left is None:
-            recorded = self.ask(protocol.Record("work"), protocol.Recorded)
-            self.work = recorded.facts if recorded else {}
-
     def visit(
         self,
         case: str,
@@ -152,6 +146,21 @@ def set_up(sessions: Sequence[CaseSession], case: str) -> None:
     for session in sessions:
         with session.watched():
             session.take(session.worker.hear(session.timeout_s))
+
+
+def record_work(sessions: Sequence[CaseSession]) -> None:
+    """More calls, untimed, for what timing would disturb: memory, and FLOPs; side by side, out of turn."""
+    asked = [session for session in sessions if session.running and session.left is None]
+    for session in asked:
+        with session.watched():
+            session.worker.tell(protocol.Record("work"))
+    for session in asked:
+        with session.watched():
+            reply = session.worker.hear(session.timeout_s)
+        if isinstance(reply, protocol.Recorded):
+            session.work = reply.facts
+        else:
+            session.take(reply)
 
 
 def tear_down(sessions: Sequence[CaseSession]) -> None:

@@ -13,7 +13,7 @@ from bench.disturbance import MISFIT
 from bench.measure.devices.device import MAX_LAUNCHES
 from bench.measure.drive.entry import Entry, Timing, fewer_calls
 from bench.measure.drive.policy import WARMUP_BLOCKS, blocks_per_visit, settled
-from bench.measure.drive.session import CaseSession, set_up, tear_down
+from bench.measure.drive.session import CaseSession, record_work, set_up, tear_down
 from bench.measure.worker.memory import MOST_S
 from bench.records import Kind
 
@@ -68,6 +68,8 @@ def visit(
         once_warm()
         _time(sessions, entry, flip, blocks or blocks_per_visit(entry), kinds(entry))
     once_timed()
+    if not entry.lifecycle.visits and entry.timing.calls and not entry.timing.is_long:
+        record_work(sessions)
     tear_down(sessions)
 
 
@@ -150,9 +152,6 @@ def _time(
                 queued_block(session, kind, calls, queued)
             else:
                 session.block(kind, calls)
-    if not entry.lifecycle.visits and not timing.is_long:
-        for session in sessions:
-            session.record_work()
 
 
 def order_of_blocks(

@@ -8,6 +8,8 @@ from bench.events import Visit
 from bench.measure.devices.device import MAX_LAUNCHES
 from bench.measure.drive import visits
 from bench.measure.drive.entry import Timing
+from bench.measure.drive.session import CaseSession, record_work
+from bench.measure.worker.protocol import Recorded
 from bench.records import Block, Kind
 
 
@@ -74,6 +76,29 @@ def test_a_cold_block_leaves_room_for_its_flushes_and_events() -> None:
     session = Queue(1000)
     visits.queued_block(session, "cold", 489, {})  # type: ignore[arg-type]  # as much of one as it needs
     assert session.asked == [("cold", MAX_LAUNCHES // 4)]
+
+
+def test_both_sides_look_at_their_work_at_once() -> None:
+    """It is not timed: one after the other it took a gate twice as long."""
+    said: list[str] = []
+
+    class Told:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def tell(self, command: Any) -> None:
+            said.append(f"tell {self.name} {command.what}")
+
+        def hear(self, _timeout_s: float) -> Recorded:
+            said.append(f"hear {self.name}")
+            return Recorded(facts={"of": self.name})
+
+    workers: list[Any] = [Told("base"), Told("head"), Told("few rounds")]
+    sessions = [CaseSession(worker, 1.0) for worker in workers]
+    sessions[2].left = 3
+    record_work(sessions)
+    assert said == ["tell base work", "tell head work", "hear base", "hear head"]
+    assert [dict(session.work) for session in sessions] == [{"of": "base"}, {"of": "head"}, {}]
 
 
 class FakeSession:
