@@ -54,22 +54,29 @@ def test_every_nox_session_is_there() -> None:
     assert named <= shown.SESSIONS
 
 
-@pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.splitlines()[0])
-def test_python_runs(code: str, tmp_path: Path) -> None:
-    """Suites shown are collected by pytest; everything else runs beside a folder of runs."""
-    if "import torch" in code:
+RUN_EACH = "import runpy, sys; [runpy.run_path(each, run_name='__main__') for each in sys.argv[1:]]"
+
+
+@pytest.mark.parametrize("suites", [True, False], ids=["suites", "scripts"])
+def test_python_runs(suites: bool, tmp_path: Path) -> None:
+    """Suites shown are collected by pytest; everything else runs beside a folder of runs, in one process."""
+    pieces = [code for code in blocks("python") if ("def test_" in code) == suites]
+    if any("import torch" in code for code in pieces):
         pytest.importorskip("torch")
     recorded.write(tmp_path / "reports" / "run", made_cases.course())
-    (tmp_path / "test_shown.py").write_text(code)
-    started = ["-m", "pytest", "--collect-only", "-q"] if "def test_" in code else []
+    files = [f"test_shown_{number}.py" for number in range(len(pieces))]
+    for file, code in zip(files, pieces, strict=True):
+        (tmp_path / file).write_text(code)
+    started = ["-m", "pytest", "--collect-only", "-q"] if suites else ["-c", RUN_EACH]
     done = subprocess.run(
-        [sys.executable, *started, "test_shown.py"],
+        [sys.executable, *started, *files],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert all(f"{file}::test_" in done.stdout for file in files if suites), done.stdout
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)

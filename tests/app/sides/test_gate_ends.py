@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from bench.__main__ import main
 from tests import ROOT
 from tests.app.sides.gated_project import SUITE, Repository, processes
 from tests.waiting import visited
@@ -63,12 +65,22 @@ from tests.waiting import visited
     ],
 )
 def test_bad_input_gets_one_clear_message(
-    repository: Repository, files: dict[str, str | None], arguments: list[str], status: int, said: str
+    repository: Repository,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    files: dict[str, str | None],
+    arguments: list[str],
+    status: int,
+    said: str,
 ) -> None:
     repository.write(files)
-    done = repository.gate(*arguments)
-    assert (done.returncode, said in done.stderr) == (status, True), done.stderr
-    assert "Traceback" not in done.stderr
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setattr(tempfile, "tempdir", str(repository.temporary))
+    monkeypatch.chdir(repository.folder)
+    ended = main(["gate", *arguments, "--out", str(repository.out)])
+    stderr = capfd.readouterr().err
+    assert (ended, said in stderr) == (status, True), stderr
+    assert "Traceback" not in stderr
     assert not repository.out.exists()
     repository.assert_nothing_left()
 
