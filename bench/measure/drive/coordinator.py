@@ -184,7 +184,8 @@ class Coordinator:
 
     def _make_passes(self, worker: Worker, launch: int, turn: Turn, visited: set[str]) -> None:
         """The passes of one launch, as long as its share of the time lasts; `visited` are the cases that an
-        earlier worker of this turn came to. A case never visited may take the time of the rounds to come.
+        earlier worker of this turn came to. A case never visited may take the time of the rounds to come;
+        one of no contest leaves what is kept for comparing devices.
         """
         seen = sum(bool(entry.lifecycle.visits) for entry in self.ledger.entries.values())
         self.progress.move(cases=len(self.ledger.entries), done=seen)
@@ -196,10 +197,11 @@ class Coordinator:
             entries = self._schedule.entries(turn.kind)
             order = next_pass(entries, launch, target, left_s, self._rng, near, every_launch)
             order = self._templates.trial_first(order, visit_s, [worker], turn.kind)
-            came_to = held = 0
+            kept_s, came_to, held = self._schedule.kept_s(), 0, 0
             for entry in order:
                 fresh = launch not in entry.lifecycle.visits
                 limit_s = until_s if entry.lifecycle.visits else unseen_until_s
+                limit_s -= 0.0 if entry.lifecycle.visits or entry.in_contest else kept_s
                 again = not pass_number and entry.case.id in visited
                 held += again
                 if not again and self.elapsed_s + entry.cost.visit_s(fresh) <= limit_s:

@@ -265,6 +265,11 @@ class Entry:
         return bool(self.case.axis and self.case.between)
 
     @property
+    def compares_devices(self) -> bool:
+        """True where its contenders are devices: what people ask first rests on it."""
+        return self.in_contest and self.case.between == "device"
+
+    @property
     def is_team(self) -> bool:
         """True where its calling thread and others that stay work together, each on a processor."""
         return self.threads.parallel and not self.threads.loose and not self.timing.self_disturbing

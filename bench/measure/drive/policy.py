@@ -140,11 +140,11 @@ def next_pass(
 
 
 def _in_turn(unseen: list[Entry], rng: random.Random) -> list[Entry]:
-    """Contests' cases first; in random order but for the sizes of an axis, which rise."""
+    """Contests' cases first, devices' before others; in random order but for an axis' sizes, which rise."""
     rng.shuffle(unseen)
     by_size = iter(sorted((entry for entry in unseen if entry.case.axis), key=_size))
     order = [next(by_size) if entry.case.axis else entry for entry in unseen]
-    return sorted(order, key=lambda entry: not entry.in_contest)
+    return sorted(order, key=lambda entry: (not entry.compares_devices, not entry.in_contest))
 
 
 def satisfied(entry: Entry, run: Typical, run_target: float) -> bool:

@@ -5,16 +5,24 @@ What each case gets of a launch is `bench.measure.drive.policy`'s.
 
 from collections import defaultdict
 from dataclasses import dataclass
+from statistics import median
 
 from bench.events import Sizes
 from bench.measure.drive.entry import Entry
 from bench.measure.drive.ledger import Ledger
 from bench.measure.drive.plan import Plan
-from bench.measure.drive.policy import among, claim, launch_until_s, satisfied
+from bench.measure.drive.policy import TYPICAL_VISIT_S, among, claim, launch_until_s, satisfied
 from bench.measure.drive.worth import launches_worth, typical
 
 EXPECTED_ROUNDS = 8
 """Rounds that a run is taken to have before its first one has shown what its cases take."""
+
+DEVICE_VISITS = 10
+"""Visits of each case by which devices are compared that time is kept for, before the last cases of no
+contest are seen for the first time: beside a GPU one round of all cases may take most of a run."""
+
+MAX_KEPT = 0.5
+"""The largest part of a run that is kept for them."""
 
 MAX_PLANNED_S = 3600.0
 """Seconds that a run without a deadline plans ahead."""
@@ -98,6 +106,17 @@ class Schedule:
     def until_s(self, turn: Turn, later: int) -> float:
         """When a turn is to end, if so many rounds follow."""
         return launch_until_s(turn.kind, self.claims(), turn.begun_s, self.deadline_s, self.start_s, later)
+
+    def kept_s(self) -> float:
+        """What the cases by which devices are compared have still to take, where there are two devices."""
+        cases = [each for each in self.entries() if each.compares_devices and not each.lifecycle.closed]
+        if len({each.case.device for each in cases}) < 2:
+            return 0.0
+        known_s = [each.cost.visit_s() for each in cases if each.cost.visit_s()]
+        usual_s = median(known_s) if known_s else TYPICAL_VISIT_S
+        lacking = ((each, DEVICE_VISITS - sum(each.lifecycle.visits.values())) for each in cases)
+        kept_s = sum(max(0, visits) * (each.cost.visit_s() or usual_s) for each, visits in lacking)
+        return min(kept_s, MAX_KEPT * self.deadline_s)
 
     def near_cases(self) -> set[str]:
         """The cases at sizes near open crossings, by the latest round."""

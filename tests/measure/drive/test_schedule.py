@@ -1,11 +1,15 @@
 """What wants a run's time, and whether there is anything left to measure."""
 
 import math
+import random
 
-from bench.measure.drive.entry import Entry, Lifecycle, Timing, Visited
+import pytest
+
+from bench.measure.drive.entry import Cost, Entry, Lifecycle, Timing, Visited
 from bench.measure.drive.ledger import Ledger
 from bench.measure.drive.plan import Plan, Preset
-from bench.measure.drive.schedule import Schedule
+from bench.measure.drive.policy import TYPICAL_VISIT_S, next_pass
+from bench.measure.drive.schedule import DEVICE_VISITS, Schedule
 from bench.measure.start.process import Spec
 from bench.records import Case
 
@@ -28,3 +32,37 @@ def test_a_size_that_no_worker_has_collected_yet_is_still_to_come() -> None:
     assert not open_.claims()
     assert open_.uncollected()
     assert not schedule([64, 96, 128], [64, 96, 128]).uncollected()
+
+
+def comparing(devices: tuple[str, ...], visits: int, cost_s: float, deadline_s: float = 300.0) -> Schedule:
+    """Cases of one operation at three sizes on these devices, each visited so often; one of no contest."""
+    ledger = Ledger()
+    for device in devices:
+        for n in (1, 2, 3):
+            case = Case(f"t.py::test_x[{device}-{n}]", "t", "x", device, {"n": n}, "n", "device")
+            cost = Cost(cost_s, cost_s) if visits else Cost()
+            ledger.entries[case.id] = Entry(
+                case, lifecycle=Lifecycle({0: visits} if visits else {}), cost=cost
+            )
+    other = Case("t.py::test_y", "t", "y")
+    ledger.entries[other.id] = Entry(other)
+    return Schedule(Plan(Spec(()), Preset("default", 9, deadline_s, 0.1, 2.0, 30.0)), ledger, deadline_s)
+
+
+def test_time_is_kept_for_comparing_devices_before_all_others_are_seen() -> None:
+    """Beside a GPU one round of all cases took two thirds of a run, and every device's case had one visit."""
+    assert comparing(("cpu",), 1, 0.5).kept_s() == 0.0, "there is nothing to compare"
+    assert comparing(("cpu", "cuda"), DEVICE_VISITS, 0.5).kept_s() == 0.0
+    assert comparing(("cpu", "cuda"), 4, 0.5).kept_s() == pytest.approx(6 * 6 * 0.5)
+    assert comparing(("cpu", "cuda"), 0, 0.0).kept_s() == pytest.approx(6 * DEVICE_VISITS * TYPICAL_VISIT_S)
+    assert comparing(("cpu", "cuda"), 1, 99.0).kept_s() == 150.0, "half of the run, and no more"
+
+
+def test_devices_are_compared_first() -> None:
+    cases = {
+        "plain": Case("plain", "t", "x"),
+        "way": Case("way", "t", "x", "cpu", {"n": 1}, "n", "way"),
+        "device": Case("device", "t", "x", "cpu", {"n": 2}, "n", "device"),
+    }
+    order = next_pass([Entry(case) for case in cases.values()], 0, 0.1, 10.0, random.Random(1))
+    assert [entry.case.id for entry in order] == ["device", "way", "plain"]
