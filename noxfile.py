@@ -167,7 +167,7 @@ def tests(session: nox.Session) -> None:
     together = ("-n", "logical", "--maxprocesses", "8", "--dist", "loadfile", "-m", "not machine")
     alone, success = {"OMP_NUM_THREADS": "1"}, (0, NO_TESTS)
     run(session, "pytest", *together, *session.posargs, env=alone, success_codes=success)
-    apart = ("-p", "no:randomly", "-m", "machine")
+    apart = ("-p", "no:randomly", "-rx", "-m", "machine")
     run(session, "pytest", *apart, *session.posargs, success_codes=success)
 
 

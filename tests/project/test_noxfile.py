@@ -92,7 +92,7 @@ def test_tests_that_rest_on_time_run_apart_and_in_order(noxfile: ModuleType) -> 
     together, apart = run(noxfile, "tests", "-x", no_install=True)
     assert together[1:3] == apart[1:3] == ["-m", "pytest"]
     assert together[together.index("-m", 2) + 1] == "not machine"
-    assert apart[3:] == ["-p", "no:randomly", "-m", "machine", "-x"]
+    assert apart[3:] == ["-p", "no:randomly", "-rx", "-m", "machine", "-x"]
     assert "-n" in together
 
 
