@@ -137,6 +137,8 @@ def images(one_hot_data: Any) -> Any:
 @pytest.fixture
 def make_loader() -> Iterator[Callable[..., Any]]:
     """Makes DataLoaders and, after the test, ends their workers."""
+    from .loaders import end_workers
+
     torch = pytest.importorskip("torch")
     loaders = []
 
@@ -146,8 +148,7 @@ def make_loader() -> Iterator[Callable[..., Any]]:
 
     yield make
     for loader in loaders:
-        if loader._iterator is not None:  # persistent workers have no public end but garbage collection
-            loader._iterator._shutdown_workers()
+        end_workers(loader)
 
 
 @pytest.fixture

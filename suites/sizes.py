@@ -77,4 +77,5 @@ WIDTHS = few([64, 512, 2048], half_octaves(64, 4096))  # numbers in and out of a
 BATCHES_SEEN = few([1, 16, 128], half_octaves(1, 256))  # images or clips for a small network
 BATCHES_OF_PHOTOS = few([1, 4], half_octaves(1, 64))  # photos for a large one
 LENGTHS = few([16, 128, 512], half_octaves(16, 2048))  # words that attend to each other
+PHOTO_SIDES = few([64, 256], half_octaves(32, 512))  # pixels along the edge of a photo that is loaded
 BATCHES_SHARED = few([64, 256], [64, 128, 256, 512])  # images a rank and step

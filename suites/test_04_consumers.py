@@ -8,8 +8,8 @@ import pytest
 from .loaders import COURSE_BATCH, load_all
 from .memory import placed
 from .network import build
-from .photos import Photos
-from .sizes import CORES, WORKERS, kept_for
+from .photos import BATCH, PHOTOS, Photos
+from .sizes import CORES, PHOTO_SIDES, WORKERS, few
 
 torch = pytest.importorskip("torch")
 
@@ -20,7 +20,31 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:This process.*multi-threaded, use of fork:DeprecationWarning"),
 ]
 
-PHOTOS = 64
+FEW_WORKERS = few(sorted({0, max(1, CORES // 4), CORES}), WORKERS)
+
+
+@pytest.mark.preset("default")
+@pytest.mark.crossover(axis="side", between="num_workers")
+@pytest.mark.parametrize("side", PHOTO_SIDES)
+@pytest.mark.parametrize("num_workers", FEW_WORKERS)
+def test_load_photos(benchmark, make_loader, num_workers, side):
+    """Loading photos that have to be decoded, cropped at random and mirrored: the larger, the more work."""
+    loader = make_loader(
+        Photos(side), batch_size=BATCH, num_workers=num_workers, persistent_workers=num_workers > 0
+    )
+    benchmark.extra_info |= {"items": PHOTOS, "data": "generated"}
+    assert benchmark(load_all, loader) == PHOTOS
+
+
+@pytest.mark.accelerator
+@pytest.mark.preset("default")
+@pytest.mark.isolate("pin_memory")
+@pytest.mark.parametrize("pin_memory", [False, True])
+@pytest.mark.parametrize("num_workers", sorted({0, 2, CORES}))
+def test_train_on_photos(benchmark, device, make_loader, num_workers, pin_memory):
+    """The same photos loaded for resnet18, which trains on them: what loads ahead has the time of a step."""
+    time_training(benchmark, device, make_loader, Photos(256), BATCH, num_workers, pin_memory)
+    benchmark.extra_info |= {"items": PHOTOS, "data": "generated"}
 
 
 @pytest.mark.accelerator
@@ -29,11 +53,17 @@ PHOTOS = 64
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_load_for_training(benchmark, device, make_loader, images, facts, num_workers, pin_memory):
     """Loading for a consumer that takes its time, a training step on a device, from pinned memory or not."""
+    time_training(benchmark, device, make_loader, images, COURSE_BATCH, num_workers, pin_memory)
+    benchmark.extra_info |= facts
+
+
+def time_training(benchmark, device, make_loader, dataset, batch_size, num_workers, pin_memory):
+    """Times resnet18's training on a dataset of ten classes, grey images in all three colours."""
     if pin_memory:
         placed(torch.zeros(1), "pinned")  # skips where nothing can be pinned
     loader = make_loader(
-        images,
-        batch_size=COURSE_BATCH,
+        dataset,
+        batch_size=batch_size,
         num_workers=num_workers,
         persistent_workers=num_workers > 0,
         pin_memory=pin_memory,
@@ -42,24 +72,12 @@ def test_load_for_training(benchmark, device, make_loader, images, facts, num_wo
     loss_fn, optimizer = torch.nn.CrossEntropyLoss(), torch.optim.SGD(model.parameters(), lr=1e-3)
 
     def train():
-        for features, labels in loader:
-            features = features.to(device, non_blocking=pin_memory).expand(-1, 3, -1, -1)
-            loss = loss_fn(model(features)[:, :10], labels.to(device, non_blocking=pin_memory))
+        for images, labels in loader:
+            images = images.to(device, non_blocking=pin_memory).expand(-1, 3, -1, -1)
+            loss = loss_fn(model(images)[:, :10], labels.to(device, non_blocking=pin_memory))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
 
-    benchmark.extra_info |= facts
     benchmark(train)
     assert next(iter(loader))[0].is_pinned() == pin_memory
-
-
-@pytest.mark.preset("default")
-@pytest.mark.parametrize("num_workers", [WORKERS[0], CORES, *kept_for("thorough", WORKERS[1:-2])])
-def test_load_photos(benchmark, make_loader, num_workers):
-    """Loading 64 photos that have to be decoded, cropped at random and mirrored: work that workers share."""
-    loader = make_loader(
-        Photos(PHOTOS), batch_size=16, num_workers=num_workers, persistent_workers=num_workers > 0
-    )
-    benchmark.extra_info |= {"items": PHOTOS, "data": "generated"}
-    assert benchmark(load_all, loader) == PHOTOS

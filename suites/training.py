@@ -19,18 +19,23 @@ def time_training_step(benchmark, device, network, batch, way="eager"):
     model, images = prepared(way, model, images)
 
     def step():
-        with computing(way, device):
-            loss = loss_fn(model(images), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
+        return train_on(images, labels, model, loss_fn, optimizer, way)
 
     benchmark.extra_info |= {"flops": step_flops(network, batch), "items": batch, **dtype_of(way)}
     benchmark.extra_info |= {"input_bytes": images.nbytes + labels.nbytes, "output_bytes": 4}  # the loss
     before = loss_of(model, images, labels)
     benchmark(captured(step) if way == "cuda graph" else step)
     assert loss_of(model, images, labels) < before
+
+
+def train_on(images, labels, model, loss_fn, optimizer, way="eager"):
+    """One training step on a batch, computed in a way of WAYS. Returns its loss."""
+    with computing(way, images.device):
+        loss = loss_fn(model(images), labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss
 
 
 def loss_of(model, images, labels):

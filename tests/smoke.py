@@ -30,6 +30,7 @@ EXCEPTIONS = {
     SIMULATED: {
         "test_epoch*": "a hundred steps take the simulation a minute; test_training_step runs one",
         "test_time_to_accuracy*": "as many epochs as it takes, in the simulation",
+        "test_train_on_photos*": "a minute in the simulation; test_load_for_training trains the same",
         "test_transpose_in_place*": "the simulation's tensors keep their shape in `t_()`",
         "test_ways_to_epoch*": "a hundred steps take the simulation a minute",
         "test_ways_to_*autocast*": "the simulation has no autocast",

@@ -4,11 +4,14 @@ torchvision has two generations of transforms. The second, `transforms.v2`, also
 batches; what is done to a batch at once costs its calls once, not once an image.
 """
 
+import io
+
 import numpy as np
 import pytest
 
 from ..fashion import CLASSES, one_hot
-from ..sizes import BATCHES_OF_PARTS, IMAGE_SIDES
+from ..photos import cropped, jpeg
+from ..sizes import BATCHES_OF_PARTS, IMAGE_SIDES, PHOTO_SIDES
 
 torch = pytest.importorskip("torch")
 transforms = pytest.importorskip("torchvision.transforms")
@@ -84,6 +87,27 @@ def test_crop_and_flip(benchmark, generation, side):
     tensor = benchmark(augment, random_image(side))
     assert tensor.shape == (3, side, side)
     assert 0 <= tensor.min() <= tensor.max() <= 1
+
+
+def augmentation(generation, crop):
+    """Crop at random, resize, mirror and make a tensor, which the third makes first."""
+    of = transforms if generation == "v1" else v2
+    to_tensor = [TO_TENSOR["ToTensor" if generation == "v1" else "v2"]]
+    augment = [of.RandomResizedCrop(crop), of.RandomHorizontalFlip()]
+    return of.Compose([*to_tensor, *augment] if generation == "v2 on tensors" else [*augment, *to_tensor])
+
+
+@pytest.mark.crossover(axis="side", between="generation")
+@pytest.mark.parametrize("side", PHOTO_SIDES)
+@pytest.mark.parametrize("generation", AUGMENTED)
+def test_photo(benchmark, generation, side):
+    """A JPEG file decoded by PIL, cropped at random, resized, mirrored and made a tensor."""
+    file, crop = jpeg(0, side), cropped(side)
+    benchmark.extra_info["items"] = 1
+    augment = augmentation(generation, crop)
+    tensor = benchmark(lambda: augment(Image.open(io.BytesIO(file)).convert("RGB")))
+    assert tensor.shape == (3, crop, crop)
+    assert -0.1 < tensor.min() < tensor.max() < 1.1  # resizing tensors overshoots a little
 
 
 ENCODED = {

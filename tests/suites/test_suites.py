@@ -27,11 +27,13 @@ from suites import (  # noqa: E402 - only where torch is
     fashion,
     memory,
     network,
+    photos,
     precision,
     products,
     test_01_numpy_tensors,
     test_03_matmul_mul,
     test_06_epoch,
+    test_06_ways,
     ways,
 )
 from suites.sizes import half_octaves  # noqa: E402 - only where torch is
@@ -212,3 +214,35 @@ def test_a_graph_needs_a_gpu_and_compiling_a_compiler(monkeypatch: pytest.Monkey
     monkeypatch.setattr("shutil.which", lambda _name: None)
     with pytest.raises(pytest.skip.Exception, match=r"needs a C\+\+ compiler such as g\+\+"):
         ways.prepared("compile", model, images)
+
+
+def test_a_graph_trains_on_the_batches_it_is_given_and_leaves_the_images_alone(
+    data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A graph is recorded on a GPU alone; here the call that it would record is made anew each time."""
+    monkeypatch.setenv("BENCH_DATA", str(data_folder))
+    monkeypatch.setattr(test_06_ways, "captured", lambda call: call)
+    monkeypatch.setattr(test_06_ways, "prepared", lambda _way, model, images: (model, images))
+    torch.manual_seed(0)
+    images, labels = fashion.as_tensors(fashion.load(train=True), 192).tensors
+    training = test_06_epoch.Training(fashion.first(192, fashion.load(train=True)), 64, "cpu")
+    untouched, learned = images.clone(), {}
+    for way in ("eager", "cuda graph"):
+        step = test_06_ways.step_in_place(way, training, images[:64], labels[:64])
+        training.start_over()
+        for indices in torch.arange(192).split(64):
+            step(images[indices], labels[indices])
+        learned[way] = training.model.state_dict()["linear_relu_stack.0.weight"].clone()
+        assert torch.equal(images, untouched)
+    assert torch.equal(learned["eager"], learned["cuda graph"])
+    assert not torch.equal(learned["eager"], training.untrained["linear_relu_stack.0.weight"])
+
+
+def test_a_photo_is_decoded_to_another_crop_each_time() -> None:
+    pytest.importorskip("PIL")
+    torch.manual_seed(0)
+    loaded = photos.Photos(64)
+    (image, label), (again, _) = loaded[3], loaded[3]
+    assert len(loaded) == photos.PHOTOS
+    assert (image.shape, label) == ((3, 56, 56), 3)
+    assert not torch.equal(image, again)

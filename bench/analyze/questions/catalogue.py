@@ -37,7 +37,7 @@ class Question:
 QUESTIONS = (
     Question("gpu_from", "device", moved=False, leads="matmul", needs_accelerator=True),
     Question("gpu_from_moved", "device", moved=True, leads="matmul", needs_accelerator=True),
-    Question("workers", "num_workers"),
+    Question("workers", "num_workers", leads="load"),
     Question("torch_or_onnxruntime", "engine", among=("torch", "onnxruntime")),
     Question("share_or_copy", "way", "share_or_copy"),
     Question("matmul_or_mul", "product", among=("matmul", "mul")),
