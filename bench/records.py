@@ -59,7 +59,7 @@ class Block:
     call returned, before the last synchronization. `device_s` is None where the device has no working
     events or its queue ran dry. `delay_s` is the largest run-queue delay of any thread of the process;
     `foreign_s` the processor time used outside its process tree, summed over `processors`, of a short
-    block that of the last half second;
+    block that of the last half second, of calls timed one by one their part of that beside their set-ups;
     `throttled_s` what a control group's quota withheld; `pace_s` what a fixed piece of work took in the
     same thread, the slower of before and after the block. A reading that the system does not offer is
     None. `notes` names what makes the block unlike its neighbours (`queue_ran_dry`, `allocated`,

@@ -8,7 +8,7 @@ long the block took.
 import math
 import resource
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +128,20 @@ class Readings:
             processors=len(self._processors),
             notes=(*[TEAM] * delay.team, *[HANDING_OVER] * delay.handing_over),
         )
+
+    def stretch(self) -> Callable[[], float | None]:
+        """Begins a stretch of time; what is returned ends it, and says which share of the processors others
+        held in it: None of one under `MIN_FOREIGN_S`."""
+        on, begun_s = processors(), time.perf_counter()
+        before_s = foreign_s(on, descendants_run_s())
+
+        def ended() -> float | None:
+            length_s = time.perf_counter() - begun_s
+            if length_s < MIN_FOREIGN_S:
+                return None
+            return max(0.0, foreign_s(on, descendants_run_s()) - before_s) / (length_s * len(on))
+
+        return ended
 
     def close(self) -> None:
         self._threads.close()

@@ -55,6 +55,9 @@ class Calls(Protocol):
     left: int | None
     result: Any
 
+    @property
+    def one_by_one(self) -> bool: ...
+
     def run(self, calls: int) -> object: ...
 
     def forget(self) -> None: ...
@@ -75,6 +78,7 @@ class PlainCalls:
     """The calls of `benchmark(fn, *args, **kwargs)`; the first one's value is the result."""
 
     left: int | None = None
+    one_by_one = False
 
     def __init__(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -161,6 +165,11 @@ class PedanticCalls:
         self.result = None
         if self.bare:
             self.bare.forget()
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether each call is timed by itself."""
+        return self.bare is None
 
     def identity(self) -> str:
         """What the call is; "" with a set-up, which may make each call another."""

@@ -12,6 +12,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench import plain
+from bench.disturbance import TELLING_S
 from bench.measure import compat
 from bench.measure.devices import available, device
 from bench.measure.devices.device import Device, Loop, Timed
@@ -87,8 +88,10 @@ class CaseTimer:
             parts.append(self.readings.after())
             return timed
 
+        apart = calls.one_by_one and command.calls > 1 and command.expected_s >= TELLING_S
+        others_share = self.readings.stretch() if apart else lambda: None
         timed = calls.time(target, command.kind, command.calls, watched)
-        taken = asdict(parts[0] if len(parts) == 1 else together(parts))
+        taken = asdict(parts[0] if len(parts) == 1 else together(parts, timed.wall_s, others_share()))
         notes = [*timed.notes, *taken.pop("notes")]
         if allocations != target.allocator_counts():
             notes.append("allocated")
@@ -96,24 +99,29 @@ class CaseTimer:
         return Block(command.kind, start_s, command.calls, *times_s, notes=tuple(notes), **taken)
 
 
-def together(parts: Sequence[Interference]) -> Interference:
+def together(parts: Sequence[Interference], wall_s: float, others_share: float | None) -> Interference:
     """What others took from calls that were timed one by one, with a set-up between them that does not count.
 
-    Processor time of others is told of half a second and more alone: of such calls none tells.
+    Processor time of others is told of half a second and more alone: of such calls none tells. They have the
+    share that others held while they and their set-ups were made, where that took so long.
     """
 
     def total(values: Sequence[float | None]) -> float | None:
         read = [value for value in values if value is not None]
         return sum(read) if len(read) == len(values) else None
 
+    number = min(part.processors for part in parts)
+    foreign_s = total([part.foreign_s for part in parts])
+    if foreign_s is None and others_share is not None:
+        foreign_s = others_share * wall_s * number
     return Interference(
         delay_s=total([part.delay_s for part in parts]),
-        foreign_s=total([part.foreign_s for part in parts]),
+        foreign_s=foreign_s,
         throttled_s=total([part.throttled_s for part in parts]),
         pace_s=max(part.pace_s for part in parts),
         threads=max(part.threads for part in parts),
         children=max(part.children for part in parts),
-        processors=min(part.processors for part in parts),
+        processors=number,
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )
 

@@ -217,6 +217,17 @@ def test_foreign_time_is_read_only_over_blocks_long_enough_for_it(monkeypatch: p
     assert readings.after().foreign_s is None
 
 
+def test_a_stretch_of_half_a_second_tells_what_others_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = iter([5.0, 5.3, 6.0])
+    monkeypatch.setattr(interference, "foreign_s", lambda *_: next(used))
+    monkeypatch.setattr(interference, "processors", lambda: (0, 1))
+    now = iter([0.0, 0.6, 1.0, 1.4])
+    monkeypatch.setattr(originals.time, "perf_counter", lambda: next(now))
+    readings = Readings()
+    assert readings.stretch()() == pytest.approx(0.3 / (0.6 * 2))
+    assert readings.stretch()() is None, "too short for ticks of 10 ms"
+
+
 @pytest.mark.parametrize(("recent_s", "second"), [(0.0, 3e-6), (1e9, 4e-6)])
 def test_the_pace_beside_a_block_is_the_slower_of_before_and_after(
     monkeypatch: pytest.MonkeyPatch, recent_s: float, second: float
