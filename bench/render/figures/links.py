@@ -1,4 +1,4 @@
-"""Bytes a second of copies against their size, under the line that the run's links foresee."""
+"""Bytes a second of copies against their size, under what the run's links show, straight lines or not."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from bench.analyze.contests.transfers import copy_s, is_straight
 from bench.render.drawing import points, scales, style
 from bench.render.drawing.colours import Colours, light
 from bench.render.drawing.labels import MAX_LABELS, Label, entitled, fitted, label_ends, room
@@ -34,16 +35,20 @@ def draw(device: str, cases: pd.DataFrame, ceilings: Mapping[str, Any], colours:
     curves = dict(list(_curves(cases[cases["device"] == device]).items())[:MAX_LABELS])
     if not curves:
         return None
+    straight = {name: is_straight(ceilings[name], _copies(of)) for name, of in _by_link(curves, ceilings)}
     named = [
-        (fitted(_name(operation, contender), LONGEST), _link_told(ceilings.get(link)))
+        (
+            fitted(_name(operation, contender), LONGEST),
+            _link_told(ceilings.get(link), straight.get(link, True)),
+        )
         for operation, contender, link in curves
     ]
     figure = style.slide(entitled(f"How fast is data moved between host and {device}?"))
     axes = style.placed(figure, 1.0, 1.05, style.SLIDE_INCHES[0] - 0.2 - room(named, SIZE), 4.62, SIZE)
     told = _onto(axes, curves, ceilings, named, colours)
-    style.note(
-        figure, "Lines: copies, back to back. Dotted: the link's latency + bytes / bandwidth. Hollow: noisy."
-    )
+    kept = any("sizes" in ceilings[name] for name in straight)
+    alone = "what the link's own copies take" if kept else "the link's latency + bytes / bandwidth"
+    style.note(figure, f"Lines: copies, back to back. Dotted: {alone}. Hollow: noisy.")
     return Drawing(figure, [(axes, told)])
 
 
@@ -72,9 +77,25 @@ def _name(operation: str, contender: str) -> str:
     return f"{words(operation)}, {contender}" if contender else words(operation)
 
 
-def _link_told(link: Mapping[str, float] | None) -> str:
+def _by_link(curves: Curves, ceilings: Mapping[str, Any]) -> Iterator[tuple[str, list[pd.DataFrame]]]:
+    """The links that are known and crossed, each with the copies over it."""
+    for name in dict.fromkeys(link for _, _, link in curves):
+        if name in ceilings:
+            yield name, [rows for (_, _, link), rows in curves.items() if link == name]
+
+
+def _copies(of: Sequence[pd.DataFrame]) -> dict[float, float]:
+    """Seconds of one copy and its wait, by bytes: the fastest of each size, which does least besides."""
+    timed = pd.concat(of)
+    timed = timed[timed["latency_s"] > 0]
+    return dict(timed.groupby("bytes")["latency_s"].min())
+
+
+def _link_told(link: Mapping[str, float] | None, straight: bool) -> str:
     if link is None:
         return ""
+    if not straight:
+        return f"link: no straight line, ≈ {quantity(link['bytes_per_s'], 'B/s', 2)}"
     return f"link: {quantity(link['bytes_per_s'], 'B/s', 2)} after {quantity(link['latency_s'], 's', 2)}"
 
 
@@ -103,7 +124,7 @@ def _onto(
         points.curve(axes, curve, colour, marker, DASHED if operations.index(operation) else "-")
         if foreseen := ceilings.get(link):
             x = np.geomspace(*ends, STEPS)
-            y = x / (foreseen["latency_s"] + x / foreseen["bytes_per_s"])
+            y = x / copy_s(foreseen, x)
             axes.plot(x, y, color=colour, linestyle=(0, (1, 1.6)), linewidth=1.6, alpha=0.9, zorder=1.9)
         labels.append(Label(curve[-1].x, curve[-1].y, named[place][0], colour, marker, named[place][1]))
     label_ends(axes, labels)
