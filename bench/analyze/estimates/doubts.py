@@ -11,6 +11,7 @@ from bench.analyze.estimates.beaten import MISCOUNTED, beaten
 from bench.analyze.estimates.changes import change
 from bench.analyze.estimates.contradictions import checkings, row_warnings
 from bench.analyze.estimates.scatter import MIN_CASES
+from bench.analyze.estimates.unsure import unsure
 from bench.storage.tables import Run
 
 MODE_GAP = 0.05
@@ -85,6 +86,7 @@ def _all(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFram
     yield from _dry(frame, blocks)
     yield from _above(frame, cases, run)
     yield from row_warnings(checkings(frame, cases, blocks, run))
+    yield from unsure(frame, cases, blocks, run.header.environment)
     for row, (declared, count) in _miscounted(frame, cases).items():
         yield row, f"declares {declared:.3g} flops, where torch counts {count:.3g}"
     capped = blocks["notes"].str.contains("power_cap").groupby(blocks["row"]).mean()

@@ -98,3 +98,41 @@ def test_without_a_device_time_there_is_no_cold_time(run: Run, cases: pd.DataFra
     assert set(known["case"]) == set(cold["case"].astype(str)) - failed
     on_device = known[known["device_s"].notna()]
     assert (on_device["cold_s"] < 3 * on_device["device_s"] + 2e-5).all()
+
+
+def on_device(cases: pd.DataFrame) -> pd.Series:
+    return cases["device"].eq("cuda") & (cases["blocks"] > 0)
+
+
+DEMANDS = {
+    "one call and its wait take no less than a call back to back": (
+        lambda cases: cases["latency_s"] < 0.95 * cases["median_s"],
+        "times a call back to back",
+    ),
+    "a device has a time of its own": (
+        lambda cases: on_device(cases) & cases["device_s"].isna(),
+        "no device time: ",
+    ),
+    "nothing beats a ceiling": (lambda cases: cases["ceiling_share"] > 1.05, "ceiling, which was not raised"),
+    "float32 is float32": (
+        lambda cases: on_device(cases) & cases["case"].str.contains("resnet18") & (cases["flops"] > 0),
+        "made in TF32",
+    ),
+    "memory is what a case adds": (
+        lambda cases: cases["peak_memory_bytes"] - cases["bytes"].fillna(0) > 1e8,
+        "peak memory counts what was in use before",
+    ),
+    "several launches tell how far they differ": (
+        lambda cases: cases["launches"] == 1,
+        "one launch: how far launches differ is taken from",
+    ),
+}
+"""What the review of this run found violated: where, and the mark that such a row has."""
+
+
+@pytest.mark.parametrize("demand", DEMANDS)
+def test_every_row_that_violates_a_demand_is_marked(cases: pd.DataFrame, demand: str) -> None:
+    violates, mark = DEMANDS[demand]
+    found = cases[violates(cases)]
+    assert len(found), "the review found some"
+    assert found.index[~found["warnings"].str.contains(mark)].tolist() == []

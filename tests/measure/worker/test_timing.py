@@ -21,7 +21,7 @@ def block(others_share: float | None, made: calls.Calls | None = None, expected_
     stretch: Callable[[], Callable[[], float | None]] = lambda: lambda: others_share  # noqa: E731
     readings: Any = SimpleNamespace(before=lambda _s: None, after=lambda: taken, stretch=stretch)
     pedantic = calls.PedanticCalls(lambda: None, setup=lambda: None, rounds=3)
-    return CaseTimer(None, readings, "cpu", 0.0).block(  # type: ignore[arg-type]  # it sends nothing
+    return CaseTimer(None, readings, "cpu", 0.0).block(
         available.get("cpu"), made or pedantic, TimeBlock("wall", 3, expected_s)
     )
 

@@ -1,5 +1,6 @@
 """The picture of copies between host and device: each under what its own link shows."""
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -27,7 +28,7 @@ def analyzed(h200: Run) -> AnalyzedRun:
     return AnalyzedRun(h200)
 
 
-def drawn(analyzed: AnalyzedRun, ceilings: dict[str, Any]) -> Axes:
+def drawn(analyzed: AnalyzedRun, ceilings: Mapping[str, Any]) -> Axes:
     with style.in_style(large=True):
         drawing = links.draw("cuda", analyzed.cases, ceilings, colours.of_contenders([]))
     assert drawing

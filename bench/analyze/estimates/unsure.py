@@ -1,0 +1,61 @@
+"""Figures that a run has and cannot vouch for: kept, and marked with why."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from bench.analyze.estimates.roofs import DEFAULT_DTYPE
+
+BEFORE_BYTES = 2**26
+"""What even the case that moves least seems to need, from which peaks count what was in use before it, as
+older releases recorded them: 332 MB beside an H200, for what moves 8 KB."""
+
+FEW = 3
+"""Cases on a device from which its least peak tells."""
+
+
+def unsure(
+    frame: pd.DataFrame, cases: pd.DataFrame, blocks: pd.DataFrame, environment: Mapping[str, Any]
+) -> Iterator[tuple[int, str]]:
+    """Rows with such a figure, and what is to be known of it; `blocks` have their case's `row`."""
+    yield from _whole_peaks(frame)
+    yield from _unknown_precision(frame, cases, environment)
+    yield from _used_up(frame, blocks)
+
+
+def _whole_peaks(frame: pd.DataFrame) -> Iterator[tuple[int, str]]:
+    """Peaks of memory that are not above what was in use before the case."""
+    peaks = frame[(frame["peak_memory_bytes"] > 0) & (frame["device"] != "cpu")]
+    for _, of in peaks.groupby("device"):
+        above = (of["peak_memory_bytes"] - of["bytes"]).dropna()
+        if len(above) >= FEW and above.min() > BEFORE_BYTES:
+            text = f"at least {above.min() / 1e6:.0f} MB in every case of its device"
+            yield from ((int(row), f"peak memory counts what was in use before: {text}") for row in of.index)
+
+
+def _unknown_precision(
+    frame: pd.DataFrame, cases: pd.DataFrame, environment: Mapping[str, Any]
+) -> Iterator[tuple[int, str]]:
+    """Work in float32 on CUDA where a run's convolutions round to TF32, and its record does not say whether."""
+    settings = environment.get("torch") or {}
+    if settings.get("float32_cudnn_convolution") != "tf32":
+        return
+    rows = zip(frame["device"], frame["flops"], frame["blocks"], cases["extra"], cases["params"], strict=True)
+    for row, (device, flops, blocks, extra, params) in enumerate(rows):
+        facts = {**extra, **params}
+        if not (str(device).startswith("cuda") and flops > 0 and blocks and "tf32" not in facts):
+            continue
+        if facts.get("dtype", DEFAULT_DTYPE) == DEFAULT_DTYPE:
+            yield row, "its convolutions, if it has any, were made in TF32, which its record does not say"
+
+
+def _used_up(frame: pd.DataFrame, blocks: pd.DataFrame) -> Iterator[tuple[int, str]]:
+    """Cases without a block of a kind that others on their device have: a few rounds do not reach for all."""
+    timed = frame.loc[blocks["row"].unique()]
+    for kind, what in (("latency", "latency"), ("device", "device time")):
+        have = set(blocks.loc[blocks["kind"] == kind, "row"])
+        devices = set(frame.loc[list(have), "device"])
+        for row, device in timed["device"].items():
+            if row not in have and device in devices:
+                yield int(str(row)), f"no {what}: its calls were too few for a block of each kind"
