@@ -91,6 +91,17 @@ def links(document: Path) -> set[Path]:
     return {(document.parent / target).resolve() for target in targets if not target.startswith("http")}
 
 
+def test_every_benchmark_that_is_named_is_there() -> None:
+    suites = "\n".join(path.read_text("utf-8") for path in (ROOT / "suites").rglob("test_*.py"))
+    named = set(
+        re.findall(
+            r"`(test_[a-z0-9_]+)(?:\[[^`]*)?`", (ROOT / "docs" / "how-it-measures.md").read_text("utf-8")
+        )
+    )
+    assert len(named) > 20
+    assert {name for name in named if f"def {name}(" not in suites} == set()
+
+
 def test_every_page_is_reached_from_the_readme() -> None:
     reached, new = set(), {ROOT / "README.md"}
     while new:

@@ -21,7 +21,7 @@ def unsure(
     """Rows with such a figure, and what is to be known of it; `blocks` have their case's `row`."""
     yield from _whole_peaks(frame)
     yield from _unknown_precision(frame, cases, environment)
-    yield from _used_up(frame, blocks)
+    yield from _never_timed(frame, blocks)
 
 
 def _whole_peaks(frame: pd.DataFrame) -> Iterator[tuple[int, str]]:
@@ -37,7 +37,7 @@ def _whole_peaks(frame: pd.DataFrame) -> Iterator[tuple[int, str]]:
 def _unknown_precision(
     frame: pd.DataFrame, cases: pd.DataFrame, environment: Mapping[str, Any]
 ) -> Iterator[tuple[int, str]]:
-    """Work in float32 on CUDA where a run's convolutions round to TF32, and its record does not say whether."""
+    """Work in float32 on CUDA where convolutions round to TF32, and no record says whether this did."""
     settings = environment.get("torch") or {}
     if settings.get("float32_cudnn_convolution") != "tf32":
         return
@@ -50,12 +50,13 @@ def _unknown_precision(
             yield row, "its convolutions, if it has any, were made in TF32, which its record does not say"
 
 
-def _used_up(frame: pd.DataFrame, blocks: pd.DataFrame) -> Iterator[tuple[int, str]]:
-    """Cases without a block of a kind that others on their device have: a few rounds do not reach for all."""
+def _never_timed(frame: pd.DataFrame, blocks: pd.DataFrame) -> Iterator[tuple[int, str]]:
+    """Cases without a block of a kind that others on their device have: visits time kinds in turn, as far as
+    time and a case's rounds reach."""
     timed = frame.loc[blocks["row"].unique()]
     for kind, what in (("latency", "latency"), ("device", "device time")):
         have = set(blocks.loc[blocks["kind"] == kind, "row"])
         devices = set(frame.loc[list(have), "device"])
         for row, device in timed["device"].items():
             if row not in have and device in devices:
-                yield int(str(row)), f"no {what}: its calls were too few for a block of each kind"
+                yield int(str(row)), f"no {what}: none of its visits came to time one"

@@ -5,6 +5,7 @@ declare since, were added. `recorded/gate-h200.jsonl.gz` is a gate that was cut 
 network had one more ReLU. The path of its Python was taken out.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,7 @@ def on_device(cases: pd.DataFrame) -> pd.Series:
     return cases["device"].eq("cuda") & (cases["blocks"] > 0)
 
 
-DEMANDS = {
+DEMANDS: dict[str, tuple[Callable[[pd.DataFrame], pd.Series], str]] = {
     "one call and its wait take no less than a call back to back": (
         lambda cases: cases["latency_s"] < 0.95 * cases["median_s"],
         "times a call back to back",
