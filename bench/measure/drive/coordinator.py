@@ -21,7 +21,7 @@ from bench.measure.drive.entry import Entry, visit_s
 from bench.measure.drive.ledger import digests, restored
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S, Plan, Progress, file_as_case, sizes_variable
 from bench.measure.drive.policy import extrapolated_s, kinds_in_turn, next_pass, too_long
-from bench.measure.drive.schedule import Schedule, Turn
+from bench.measure.drive.schedule import Schedule, Turn, kept_before_s
 from bench.measure.drive.session import CaseSession, never_visited
 from bench.measure.drive.visits import visit
 from bench.measure.start.process import Worker, WorkerError
@@ -200,8 +200,7 @@ class Coordinator:
             kept_s, came_to, held = self._schedule.kept_s(), 0, 0
             for entry in order:
                 fresh = launch not in entry.lifecycle.visits
-                limit_s = until_s if entry.lifecycle.visits else unseen_until_s
-                limit_s -= 0.0 if entry.lifecycle.visits or entry.in_contest else kept_s
+                limit_s = until_s if entry.lifecycle.visits else unseen_until_s - kept_before_s(entry, kept_s)
                 again = not pass_number and entry.case.id in visited
                 held += again
                 if not again and self.elapsed_s + entry.cost.visit_s(fresh) <= limit_s:

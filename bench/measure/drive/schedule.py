@@ -122,3 +122,9 @@ class Schedule:
         """The cases at sizes near open crossings, by the latest round."""
         sizes = self.ledger.sizes.get(max(self.ledger.sizes, default=0), {})
         return {entry.case.id for entry in self.entries() if among(entry.case, sizes)}
+
+
+def kept_before_s(unseen: Entry, kept_s: float) -> float:
+    """What a case that was never visited leaves of the time kept for comparing devices: one of a contest may
+    take it, since an answer rests on it as well."""
+    return 0.0 if unseen.in_contest else kept_s

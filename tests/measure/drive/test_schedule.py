@@ -9,7 +9,7 @@ from bench.measure.drive.entry import Cost, Entry, Lifecycle, Timing, Visited
 from bench.measure.drive.ledger import Ledger
 from bench.measure.drive.plan import Plan, Preset
 from bench.measure.drive.policy import TYPICAL_VISIT_S, next_pass
-from bench.measure.drive.schedule import DEVICE_VISITS, Schedule
+from bench.measure.drive.schedule import DEVICE_VISITS, Schedule, kept_before_s
 from bench.measure.start.process import Spec
 from bench.records import Case
 
@@ -56,6 +56,11 @@ def test_time_is_kept_for_comparing_devices_before_all_others_are_seen() -> None
     assert comparing(("cpu", "cuda"), 4, 0.5).kept_s() == pytest.approx(6 * 6 * 0.5)
     assert comparing(("cpu", "cuda"), 0, 0.0).kept_s() == pytest.approx(6 * DEVICE_VISITS * TYPICAL_VISIT_S)
     assert comparing(("cpu", "cuda"), 1, 99.0).kept_s() == 150.0, "half of the run, and no more"
+
+
+def test_a_case_that_no_answer_rests_on_leaves_the_time_that_is_kept() -> None:
+    assert kept_before_s(Entry(Case("plain", "t", "x")), 40.0) == 40.0
+    assert kept_before_s(Entry(Case("way", "t", "x", "cpu", {"n": 1}, "n", "way")), 40.0) == 0.0
 
 
 def test_devices_are_compared_first() -> None:
