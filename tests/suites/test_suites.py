@@ -125,6 +125,15 @@ def test_a_wrong_product_is_found_out(dtype: Any) -> None:
         products.check_matmul(a @ b * 1.1, a, b)
 
 
+def test_a_long_sum_may_err_as_rounding_makes_it_and_no_more() -> None:
+    torch.manual_seed(0)
+    a, b = torch.randn(256, 4096), torch.randn(4096, 1)
+    one_after_the_other = (a * b.T).numpy().cumsum(axis=1, dtype=np.float32)[:, -1:]
+    products.check_matmul(torch.from_numpy(one_after_the_other), a, b)
+    with pytest.raises(AssertionError, match="relative error"):
+        products.check_matmul((a.bfloat16() @ b.bfloat16()).float(), a, b)
+
+
 def test_products_in_place_keep_their_size() -> None:
     class Often(Once):
         def __call__(self, function: Callable[..., Any], *args: Any) -> Any:
