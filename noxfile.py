@@ -229,7 +229,10 @@ def crossovers(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Plant some 150 faults, each of which has to end well; read and gate what other releases made."""
     session.env["BENCH_FAULTS"] = "1"
-    others = ("tests/app/sides/test_foreign_environment.py", "tests/storage/test_made_by_tools.py")
+    others = (
+        "tests/app/sides/test_foreign_environment.py", "tests/storage/test_made_by_tools.py",
+        "tests/suites/test_scaling_out.py",
+    )  # fmt: skip
     run(session, "pytest", "-q", "-p", "no:randomly", "tests/faults", *others, *session.posargs)
 
 

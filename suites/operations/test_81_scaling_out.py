@@ -2,51 +2,23 @@
 
 Each rank computes on its share of the images, and gradients are averaged before each step: by gloo on
 processors, by nccl on GPUs, a rank each. What more ranks gain is less than their number by what the exchange
-takes and, on one processor, by what they take from each other. On several machines the same is run by
+takes and, on one processor, by what they take from each other. `launch.py` starts them; on several machines:
 
-    torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint FIRST_MACHINE:29400 \\
-        suites/operations/ranks.py cuda 4096 64
+    python suites/operations/launch.py cuda --ranks 8 --machines 2 --first FIRST_MACHINE:29400
 """
 
-import json
-import subprocess
-import sys
-from pathlib import Path
+import contextlib
 
 import pytest
 
-from ..sizes import BATCHES_SHARED
+from ..sizes import BATCHES_SHARED, kept_for
+from . import launch
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("torch.distributed")
 
-RANKS = Path(__file__).with_name("ranks.py")
 IMAGES = 2048
-TIMEOUT_S = 90
-
-
-def epoch(device, ranks, batch, images=IMAGES):
-    """One epoch by so many ranks: the seconds of it, and of the exchange of gradients, as the slowest says.
-
-    Fails in one line where a rank fails or none ends in time; `torchrun` ends all that it started, and with
-    `--standalone` finds a free port by itself.
-    """
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
-    started = subprocess.Popen(
-        [*command, str(RANKS), torch.device(device).type, str(images), str(batch)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        out, err = started.communicate(timeout=TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        pytest.fail(f"{ranks} ranks have not ended within {TIMEOUT_S} s", pytrace=False)
-    finally:
-        started.terminate()  # torchrun ends its ranks; where it has ended, nothing happens
-        started.communicate()
-    if started.returncode:
-        said = next((line for line in err.splitlines() if "Error: " in line), "no error was told")
-        pytest.fail(f"{ranks} ranks ended with status {started.returncode}: {said}", pytrace=False)
-    return json.loads(out.splitlines()[-1])
+MORE = kept_for("thorough", [4, 8])
 
 
 def ranks_there(device):
@@ -56,17 +28,38 @@ def ranks_there(device):
     return torch.get_device_module(device).device_count()
 
 
-@pytest.mark.preset("thorough")  # to start the processes takes seconds
-@pytest.mark.crossover(axis="batch", between="ranks")
-@pytest.mark.parametrize("batch", BATCHES_SHARED)
-@pytest.mark.parametrize("ranks", [1, 2])
-def test_epoch(benchmark, device, ranks, batch):
-    """2048 images learned from by one process or two, their start included; `rank_s` is the epoch alone."""
-    if torch.device(device).type not in ("cpu", "cuda"):
+@contextlib.contextmanager
+def ranks_of(device, ranks, batch):
+    """So many ranks that do what they are asked. Skips where they cannot be, fails in a line."""
+    kind = torch.device(device).type
+    if kind not in ("cpu", "cuda"):
         pytest.skip(f"{device} has neither gloo nor nccl to exchange gradients with")
     if ranks > ranks_there(device):
-        pytest.skip(f"{ranks} ranks want as many of {device}; there are {ranks_there(device)}")
-    told = benchmark.pedantic(epoch, args=(device, ranks, batch), rounds=1)
-    benchmark.extra_info |= {"items": IMAGES, **told}
-    assert told["steps"] == IMAGES // (ranks * batch)
-    assert told["apart"] == 0, "the ranks' weights differ after the epoch"
+        pytest.skip(f"{device} has room for {ranks_there(device)} of the ranks")
+    try:
+        with launch.started(kind, ranks, IMAGES, batch) as ask:
+            yield ask
+    except launch.LaunchError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.mark.preset("default")  # to start the processes takes seconds
+@pytest.mark.crossover(axis="batch", between="ranks")
+@pytest.mark.parametrize("batch", BATCHES_SHARED)
+@pytest.mark.parametrize("ranks", [1, 2, *MORE])
+def test_epoch(benchmark, device, ranks, batch):
+    """2048 images learned from by one process with all processors, or shared by several."""
+    benchmark.extra_info["items"] = IMAGES
+    with ranks_of(device, ranks, batch) as ask:
+        told = benchmark(ask, "epoch")
+        assert told["value"] == IMAGES // (ranks * batch)
+        assert ask("compare")["value"] == 0, "the ranks' weights differ after the epoch"
+
+
+@pytest.mark.preset("default")
+@pytest.mark.parametrize("ranks", [2, *MORE])
+def test_exchange(benchmark, device, ranks):
+    """What an epoch's exchange of gradients takes alone: the course's weights averaged before each step."""
+    with ranks_of(device, ranks, BATCHES_SHARED[0]) as ask:
+        told = benchmark(ask, "exchange")
+        benchmark.extra_info["items"] = int(told["value"])

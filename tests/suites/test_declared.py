@@ -67,7 +67,7 @@ def test_declared_work_is_counted(tmp_path: Path) -> None:
 
 LONG = (
     "epoch", "accuracy", "resnet18", "load", "batch", "network", "transfer", "export", "prefetch", "workers",
-    "compile",
+    "compile", "exchange",
 )  # fmt: skip
 """Benchmarks that take a second or more, and declare no work that others do not; `nox -s smoke` runs them."""
 
