@@ -6,7 +6,7 @@ the course's, transformed beforehand where they are held as tensors.
 
 import pytest
 
-from ..fashion import as_tensors
+from ..fashion import as_tensors, load
 from ..sizes import BATCHES_COLLATED
 
 torch = pytest.importorskip("torch")
@@ -18,6 +18,13 @@ IMAGES = 2048
 def image_tensors(one_hot_data):
     """The course's first images and labels, transformed beforehand."""
     return as_tensors(one_hot_data, IMAGES)
+
+
+def test_open(benchmark):
+    """The course's `datasets.FashionMNIST(root, train=False)`: all test images read from their file."""
+    dataset = benchmark(load, train=False)
+    benchmark.extra_info |= {"items": len(dataset), "data": dataset.source}
+    assert dataset.data.shape[1:] == (28, 28)
 
 
 def test_getitem(benchmark, training_data):

@@ -26,7 +26,8 @@ HEAD = """# Every operation of the course
 
 Which benchmark times the operation that you just learned, and what did it read? `bench run` measures the
 seven families of `suites/`; `nox -s operations` measures what is in `suites/operations/`, and a path a single
-file: `bench run suites/operations/test_11_creation.py`.
+file: `bench run suites/operations/test_11_creation.py`. An epoch shared by several machines is
+run by `suites/operations/launch.py`, whose first lines say how.
 
 Times are one call's, back to back, at the largest size that the example measured. The page is made by
 `python -m tests.project.operations_page` from `suites/operations/course.toml` and the examples in
