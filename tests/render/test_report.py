@@ -72,6 +72,21 @@ def test_without_a_gpu_its_questions_are_a_line_each(course: Report) -> None:
     assert len(alone) == len(QUESTIONS)
 
 
+def test_of_operations_alone_nothing_else_is_said_to_be_missing(tmp_path: Path) -> None:
+    ways = {"x + 5": 4e-4, "add_": 1e-4, "out=": 2e-4}
+    made = [
+        Made("test_13_elementwise", "add", {"result": way, "n": n}, n * seconds, "cpu", "n", "result")
+        for way, seconds in ways.items()
+        for n in (256, 8192)
+    ]
+    (part,) = reported(tmp_path / "operations", made).runs
+    (row,) = rows(part.answers)
+    assert (row.id, row.answered, row.others) == ("in_place", True, ())
+    (part,) = reported(tmp_path / "both", [*made_cases.course(None), *made]).runs
+    asked = [row.id for row in rows(part.answers)]
+    assert asked == [*(question.id for question in QUESTIONS), "in_place", ""]
+
+
 def test_summary(course: Report) -> None:
     golden("summary.md", summary.render(course))
 

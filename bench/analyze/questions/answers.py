@@ -16,7 +16,7 @@ from bench.analyze.contests.crossover import TIE
 from bench.analyze.contests.ranges import Range
 from bench.analyze.estimates.confidence import Confidence
 from bench.analyze.estimates.doubts import gist
-from bench.analyze.questions.catalogue import OTHERS, QUESTIONS, Question, question_of
+from bench.analyze.questions.catalogue import OF_OPERATIONS, OTHERS, QUESTIONS, Question, question_of
 from bench.analyze.questions.parts import Step, steps
 
 WhyNot = Literal["", "no_accelerator", "not_measured", "not_asked"]
@@ -104,7 +104,9 @@ def answers(choices: Sequence[Choice], cases: pd.DataFrame, accelerator: bool) -
     asked: dict[Question, list[Choice]] = defaultdict(list)
     for choice in choices:
         asked[question_of(choice)].append(choice)
-    return tuple(_answer(each, asked[each], cases, accelerator) for each in (*QUESTIONS, OTHERS))
+    return tuple(
+        _answer(each, asked[each], cases, accelerator) for each in (*QUESTIONS, *OF_OPERATIONS, OTHERS)
+    )
 
 
 def _answer(question: Question, choices: Sequence[Choice], cases: pd.DataFrame, accelerator: bool) -> Answer:

@@ -45,6 +45,20 @@ QUESTIONS = (
     Question("epoch_device", "device", "*epoch*", needs_accelerator=True),
 )
 
+OF_OPERATIONS = (
+    Question("in_place", "result", "add", among=("add_", "out=")),
+    Question("fetching", "fetching", "fetch", among=("one by one", "slices")),
+    Question("cross_entropy", "form", "cross_entropy", among=("fused",)),
+    Question("graph", "graph", "record", among=("recorded", "no_grad")),
+    Question("optimizer_step", "implementation", "step", among=("for-loop", "foreach")),
+    Question("loading", "loading", "load", among=("weights_only", "mmap")),
+    Question("channels", "layout", "network", among=("channels first", "channels last")),
+    Question("attention", "attention", "attention", among=("by hand",)),
+    Question("spectrogram", "transform", "stft", among=("stft", "convolution")),
+    Question("ranks", "ranks", "epoch"),
+)
+"""Some of each family of `suites/operations`, asked only where they are compared."""
+
 OTHERS = Question("")
 """What answers none of them."""
 
@@ -52,4 +66,6 @@ OTHERS = Question("")
 def question_of(choice: Choice) -> Question:
     """The question that a contest answers: one of few operations before one of any."""
     narrow: Callable[[Question], bool] = lambda question: question.operations == "*"  # noqa: E731
-    return next((each for each in sorted(QUESTIONS, key=narrow) if each.fits(choice)), OTHERS)
+    return next(
+        (each for each in sorted((*QUESTIONS, *OF_OPERATIONS), key=narrow) if each.fits(choice)), OTHERS
+    )

@@ -1,4 +1,4 @@
-"""The decision table: a row a question, always there."""
+"""The decision table: a row a question, always there in a run that asks any."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from itertools import groupby
 
 from bench.analyze.contests.contests import Contest
 from bench.analyze.questions.answers import Answer, Claim
+from bench.analyze.questions.catalogue import QUESTIONS
 from bench.analyze.questions.parts import COURSE, Step
 from bench.render.decisions.claims import gain, placement, said, subject, told
 from bench.render.names import words
@@ -20,6 +21,16 @@ TEXTS = {
     "matmul_or_mul": "matmul against mul?",
     "training_step": "Where does a training step's time go?",
     "epoch_device": "An epoch: on the CPU or the GPU?",
+    "in_place": "Add to a tensor: x + 5, in place or out=?",
+    "fetching": "Fetch samples one by one or a batch at once?",
+    "cross_entropy": "Cross entropy: fused or in parts?",
+    "graph": "An answer: its graph recorded or not?",
+    "optimizer_step": "An optimizer's step: tensor by tensor, foreach or fused?",
+    "loading": "torch.load: safe, unpickled or mmap?",
+    "channels": "A network for photos: channels first or last?",
+    "attention": "Attention: by hand or which backend?",
+    "spectrogram": "A spectrogram: by stft or by convolution?",
+    "ranks": "An epoch: by how many processes?",
     "": "What else was compared",
 }
 """Each question as one asks it."""
@@ -30,7 +41,8 @@ ITEMS = {"workers": "images/s"}
 NO_ANSWER = {
     "no_accelerator": "no GPU here: not answerable on this machine",
     "not_measured": "not measured",
-    "not_asked": "not part of this run; `bench run suites` asks it",
+    "not_asked": "not part of this run; `bench run {suites}` asks it",
+    "": "no times were measured that answer it",
 }
 
 SMALL = 0.01
@@ -81,8 +93,13 @@ class Row:
 
 
 def rows(answers: Sequence[Answer]) -> list[Row]:
-    """The table of a run; what no question asked comes last, and only where there is such a thing."""
-    return [_row(answer) for answer in answers if answer.question.id or answer.choices]
+    """The table of a run. What is asked of single operations, and what no question asked, comes last, where
+    there is such a thing; where it is all that there is, nothing else is said to be missing.
+    """
+    first = [answer for answer in answers if answer.question in QUESTIONS]
+    further = [answer for answer in answers if answer.question not in QUESTIONS and answer.choices]
+    asked = any(answer.choices or answer.steps for answer in first)
+    return [_row(answer) for answer in ([*first, *further] if asked or not further else further)]
 
 
 def answered(answers: Sequence[Answer]) -> list[str]:
@@ -100,8 +117,14 @@ def _row(answer: Answer) -> Row:
         return Row(asked, TEXTS[asked], True, lead, tuple(lines))
     if lines:
         return Row(asked, TEXTS[asked], True, lines[0], tuple(lines[1:]))
-    text = NO_ANSWER[answer.why_not] + (f": {answer.reason}" if answer.reason else "")
-    return Row(asked, TEXTS[asked], False, Line(text))
+    return Row(asked, TEXTS[asked], False, Line(no_answer(answer)))
+
+
+def no_answer(answer: Answer) -> str:
+    """Why a question has no answer."""
+    suites = "suites" if answer.question in QUESTIONS else "suites/operations"
+    text = NO_ANSWER[answer.why_not].format(suites=suites)
+    return f"{text}: {answer.reason}" if answer.reason else text
 
 
 def _lines(answer: Answer) -> Iterator[Line]:

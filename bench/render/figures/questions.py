@@ -11,9 +11,9 @@ from bench.analyze.contests.contests import Choice
 from bench.analyze.contests.rates import rates
 from bench.analyze.estimates.learning import learning
 from bench.analyze.questions.answers import Answer
-from bench.analyze.questions.catalogue import QUESTIONS
+from bench.analyze.questions.catalogue import OF_OPERATIONS, QUESTIONS
 from bench.analyze.report import RunReport
-from bench.render.decisions.rows import NO_ANSWER
+from bench.render.decisions.rows import no_answer
 from bench.render.drawing import colours, style
 from bench.render.drawing.points import Drawing
 from bench.render.figures import gain, steps
@@ -21,7 +21,7 @@ from bench.render.figures import learning as learning_figure
 from bench.render.figures import rates as rate_figure
 from bench.render.figures.contested import Contested, contested
 
-IDS = tuple(question.id for question in QUESTIONS)
+IDS = tuple(question.id for question in (*QUESTIONS, *OF_OPERATIONS))
 """The questions that have pictures, by the ids of `contests.csv`."""
 
 
@@ -69,9 +69,7 @@ def plot(part: RunReport, name: str) -> Axes:
 
 def _why_not(part: RunReport, name: str) -> str:
     """Why a question has no picture, as the decision table says it."""
-    answer = next(each for each in part.answers if each.question.id == name)
-    told = NO_ANSWER.get(answer.why_not, "no times were measured that answer it")
-    return f"{told}: {answer.reason}" if answer.reason else told
+    return no_answer(next(each for each in part.answers if each.question.id == name))
 
 
 def _steps(answer: Answer, part: RunReport) -> Answered:

@@ -78,8 +78,10 @@ def test_without_an_accelerator_it_says_so(without_gpu: Path, question: str) -> 
 
 
 def test_a_question_that_was_not_asked_says_how_to_ask_it(course: Path) -> None:
-    with pytest.raises(ValueError, match="not part of this run"):
+    with pytest.raises(ValueError, match="not part of this run; `bench run suites` asks it"):
         bench.plot(course, "share_or_copy")
+    with pytest.raises(ValueError, match="`bench run suites/operations` asks it"):
+        bench.plot(course, "in_place")
 
 
 def test_of_several_runs_one_has_to_be_named(tmp_path: Path) -> None:
