@@ -9,10 +9,11 @@ import pytest
 
 from bench.analyze.report import report
 from bench.analyze.runs.history import history
-from bench.render import figures, history_page, page
+from bench.render import figures, history_page, page, profile
 from bench.storage import store
 from tests import made_cases
 from tests import recorded_runs as recorded
+from tests.analyze.profiles.made_traces import cuda_step, profile_of
 from tests.analyze.runs.past_runs import frame, headers
 from tests.render.browser.shown import EVIL, WIDE, Shown
 from tests.waiting import PATIENCE_S
@@ -39,6 +40,12 @@ def past_page(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     steady = [frame(np.full(40, 1.0), runs, case=f"t.py::test_b[{number}]") for number in range(30)]
     found = [series for cases in (changed, *steady) for series in history(cases, runs)]
     return Shown(tmp_path_factory.mktemp("past"), history_page.page(found, "reports"))
+
+
+@pytest.fixture(scope="session")
+def profile_page(tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    """The page of a profile with phases, operators, memory, stacks and a name that is markup."""
+    return Shown(tmp_path_factory.mktemp("profile"), profile.page(profile_of(cuda_step())))
 
 
 @pytest.fixture(scope="session")

@@ -99,9 +99,9 @@ def test_it_is_seen_on_every_screen(browser: Any, course: Shown, colours: str, s
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_nothing_keeps_people_from_using_it(
-    tab: Any, course: Shown, past_page: Shown, colours: str, size: dict[str, int]
+    tab: Any, course: Shown, past_page: Shown, profile_page: Shown, colours: str, size: dict[str, int]
 ) -> None:
-    """By axe-core: the report's page, a case's and a contest's details, and a page of histories."""
+    """By axe-core: a report's page, a case's and a contest's details, pages of histories and of a profile."""
     tab.emulate_media(color_scheme=colours, reduced_motion="reduce")
     tab.set_viewport_size(size)
     tab.goto(course.url)
@@ -111,8 +111,9 @@ def test_nothing_keeps_people_from_using_it(
         playwright.expect(tab.locator("dialog")).to_be_visible()
         assert axe.findings(tab) == []
         tab.get_by_label("Close").click()
-    tab.goto(past_page.url)
-    assert axe.findings(tab) == []
+    for other in (past_page, profile_page):
+        tab.goto(other.url)
+        assert axe.findings(tab) == []
 
 
 def test_axe_finds_what_is_hard_to_read(tab: Any, course: Shown) -> None:
