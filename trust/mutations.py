@@ -87,7 +87,8 @@ def _of_warm_up(folder: Path) -> Iterator[Claim]:
         (cold, "the warm-up taken away", "a warning"),
     ):
         # Time is virtual here: what others took from the real machine means nothing.
-        frame = estimates(run, marked(run.blocks.assign(delay_s=0.0, throttled_s=0.0, pace_s=np.nan)))
+        blocks = marked(run.blocks.assign(delay_s=0.0, throttled_s=0.0, pace_s=np.nan))
+        frame = estimates(run, blocks).cases
         ratio = frame["median_s"].iat[0] / run.cases["extra"].iat[0]["truth_s"]
         warned = "warming up" in frame["warnings"].iat[0]
         yield Claim(

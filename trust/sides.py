@@ -22,8 +22,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import trim_mean
 
+from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.blocks.clean import PACE_LIMIT, marked_blocks
-from bench.analyze.estimates import estimate
 from bench.analyze.estimates.intervals import TRIM
 from bench.analyze.gate.pairs import paired
 from bench.app import selection
@@ -136,7 +136,7 @@ def apart(folder: Path, plan: Plan, sides: Sequence[Side]) -> Runs:
 
 def estimates(runs: Runs) -> pd.DataFrame:
     """The cases frames of the sides under each other, as their reports would show them."""
-    frames = [estimate.estimates(run, marked_blocks(run)).assign(side=side) for side, run in runs.items()]
+    frames = [AnalyzedRun(run).cases.assign(side=side) for side, run in runs.items()]
     return pd.concat(frames, ignore_index=True)
 
 

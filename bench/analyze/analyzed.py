@@ -9,12 +9,11 @@ from functools import cached_property
 import pandas as pd
 
 from bench.analyze.blocks.clean import marked_blocks, pace_of_run
-from bench.analyze.estimates.beaten import Beaten, beaten
+from bench.analyze.estimates.beaten import Beaten
 from bench.analyze.estimates.confidence import Confidence, of_interval
-from bench.analyze.estimates.contradictions import Checking, checkings
-from bench.analyze.estimates.estimate import estimates
+from bench.analyze.estimates.contradictions import Checking
+from bench.analyze.estimates.estimate import Estimates, estimates
 from bench.analyze.estimates.scatter import Centres
-from bench.analyze.estimates.visits import centres_of, row_of_block
 from bench.storage.tables import Run
 
 
@@ -76,26 +75,28 @@ class AnalyzedRun:
         return marked_blocks(self.run)
 
     @cached_property
-    def centres(self) -> Centres:
-        """The centre of every row of the run's cases; an element is NaN where none of its blocks counts."""
-        return centres_of(self.run, self.blocks)
-
-    @cached_property
-    def cases(self) -> pd.DataFrame:
-        """The cases frame, one row a case and side: the columns of `bench.storage.tables`."""
+    def _estimates(self) -> Estimates:
         return estimates(self.run, self.blocks)
 
-    @cached_property
+    @property
+    def centres(self) -> Centres:
+        """The centre of every row of the run's cases; an element is NaN where none of its blocks counts."""
+        return self._estimates.centres
+
+    @property
+    def cases(self) -> pd.DataFrame:
+        """The cases frame, one row a case and side: the columns of `bench.storage.tables`."""
+        return self._estimates.cases
+
+    @property
     def checkings(self) -> tuple[Checking, ...]:
         """What every report checks of its own figures."""
-        run = self.run
-        cases, blocks = run.cases.reset_index(drop=True), self.blocks
-        return tuple(checkings(self.cases, cases, blocks.assign(row=row_of_block(run, blocks)), run))
+        return self._estimates.checkings
 
-    @cached_property
+    @property
     def beaten(self) -> tuple[Beaten, ...]:
         """The ceilings that cases beat."""
-        return tuple(beaten(self.cases, self.run.cases.reset_index(drop=True), self.run))
+        return self._estimates.beaten
 
     @cached_property
     def starts(self) -> Starts:

@@ -17,7 +17,7 @@ from rich.console import Console
 from bench.__main__ import main
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.blocks import clean
-from bench.analyze.estimates import doubts
+from bench.analyze.estimates import beaten, contradictions, doubts
 from bench.analyze.gate import decision
 from bench.analyze.gate.settings import Budget, Settings
 from bench.analyze.report import RunReport, report
@@ -122,14 +122,15 @@ def test_a_gates_page_marks_and_estimates_its_run_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: Counter[str] = Counter()
-    for function in (clean.marked, doubts.warnings, decision.decide):
+    for function in (clean.marked, doubts.warnings, beaten._beats, contradictions.latency, decision.decide):
         counting(monkeypatch, function, calls)
     settings = asdict(Settings(budgets=(Budget("test_a", max_time_s=1),)))
     run = store.read_run(gates.write(tmp_path / "run", [Compared("test_a")], settings=settings))
     made = report([run])
     terminal.show(summary(made.runs[0]), Console(file=io.StringIO()))
     page.render(made, {})
-    assert calls == {"marked": 1, "warnings": 1, "decide": 1}
+    assert set(calls.values()) == {1}
+    assert len(calls) == 5
 
 
 def counting(monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any], calls: Counter[str]) -> None:

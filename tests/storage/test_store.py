@@ -41,7 +41,7 @@ def small(tmp_path: Path) -> Path:
     folder = recorded.write(tmp_path / "small", made_cases.course(None)[:2])
     run = store.read_run(folder)
     blocks = marked(run.blocks)
-    store.write_tables(folder, estimates(run, blocks), blocks, table([]))
+    store.write_tables(folder, estimates(run, blocks).cases, blocks, table([]))
     return folder
 
 
@@ -290,7 +290,7 @@ def test_a_compressed_journal_reads_as_the_plain_one(small: Path) -> None:
         run = store.read_run(small)
         pd.testing.assert_frame_equal(run.blocks, plain.blocks)
         blocks = marked(run.blocks)
-        store.write_tables(small, estimates(run, blocks), blocks, table([]))
+        store.write_tables(small, estimates(run, blocks).cases, blocks, table([]))
     (small / f"{JOURNAL}.gz").write_bytes(compressed[:-9])
     with pytest.raises(StoreError, match=r"no readable journal\.jsonl\.gz"):
         store.read_run(small)

@@ -6,7 +6,7 @@ precision that is not on record: these are told apart, and reported without rais
 """
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,10 +74,10 @@ def beaten(frame: pd.DataFrame, cases: pd.DataFrame, run: Run) -> list[Beaten]:
     return found
 
 
-def raised(frame: pd.DataFrame, cases: pd.DataFrame, run: Run) -> Mapping[str, Mapping[str, Any]]:
+def raised(run: Run, found: Sequence[Beaten]) -> Mapping[str, Mapping[str, Any]]:
     """The run's ceilings by device, those that cases beat raised to what these show."""
     ceilings: dict[str, Any] = copy.deepcopy(dict(run.ceilings or {}))
-    for each in beaten(frame, cases, run):
+    for each in found:
         if each.raised:
             _raise(ceilings[each.device], each)
     return ceilings

@@ -7,13 +7,12 @@ is the longest of all and still explains little of its time.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bench.analyze.estimates.beaten import raised
 from bench.analyze.estimates.roofs import memory_level, roofs
-from bench.storage.tables import Run
 
 IDLE = 0.5
 """Share of the time that the device works, below which its host holds it back."""
@@ -22,15 +21,16 @@ EXPLAINS = 0.2
 """Share of the time from which the cost of one launch is an explanation of it."""
 
 
-def bounds(frame: pd.DataFrame, cases: pd.DataFrame, run: Run) -> dict[str, pd.Series]:
+def bounds(
+    frame: pd.DataFrame, cases: pd.DataFrame, ceilings_of: Mapping[str, Mapping[str, Any]]
+) -> dict[str, pd.Series]:
     """`ceiling_share`, `bound` and `memory_level` for every row; NaN and "" where nothing is known.
 
-    Ceilings that cases beat are raised to those first: see `bench.analyze.estimates.beaten`.
+    `ceilings_of` are the ceilings by device, raised where cases beat them: `bench.analyze.estimates.beaten`.
     """
     shares = np.full(len(frame), np.nan)
     names = np.full(len(frame), "", dtype=object)
     levels = np.full(len(frame), "", dtype=object)
-    ceilings_of = raised(frame, cases, run)
     columns = ("device", "median_s", "device_s", "flops", "bytes")
     rows = zip(*(frame[name].to_numpy() for name in columns), cases["extra"], cases["params"], strict=True)
     for row, (device, median_s, device_s, flops, bytes_, extra, params) in enumerate(rows):

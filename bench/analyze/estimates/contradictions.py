@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from bench.analyze.estimates.beaten import beaten
+from bench.analyze.estimates.beaten import Beaten
 from bench.analyze.estimates.roofs import roofs
 from bench.storage.tables import Run
 
@@ -48,9 +48,11 @@ class Checking:
     farthest: float = 1.0
 
 
-def checkings(frame: pd.DataFrame, cases: pd.DataFrame, blocks: pd.DataFrame, run: Run) -> list[Checking]:
-    """Every check of a run; `blocks` have their case's `row`."""
-    return [latency(frame, blocks), identical(frame, cases), ceilings(frame, cases, run)]
+def checkings(
+    run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFrame, found: Sequence[Beaten]
+) -> tuple[Checking, ...]:
+    """Every check of a run; `blocks` have their case's `row`, `found` are the ceilings that cases beat."""
+    return latency(frame, blocks), identical(frame, cases), ceilings(run, cases, frame, found)
 
 
 def latency(frame: pd.DataFrame, blocks: pd.DataFrame) -> Checking:
@@ -99,14 +101,14 @@ def identical(frame: pd.DataFrame, cases: pd.DataFrame) -> Checking:
     return Checking("identical", compared, tuple(found), farthest)
 
 
-def ceilings(frame: pd.DataFrame, cases: pd.DataFrame, run: Run) -> Checking:
+def ceilings(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, found: Sequence[Beaten]) -> Checking:
     """Cases against the ceilings over them, as these were measured."""
     over = sum(1 for _ in _roofed(frame, cases, run))
-    found = tuple(
+    odd = tuple(
         Contradiction(each.rows, tuple(str(frame["case"].iat[row]) for row in each.rows), each.ratio)
-        for each in beaten(frame, cases, run)
+        for each in found
     )
-    return Checking("ceilings", over, found, max((each.ratio for each in found), default=1.0))
+    return Checking("ceilings", over, odd, max((each.ratio for each in odd), default=1.0))
 
 
 def _roofed(frame: pd.DataFrame, cases: pd.DataFrame, run: Run) -> Iterator[int]:

@@ -1,15 +1,15 @@
 """What to know before trusting a case's figure: warnings that travel with it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from bench.analyze.blocks.clean import PACED_BELOW_S, pace_of_run, unread
-from bench.analyze.estimates.beaten import MISCOUNTED, beaten
+from bench.analyze.estimates.beaten import MISCOUNTED, Beaten
 from bench.analyze.estimates.changes import change
-from bench.analyze.estimates.contradictions import checkings, row_warnings
+from bench.analyze.estimates.contradictions import Checking, row_warnings
 from bench.analyze.estimates.scatter import MIN_CASES
 from bench.analyze.estimates.unsure import unsure
 from bench.storage.tables import Run
@@ -44,15 +44,32 @@ RowWarning = tuple[int, str]
 """A warning, and the row of the frame that it is about."""
 
 
-def warnings(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFrame) -> pd.Series:
-    """One string a row: its warnings joined by "; "."""
+def warnings(
+    run: Run,
+    cases: pd.DataFrame,
+    frame: pd.DataFrame,
+    blocks: pd.DataFrame,
+    beaten: Sequence[Beaten],
+    checks: Sequence[Checking],
+) -> pd.Series:
+    """One string a row: its warnings joined by "; ".
+
+    `beaten` are the ceilings that cases beat, `checks` what the run's checks of itself found.
+    """
     by_row: list[list[str]] = [[] for _ in range(len(frame))]
-    for row, text in _all(run, cases, frame, blocks):
+    for row, text in _all(run, cases, frame, blocks, beaten, checks):
         by_row[row].append(text)
     return pd.Series(["; ".join(texts) for texts in by_row], dtype="str")
 
 
-def _all(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFrame) -> Iterable[RowWarning]:
+def _all(
+    run: Run,
+    cases: pd.DataFrame,
+    frame: pd.DataFrame,
+    blocks: pd.DataFrame,
+    beaten: Sequence[Beaten],
+    checks: Sequence[Checking],
+) -> Iterable[RowWarning]:
     wall = blocks[blocks["kind"] == "wall"]
     counted, measured = wall[wall["counted"]], frame["blocks"] > 0
     unclean = measured & (frame["clean_blocks"] == 0)
@@ -84,8 +101,8 @@ def _all(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFram
         text = "its memory grows, as the garbage collector is off in a block"
         yield row, f"keeps {frame['kept_bytes'].iat[row]:,.0f} bytes a call: {text}"
     yield from _dry(frame, blocks)
-    yield from _above(frame, cases, run)
-    yield from row_warnings(checkings(frame, cases, blocks, run))
+    yield from _above(beaten)
+    yield from row_warnings(checks)
     yield from unsure(frame, cases, blocks, run.header.environment)
     for row, (declared, count) in _miscounted(frame, cases).items():
         yield row, f"declares {declared:.3g} flops, where torch counts {count:.3g}"
@@ -102,9 +119,9 @@ def _all(run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFram
         yield from _where(measured & (frame["device"] == device), text)
 
 
-def _above(frame: pd.DataFrame, cases: pd.DataFrame, run: Run) -> Iterable[RowWarning]:
+def _above(beaten: Sequence[Beaten]) -> Iterable[RowWarning]:
     """Rows that beat a ceiling that could not be raised to them: what they declare cannot be."""
-    for each in beaten(frame, cases, run):
+    for each in beaten:
         if not each.raised:
             text = "more work was declared than is done, or the precision is not on record"
             name = " ".join(filter(None, (each.name, each.kind)))

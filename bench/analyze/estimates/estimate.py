@@ -5,14 +5,16 @@ logarithms and without bursts. The interval is `scatter`'s: it counts what the r
 """
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from bench.analyze.estimates import doubts
+from bench.analyze.estimates.beaten import Beaten, beaten, raised
 from bench.analyze.estimates.bounds import bounds
 from bench.analyze.estimates.confidence import of_interval
+from bench.analyze.estimates.contradictions import Checking, checkings
 from bench.analyze.estimates.energy import energies
 from bench.analyze.estimates.scatter import Centres
 from bench.analyze.estimates.visits import centres_of, row_of_block
@@ -28,26 +30,42 @@ STATUS = {"failed": "failed", "died": "failed", "timeout": "timeout", "skipped":
 NEVER_REACHED = "not measured: the run ended before its turn"
 
 
-def estimates(run: Run, blocks: pd.DataFrame) -> pd.DataFrame:
-    """The cases frame, one row a case and side, from marked blocks; its columns: `bench.storage.tables`."""
+@dataclass(frozen=True)
+class Estimates:
+    """A run's estimates, and what was found on the way to them.
+
+    `cases` is the cases frame, one row a case and side, with the columns of `bench.storage.tables`; `beaten`
+    are the ceilings that cases beat.
+    """
+
+    cases: pd.DataFrame
+    centres: Centres
+    beaten: tuple[Beaten, ...]
+    checkings: tuple[Checking, ...]
+
+
+def estimates(run: Run, blocks: pd.DataFrame) -> Estimates:
+    """The estimates of a run, from its marked blocks."""
     blocks = blocks.assign(row=row_of_block(run, blocks))
-    cases = run.cases.reset_index(drop=True)
-    frame = _times(blocks, _known(run, blocks)).join(_work(cases))
+    cases, centres = run.cases.reset_index(drop=True), centres_of(run, blocks)
+    frame = _times(blocks, _known(run, centres)).join(_work(cases))
     frame = frame.assign(**{name: cases[name] for name in FROM_CASES})
     for name in WORK:
         frame[f"{name}_per_s"] = frame[name] / frame["median_s"]
     frame = frame.assign(**_status(frame, cases), run=run.name, machine=run.machine)
     frame = frame.assign(**energies(run, blocks, frame))
     parameters = _parameters(cases["params"])
-    frame = frame.assign(**bounds(frame, cases, run))
-    frame["warnings"] = doubts.warnings(run, cases, frame, blocks)
-    return frame.join(parameters)[[*IDENTITY, *parameters, *MEASURED, *FURTHER]]
+    beat = tuple(beaten(frame, cases, run))
+    frame = frame.assign(**bounds(frame, cases, raised(run, beat)))
+    checked = checkings(run, cases, frame, blocks, beat)
+    frame["warnings"] = doubts.warnings(run, cases, frame, blocks, beat, checked)
+    columns = [*IDENTITY, *parameters, *MEASURED, *FURTHER]
+    return Estimates(frame.join(parameters)[columns], centres, beat, checked)
 
 
-def _known(run: Run, blocks: pd.DataFrame) -> Centres:
+def _known(run: Run, centres: Centres) -> Centres:
     """The centres; without an error where another tool's file has one launch. It says nothing of how the
     launches of that machine scatter, and what others do is no guess at it."""
-    centres = centres_of(run, blocks)
     if TOOL not in run.header.arguments:
         return centres
     return replace(centres, error=np.where(centres.launches > 1, centres.error, np.nan))
