@@ -23,7 +23,7 @@ class Quality:
 
     `launches` are those of the run, `launches_of_case` those of the median case. `blocks` and the shares are
     of wall blocks; `off_pace_share` is None where no pace was read, NaN where none prevailed. `half_width` is
-    that of the median case's interval, relative to its centre.
+    that of the median case's interval, relative to its centre; `solid_share` is of cases.
     """
 
     launches: int
@@ -36,14 +36,16 @@ class Quality:
     noisy: int
     warned: int
     half_width: float
+    solid_share: float
     checks: int
     passed_checks: int
     spent_s: float
 
     @property
-    def grade(self) -> Confidence:
+    def confidence(self) -> Confidence:
         """The run in one word: that of its median case. From one launch it is rough at best, as nothing of
-        the run itself says how far launches differ; after a failed self-check unsettled.
+        the run itself says how far launches differ; after a failed self-check unsettled. How many blocks
+        counted has no say: what disturbed ones cost is in the interval, as fewer make it wider.
         """
         word = of_interval(1 / (1 + self.half_width), 1 + self.half_width)
         if self.passed_checks < self.checks:
@@ -124,6 +126,7 @@ class AnalyzedRun:
             noisy=int((cases["status"] == "noisy").sum()),
             warned=int((cases["warnings"] != "").sum()),
             half_width=float(((cases["high_s"] / cases["low_s"]) ** 0.5 - 1).median()),
+            solid_share=float((cases["confidence"] == "solid").mean()),
             checks=len(run.checks),
             passed_checks=sum(check.passed for check in run.checks),
             spent_s=sum(run.end.spent_s.values()) if run.end else 0.0,

@@ -19,7 +19,7 @@ STEADY = 0.01
 
 
 def line(part: RunReport) -> dict[str, Any]:
-    """The line at the top: what was measured on and how, a grade in a word, and what the grade rests on."""
+    """The line at the top: on what was measured and how, how well it is known, and what that rests on."""
     run, quality = part.run, part.analyzed.quality
     complete = run.end is not None and run.end.complete
     about = [
@@ -29,7 +29,7 @@ def line(part: RunReport) -> dict[str, Any]:
     ]
     return {
         "about": [text for text in about if text],
-        "grade": quality.grade,
+        "confidence": quality.confidence,
         "rests_on": [text for text in _rests_on(quality) if text] if quality.cases else ["nothing was timed"],
     }
 
@@ -42,6 +42,7 @@ def _rests_on(quality: Quality) -> list[str]:
         f"{failed} self-check{'s' * (failed != 1)} failed" if failed else "",
         f"{percent(quality.counted_share)} of blocks counted" if quality.blocks else "",
         f"median case {width}" if math.isfinite(half) else "no interval for the median case",
+        f"{percent(quality.solid_share)} of cases solid",
         f"{launches:g} launch{'es' * (launches != 1)} a case",
         _pace(quality.off_pace_share),
     ]

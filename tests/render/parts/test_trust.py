@@ -1,4 +1,4 @@
-"""The line of trust: what it says, and the grade that a run gets."""
+"""The line of trust: what it says, and the word that a run gets."""
 
 import math
 from dataclasses import replace
@@ -16,20 +16,20 @@ from tests import recorded_runs as recorded
 
 GOOD = Quality(
     launches=5, launches_of_case=5, blocks=1000, disturbed_share=0.08, counted_share=0.92, off_pace_share=0.0,
-    cases=200, noisy=0, warned=3, half_width=0.06, checks=2, passed_checks=2, spent_s=330,
+    cases=200, noisy=0, warned=3, half_width=0.06, solid_share=0.81, checks=2, passed_checks=2, spent_s=330,
 )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("changes", "grade"),
+    ("changes", "word"),
     [
         ({}, "solid"), ({"half_width": 0.3}, "rough"), ({"half_width": 1.2}, "unsettled"),
         ({"half_width": math.nan}, "unsettled"), ({"launches_of_case": 1}, "rough"),
         ({"launches_of_case": 1, "half_width": 1.2}, "unsettled"), ({"passed_checks": 1}, "unsettled"),
     ],
 )  # fmt: skip
-def test_grade(changes: dict[str, Any], grade: str) -> None:
-    assert replace(GOOD, **changes).grade == grade
+def test_a_runs_word(changes: dict[str, Any], word: str) -> None:
+    assert replace(GOOD, **changes).confidence == word
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +41,13 @@ def part(tmp_path_factory: pytest.TempPathFactory) -> RunReport:
 def line(part: RunReport, quality: Quality) -> str:
     part.analyzed.__dict__["quality"] = quality
     told = trust.line(part)
-    return " · ".join([*told["about"], told["grade"], *told["rests_on"]]).replace(THIN, " ")
+    return " · ".join([*told["about"], told["confidence"], *told["rests_on"]]).replace(THIN, " ")
 
 
-def test_the_line_says_machine_length_and_what_the_grade_rests_on(part: RunReport) -> None:
+def test_the_line_says_machine_length_and_what_its_word_rests_on(part: RunReport) -> None:
     expected = (
-        "5 min 30 s · solid · 92 % of blocks counted · median case ±6 % · 5 launches a case · steady pace"
+        "5 min 30 s · solid · 92 % of blocks counted · median case ±6 % · 81 % of cases solid · "
+        "5 launches a case · steady pace"
     )
     assert line(part, GOOD).endswith(expected)
     assert line(part, GOOD).startswith(part.run.machine)
