@@ -29,9 +29,7 @@ BLOCKS = st.lists(
         threads=st.integers(1, 5),
         children=st.integers(0, 2),
         processors=st.integers(1, 4),
-        notes=st.lists(st.sampled_from([*UNSTEADY_NOTES, "team", "no_flush", HANDING_OVER]), max_size=2).map(
-            tuple
-        ),
+        notes=st.lists(st.sampled_from(NOTES), max_size=2).map(tuple),
     ),
     min_size=1,
     max_size=20,

@@ -19,7 +19,7 @@ from bench.render.decisions.table import decisions, differences
 from bench.render.document import document, table
 from bench.render.figures import Drawn
 from bench.render.parts import matrix, trust
-from bench.render.parts.warnings import ranked
+from bench.render.parts.warnings import Ranked, ranked
 from bench.render.units import sortable
 from bench.render.verdicts import words
 from bench.storage.tables import parameters
@@ -40,8 +40,9 @@ def render(report: Report, drawn: Mapping[str, Drawn] | None = None, profiled: P
     """The page. `drawn` are the report's figures, if `figures.draw(report)` has made them already."""
     drawn = figures.draw(report) if drawn is None else drawn
     history, keys = report.history, case_keys(report)
+    warned = [ranked(part.cases) for part in report.runs]
     address = {id(each): position for position, each in enumerate(report.contests)}
-    data = _data(report, history, keys) | {"profiles": _profiles(report, profiled)}
+    data = _data(report, history, keys, warned) | {"profiles": _profiles(report, profiled)}
     data |= {"figures": _marks(report, drawn, keys)}
     return document(
         "page.html",
@@ -56,7 +57,7 @@ def render(report: Report, drawn: Mapping[str, Drawn] | None = None, profiled: P
         suites=sections.suites(report, drawn),
         matrices=matrix.matrices(report.choices),
         listed=sum(not matrix.placed(contest) for contest in report.contests),
-        runs=_runs(report, keys),
+        runs=_runs(report, keys, warned),
         gates=[_gate(part) for part in report.runs if part.gate],
         troubled=sections.troubled(report.cases.assign(case=keys)),
         profiled=[entry for of_run in profiled for entry in of_run.values()],
@@ -81,14 +82,14 @@ def _slow(report: Report, keys: Sequence[str]) -> list[tuple[str, Told, list[tup
     return slow
 
 
-def _runs(report: Report, keys: Sequence[str]) -> list[dict[str, Any]]:
+def _runs(report: Report, keys: Sequence[str], warned: Sequence[Ranked]) -> list[dict[str, Any]]:
     """What the page says of each run: its line at the top, and the details of trust; cases by their keys."""
     told, first = [], 0
-    for part in report.runs:
-        known, of_run = ranked(part.cases), keys[first : first + len(part.cases)]
+    for part, known in zip(report.runs, warned, strict=True):
+        said, of_run = sections.run(part), keys[first : first + len(part.cases)]
         warnings = [(kind, [of_run[row] for row in kind.rows]) for kind in known.kinds]
-        remarks = [doubt for doubt in sections.run(part)["doubts"] if doubt not in sections.alarms(part)]
-        told.append(sections.run(part) | {
+        remarks = [doubt for doubt in said["doubts"] if doubt not in said["alarms"]]
+        told.append(said | {
             "line": trust.line(part), "remarks": remarks, "warnings": warnings,
             "trust": trust.facts(part, known), "spent": trust.spent(part), "checks": part.run.checks,
         })  # fmt: skip
@@ -96,9 +97,12 @@ def _runs(report: Report, keys: Sequence[str]) -> list[dict[str, Any]]:
     return told
 
 
-def _data(report: Report, history: Sequence[CaseHistory], keys: Sequence[str]) -> dict[str, Any]:
+def _data(
+    report: Report, history: Sequence[CaseHistory], keys: Sequence[str], warned: Sequence[Ranked]
+) -> dict[str, Any]:
     """What the script draws tables and details from. Numbers are there twice: as text, and to sort by."""
-    rows, cases = report.cases.to_dict("records"), _cases(report, keys)
+    rows = report.cases.to_dict("records")
+    cases = _cases(report, keys, rows, warned)
     budget = max(case_table.MAX_POINTS // max(len(cases), 1), 4)
     series, runs = history_page.series_table(history)
     projection = {"projection": sections.projection_table(report.projection)} if report.projection else {}
@@ -118,18 +122,19 @@ def _data(report: Report, history: Sequence[CaseHistory], keys: Sequence[str]) -
     }
 
 
-def _cases(report: Report, keys: Sequence[str]) -> list[dict[str, Any]]:
+def _cases(
+    report: Report, keys: Sequence[str], rows: Sequence[Mapping[Any, Any]], warned: Sequence[Ranked]
+) -> list[dict[str, Any]]:
     """Every case's row, with a "sign" where a reader should act on a warning; those without a time are
     folded: the page has them by their reasons.
     """
     names, several = parameters(report.cases), len(report.runs) > 1
-    signs = [each for part in report.runs for each in ranked(part.cases).acts]
-    rows = zip(keys, report.cases.to_dict("records"), signs, strict=True)
+    signs = [each for known in warned for each in known.acts]
     return [
         {"key": key, "suite": row["suite"], "cells": case_table.cells(row, names, several)}
         | ({"sign": 1} if sign else {})
         | ({} if row["blocks"] else {"folded": 1})
-        for key, row, sign in rows
+        for key, row, sign in zip(keys, rows, signs, strict=True)
     ]
 
 

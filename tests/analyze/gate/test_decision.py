@@ -20,7 +20,7 @@ from bench.storage import store
 from tests import recorded_gates as gates
 from tests.recorded_gates import Compared
 
-FIVE, THIRTEEN = range(5), range(13)
+THIRTEEN = range(13)
 
 
 def decided(
