@@ -23,8 +23,12 @@ HEADROOM = 8
 BESIDE = 0.62
 """Lines of text from a roof to the middle of a name above it."""
 
-NAMES_TAKE = 0.22
+NAMES_TAKE = 0.26
 """Room left of the slanted roofs for their names, as a share of the axis' length."""
+
+BEYOND = 24
+"""How far beyond the case that computes most for a byte the axis goes, as a factor: the level roofs' names
+stand there, to the right of all points."""
 
 MAX_NAMES = 16
 """Operations that the legend has room for."""
@@ -40,7 +44,7 @@ def draw(device: str, cases: pd.DataFrame, ceilings: Mapping[str, Any]) -> Drawi
     figure.text(0.1 / 9.5, 1 - 0.1 / 4.4, f"Roofline of {device}", size=10, weight="bold", va="top")
     axes = style.placed(figure, 0.95, 0.6, 7.2, 3.8)
     intensity = (cases["flops"] / cases["bytes"]).to_numpy(float)
-    start, end = intensity.min() / 4, intensity.max() * 4
+    start, end = intensity.min() / 4, intensity.max() * BEYOND
     slowest = min(cases["flops_per_s"].min(), start * min(ceilings["copy_bytes_per_s"].values()))
     scales.logarithmic(axes, "y", (slowest / 2, HEADROOM * max(ceilings["flops_per_s"].values())), "flop/s")
     scales.logarithmic(axes, "x", (start / (end / start) ** NAMES_TAKE, end), "")
@@ -56,8 +60,8 @@ def _operations(axes: Axes, cases: pd.DataFrame) -> list[Point]:
     groups = list(cases.groupby("operation", sort=False))
     for position, (operation, group) in enumerate(groups):
         name = fitted(words(str(operation)))
-        # Colour and marker are out of step, so that no two of the first 42 look alike.
-        marker = MARKERS[(position + position // len(COLOURS)) % len(MARKERS)]
+        # There is one marker more than colours: out of step, so that no two of the first 42 look alike.
+        marker = MARKERS[position % len(MARKERS)]
         at = group["flops"] / group["bytes"], group["flops_per_s"]
         label = name if position < MAX_NAMES else None
         axes.plot(*at, marker, color=COLOURS[position % len(COLOURS)], label=label, alpha=0.85)

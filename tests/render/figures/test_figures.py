@@ -110,3 +110,26 @@ def test_a_run_of_nothing_has_no_figures(tmp_path: Path) -> None:
     skipped = Made("test_a", "a", {"n": 1}, 1.0, skip="not today")
     drawn = figures.draw(report([store.read_run(recorded.write(tmp_path / "run", [skipped]))]))
     assert drawn == {}
+
+
+def roofs(drawings: dict[str, Drawing]) -> dict[str, Drawing]:
+    return {name: each for name, each in drawings.items() if name.startswith("roofline")}
+
+
+def test_no_two_operations_look_alike_under_the_roofs(drawings: dict[str, Drawing]) -> None:
+    for drawing in roofs(drawings).values():
+        legend = drawing.figure.axes[0].get_legend()
+        assert legend
+        looks = [(line.get_color(), line.get_marker()) for line in legend.get_lines()]
+        assert len(set(looks)) == len(looks)
+
+
+def test_the_names_of_roofs_stand_beside_the_points_and_within_the_axes(drawings: dict[str, Drawing]) -> None:
+    for drawing in roofs(drawings).values():
+        (axes,) = drawing.figure.axes
+        drawing.figure.draw_without_rendering()
+        points = axes.transData.transform([(point.x, point.y) for point in drawing.points[0][1]])
+        for text in (each for each in axes.texts if each.get_horizontalalignment() == "right"):
+            box = text.get_window_extent()
+            assert not [tuple(at) for at in points if box.contains(*at)], text.get_text()
+            assert box.x0 >= axes.bbox.x0, text.get_text()
