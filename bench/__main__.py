@@ -82,11 +82,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _end_as_on_ctrl_c()
         return _run(parser().parse_args(arguments))
     except KeyboardInterrupt:
+        _finish()
         print("bench: interrupted", file=sys.stderr)
         return 130
     finally:
-        if OURS:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left takes a moment, and must be done
+        _finish()
+
+
+def _finish() -> None:
+    """Lets no second Ctrl-C cut off what is left to do, which takes a moment, and must be done."""
+    if OURS:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _end_as_on_ctrl_c() -> None:

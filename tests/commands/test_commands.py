@@ -1,5 +1,6 @@
 """The command line as a user meets it: what it prints, where it puts things, how it ends."""
 
+import io
 import json
 import os
 import shutil
@@ -304,3 +305,23 @@ def test_second_run_does_not_disturb_the_first(run: Path, suite: Path) -> None:
     assert isinstance(both, pd.DataFrame)
     assert both["run"].nunique() == 2
     assert json.loads((run / "environment.json").read_text())["arguments"]["launches"] == 1
+
+
+def test_a_second_ctrl_c_while_ending_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def impatient(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    class Pressed(io.StringIO):
+        def write(self, text: str) -> int:
+            os.kill(os.getpid(), signal.SIGINT)
+            return super().write(text)
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr("bench.__main__.parser", impatient)
+    monkeypatch.setattr("bench.__main__.OURS", True)
+    monkeypatch.setattr(sys, "stderr", pressed := Pressed())
+    try:
+        assert main([]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert pressed.getvalue() == "bench: interrupted\n"
