@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.app import UserError
 from bench.commands import arguments
+from bench.commands.waiting import waiting
 
 if TYPE_CHECKING:
     from bench.render.verdicts.words import GateSummary
@@ -75,7 +76,9 @@ def command(options: argparse.Namespace) -> int:
     try:
         report, summary = gate.recorded(folder)
         status = _show(summary, options)
-        print(stored.write(report).page)
+        with waiting("writing the report"):
+            written = stored.write(report)
+        print(written.page)
     except KeyboardInterrupt:
         print(f"bench: interrupted; `bench gate --replay {folder}` judges what is kept", file=sys.stderr)
         return 130

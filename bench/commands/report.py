@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from bench.app import UserError
+from bench.commands.waiting import waiting
 
 EXAMPLES = (
     "bench report reports/RUN",
@@ -48,7 +49,8 @@ def command(options: argparse.Namespace) -> int:
     asked = options.rows or options.columns or options.filter
     view = View(options.rows or ("case",), options.columns, options.filter) if asked else None
     try:
-        written, page, left_out = stored.write_all(options.runs, options.out, view)
+        with waiting("writing the report"):
+            written, page, left_out = stored.write_all(options.runs, options.out, view)
     except UnknownColumnError as error:
         raise UserError(str(error)) from None
     for line in left_out:

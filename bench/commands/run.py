@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from bench.commands import arguments
+from bench.commands.waiting import waiting
 
 EXAMPLES = (
     "bench run --preset quick",
@@ -31,9 +32,10 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Exit status 0; 1 if a case failed; 5 if none was measured; 130 on Ctrl-C, which keeps the run."""
-    from bench.app import profile, run, stored
-    from bench.commands.profile import show
-    from bench.render import terminal
+    with waiting("starting"):
+        from bench.app import profile, run, stored
+        from bench.commands.profile import show
+        from bench.render import terminal
 
     selection = arguments.selection(options)
     request = run.RunRequest(selection, options.launches, options.seed, options.out)
@@ -45,7 +47,8 @@ def command(options: argparse.Namespace) -> int:
             interrupted = True
             print("bench: interrupted; what was profiled is kept, as is the run", file=sys.stderr)
     try:
-        written = stored.write(stored.read([folder]))
+        with waiting("writing the report"):
+            written = stored.write(stored.read([folder]))
     except KeyboardInterrupt:
         print(f"bench: interrupted; `bench report {folder}` writes what is kept", file=sys.stderr)
         return 130

@@ -14,6 +14,7 @@ import pytest
 
 import bench
 from bench.__main__ import main
+from bench.commands.waiting import waiting
 from bench.measure.host.doctor import Examination, Finding, Fine
 from bench.storage import store
 from tests import ROOT
@@ -325,3 +326,19 @@ def test_a_second_ctrl_c_while_ending_is_no_traceback(monkeypatch: pytest.Monkey
     finally:
         signal.signal(signal.SIGINT, before)
     assert pressed.getvalue() == "bench: interrupted\n"
+
+
+def test_what_takes_a_while_is_said_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    said = {}
+    for stream in (Terminal(), io.StringIO()):
+        monkeypatch.setattr(sys, "stderr", stream)
+        with waiting("writing the report"):
+            pass
+        said[stream.isatty()] = stream.getvalue()
+    assert "writing the report" in said[True]
+    assert said[False] == ""
