@@ -16,6 +16,7 @@ from bench.analyze.contests.groups import Pair, groups, pairs
 from bench.analyze.contests.levels import Array, Means, Meeting, means, meeting, points
 from bench.analyze.contests.ranges import Range, ranges_of_two
 from bench.analyze.contests.transfers import reuses, transfers
+from bench.analyze.estimates.estimate import ENDED
 from bench.records import Crossing
 from bench.storage.tables import Run
 
@@ -114,9 +115,11 @@ def choices(run: Run, blocks: pd.DataFrame, side: str = "") -> list[Choice]:
 
 
 def _why_not(match: _Match, run: Run) -> str:
-    """What was said of a case that has no times, if anything was."""
-    messages = (run.cases["message"].iat[row] for row in match.pair.rows.ravel())
-    return next((str(message) for message in messages if message), "no size was measured with both")
+    """What was said of a case that has no times, if anything was; else that the run did not get so far."""
+    cases = run.cases.iloc[match.pair.rows.ravel()]
+    never_reached = bool((cases["outcome"] == "").any())
+    otherwise = ENDED if never_reached else "no size was measured with both"
+    return next((str(message) for message in cases["message"] if message), otherwise)
 
 
 def _choice(met: Sequence[_Met], names: pd.Series) -> Choice:

@@ -27,7 +27,8 @@ FROM_CASES = (
 WORK = ("flops", "bytes", "items")
 PERCENTILES = ("latency_p50_s", "latency_p95_s", "latency_p99_s")
 STATUS = {"failed": "failed", "died": "failed", "timeout": "timeout", "skipped": "skipped"}
-NEVER_REACHED = "not measured: the run ended before its turn"
+ENDED = "the run ended before its turn"
+NEVER_REACHED = f"not measured: {ENDED}"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from bench.analyze.contests.ranges import Range
 from bench.analyze.estimates.confidence import Confidence
 from bench.analyze.estimates.doubts import gist
 from bench.analyze.questions.catalogue import OF_OPERATIONS, OTHERS, QUESTIONS, Question, question_of
-from bench.analyze.questions.parts import Step, steps
+from bench.analyze.questions.parts import Step, steps, unmeasured
 
 WhyNot = Literal["", "no_accelerator", "not_measured", "not_asked"]
 """Why a question has no answer: no accelerator here, no time of its cases, or no case of it in the run."""
@@ -118,10 +118,11 @@ def _answer(question: Question, choices: Sequence[Choice], cases: pd.DataFrame, 
         return Answer(question, claims, _leads(question, quoted), further, made)
     if question.needs_accelerator and not accelerator:
         return Answer(question, further=further, why_not="no_accelerator")
-    reason = next((gist(choice.reason) for choice in choices if choice.reason), "")
-    return Answer(
-        question, further=further, why_not="not_measured" if choices else "not_asked", reason=reason
-    )
+    parts = unmeasured(cases) if question.id == "training_step" else ()
+    why_not: WhyNot = "not_measured" if choices or parts else "not_asked"
+    reasons = (*(choice.reason for choice in choices), *parts)
+    reason = next((gist(reason) for reason in reasons if reason), "").removeprefix("not measured: ")
+    return Answer(question, further=further, why_not=why_not, reason=reason)
 
 
 def _quoted(choices: Sequence[Choice]) -> list[Choice]:

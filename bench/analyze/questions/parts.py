@@ -87,6 +87,12 @@ def steps(cases: pd.DataFrame) -> tuple[Step, ...]:
     return tuple(_steps(cases[cases["median_s"].notna()]))
 
 
+def unmeasured(cases: pd.DataFrame) -> tuple[str, ...]:
+    """Why each case of a step's parts that has no time has none."""
+    missing = cases[cases["operation"].isin(PARTS.values()) & cases["median_s"].isna()]
+    return tuple(map(str, missing["reason"]))
+
+
 def _steps(cases: pd.DataFrame) -> Iterator[Step]:
     if "network" not in cases:
         return

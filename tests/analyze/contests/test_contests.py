@@ -12,6 +12,7 @@ from bench.analyze.blocks.clean import marked
 from bench.analyze.contests.contests import Contest, contests
 from bench.analyze.contests.order import Disorder, disorders
 from bench.analyze.contests.transfers import transfers
+from bench.analyze.estimates.estimate import ENDED
 from bench.storage import store
 from tests import made_cases
 from tests import recorded_runs as recorded
@@ -78,6 +79,14 @@ def test_a_contender_without_times_is_not_measured_and_says_why(tmp_path: Path) 
     cases = [*made_cases.curve("work", {"a": lambda s: A * s}, [64, 128]), broken]
     (contest,) = met(tmp_path, cases)
     assert (contest.crossing.state, contest.crossing.reason) == ("not_measured", "no memory")
+
+
+def test_contenders_that_the_run_did_not_get_to_are_said_to_be_that(tmp_path: Path) -> None:
+    cases = made_cases.curve("work", {"a": lambda s: A * s, "b": lambda s: A * s}, [64])
+    run = store.read_run(recorded.write(tmp_path / "run", cases))
+    run.cases["outcome"] = ["passed", ""]
+    (contest,) = contests(run, marked(run.blocks[run.blocks["case"] == cases[0].id]))
+    assert (contest.crossing.state, contest.crossing.reason) == ("not_measured", ENDED)
 
 
 def test_a_single_contender_makes_no_contest(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from bench.analyze.estimates.estimate import ENDED, NEVER_REACHED
+from bench.analyze.questions.answers import answers
 from bench.analyze.questions.parts import steps
 
 
@@ -22,3 +24,12 @@ def test_the_whole_is_the_eager_step_at_the_batch_of_its_parts() -> None:
     assert step.whole is not None
     assert step.whole.seconds == 5.0
     assert step.adds_up
+
+
+def test_parts_that_the_run_did_not_get_to_were_asked_for() -> None:
+    """Who ran the suite is not told to run the suite."""
+    cases = pd.DataFrame({"operation": ["forward_modes", "loss"], "reason": NEVER_REACHED})
+    cases = cases.assign(median_s=float("nan"), device="cpu", network="mlp", items=64.0)
+    found = {answer.question.id: answer for answer in answers([], cases, accelerator=False)}
+    assert (found["training_step"].why_not, found["training_step"].reason) == ("not_measured", ENDED)
+    assert found["share_or_copy"].why_not == "not_asked"
