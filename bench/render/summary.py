@@ -9,7 +9,7 @@ from bench import patterns
 from bench.analyze.report import Report
 from bench.render import sections
 from bench.render.decisions.pitfalls import told
-from bench.render.decisions.rows import CONFIDENCES, Row
+from bench.render.decisions.rows import CONFIDENCES, Row, more
 from bench.render.decisions.table import Decisions, decisions, differences
 from bench.render.names import words
 from bench.render.units import estimate, half_width
@@ -77,7 +77,7 @@ def _others(made: Decisions) -> tuple[str, list[str]]:
         if row
         for line in row.others
     ]
-    return f"{len(lines)} more contests", lines
+    return more(len(lines)), lines
 
 
 def _differing(report: Report) -> list[str]:

@@ -102,6 +102,11 @@ def rows(answers: Sequence[Answer]) -> list[Row]:
     return [_row(answer) for answer in ([*first, *further] if asked or not further else further)]
 
 
+def more(contests: int) -> str:
+    """How many contests follow: "1 more contest"."""
+    return f"{contests} more contest{'s' * (contests != 1)}"
+
+
 def answered(answers: Sequence[Answer]) -> list[str]:
     """What is known so far: a line a question that has an answer, then one a contest that none asked for."""
     known = [row for row in rows(answers) if row.answered]
@@ -113,7 +118,7 @@ def _row(answer: Answer) -> Row:
     asked = answer.question.id
     lines = [*_steps(answer.steps), *_lines(answer)]
     if not answer.question.id and lines:
-        lead = Line(f"{len(lines)} more contests")
+        lead = Line(more(len(lines)))
         return Row(asked, TEXTS[asked], True, lead, tuple(lines))
     if lines:
         return Row(asked, TEXTS[asked], True, lines[0], tuple(lines[1:]))
@@ -137,7 +142,7 @@ def _lines(answer: Answer) -> Iterator[Line]:
         if len(claims) == 1:
             what = label(first)
             text = f"{what}: {told(first, rated)}" if what else told(first, rated)
-            about = words(first.choice.operation)
+            about = what if label is _device else words(first.choice.operation)
             yield Line(text, gain(first), first.confidence, timed(first), about, first.evidence)
         else:
             yield _together(claims)

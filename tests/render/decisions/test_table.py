@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bench.analyze.report import report
 from bench.render import page, summary
+from bench.render.decisions.rows import more
 from bench.render.decisions.table import decisions, differences
 from bench.storage import store
 from tests import made_cases
@@ -44,3 +45,19 @@ def test_a_suite_of_another_kind_is_asked_nothing(tmp_path: Path) -> None:
     assert decisions(made) is None
     assert "From which size does the GPU win?" not in summary.render(made)
     assert 'id="answers"' not in page.render(made, {})
+
+
+def test_other_contests_are_counted_in_words_and_named_by_what_sets_them_apart() -> None:
+    assert (more(1), more(2)) == ("1 more contest", "2 more contests")
+
+
+def test_of_one_operation_the_devices_are_what_a_fold_names(tmp_path: Path) -> None:
+    times = {"matmul": lambda size: 2e-9 * size, "mul": lambda size: 1e-9 * size}
+    one = made_cases.curve("products", times, [64, 256, 1024], between="product")
+    cases = [*one, *(replace(case, device="cuda") for case in one)]
+    made = report([store.read_run(recorded.write(tmp_path / "run", cases))])
+    table = decisions(made)
+    assert table
+    (row,) = table.cells["matmul_or_mul"]
+    assert row
+    assert [line.subject for line in (row.lead, *row.others)] == ["CPU", "GPU"]
