@@ -124,7 +124,7 @@ def _above(beaten: Sequence[Beaten]) -> Iterable[RowWarning]:
     for each in beaten:
         if not each.raised:
             text = "more work was declared than is done, or the precision is not on record"
-            name = " ".join(filter(None, (each.name, each.kind)))
+            name = " ".join(dict.fromkeys(filter(None, (each.name, each.kind))))
             yield from ((row, f"above the {name} ceiling, which was not raised: {text}") for row in each.rows)
 
 

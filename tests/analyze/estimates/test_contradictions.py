@@ -70,6 +70,7 @@ def test_no_share_of_a_ceiling_is_beyond_its_error_unmarked(analyzed: AnalyzedRu
     cases = analyzed.cases
     above = cases[cases["ceiling_share"] > 1.05]
     assert above["warnings"].str.contains("ceiling, which was not raised").all()
+    assert not cases["warnings"].str.contains("memory memory").any()
     assert len(above) == 2
 
 
