@@ -120,3 +120,12 @@ def test_axe_finds_what_is_hard_to_read(tab: Any, course: Shown) -> None:
     tab.goto(course.url)
     tab.add_style_tag(content=".aside { color: #bbb !important; background: #fff !important; }")
     assert any(found.startswith("color-contrast (serious)") for found in axe.findings(tab))
+
+
+def test_a_question_and_its_answer_have_lines_of_their_own_on_a_phone(browser: Any, course: Shown) -> None:
+    opened = browser.new_page(viewport=NARROW)
+    opened.goto(course.url)
+    for row in opened.locator(".decisions tbody tr").all():
+        question, answer = row.locator("th").bounding_box(), row.locator("td").first.bounding_box()
+        assert question["y"] + question["height"] <= answer["y"] + 1
+    opened.close()
