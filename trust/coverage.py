@@ -2,9 +2,9 @@
 
     python -m trust coverage --runs RUN RUN ...     folders of runs, or their journals
 
-Ratios are taken at one pace of the processor, less what all cases of two runs share: that is the machine's,
-and no interval from within a run can hold it. How sure the share is that hold 1 comes from a bootstrap over
-suites and runs: cases of a suite, and pairs with a run in common, are no independent witnesses.
+Ratios are taken less what all cases of two runs share: that is the machine's pace, which no interval from
+within a run can hold. How sure the share is that hold 1 comes from a bootstrap over suites and runs: cases
+of a suite, and pairs with a run in common, are no independent witnesses.
 """
 
 import math
@@ -22,7 +22,7 @@ from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.estimates import scatter
 from bench.analyze.estimates.intervals import CONFIDENCE, Centre, difference
 from bench.analyze.estimates.visits import visits_of
-from bench.analyze.runs.compare import at_one_pace
+from bench.analyze.runs.compare import centres_by_case
 from bench.analyze.runs.shift import between
 from bench.storage.journal import StoreError, find_runs
 from bench.storage.store import read_run
@@ -84,7 +84,7 @@ def pairs(runs: Mapping[str, AnalyzedRun]) -> pd.DataFrame:
     the shift with its interval, and the shift."""
     frames = []
     for (before, first), (after, second) in combinations(runs.items(), 2):
-        table = ratios(*at_one_pace(first, second))
+        table = ratios(*(centres_by_case(each.run, each.centres) for each in (first, second)))
         environments = first.run.environment, second.run.environment
         shift = between(table["log"].to_numpy(), table["error"].to_numpy(), *environments)
         if shift and shift.kind == "unlike":  # another machine, torch or thread count is no repetition

@@ -4,7 +4,6 @@ A machine that is 1.4 times as fast while the second run is measured makes all c
 the ratio is given in units of the pace beside each block as well; the demands are on times.
 """
 
-import math
 from pathlib import Path
 
 import pandas as pd
@@ -69,8 +68,7 @@ def _centres(run: Run, paced: bool) -> dict[str, Centre]:
     blocks = marked_blocks(run)
     if paced:
         counted = blocks["counted"] | blocks["off_pace"]
-        wall = blocks["wall_s"] / blocks["pace_s"].fillna(1.0)
-        blocks = blocks.assign(counted=counted, wall_s=wall, pace_s=math.nan)
+        blocks = blocks.assign(counted=counted, wall_s=blocks["wall_s"] / blocks["pace_s"].fillna(1.0))
     return centres_by_case(run, centres_of(run, blocks))
 
 

@@ -98,7 +98,6 @@ def centres(
     launch: Numbers,
     kind: Numbers,
     blocks: float = math.nan,
-    beyond: Array | None = None,
     template: Numbers | None = None,
 ) -> Centres:
     """The centre of every case from its visits, on two levels: visits of a launch, and launches.
@@ -106,9 +105,7 @@ def centres(
     An element of `log`, `case` and `launch` is a visit: ln(seconds per call), the number of its case and of
     its launch; `template` is that of the process its launch was forked from, where launches are forks. An
     element of `kind` is a case: those of one kind scatter alike from visit to visit. `blocks` is the usual
-    standard deviation between blocks of a visit, NaN where a visit has but one. `beyond` is what the blocks
-    of each case's kind leave open of a visit beyond the usual; it counts where too few visits of the kind
-    tell, such as a DataLoader's, of which a launch has one.
+    standard deviation between blocks of a visit, NaN where a visit has but one.
 
     What launches scatter by is foreseen from their visits, and corrected by what the launches of the run's
     cases show: so a case with one launch has an interval, and a run of such cases.
@@ -116,7 +113,7 @@ def centres(
     count = len(kind)
     unit, unit_of = np.unique(np.stack([case, launch]), axis=1, return_inverse=True)
     within = _level(log, np.ones(len(log)), unit_of, unit.shape[1])
-    visits = _within(within, unit[0], kind, blocks, np.zeros(count) if beyond is None else beyond)
+    visits = _within(within, unit[0], kind, blocks)
     foreseen = np.maximum(OF_LAUNCHES * visits, MIN_OF_LAUNCHES)[unit[0]] ** 2
     weight = 1 / (foreseen + visits[unit[0]] ** 2 / within.count)
     between = _level(within.centre, weight, unit[0], count)
@@ -242,14 +239,12 @@ def _deviation(squares: Array, freedom: Array) -> tuple[Array, Array]:
     return np.sqrt(np.where(freedom > 0, squares, 0) / np.maximum(freedom, 1)), freedom
 
 
-def _within(within: _Level, case: Numbers, kind: Numbers, blocks: float, beyond: Array) -> Array:
+def _within(within: _Level, case: Numbers, kind: Numbers, blocks: float) -> Array:
     """The standard deviation between visits of a launch, by case."""
     count = len(kind)
     squares, freedom = (_sums(case, each, count) for each in (within.squares, within.count - 1))
     usual = OF_VISITS * blocks if blocks > 0 else USUAL_VISITS
-    deviation = moderated(*_deviation(squares, freedom), kind, Prior(usual, WORTH))[0]
-    few = np.bincount(kind, (freedom > 0) & (squares > 0))[kind] < MIN_CASES
-    return np.where(few, np.hypot(deviation, beyond), deviation)
+    return moderated(*_deviation(squares, freedom), kind, Prior(usual, WORTH))[0]
 
 
 def _of_templates(log: Array, case: Numbers, template: Numbers, between: _Level) -> Array:

@@ -1,8 +1,8 @@
 """Two stored runs compared: the gate's rule on the runs' estimates instead of pairs.
 
-The difference of two centres, in logarithms, with Welch's degrees of freedom. Both are taken at one pace of
-the processor. What all cases share even so is the machine's, too: it is taken out where the runs are alike,
-and always said. What else the machine did between the runs cannot be told from what the code did.
+The difference of two centres, in logarithms, with Welch's degrees of freedom. What all cases share is the
+machine's pace: it is taken out where the runs are alike, and always said. What else the machine did between
+the runs cannot be told from what the code did.
 """
 
 from dataclasses import dataclass, replace
@@ -12,12 +12,11 @@ import numpy as np
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.estimates.intervals import Centre, difference
 from bench.analyze.estimates.scatter import Centres
-from bench.analyze.estimates.visits import centres_of, own_pace_s
 from bench.analyze.gate.budgets import of_head
 from bench.analyze.gate.decision import Decision, Sides, Trouble, budget_of, error_of
 from bench.analyze.gate.series import look
 from bench.analyze.gate.settings import Settings
-from bench.analyze.runs.shift import FACTS, RunShift, between, fact
+from bench.analyze.runs.shift import RunShift, between
 from bench.records import Verdict
 from bench.storage.tables import Run
 
@@ -40,7 +39,7 @@ class Comparison:
 
 def compare(base: AnalyzedRun, head: AnalyzedRun, settings: Settings) -> Comparison:
     """Two runs compared, in the cases that both have; in a run with two sides head's are taken."""
-    before, after = at_one_pace(base, head)
+    before, after = (centres_by_case(each.run, each.centres) for each in (base, head))
     changes = {case: difference(after[case], before[case]) for case in after if case in before}
     each = list(changes.values())
     logs, errors = (np.array([getattr(change, name) for change in each]) for name in ("mean", "error"))
@@ -49,24 +48,6 @@ def compare(base: AnalyzedRun, head: AnalyzedRun, settings: Settings) -> Compari
         changes = {case: _without(change, shift) for case, change in changes.items()}
     decision = _decision(base.run, head.run, changes, settings)
     return Comparison(base.run, head.run, decision, tuple(_differences(base.run, head.run)), shift)
-
-
-def at_one_pace(first: AnalyzedRun, second: AnalyzedRun) -> tuple[dict[str, Centre], dict[str, Centre]]:
-    """The centre of each case in two runs, at the machine's own pace as the run shows it that met it more.
-
-    How much a case follows the pace is in the errors: what two runs at unlike paces say of a case of which
-    that is not known is little. On two machines a pace means two things: each run's is its usual one.
-    """
-    both = first, second
-    machines = [fact(each.run.environment, FACTS["machine"]) for each in both]
-    paces_s = [own_pace_s(each.blocks) for each in both]
-    if machines[0] != machines[1] or not np.isfinite(paces_s).all():
-        before, after = (centres_by_case(each.run, each.centres) for each in both)
-    else:
-        before, after = (
-            centres_by_case(each.run, centres_of(each.run, each.blocks, min(paces_s))) for each in both
-        )
-    return before, after
 
 
 def _without(change: Centre, shift: RunShift) -> Centre:

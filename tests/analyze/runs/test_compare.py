@@ -200,22 +200,3 @@ def test_command(
     (tmp_path / "pyproject.toml").write_text("[tool.bench.gate]\nmax_regression = 5\n")
     assert main(["compare", base, head]) == 2
     assert "pyproject.toml, line 2" in capsys.readouterr().err
-
-
-def test_runs_at_two_paces_are_compared_at_one(tmp_path: Path) -> None:
-    """Every case of the second run takes longer, as far as it follows the halved pace: none is slower.
-
-    Had the pace been the same, some would be.
-    """
-    cases = [made_cases.Made("test_x", f"case{i}", {}, 1e-4) for i in range(12)]
-    after = [replace(case, seconds=1e-4 * 2 ** (0.3 + i / 24)) for i, case in enumerate(cases)]
-    base, head = (
-        store.read_run(runs.write(tmp_path / name, made, seed=seed, launches=4))
-        for seed, (name, made) in enumerate({"a": cases, "b": after}.items())
-    )
-    base, head, alike = (
-        replace(run, blocks=run.blocks.assign(pace_s=pace_s))
-        for run, pace_s in ((base, 2e-6), (head, 4e-6), (head, 2e-6))
-    )
-    assert {each.state for each in compared(base, head).decision.verdicts} <= {"undecided", "same"}
-    assert "slower" in {each.state for each in compared(base, alike).decision.verdicts}
