@@ -1,13 +1,15 @@
 """How many contests recorded runs settle, and whether runs agree: `python -m trust.settled RUN RUN ...`
 
 Two runs agree on a contest where both settle it with the same winners in the same order, the intervals of
-their crossings overlap, and both or neither call the contenders equal.
+their crossings overlap, and both or neither call the contenders equal. They do not contradict each other
+where each one's winner is at least among those that the other does not tell from its own.
 """
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -35,6 +37,9 @@ def lines(paths: Sequence[Path]) -> Iterator[str]:
         apart = [key for key in both if not agree(first[key], second[key])]
         named = f"; not on {', '.join(f'{key[1]} ({key[2]})' for key in apart)}" if apart else ""
         yield f"{one}, {other}: agree on {len(both) - len(apart)} of {len(both)} that both settle{named}"
+        against = [key for key in apart if not agree(first[key], second[key], ties=True)]
+        if apart:
+            yield f"{one}, {other}: contradict each other on {len(against)} of these {len(apart)}"
 
 
 def _contests(frame: pd.DataFrame) -> Contests:
@@ -53,13 +58,22 @@ def is_settled(rows: pd.DataFrame) -> bool:
     return not rows["state"].isin(OPEN).any()
 
 
-def agree(first: pd.DataFrame, second: pd.DataFrame) -> bool:
-    """Whether two runs' answers are the same."""
-    if [*first["winner"]] != [*second["winner"]]:
+def agree(first: pd.DataFrame, second: pd.DataFrame, ties: bool = False) -> bool:
+    """Whether two runs' answers are the same; with `ties`, whether each winner may be the other's."""
+    bests = [[_best(row, ties) for row in frame.to_dict("records")] for frame in (first, second)]
+    winners = zip(first["winner"], second["winner"], *bests, strict=False)
+    if len(first) != len(second) or not all(
+        one in of_other and other in of_one for one, other, of_one, of_other in winners
+    ):
         return False
     ends = zip(first["low"], first["high"], second["low"], second["high"], strict=True)
     return all(low <= other_high and other_low <= high for low, high, other_low, other_high in ends
                if low == low and other_low == other_low)  # fmt: skip
+
+
+def _best(row: Mapping[str, Any], ties: bool) -> set[str]:
+    """The winner of a range of sizes; with `ties`, those too that are not told from it."""
+    return {str(row["winner"]), *(str(row["ties"]).split(", ") if ties and row["ties"] else ())}
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Contests of two runs are the same, whatever other runs and columns stand beside them."""
 
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -25,6 +26,15 @@ def test_a_run_agrees_with_itself_and_not_with_another_winner() -> None:
     for rows in contests.values():
         assert settled.agree(rows, rows)
         assert not settled.agree(rows, rows.assign(winner="nobody"))
+        assert not settled.agree(rows, rows.assign(winner="nobody"), ties=True)
+
+
+def test_a_winner_that_the_other_run_ties_is_another_one_but_no_contradiction() -> None:
+    rows = pd.DataFrame({"winner": ["2"], "ties": ["0, 4"], "low": [math.nan], "high": [math.nan]})
+    other = rows.assign(winner="4", ties="0, 2")
+    assert not settled.agree(rows, other)
+    assert settled.agree(rows, other, ties=True)
+    assert not settled.agree(rows, other.assign(ties="0"), ties=True)
 
 
 def test_runs_of_one_name_are_refused(tmp_path: Path) -> None:

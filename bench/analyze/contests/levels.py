@@ -2,7 +2,8 @@
 
 Two levels: visits of a launch, and launches. Launches that timed both contenders are paired: what a process
 or its moment did to both cancels in their difference. Where each had processes of its own, each is a series
-by itself. How far launches scatter beyond what their visits explain is estimated from all series of the run
+by itself, and what the processor's pace did to one of them alone is foreseen, with an error of its own
+(SLOPE). How far launches scatter beyond what their visits explain is estimated from all series of the run
 (R. C. Paule and J. Mandel, "Consensus values and weighting factors", Journal of Research of the National
 Bureau of Standards 87, 1982), and each series' own scatter is moderated (`bench.analyze.estimates.scatter`):
 so one launch has an error as well, that of the run's others.
@@ -29,7 +30,7 @@ from bench.analyze.estimates.scatter import (
     Prior,
     moderated,
 )
-from bench.analyze.estimates.visits import row_of_block
+from bench.analyze.estimates.visits import ONE_THREAD, TEAM, kinds_of, row_of_block
 from bench.storage.tables import Run
 
 Array = NDArray[np.float64]
@@ -45,22 +46,27 @@ cut off, so that a few wild ones do not widen all."""
 NORMAL = 1.959964
 """Standard errors that a normal value's 95 % interval reaches to either side."""
 
+SLOPE, SLOPE_ERROR = 1 / 2, 12**-0.5
+"""How much ln(seconds per call) follows the logarithm of the processor's pace: not at all where a case waits
+for memory, in full where it computes. Mean and deviation of what lies between, everywhere as likely."""
+
 
 @dataclass(frozen=True)
 class Means:
     """ln(seconds per call) of every row in every launch: the mean of its visits, the variance of that mean by
     the visits' scatter, and how many they are. All have the shape (rows, launches); NaN and 0 where a launch
-    did not time a row.
+    did not time a row. `pace` is ln(the pace beside a row's visits), one a row, NaN where it tells nothing.
     """
 
     log: Array
     variance: Array
     visits: Integers
+    pace: Array
 
     @classmethod
     def of(cls, visits: pd.DataFrame, kinds: Integers, launches: int) -> Self:
         """From the visits, indexed by row, launch and pass: `log` is ln(seconds), `spread` the standard
-        deviation of their blocks'; `kinds` has each row's kind of case.
+        deviation of their blocks', `pace` ln(the processor's pace); `kinds` has each row's kind of case.
 
         Visits far from the middle of their launch, by the scatter of their row, count as if they lay at
         Huber's bend.
@@ -76,7 +82,8 @@ class Means:
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = (np.bincount(unit, bent, len(count)) / count).reshape(shape)
             variance = deviation[:, None] ** 2 / count.reshape(shape)
-        return cls(mean, np.where(np.isfinite(mean), variance, np.nan), count.reshape(shape))
+        paces = visits["pace"].groupby(row).mean().reindex(range(len(kinds))).to_numpy(float)
+        return cls(mean, np.where(np.isfinite(mean), variance, np.nan), count.reshape(shape), paces)
 
     def or_of(self, other: Self, chosen: NDArray[np.bool_]) -> Self:
         """The same, with the rows chosen taken from another."""
@@ -85,14 +92,17 @@ class Means:
             np.where(of, other.log, self.log),
             np.where(of, other.variance, self.variance),
             np.where(of, other.visits, self.visits),
+            np.where(chosen, other.pace, self.pace),
         )
 
     def seconds(self) -> Array:
-        """Seconds per call of each row, over its launches."""
-        return np.asarray(np.exp(np.nanmean(self.log, axis=1)))
+        """Seconds per call of each row, over its launches; NaN where no launch timed it."""
+        timed = np.isfinite(self.log)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.exp(np.where(timed, self.log, 0).sum(axis=1) / timed.sum(axis=1)))
 
     def of_rows(self, rows: Integers) -> Self:
-        return type(self)(self.log[rows], self.variance[rows], self.visits[rows])
+        return type(self)(self.log[rows], self.variance[rows], self.visits[rows], self.pace[rows])
 
     def plus(self, seconds: Array) -> Self:
         """The same, with so many seconds added to each call of a row."""
@@ -104,13 +114,18 @@ def means(run: Run, blocks: pd.DataFrame, kind: str) -> Means:
     """The means of a run's marked blocks of one kind.
 
     A launch in which the processor ran at another pace throughout counts as well: what that did to both
-    contenders cancels, and where it does not, the interval is wider.
+    contenders cancels, and where it does not, the interval is wider. The pace tells nothing of accelerators,
+    nor beside a case's own workers, which slow what is read of it.
     """
     timed = blocks[(blocks["kind"] == kind) & (blocks["counted"] | blocks["off_pace"])]
     timed = timed.assign(row=row_of_block(run, timed), log=np.log(timed["wall_s"] / timed["calls"]))
     launch_counts = timed.groupby(["row", "launch"])["counted"].transform("any")
     timed = timed[timed["counted"] | ~launch_counts]
-    visits = timed.groupby(["row", "launch", "pass"])["log"].agg(log="median", spread="std")
+    by_visit = timed.groupby(["row", "launch", "pass"])
+    visits = by_visit["log"].agg(log="median", spread="std")
+    kinds_of_case = kinds_of(run, blocks[blocks["kind"] == "wall"])[visits.index.get_level_values("row")]
+    paced = (kinds_of_case == ONE_THREAD) | (kinds_of_case == TEAM)
+    visits["pace"] = np.log(by_visit["pace_s"].median()).where(paced)
     launches = int(run.blocks["launch"].max()) + 1 if len(run.blocks) else 0
     kinds = pd.factorize(run.cases["device"])[0]
     return Means.of(visits, kinds, launches)
@@ -137,12 +152,14 @@ def _between_visits(log: Array, unit: Integers, count: Integers, kinds: Integers
 @dataclass(frozen=True)
 class Meeting:
     """Two contenders' launches at each size: one series of paired differences (`second` is NaN there), or one
-    series of each contender. `launches` and `visits` are those of the contender that had fewer.
+    series of each contender. `launches` and `visits` are those of the contender that had fewer; `pace` is how
+    much slower the processor was beside the incumbent, a logarithm, 0 in a series of pairs.
     """
 
     sizes: Array
     first: Means
     second: Means
+    pace: Array
     launches: Integers
     visits: Integers
 
@@ -175,14 +192,17 @@ def meeting(sizes: Array, incumbent: Means, challenger: Means) -> Meeting:
         np.where(paired, one.log - other.log, one.log),
         np.where(paired, one.variance + other.variance, one.variance),
         visits,
+        one.pace,
     )
     second = Means(
         np.where(paired, np.nan, other.log),
         np.where(paired, np.nan, other.variance),
         np.where(paired, 0, other.visits),
+        other.pace,
     )
     fewer = np.minimum(one.visits.sum(axis=1), other.visits.sum(axis=1))
-    return Meeting(sizes[order], first, second, launches, fewer)
+    pace = np.where(paired[:, 0], 0, np.nan_to_num(one.pace - other.pace))
+    return Meeting(sizes[order], first, second, pace, launches, fewer)
 
 
 def points(meetings: Sequence[Meeting]) -> list[Points]:
@@ -200,12 +220,13 @@ def points(meetings: Sequence[Meeting]) -> list[Points]:
         one, other = (slice(start + i * len(met.sizes), start + (i + 1) * len(met.sizes)) for i in (0, 1))
         start = other.stop
         alone = np.isnan(mean[other])
-        y = mean[one] - np.where(alone, 0, mean[other])
+        y = mean[one] - np.where(alone, 0, mean[other]) - SLOPE * met.pace
         first2, second2 = error[one] ** 2, np.where(alone, 0, error[other] ** 2)
         both2 = first2 + second2
         together = both2**2 / (first2**2 / freedom[one] + second2**2 / freedom[other])  # Welch's
         half = stdtrit(together, (1 + CONFIDENCE) / 2) * np.sqrt(both2)
-        result.append(Points(met.sizes, y, half / NORMAL, met.launches, met.visits))
+        unlike = np.hypot(half / NORMAL, SLOPE_ERROR * met.pace)
+        result.append(Points(met.sizes, y, unlike, met.launches, met.visits))
     return result
 
 

@@ -49,13 +49,13 @@ def centres_of(run: Run, blocks: pd.DataFrame) -> Centres:
         visits["log"].to_numpy(float),
         visits["row"].to_numpy(int),
         launch,
-        _kinds(run, blocks[blocks["kind"] == "wall"]),
+        kinds_of(run, blocks[blocks["kind"] == "wall"]),
         blocks=float(visits["spread"].median()),
         template=_templates(run.launches, launch),
     )
 
 
-def _kinds(run: Run, wall: pd.DataFrame) -> NDArray[np.int_]:
+def kinds_of(run: Run, wall: pd.DataFrame) -> NDArray[np.int_]:
     flags = pd.DataFrame(
         {"team": wall["notes"].str.contains("team"), "itself": disturbs_itself(wall, wall["processors"])}
     )
