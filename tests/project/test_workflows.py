@@ -44,9 +44,17 @@ def test_every_step_runs_a_command_that_there_is(command: str) -> None:
         assert words[:2] == ["pip", "install"]
 
 
-def test_actions_are_pinned_to_a_major_version() -> None:
+def test_actions_are_pinned_to_a_major_version_or_the_repositorys_own() -> None:
     for action in steps("uses"):
-        assert re.fullmatch(r"actions/[\w-]+@v\d+", action), action
+        pinned = re.fullmatch(r"actions/[\w-]+@v\d+", action)
+        assert pinned or (ROOT / action / "action.yml").is_file(), action
+
+
+def test_a_pull_request_is_gated_by_the_repositorys_own_action() -> None:
+    gate = read(ROOT / ".github/workflows/gate.yml")
+    (used,) = [step for step in gate["jobs"]["gate"]["steps"] if step.get("uses") == "./gate"]
+    assert {*used.get("with", {})} <= {*read(ROOT / "gate" / "action.yml")["inputs"]}
+    assert gate["permissions"] == {"contents": "read", "pull-requests": "write"}
 
 
 def test_the_tests_run_on_the_oldest_python_allowed() -> None:
