@@ -83,6 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(parser().parse_args(arguments))
     except KeyboardInterrupt:
         _finish()
+        # Interrupted within an exec, as of a dataclass, Python would end by the signal, not by our status.
+        exec("")
         print("bench: interrupted", file=sys.stderr)
         return 130
     finally:

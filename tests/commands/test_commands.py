@@ -203,6 +203,19 @@ def test_a_report_that_was_interrupted_names_the_next_command(
     assert main(["run"]) == 130
 
 
+def test_an_interrupted_command_ends_by_its_own_status() -> None:
+    """Python ends by the signal itself where code made of a text was interrupted, as a dataclass's."""
+    script = """if True:
+        import sys
+        sys.argv[0] = "bench"
+        import bench.__main__ as command
+        command.parser = lambda: exec("raise KeyboardInterrupt")
+        sys.exit(command.main([]))
+    """
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "bench: interrupted\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -18,6 +18,7 @@ GOOD = "def test_{name}(benchmark):\n    benchmark(sum, [1])\n"
 
 BRIEF = """
 import functools, sys
+sys.argv[0] = "bench"
 from dataclasses import replace
 from bench.app import run
 from bench.measure.drive import plan
@@ -30,6 +31,12 @@ raise SystemExit(main())
 """The command line, satisfied with anything, and without the ceilings that import torch."""
 
 MARK = "BENCH_FAULT"
+
+
+def heed_signals() -> None:
+    """Before a command's Python: who runs the tests, such as a shell in the background, may ignore these."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @dataclass
@@ -64,9 +71,7 @@ class Project:
             stderr=subprocess.PIPE,
             text=True,
             errors="backslashreplace",
-            preexec_fn=lambda: signal.signal(
-                signal.SIGHUP, signal.SIG_DFL
-            ),  # whoever runs the tests may ignore it
+            preexec_fn=heed_signals,
         )
 
     def command(self, *arguments: str | Path, python: Sequence[str] = ()) -> "Done":
