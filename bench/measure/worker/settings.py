@@ -2,6 +2,8 @@
 
 import gc
 import importlib
+import re
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -55,6 +57,51 @@ def _umask() -> int:
     return umask
 
 
+OF_PYTEST = "PYTEST_CURRENT_TEST"
+"""The variable that says which test runs, as long as one does."""
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != OF_PYTEST}
+
+
+def _set_environment(values: Mapping[str, str]) -> None:
+    for name in {*_environment()} - {*values}:
+        del os.environ[name]
+    os.environ.update(values)
+
+
+SIGNALS = sorted(signal.valid_signals() - {getattr(signal, "SIGCHLD", None)})
+"""Those whose handlers are a test's own: torch's DataLoader has one for its children, set once a process."""
+
+TIMERS = tuple(getattr(signal, name) for name in dir(signal) if re.fullmatch("ITIMER_[A-Z]+", name))
+
+
+def _handlers() -> list[Any]:
+    return [signal.getsignal(number) for number in SIGNALS]
+
+
+def _set_handlers(handlers: Iterable[Any]) -> None:
+    for number, handler in zip(SIGNALS, handlers, strict=True):
+        if handler is not None and signal.getsignal(number) != handler:  # None: it is not Python's
+            signal.signal(number, handler)
+
+
+def _timers() -> list[bool]:
+    """Which are running: one that goes off later would end, or delay, another test's visit."""
+    return [signal.getitimer(timer) != (0.0, 0.0) for timer in TIMERS]
+
+
+def _stop_timers(running: Iterable[bool]) -> None:
+    for timer, runs in zip(TIMERS, running, strict=True):
+        if not runs:
+            signal.setitimer(timer, 0.0)
+
+
+SMALLEST = 5e-324
+"""A denormal number: nothing where the processor takes such numbers for zero."""
+
+
 PROCESSORS = "the processors"
 """The setting that a gate's coordinator changes from outside, while a test is timed."""
 
@@ -69,6 +116,10 @@ SETTINGS = (
     Setting("the switch interval", sys.getswitchinterval, sys.setswitchinterval),
     Setting("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
     Setting("the umask", _umask, os.umask),
+    Setting("the environment", lambda: _environment(), _set_environment),
+    Setting("the module path", lambda: [*sys.path], lambda path: sys.path.__setitem__(slice(None), path)),
+    Setting("the interval timers", _timers, _stop_timers),
+    Setting("signal handlers", _handlers, _set_handlers),
     Setting("the working directory", lambda: _directory(), lambda path: _go_to(path)),
     Setting("torch's threads", lambda: _torch().get_num_threads(),
             lambda count: _torch().set_num_threads(count), of_torch=True),
@@ -76,6 +127,14 @@ SETTINGS = (
             lambda dtype: _torch().set_default_dtype(dtype), of_torch=True),
     Setting("torch's gradient mode", lambda: _torch().is_grad_enabled(),
             lambda on: _torch().set_grad_enabled(on), of_torch=True),
+    Setting("torch's default device", lambda: str(_torch().get_default_device()),
+            lambda name: _torch().set_default_device(None if name == "cpu" else name), of_torch=True),
+    Setting("torch's deterministic mode", lambda: _torch().get_deterministic_debug_mode(),
+            lambda mode: _torch().set_deterministic_debug_mode(mode), of_torch=True),
+    Setting("torch's anomaly detection", lambda: _torch().is_anomaly_enabled(),
+            lambda on: _torch().autograd.set_detect_anomaly(on), of_torch=True),
+    Setting("torch's denormal numbers", lambda: SMALLEST * 1.0 != 0.0,
+            lambda kept: _torch().set_flush_denormal(not kept), of_torch=True),
     *([Setting(PROCESSORS, lambda: os.sched_getaffinity(0), lambda on: os.sched_setaffinity(0, on))]
       if hasattr(os, "sched_getaffinity") else []),
 )  # fmt: skip

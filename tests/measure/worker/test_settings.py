@@ -2,6 +2,8 @@
 
 import gc
 import os
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,31 @@ def test_processors_and_thresholds_are_put_back() -> None:
     kept.put_back()
     assert (os.sched_getaffinity(0), gc.get_threshold()) == before
     assert set(kept.left) >= {"the collector's thresholds"}
+
+
+def test_what_would_reach_the_next_test_by_another_way_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setenv("REPLACED", "before")
+    monkeypatch.setenv("REMOVED", "before")
+    before = settings.current()
+    kept = settings.Kept()
+    os.environ |= {"REPLACED": "by the test", "ADDED": "by the test"}
+    del os.environ["REMOVED"]
+    sys.path.insert(0, "added")
+    signal.setitimer(signal.ITIMER_REAL, 900.0, 1.0)
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    torch.set_default_device("meta")
+    torch.use_deterministic_algorithms(True)
+    torch.autograd.set_detect_anomaly(True)
+    flushed = torch.set_flush_denormal(True)
+    kept.put_back()
+    assert settings.current() == before
+    assert kept.left == [
+        "the environment", "the module path", "the interval timers", "signal handlers",
+        "torch's default device", "torch's deterministic mode", "torch's anomaly detection",
+        *(["torch's denormal numbers"] if flushed else []),
+    ]  # fmt: skip
+    assert torch.ones(1).device.type == "cpu"
 
 
 def test_a_working_directory_that_is_gone_costs_no_worker(tmp_path: Path) -> None:
