@@ -70,6 +70,15 @@ def fact(value: Any) -> Scalar | list[Scalar]:
     return scalar(value)
 
 
+def facts(extra_info: object) -> dict[str, Scalar | list[Scalar]]:
+    """What a test left in `extra_info`, made to fit; nothing where it cannot be read as a mapping."""
+    try:
+        named = dict(extra_info)  # type: ignore[call-overload]  # what is no mapping raises
+        return {text(name): fact(value) for name, value in named.items()}
+    except Exception:  # so may a suite's own mapping, with what it likes
+        return {}
+
+
 def fits(value: Any) -> bool:
     """True for a scalar that is written as it is, and None."""
     type_ = type(value)

@@ -53,6 +53,12 @@ def test_any_value_is_written_so_that_tables_take_it(value: Any) -> None:
     pa.array([plain.scalar(value), None])
 
 
+def test_what_cannot_be_read_as_a_mapping_says_nothing() -> None:
+    closed = type("Closed", (), {"keys": raising})()
+    assert [plain.facts(each) for each in (None, 3, [1], closed)] == [{}] * 4
+    assert plain.facts({1: 2, "kept": float("nan")}) == {"1": 2, "kept": None}
+
+
 @pytest.mark.parametrize("make", HOSTILE)
 def test_an_object_that_raises_is_named_by_its_type_or_its_value(make: Callable[[], Any]) -> None:
     value = make()

@@ -118,7 +118,7 @@ def means(projection: Projection) -> str:
 def troubled(cases: pd.DataFrame) -> dict[str, list[tuple[str, list[str]]]]:
     """Cases without a figure: for failed (and timed out) and for skipped ones, each reason and its cases.
 
-    Reasons that differ in their numbers alone are one: the first stands for all.
+    Reasons that differ in their numbers alone are one: the first stands for all, and that is said.
     """
     by_heading: dict[str, list[tuple[str, list[str]]]] = {}
     for heading, states in {"failed": ["failed", "timeout"], "skipped": ["skipped"]}.items():
@@ -126,10 +126,15 @@ def troubled(cases: pd.DataFrame) -> dict[str, list[tuple[str, list[str]]]]:
         with_reason = of_state.assign(reason=of_state["reason"].astype("str").map(gist))
         alike = with_reason["reason"].str.replace(r"\d[\d.]*", "#", regex=True)
         by_heading[heading] = [
-            (str(group["reason"].iat[0]) or "no reason given", list(group["case"]))
+            (_of_all(group["reason"]), list(group["case"]))
             for _, group in with_reason.groupby(alike, sort=False)
         ]
     return by_heading
+
+
+def _of_all(alike: pd.Series) -> str:
+    first = str(alike.iat[0]) or "no reason given"
+    return f"{first} (other numbers in others)" if alike.nunique() > 1 else first
 
 
 def trouble_lines(by_heading: Mapping[str, list[tuple[str, list[str]]]]) -> tuple[str, ...]:

@@ -23,8 +23,12 @@ TEXTS = st.sampled_from(ODD) | st.text(st.characters(codec=None, exclude_categor
 SCALARS: st.SearchStrategy[Scalar] = (
     TEXTS | st.sampled_from(NUMBERS) | st.integers() | st.floats() | st.booleans() | st.none()
 )
-FACTS = ("flops", "bytes", "items", "input_bytes", "link", "dtype", "resident", "peak_memory_bytes", "case")
-EXTRA = st.dictionaries(st.sampled_from(FACTS) | TEXTS, SCALARS, max_size=4)
+FACTS = (
+    "flops", "bytes", "items", "input_bytes", "output_bytes", "footprint_bytes", "link", "dtype", "tf32",
+    "resident", "peak_memory_bytes", "kept_bytes", "counted_flops", "call", "left_behind", "latency_p50_s",
+    "accuracies", "trained_s", "goal", "case",
+)  # fmt: skip
+EXTRA = st.dictionaries(st.sampled_from(FACTS) | TEXTS, SCALARS | st.lists(SCALARS, max_size=2), max_size=6)
 NAMES = st.sampled_from(["n", "engine", "trip", "median_s", "device", "case", "params"]) | TEXTS
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bench.analyze.contests.levels import Array
+from bench.analyze.declared import number
 
 LINKS = {"pinned": ("to_device", "to_host"), "pageable": ("to_device_pageable", "to_host_pageable")}
 """The ceilings that say how fast a link is, by the host's memory; the first where they are alike."""
@@ -63,9 +64,9 @@ def transfers(links: Mapping[str, Any], extra: Sequence[Mapping[str, Any]]) -> d
     for memory, ways in LINKS.items():
         seconds = np.zeros(len(extra))
         for form, way, declared in zip(FORMS[1:], ways, ("input_bytes", "output_bytes"), strict=True):
-            if way not in links or not all(declared in each for each in extra):
+            moved = np.array([number(each, declared) for each in extra], dtype=float)
+            if way not in links or np.isnan(moved).any():
                 break
-            moved = np.array([each[declared] for each in extra], dtype=float)
             link = links[way]
             seconds = seconds + np.where(moved > 0, copy_s(link, moved), 0)
             seconds_of[f"{form} {memory}" if several else form] = seconds

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.analyze.declared import number
 from bench.analyze.estimates.roofs import DEFAULT_DTYPE, Roof, best_of, roofs
 from bench.storage.tables import Run
 
@@ -108,8 +109,8 @@ def _raises(roof: Roof, device: str, flops: float, facts: Mapping[str, Any]) -> 
     """Whether what a case shows can be the ceiling's own fault alone."""
     if roof.kind != "compute":
         return True
-    counted = facts.get("counted_flops")
-    if not counted or abs(flops / counted - 1) > MISCOUNTED:
+    counted = number(facts, "counted_flops")
+    if not counted or not abs(flops / counted - 1) <= MISCOUNTED:
         return False
     # On a GPU convolutions of float32 are rounded to TensorFloat-32 unless that is turned off.
     return device == "cpu" or roof.name != DEFAULT_DTYPE or "tf32" in facts

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analyze.blocks.clean import PACED_BELOW_S, pace_of_run, unread
+from bench.analyze.declared import number
 from bench.analyze.estimates.beaten import MISCOUNTED, Beaten
 from bench.analyze.estimates.changes import change
 from bench.analyze.estimates.contradictions import Checking, row_warnings
@@ -163,9 +164,9 @@ def _miscounted(frame: pd.DataFrame, cases: pd.DataFrame) -> dict[int, tuple[flo
     """Rows whose declared FLOPs are not those that torch counted, and both."""
     rows = {}
     for row, extra in enumerate(cases["extra"]):
-        declared, count = float(frame["flops"].iat[row]), extra.get("counted_flops")
+        declared, count = float(frame["flops"].iat[row]), number(extra, "counted_flops")
         if count and abs(declared / count - 1) > MISCOUNTED:
-            rows[row] = declared, float(count)
+            rows[row] = declared, count
     return rows
 
 

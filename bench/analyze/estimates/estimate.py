@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from bench.analyze.declared import number
 from bench.analyze.estimates import doubts
 from bench.analyze.estimates.beaten import Beaten, beaten, raised
 from bench.analyze.estimates.bounds import bounds
@@ -125,7 +126,7 @@ def _intervals(centres: Centres) -> dict[str, pd.Series]:
 def _work(cases: pd.DataFrame) -> pd.DataFrame:
     """Declared work per call and peak memory as numbers, and all of extra_info as JSON."""
     numbers = {
-        name: pd.to_numeric(pd.Series([extra.get(name) for extra in cases["extra"]]), errors="coerce")
+        name: pd.Series([number(extra, name) for extra in cases["extra"]])
         for name in (*WORK, "peak_memory_bytes", "kept_bytes", *PERCENTILES)
     }
     frame = pd.DataFrame(numbers, dtype=float)

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bench.analyze.declared import number
+
 DEFAULT_DTYPE = "float32"
 """What torch computes in by default."""
 
@@ -60,8 +62,8 @@ def memory_level(bytes_: float, facts: Mapping[str, Any], ceilings: Mapping[str,
 
     A call that writes over what it reads declares what that comes to, `footprint_bytes`; else it is `bytes`.
     """
-    declared = facts.get("footprint_bytes")
-    size = float(declared) if isinstance(declared, int | float) else bytes_
+    declared = number(facts, "footprint_bytes")
+    size = bytes_ if math.isnan(declared) else declared
     if not bytes_ > 0 or facts.get("link"):
         return ""
     rates, caches = ceilings.get("copy_bytes_per_s") or {}, ceilings.get("level_bytes") or {}

@@ -14,6 +14,13 @@ def of_call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[s
 
     A function that a test makes for itself has no identity: what it does stands in its closure.
     """
+    try:
+        return _of_call(function, args, kwargs)
+    except Exception:  # a suite's own objects raise what they like when they are looked at
+        return ""
+
+
+def _of_call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     named = _function(function)
     operands = [getattr(function, "__self__", None), *args, *kwargs.values()]
     if not any(_is_operand(value) for value in operands):

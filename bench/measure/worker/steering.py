@@ -8,7 +8,7 @@ times the blocks that it is asked for; then pytest tears the test down.
 import gc
 import re
 import sys
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
@@ -42,6 +42,9 @@ NEEDS_PLUGIN = "an async test, which no plugin runs here: install and switch on 
 
 ASYNC_REFUSED = re.compile(r"async def functions? (are not natively supported|and no async plugin)")
 """What pytest says of a coroutine function that no plugin runs; 8.4 fails it, releases before skip it."""
+
+OWN_FACTS = ("call", "counted_flops", "kept_bytes", "left_behind", "peak_memory_bytes")
+"""What a worker itself writes beside a test's `extra_info`: the test's own by such a name get a `_`."""
 
 GONE = "not collected any more: the test has gone, or has another name, since the run began"
 
@@ -231,7 +234,5 @@ def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
 
 
 def _facts(extra_info: object) -> dict[str, Any]:
-    """What a test left in `extra_info`, made to fit. One that is no mapping says nothing."""
-    if not isinstance(extra_info, Mapping):
-        return {}
-    return {plain.text(name): plain.fact(value) for name, value in extra_info.items()}
+    """What a test left in `extra_info`, beside which the worker's own facts find their place."""
+    return {name + "_" * (name in OWN_FACTS): value for name, value in plain.facts(extra_info).items()}

@@ -3,7 +3,7 @@
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -150,7 +150,7 @@ def recorded_work(
     facts["peak_memory_bytes"] = max((peak for peak in peaks if peak is not None), default=None)
     if calls.result is None:  # memory was not told of, so that no call has made it anew
         calls.run(1)
-    if isinstance(extra_info, Mapping) and plain.scalar(extra_info.get("flops")):
+    if plain.facts(extra_info).get("flops"):
         facts["counted_flops"] = counted_flops(calls.run)
     return protocol.Recorded(facts={name: value for name, value in facts.items() if value is not None})
 

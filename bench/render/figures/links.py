@@ -61,8 +61,8 @@ def suite(cases: pd.DataFrame, device: str) -> str:
 def _curves(cases: pd.DataFrame) -> Curves:
     """Copies of two sizes at least."""
     timed = cases[(cases["median_s"] > 0) & (cases["bytes"] > 0)]
-    link = [json.loads(extra).get("link", "") if isinstance(extra, str) else "" for extra in timed["extra"]]
-    timed = timed.assign(link=link)
+    declared = [json.loads(extra) if isinstance(extra, str) else {} for extra in timed["extra"]]
+    timed = timed.assign(link=[str(facts.get("link", "")) for facts in declared])
     timed = timed[(timed["link"] != "") & (timed["axis"] != "")]
     found = {}
     for (operation, between, link_name), group in timed.groupby(["operation", "between", "link"], sort=False):

@@ -52,6 +52,16 @@ def test_the_centre_is_the_mean_of_launches_of_visits_medians(tmp_path: Path) ->
     assert frame["median_s"].iat[0] == pytest.approx(np.exp(visits.groupby(level=0).mean().mean()))
 
 
+def test_what_a_suite_means_otherwise_by_a_name_of_ours_declares_nothing(tmp_path: Path) -> None:
+    names = ("flops", "bytes", "items", "counted_flops", "footprint_bytes", "latency_p50_s", "link", "dtype")
+    said: list[Any] = ["mine", [1, 2], 10**400, None]
+    cases = [made(f"work{i}", extra=dict.fromkeys(names, value)) for i, value in enumerate(said)]
+    frame = estimated(tmp_path, *cases, made("declares", extra={"flops": 1e6, "bytes": "1e3"}))
+    assert frame["status"].eq("ok").all()
+    assert frame.loc["declares", ["flops", "bytes"]].tolist() == [1e6, 1e3]
+    assert frame.drop(index="declares")[["flops", "bytes", "items", "latency_p50_s"]].isna().all(axis=None)
+
+
 def test_disturbed_blocks_do_not_move_the_estimate(tmp_path: Path) -> None:
     quiet = estimated(tmp_path / "quiet", made(disturbed=0))
     busy = estimated(tmp_path / "busy", made(disturbed=0.5))

@@ -66,3 +66,12 @@ def test_calls_say_what_they_are_unless_a_set_up_makes_each_another() -> None:
     assert PlainCalls(torch.matmul, (A, B), {}).identity() == of_call(torch.matmul, (A, B), {})
     assert PedanticCalls(torch.matmul, (A, B)).identity()
     assert PedanticCalls(torch.matmul, setup=lambda: ((A, B), {})).identity() == ""
+
+
+class Closed:
+    def __getattr__(self, name: str) -> object:
+        raise KeyError(name)
+
+
+def test_an_argument_that_cannot_be_looked_at_leaves_the_call_without_a_line() -> None:
+    assert of_call(id, (Closed(),), {}) == ""
