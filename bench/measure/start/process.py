@@ -17,6 +17,7 @@ from typing import Any, Literal
 from bench.events import Launch, Outcome
 from bench.measure.start import adoption, bytecode
 from bench.measure.start.adoption import Adopted
+from bench.measure.start.crashes import crash
 from bench.measure.worker import protocol
 
 HOME = Path(__file__).resolve().parents[3]
@@ -50,6 +51,9 @@ HEADER = re.compile(
 
 LAST_WORDS = 1500
 """Characters of a dead worker's output that are kept."""
+
+STACK_BYTES = 1 << 16
+"""How much of its output is read: a crash prints the stack of each thread, a hundred calls or more."""
 
 
 class WorkerError(Exception):
@@ -195,10 +199,13 @@ class Worker:
 
     def last_words(self) -> str:
         """The end of what the worker printed."""
+        lines = self._printed()[-LAST_WORDS:].strip().splitlines()
+        return "\n".join(line for line in lines if not HEADER.match(line)).strip()
+
+    def _printed(self) -> str:
         file = self._output.fileno()
-        begin = max(0, os.fstat(file).st_size - LAST_WORDS)
-        words = os.pread(file, LAST_WORDS, begin).decode(errors="replace")  # moves no shared offset
-        return "\n".join(line for line in words.strip().splitlines() if not HEADER.match(line)).strip()
+        begin = max(0, os.fstat(file).st_size - STACK_BYTES)
+        return os.pread(file, STACK_BYTES, begin).decode(errors="replace")  # moves no shared offset
 
     def _death(self) -> WorkerError:
         try:
@@ -208,6 +215,8 @@ class Worker:
         if status == -signal.SIGKILL:
             return WorkerError("died", "the process was killed (signal 9), as a machine out of memory does")
         how = f"died of {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
+        if where := crash(self._printed()):
+            return WorkerError("died", f"the process {how}: {where}")
         return WorkerError("died", f"the process {how}\n{self.last_words()}".strip())
 
     def end(self) -> None:

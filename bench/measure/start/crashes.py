@@ -1,0 +1,29 @@
+"""Where a process crashed, from the stack that Python's faulthandler printed as it died.
+
+pytest switches faulthandler on. Its stack has a line for each call, a hundred with pytest's own, the last one
+first; what tells is the last one in a file of the project's.
+"""
+
+import re
+from pathlib import Path
+
+FATAL = "Fatal Python error: "
+
+FRAME = re.compile(r'  File "(?P<file>.+)", line \d+ in ')
+
+OURS = str(Path(__file__).parents[2])
+
+LIBRARY = re.compile(rf"/(site|dist)-packages/|/lib/python\d|^<|^{re.escape(OURS)}/")
+"""What paths have of files that are installed, ours, or none."""
+
+
+def crash(words: str) -> str:
+    """The error and the project's last call, as in 'Segmentation fault in File "test_it.py", line 3 in test';
+    empty where a process's last words hold no such stack."""
+    _, fatal, stack = words.rpartition(FATAL)
+    if not fatal:
+        return ""
+    what, *lines = stack.splitlines() or [""]
+    frames = [(found["file"], line.strip()) for line in lines if (found := FRAME.match(line))]
+    own = [line for file, line in frames if not LIBRARY.search(file)] or [line for _, line in frames]
+    return f"{what.strip()} in {own[0]}" if own else what.strip()
