@@ -221,11 +221,9 @@ def _open(choice: Choice, known: Range, measured: Sequence[float]) -> Iterator[f
 
 def _items_per_s(choice: Choice, contender: str, size: float, cases: pd.DataFrame) -> float:
     """The contender's rate at a size; NaN where it cannot be told which case that is."""
-    sought: Mapping[str, Any] = {
-        "suite": choice.suite, "operation": choice.operation, **choice.fixed,
-        choice.between: contender, choice.axis: size,
-    }  # fmt: skip
-    rows = cases
+    sought: Mapping[str, Any] = {**choice.fixed, choice.between: contender, choice.axis: size}
+    # First, since a parameter's column is made text anew, of all the cases that are left.
+    rows = cases[(cases["suite"] == choice.suite) & (cases["operation"] == choice.operation)]
     for name, value in sought.items():
         if name in rows:
             known = rows[name].astype("str") if isinstance(value, str) else rows[name]

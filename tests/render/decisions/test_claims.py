@@ -19,7 +19,7 @@ from bench.render.decisions.claims import gain, said, told
 from tests.analyze.contests.contested import points
 
 SIZES: Array = np.asarray(16.0 * 4 ** np.arange(5), dtype=float)
-NO_CASES = pd.DataFrame({"items_per_s": pd.Series(dtype=float), "suite": pd.Series(dtype="str")})
+NO_CASES = pd.DataFrame({"items_per_s": [], "suite": [], "operation": []})
 
 
 def fitted(y: Sequence[float], error: float) -> Curve:
