@@ -106,6 +106,7 @@ def _end_as_on_ctrl_c() -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from bench.app import UserError
+    from bench.plain import visible
     from bench.storage.journal import StoreError
 
     try:
@@ -116,7 +117,7 @@ def _run(options: argparse.Namespace) -> int:
     try:
         return int(options.command(options))
     except (UserError, StoreError) as error:
-        print(f"bench: {error}", file=sys.stderr)
+        print(f"bench: {visible(str(error))}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of our output, such as `head`, has left
         sys.stderr.close()

@@ -5,6 +5,7 @@ and groups. So no value of one case costs another, or a run, what can be written
 """
 
 import math
+import unicodedata
 from typing import Any
 
 from bench.records import Scalar
@@ -24,6 +25,14 @@ def text(value: object) -> str:
     except Exception as error:  # a suite's __str__ raises what it likes
         written = f"<{type(value).__name__}, which cannot be written: {type(error).__name__}>"
     return written if written.isascii() else written.encode("utf-8", "backslashreplace").decode()
+
+
+def visible(line: str) -> str:
+    """Text as a terminal shows it: what would steer the terminal, or turn the reading direction, is written
+    out. Files and pages keep it as it is."""
+    return "".join(
+        ascii(each)[1:-1] if each != "\n" and unicodedata.category(each)[0] == "C" else each for each in line
+    )
 
 
 def whole(value: int) -> int | float | None:

@@ -120,3 +120,8 @@ def test_what_others_wrote_is_made_to_fit_where_it_is_read() -> None:
     line = b'{"event":"visit","case":"a\\ud800","launch":0,"extra_info":{"n":18446744073709551615,"x":NaN}}'
     read = EVENTS.decode(line)
     assert (read.case, read.extra_info) == ("a\\ud800", {"n": 2.0**64, "x": None})
+
+
+def test_what_steers_a_terminal_is_written_out() -> None:
+    shown = plain.visible("caf\u00e9 14\u202f000 \x1b[31mred\x00\u202e\nend")
+    assert shown == "caf\u00e9 14\u202f000 \\x1b[31mred\\x00\\u202e\nend"

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from bench.analyze.questions.standings import Standing, standings
 from bench.analyze.report import Report, RunReport
+from bench.plain import visible
 from bench.render import sections
 from bench.render.decisions.claims import said
 from bench.render.decisions.pitfalls import told
@@ -72,7 +73,7 @@ def _heading(console: Console, title: str, lines: Sequence[str]) -> None:
 
 def _indented(console: Console, line: str, columns: int) -> None:
     """A line that stays indented where it wraps; a plain one where nothing wraps."""
-    console.print(Padding(Text(line), (0, 0, 0, columns)))
+    console.print(Padding(Text(visible(line)), (0, 0, 0, columns)))
 
 
 def _decisions(console: Console, made: Decisions) -> None:
