@@ -92,14 +92,20 @@ class Row:
         return f"{self.question} {self.lead.whole}"
 
 
-def rows(answers: Sequence[Answer]) -> list[Row]:
+def rows(answers: Sequence[Answer], asked: bool = False) -> list[Row]:
     """The table of a run. What is asked of single operations, and what no question asked, comes last, where
-    there is such a thing; where it is all that there is, nothing else is said to be missing.
+    there is such a thing; where it is all that there is, nothing else is said to be missing, unless `asked`,
+    as by a run beside this one.
     """
     first = [answer for answer in answers if answer.question in QUESTIONS]
     further = [answer for answer in answers if answer.question not in QUESTIONS and answer.choices]
-    asked = any(answer.choices or answer.steps for answer in first)
-    return [_row(answer) for answer in ([*first, *further] if asked or not further else further)]
+    wanted = asked or asks(answers) or not further
+    return [_row(answer) for answer in ([*first, *further] if wanted else further)]
+
+
+def asks(answers: Sequence[Answer]) -> bool:
+    """Whether a run has something that answers one of the first questions, or could."""
+    return any(answer.choices or answer.steps for answer in answers if answer.question in QUESTIONS)
 
 
 def more(contests: int) -> str:

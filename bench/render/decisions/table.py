@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.analyze.report import Report
-from bench.render.decisions.rows import TEXTS, Row, rows
+from bench.render.decisions.rows import TEXTS, Row, asks, rows
 
 BETWEEN = "one run against another"
 """The column of contests whose contenders were measured in different runs."""
@@ -58,10 +58,11 @@ def decisions(report: Report) -> Decisions | None:
     if not any(part.choices or any(each.steps for each in part.answers) for part in parts):
         return None
     columns = [part.name or part.run.name for part in parts]
-    of_columns = [{row.id: row for row in rows(part.answers)} for part in parts]
+    asked = any(asks(part.answers) for part in parts)
+    of_columns = [{row.id: row for row in rows(part.answers, asked)} for part in parts]
     if report.between:
         columns.append(BETWEEN)
         of_columns.append({row.id: row for row in rows(report.between) if row.answered})
-    asked = [each for each in TEXTS if any(each in of_column for of_column in of_columns)]
-    cells = {each: tuple(of_column.get(each) for of_column in of_columns) for each in asked}
+    questions = [each for each in TEXTS if any(each in of_column for of_column in of_columns)]
+    cells = {each: tuple(of_column.get(each) for of_column in of_columns) for each in questions}
     return Decisions(tuple(columns), cells)
