@@ -30,8 +30,8 @@ def _whole_peaks(frame: pd.DataFrame) -> Iterator[tuple[int, str]]:
     for _, of in peaks.groupby("device"):
         above = (of["peak_memory_bytes"] - of["bytes"]).dropna()
         if len(above) >= FEW and above.min() > BEFORE_BYTES:
-            text = f"at least {above.min() / 1e6:.0f} MB in every case of its device"
-            yield from ((int(row), f"peak memory counts what was in use before: {text}") for row in of.index)
+            text = f"peak memory counts what was in use before, {above.min() / 1e6:.0f} MB or more"
+            yield from ((int(row), text) for row in of.index)
 
 
 def _unknown_precision(
@@ -47,7 +47,7 @@ def _unknown_precision(
         if not (str(device).startswith("cuda") and flops > 0 and blocks and "tf32" not in facts):
             continue
         if facts.get("dtype", DEFAULT_DTYPE) == DEFAULT_DTYPE:
-            yield row, "its convolutions, if it has any, were made in TF32, which its record does not say"
+            yield row, "any convolutions of its were made in TF32, off the record"
 
 
 def _never_timed(frame: pd.DataFrame, blocks: pd.DataFrame) -> Iterator[tuple[int, str]]:
