@@ -71,10 +71,15 @@ def test_an_unknown_question_names_those_that_there_are(course: Path) -> None:
     assert all(question.id in str(raised.value) for question in QUESTIONS)
 
 
-@pytest.mark.parametrize("question", ["gpu_from", "gpu_from_moved", "epoch_device"])
+@pytest.mark.parametrize("question", ["gpu_from", "gpu_from_moved"])
 def test_without_an_accelerator_it_says_so(without_gpu: Path, question: str) -> None:
     with pytest.raises(ValueError, match="no GPU here: not answerable on this machine"):
         bench.plot(without_gpu, question)
+
+
+def test_what_training_learned_is_drawn_without_an_accelerator_too(without_gpu: Path) -> None:
+    accuracies = np.asarray(bench.plot(without_gpu, "epoch_device").lines[0].get_ydata())
+    assert accuracies[-1] > 2 * accuracies[0] > 0
 
 
 def test_a_question_that_was_not_asked_says_how_to_ask_it(course: Path) -> None:
