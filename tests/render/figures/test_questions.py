@@ -78,8 +78,8 @@ def test_without_an_accelerator_it_says_so(without_gpu: Path, question: str) -> 
 
 
 def test_what_training_learned_is_drawn_without_an_accelerator_too(without_gpu: Path) -> None:
-    accuracies = np.asarray(bench.plot(without_gpu, "epoch_device").lines[0].get_ydata())
-    assert accuracies[-1] > 2 * accuracies[0] > 0
+    drawn = [np.asarray(line.get_ydata()) for line in bench.plot(without_gpu, "epoch_device").lines]
+    assert any(accuracies[-1] > 2 * accuracies[0] > 0 for accuracies in drawn)
 
 
 def test_a_question_that_was_not_asked_says_how_to_ask_it(course: Path) -> None:
