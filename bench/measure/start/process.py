@@ -43,6 +43,9 @@ interrupt from within."""
 ERROR, INTERNAL = re.compile(r"ERROR: |\S+: error: "), "INTERNALERROR> "
 """How pytest's own lines of these begin."""
 
+CONFTEST = "ImportError while loading conftest"
+"""How pytest begins to say which conftest.py raised what."""
+
 HEADER = re.compile(
     r"=+ (test session starts|no tests ran)|(platform|cachedir:|rootdir:|configfile:|plugins:|benchmark:) |"
     r"Using --randomly|collecting |collected \d"
@@ -258,6 +261,10 @@ def _ended(message: protocol.Ended, words: str) -> WorkerError:
         return WorkerError(
             "died", f"pytest refuses its arguments: {errors[-1].removeprefix('ERROR: ')}{round_them}"
         )
+    conftest = [line for line in lines if line.startswith(CONFTEST)]
+    if conftest and message.status == USAGE_ERROR:
+        errors = [line[1:].strip() for line in lines if line.startswith("E  ")]
+        return WorkerError("died", " ".join([conftest[-1], *errors[-1:]]))
     internal = [line.removeprefix(INTERNAL) for line in lines if line.startswith(INTERNAL)]
     if internal and message.status == INTERNAL_ERROR:
         raised = next((line for line in reversed(internal) if line[:1].strip()), internal[-1])
