@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -57,30 +58,37 @@ def warnings(
 
     `beaten` are the ceilings that cases beat, `checks` what the run's checks of itself found.
     """
+    measured = frame["blocks"] > 0
+    found = chain(
+        _of_launches(frame, blocks, measured),
+        _of_visits(frame, blocks),
+        _of_calls(cases, frame, blocks),
+        _above(beaten),
+        row_warnings(checks),
+        unsure(frame, cases, blocks, run.header.environment),
+        _of_records(run, cases, frame, blocks, measured),
+    )
     by_row: list[list[str]] = [[] for _ in range(len(frame))]
-    for row, text in _all(run, cases, frame, blocks, beaten, checks):
+    for row, text in found:
         by_row[row].append(text)
     return pd.Series(["; ".join(texts) for texts in by_row], dtype="str")
 
 
-def _all(
-    run: Run,
-    cases: pd.DataFrame,
-    frame: pd.DataFrame,
-    blocks: pd.DataFrame,
-    beaten: Sequence[Beaten],
-    checks: Sequence[Checking],
-) -> Iterable[RowWarning]:
-    wall = blocks[blocks["kind"] == "wall"]
-    counted, measured = wall[wall["counted"]], frame["blocks"] > 0
+def _of_launches(frame: pd.DataFrame, blocks: pd.DataFrame, measured: pd.Series) -> Iterable[RowWarning]:
+    """Rows of which too little is known: no clean block, no warm call, one launch."""
     unclean = measured & (frame["clean_blocks"] == 0)
     yield from _where(unclean, "every block was disturbed: the median counts them all, and has no interval")
-    one = measured & (frame["launches"] == 1)
     for row in _cold(blocks):
         text = "as `pedantic(rounds=1)` asks for, not the steady state"
         yield row, f"a cold call: the first in each process, {text}"
     others = "the run's other cases" if (frame["launches"] > 1).sum() >= MIN_CASES else "recorded machines"
+    one = measured & (frame["launches"] == 1)
     yield from _where(one, f"one launch: how far launches differ is taken from {others}")
+
+
+def _of_visits(frame: pd.DataFrame, blocks: pd.DataFrame) -> Iterable[RowWarning]:
+    """Rows whose visits, launches or blocks say unlike things."""
+    counted = blocks[(blocks["kind"] == "wall") & blocks["counted"]]
     for row, ratio in _unsettled(frame, counted).items():
         yield row, f"unsettled: its slowest visit took {ratio:.3g} times as long a call as its fastest"
     for row, gap in _mode_gaps(counted).items():
@@ -92,6 +100,10 @@ def _all(
         yield row, f"still warming up: {text}"
     for row, ratio in other_paces(blocks, counted).items():
         yield row, f"measured while the processor took {ratio:.1f} times as long as for most of the run"
+
+
+def _of_calls(cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFrame) -> Iterable[RowWarning]:
+    """Rows whose calls do more than the same each time, or leave the device's queue dry."""
     for row, ratio in _spent(blocks).items():
         text = "its calls change their input, or are answered from a cache"
         yield row, f"the first call after a set-up takes {ratio:.0f} times as long as the others: {text}"
@@ -102,14 +114,18 @@ def _all(
         text = "its memory grows, as the garbage collector is off in a block"
         yield row, f"keeps {frame['kept_bytes'].iat[row]:,.0f} bytes a call: {text}"
     yield from _dry(frame, blocks)
-    yield from _above(beaten)
-    yield from row_warnings(checks)
-    yield from unsure(frame, cases, blocks, run.header.environment)
+
+
+def _of_records(
+    run: Run, cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFrame, measured: pd.Series
+) -> Iterable[RowWarning]:
+    """Rows of which the run itself recorded what speaks against them."""
     for row, (declared, count) in _miscounted(frame, cases).items():
         yield row, f"declares {declared:.3g} flops, where torch counts {count:.3g}"
     capped = blocks["notes"].str.contains("power_cap").groupby(blocks["row"]).mean()
     for row, share in capped[capped > CAPPED].items():
         yield row, f"the GPU's power limit held its clocks down in {share:.0%} of the blocks"
+    wall = blocks[blocks["kind"] == "wall"]
     blind = unread(wall).groupby(wall["row"]).all()
     yield from ((row, "disturbance could not be read") for row in blind.index[blind])
     for row in map(int, np.flatnonzero(measured & (cases["failed_visits"] > 0))):
