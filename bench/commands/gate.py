@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.app import UserError
+from bench.app.waiting import waiting
 from bench.commands import arguments
-from bench.commands.waiting import waiting
 
 if TYPE_CHECKING:
     from bench.render.verdicts.words import GateSummary

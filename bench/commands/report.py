@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from bench.app import UserError
-from bench.commands.waiting import waiting
+from bench.app.waiting import waiting
 
 EXAMPLES = (
     "bench report reports/RUN",

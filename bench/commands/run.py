@@ -3,8 +3,8 @@
 import argparse
 import sys
 
+from bench.app.waiting import waiting
 from bench.commands import arguments
-from bench.commands.waiting import waiting
 
 EXAMPLES = (
     "bench run --preset quick",

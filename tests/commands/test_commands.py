@@ -2,9 +2,7 @@
 
 import io
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,39 +12,10 @@ import pytest
 
 import bench
 from bench.__main__ import main
-from bench.commands.waiting import waiting
+from bench.app.waiting import waiting
 from bench.measure.host.doctor import Examination, Finding, Fine
-from bench.storage import store
 from tests import ROOT
-from tests.waiting import visited
-
-SUITE = """
-import pytest
-
-@pytest.mark.parametrize("n", [1, 10, 100])
-def test_total(benchmark, n):
-    benchmark.extra_info["items"] = n
-    assert benchmark(sum, [1] * n) == n
-"""
-
-
-def command(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """`python -m bench ...`, with this checkout on the path whatever the folder."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, "-m", "bench", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=environment,
-        timeout=300,
-    )
-
-
-@pytest.fixture
-def suite(tmp_path: Path) -> Path:
-    (tmp_path / "test_it.py").write_text(SUITE)
-    return tmp_path / "test_it.py"
+from tests.commands.commanded import SUITE, command
 
 
 @pytest.fixture(scope="module")
@@ -103,51 +72,6 @@ def test_report_and_frame_need_no_torch(run: Path) -> None:
     assert done.stdout.splitlines()[-1] == "3"
 
 
-def test_killed_run_is_resumed_with_the_same_cases_once_each(suite: Path) -> None:
-    out = suite.parent / "out"
-    arguments = ["run", str(suite), "--launches", "3", "--preset", "quick", "--out", str(out)]
-    going = subprocess.Popen(
-        [sys.executable, "-m", "bench", *arguments],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    journal = visited(out, 4)
-    going.send_signal(signal.SIGKILL)
-    going.wait()
-    with journal.open("a") as torn:
-        torn.write('{"event":"visit","case":"test_it')
-    other = command(*arguments, "--resume", "--seed", "7")
-    assert other.returncode == 2
-    assert "seed 1 then, 7 now" in other.stderr
-    resumed = command(*arguments, "--resume")
-    assert resumed.returncode == 0, resumed.stderr
-    assert [folder.name for folder in out.iterdir()] == [journal.parent.name]
-    cases = bench.load(out)
-    assert list(cases["case"]) == [f"test_it.py::test_total[{n}]" for n in (1, 10, 100)]
-    blocks = store.read_run(journal.parent).blocks
-    assert (blocks.groupby("case", observed=True)["launch"].nunique() >= 3).all()
-    assert command(*arguments, "--resume").returncode == 2
-
-
-def test_interrupt_keeps_what_was_measured(suite: Path) -> None:
-    out = suite.parent / "out"
-    going = subprocess.Popen(
-        [sys.executable, "-m", "bench", "run", str(suite), "--preset", "thorough", "--out", str(out)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    visited(out, 3)
-    going.send_signal(signal.SIGINT)
-    stdout, stderr = going.communicate(timeout=300)
-    assert going.returncode == 130
-    assert "interrupted" in stderr
-    assert "Traceback" not in stderr
-    assert Path(stdout.splitlines()[-1]).is_file()
-
-
 def test_failing_case_is_exit_status_1_and_a_row(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(
         SUITE + "\ndef test_broken(benchmark):\n    raise ValueError('why')\n"
@@ -166,54 +90,6 @@ def test_a_run_in_which_all_is_skipped_says_why_and_is_no_success(tmp_path: Path
     done = command("run", tmp_path, "--preset", "quick", "--out", tmp_path / "out")
     assert done.returncode == 5
     assert "skipped: test_sum: only on the big machine" in done.stdout
-
-
-def test_an_error_of_our_own_is_one_line_that_names_the_journal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def fails(_options: object) -> int:
-        raise ZeroDivisionError("by zero")
-
-    monkeypatch.setattr("bench.commands.run.command", fails)
-    journal = tmp_path / "20260101T000000-here" / "journal.jsonl"
-    journal.parent.mkdir()
-    journal.touch()
-    assert main(["run", "--out", str(tmp_path)]) == 70
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(
-        "bench: an error of its own, ZeroDivisionError: by zero; what was measured is kept"
-    )
-    assert str(journal) in line
-    monkeypatch.setenv("BENCH_TRACEBACK", "1")
-    with pytest.raises(ZeroDivisionError):
-        main(["run", "--out", str(tmp_path)])
-
-
-def test_a_report_that_was_interrupted_names_the_next_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("bench.app.run.measure", lambda *_: (tmp_path / "run", False))
-    monkeypatch.setattr("bench.app.stored.read", interrupted)
-    assert main(["run", str(tmp_path)]) == 130
-    assert f"`bench report {tmp_path / 'run'}` writes what is kept" in capsys.readouterr().err
-    monkeypatch.setattr("bench.__main__.parser", interrupted)
-    assert main(["run"]) == 130
-
-
-def test_an_interrupted_command_ends_by_its_own_status() -> None:
-    """Python ends by the signal itself where code made of a text was interrupted, as a dataclass's."""
-    script = """if True:
-        import sys
-        sys.argv[0] = "bench"
-        import bench.__main__ as command
-        command.parser = lambda: exec("raise KeyboardInterrupt")
-        sys.exit(command.main([]))
-    """
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (130, "bench: interrupted\n")
 
 
 @pytest.mark.parametrize(
@@ -319,26 +195,6 @@ def test_second_run_does_not_disturb_the_first(run: Path, suite: Path) -> None:
     assert isinstance(both, pd.DataFrame)
     assert both["run"].nunique() == 2
     assert json.loads((run / "environment.json").read_text())["arguments"]["launches"] == 1
-
-
-def test_a_second_ctrl_c_while_ending_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def impatient(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    class Pressed(io.StringIO):
-        def write(self, text: str) -> int:
-            os.kill(os.getpid(), signal.SIGINT)
-            return super().write(text)
-
-    before = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr("bench.__main__.parser", impatient)
-    monkeypatch.setattr("bench.__main__.OURS", True)
-    monkeypatch.setattr(sys, "stderr", pressed := Pressed())
-    try:
-        assert main([]) == 130
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert pressed.getvalue() == "bench: interrupted\n"
 
 
 def test_what_takes_a_while_is_said_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
