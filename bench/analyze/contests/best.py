@@ -18,7 +18,7 @@ from bench.analyze.contests.crossover import TIE, Place, find
 from bench.analyze.contests.curve import Curve
 from bench.analyze.contests.levels import NORMAL, Array
 from bench.analyze.contests.ranges import Range, Ratio, gain_of, within
-from bench.analyze.estimates.confidence import of_band, of_crossing, of_interval
+from bench.analyze.estimates.confidence import Confidence, of_band, of_crossing, of_interval
 from bench.analyze.estimates.intervals import CONFIDENCE
 from bench.records import CrossingState
 
@@ -136,6 +136,13 @@ def _ranges(sizes: Sequence[_Size]) -> Iterator[tuple[list[_Size], set[int]]]:
         yield kept, candidates
 
 
+def _clears(sizes: Sequence[_Size], first: int, beaten: set[int]) -> Confidence:
+    """How well it is known that one is faster at all sizes than each of those that are beaten at some."""
+    pairs = [(size.log[other, first], size.error[other, first]) for size in sizes for other in beaten]
+    log, error = np.array([pair for pair in pairs if np.isfinite(pair[0])]).reshape(-1, 2).T
+    return of_band(np.exp(log - NORMAL * error), np.exp(log + NORMAL * error))
+
+
 def _of_range(names: Sequence[str], curves: Curves, sizes: Sequence[_Size], best: set[int]) -> Range:
     """The range's record; its state and its crossing are the whole contest's: `ranges_of_many`."""
     logs = np.concatenate([size.log for size in sizes], axis=1)
@@ -160,6 +167,8 @@ def _of_range(names: Sequence[str], curves: Curves, sizes: Sequence[_Size], best
     gain = _between(names, curves, min(beaten, key=lambda i: behind[i]), first, ends)
     ties = tuple(names[i] for i in others)
     confidence = of_interval(*gain[1:]) if gain else "unsettled"
+    if confidence == "solid" and _clears(sizes, first, beaten) != "solid":
+        confidence = "rough"  # known on the whole, not at every size
     return Range("always_faster", *ends, names[first], ties, None, gain, confidence, *counts)
 
 

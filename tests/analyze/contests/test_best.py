@@ -39,6 +39,13 @@ def test_one_winner_throughout() -> None:
     assert answer.confidence == "solid"
 
 
+def test_a_winner_that_is_level_somewhere_is_known_on_the_whole_alone() -> None:
+    nearer = np.array([-0.4, -0.4, -0.4, -0.3, -0.1, 0.0])
+    (answer,) = answered({"a": np.zeros(6), "b": nearer, "c": np.full(6, 0.5)}, 0.02)
+    assert (answer.state, answer.winner) == ("always_faster", "b")
+    assert answer.confidence == "rough"
+
+
 def test_contenders_that_hand_over() -> None:
     falling = np.linspace(1.0, -1.0, 6)
     low, high = answered({"a": np.zeros(6), "b": falling, "c": np.full(6, 2.0)}, 0.02)
