@@ -107,6 +107,12 @@ def test_a_size_is_added_where_the_curve_is_open_and_launches_where_the_times_ar
     assert around(met(STRAIGHT, 0.1)) == {1024, 4096}
 
 
+@pytest.mark.parametrize("error", [0.1, 0.15])
+def test_no_size_is_added_where_the_times_are_more_open_than_the_curve(error: float) -> None:
+    """Whether the crossing was located (0.1) or not even that (0.15): what is there is measured again."""
+    assert around(met(BENT, error)) == {256, 1024, 4096}
+
+
 def test_a_narrow_interval_from_few_launches_is_not_known_well_enough() -> None:
     assert around(met(STRAIGHT, 0.005, launches=LAUNCHES - 1)) == {1024, 4096}
 
