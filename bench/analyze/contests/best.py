@@ -77,11 +77,12 @@ class _Size:
 
 def ranges_of_many(names: Sequence[str], curves: Curves) -> tuple[Range, ...]:
     """The ranges of three contenders or more."""
-    ranges = [_of_range(names, curves, sizes, best) for sizes, best in _ranges(list(_sizes(names, curves)))]
+    sizes = list(_sizes(names, curves))
+    ranges = [_of_range(names, curves, among, best) for among, best in _ranges(sizes)]
     won = [each for each in ranges if each.winner]
     changes = sum(a.winner != b.winner for a, b in pairwise(won))
     state: CrossingState = "crosses_at" if changes == 1 else "multiple"
-    places = [_place(curves, a, b) for a, b in pairwise(ranges)]
+    places = [_place(names, curves, sizes, a, b) for a, b in pairwise(ranges)]
     for i, each in enumerate(ranges):
         place = places[max(i - 1, 0)] if places else None
         if each.winner and changes and place:
@@ -95,16 +96,22 @@ def may_be_best(names: Sequence[str], curves: Curves) -> dict[float, tuple[str, 
     return {each.size: tuple(names[i] for i in sorted(each.best)) for each in _sizes(names, curves)}
 
 
-def _place(curves: Curves, below: Range, above: Range) -> Place | None:
-    """Where one range's winner hands over to the next's; anywhere between them if no curve tells."""
+def _place(
+    names: Sequence[str], curves: Curves, sizes: Sequence[_Size], below: Range, above: Range
+) -> Place | None:
+    """Where one range's winner hands over to the next's: after the last size at which the next is known to be
+    slower than another. Anywhere from there to the next's own range if no curve tells.
+    """
     if not (below.winner and above.winner):
         return None
     pair = below.winner, above.winner
     curve = curves.get(pair) or curves.get(pair[::-1])
     places = find(curve).places if curve else ()
-    near = [place for place in places if place.low <= above.smallest and place.high >= below.largest]
-    middle = (below.largest * above.smallest) ** 0.5
-    return near[-1] if near else Place(middle, below.largest, above.smallest)
+    inside = [each for each in sizes if below.smallest <= each.size <= below.largest]
+    behind = [each.size for each in inside if names.index(above.winner) not in each.best]
+    low, high = max(behind, default=below.smallest), above.smallest
+    near = [place for place in places if place.low <= high and place.high >= low]
+    return near[-1] if near else Place((low * high) ** 0.5, low, high)
 
 
 def _sizes(names: Sequence[str], curves: Curves) -> Iterator[_Size]:

@@ -57,6 +57,15 @@ def test_contenders_that_hand_over() -> None:
     assert (low.largest, high.smallest) == (4, 8)
 
 
+def test_who_takes_over_does_so_where_they_were_not_told_apart() -> None:
+    """The next winner is behind at 1 and 2, known to be ahead from 16 on alone, and took over near 4."""
+    late = np.array([0.6, 0.2, -0.06, -0.05, -0.4, -0.6])
+    low, high = answered({"a": np.zeros(6), "b": late, "c": np.full(6, 2.0)}, 0.03)
+    assert (low.winner, low.largest, high.winner, high.smallest) == ("a", 8, "b", 16)
+    assert high.place
+    assert 2 <= high.place.low < high.place.high < 8
+
+
 def test_ties_are_those_that_cannot_be_told_from_the_winner() -> None:
     (answer,) = answered({"a": np.zeros(6), "b": np.full(6, -0.5), "c": np.full(6, -0.5)}, 0.05)
     assert {answer.winner, *answer.ties} == {"b", "c"}
