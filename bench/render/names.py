@@ -1,6 +1,19 @@
 """Names from code as people say them: operations, parameters, contenders."""
 
 from bench.records import Crossing
+from bench.render.units import count
+
+GPUS = ("cuda", "mps", "xpu")
+"""Types of devices that people call a GPU."""
+
+CALLED = {
+    "way": {"from_numpy": "share (from_numpy)", "tensor": "copy (tensor)"},
+    "engine": {"onnxruntime": "ONNX Runtime", "onnxruntime run": "ONNX Runtime (session.run)"},
+}
+"""By what competes: what people call a contender, where its name in the suites does not say it."""
+
+BARE = ("True", "False", "None", "on", "off")
+"""Values that say nothing without their parameter's name; numbers are others."""
 
 
 def circumstances(crossing: Crossing) -> str:
@@ -10,11 +23,27 @@ def circumstances(crossing: Crossing) -> str:
 
 
 def contender(between: str, value: str) -> str:
-    """A contender as one says it: "cuda", "2 workers", "1 thread", "all threads"."""
-    if not (value.isdigit() or value == "all"):
-        return value
+    """A contender as one says it, wherever it stands: "GPU" for cuda, "2 workers", "1 thread", "all threads",
+    "shuffle True", "prefetch factor 4"; what has a name of its own goes by it.
+    """
+    if between == "device":
+        return _device(value)
     noun = words(between)
-    return f"{value} {noun.removesuffix('s') if value == '1' else noun}"
+    if value.isdigit() or value == "all":
+        if not noun.endswith("s"):
+            return f"{noun} {count(int(value)) if value.isdigit() else value}"
+        return f"{value} {noun.removesuffix('s') if value == '1' else noun}"
+    if value in BARE or value.replace(".", "", 1).isdigit():
+        return f"{noun} {value}"
+    return CALLED.get(between, {}).get(value, value)
+
+
+def _device(name: str) -> str:
+    """The processor and GPUs as people call them, a second GPU by its number; others by torch's name."""
+    kind, _, index = name.partition(":")
+    if kind == "cpu":
+        return "CPU"
+    return f"GPU {index}".strip() if kind in GPUS else name
 
 
 def words(name: str) -> str:

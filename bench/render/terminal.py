@@ -9,15 +9,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from bench.analyze.questions.standings import Standing, standings
+from bench.analyze.estimates.confidence import of_interval
+from bench.analyze.questions.standings import Contender, Other, Standing, standings
 from bench.analyze.report import Report, RunReport
 from bench.plain import visible
 from bench.render import sections
-from bench.render.decisions.claims import said
 from bench.render.decisions.pitfalls import told
 from bench.render.decisions.rows import CONFIDENCES, Row
 from bench.render.decisions.table import Decisions, decisions
-from bench.render.names import words
+from bench.render.names import contender, words
 from bench.render.units import count, times
 
 PLAIN_WIDTH = 110
@@ -32,6 +32,12 @@ NAMES = {
     "noisy": "of them too noisy to know", "failed": "failed", "timeout": "timed out", "skipped": "skipped",
 }  # fmt: skip
 """States of cases that are counted apart."""
+
+RATIOS = (
+    "Times relative to the best read, at the largest size; where an interval holds 1, neither is known to be "
+    "faster"
+)
+"""What the last table has."""
 
 MAX_PITFALLS = 5
 """Pitfalls shown; the page has all of them."""
@@ -112,7 +118,7 @@ def _ratios(console: Console, part: RunReport) -> None:
     """Each family's operations, the best first, as times relative to it."""
     if not (found := standings(part.answers, part.cases)):
         return
-    console.print(Text("\nTimes relative to the best, at the largest size", "bold"))
+    console.print(Text(f"\n{RATIOS}", "bold"))
     for suite, of_suite in groupby(found, key=lambda each: each.suite):
         console.print(Text(f"  {sections.title(suite)}", "underline"))
         for standing in of_suite:
@@ -120,16 +126,21 @@ def _ratios(console: Console, part: RunReport) -> None:
 
 
 def relative(standing: Standing) -> str:
-    """One operation: "mul (n = 2048): GPU (best) · CPU 5.6 × (2.6–12)"."""
-    fixed = [str(value) for value in standing.fixed.values() if value != "cpu"]
+    """One operation: "mul (n = 2048): GPU (best) · CPU: 5.6 × (2.6–12)"."""
+    fixed = [contender(name, str(value)) for name, value in standing.fixed.items() if value != "cpu"]
     at = [f"{words(standing.axis)} = {count(standing.size)}"] if standing.axis else []
     where = ", ".join(filter(None, [words(standing.form), *fixed, *at]))
-    others = (
-        f"{_name(standing, each.name)} {times(each.ratio, each.low, each.high)}" for each in standing.others
-    )
+    others = (f"{_name(each.contender)}: {_ratio(each)}" for each in standing.others)
     what = words(standing.operation) + (f" ({where})" if where else "")
-    return f"{what}: {' · '.join([f'{_name(standing, standing.best)} (best)', *others])}"
+    return f"{what}: {' · '.join([f'{_name(standing.best)} (best)', *others])}"
 
 
-def _name(standing: Standing, name: str) -> str:
-    return said(standing.between, name) if standing.between else name
+def _name(parameters: Contender) -> str:
+    return ", ".join(contender(name, value) for name, value in parameters)
+
+
+def _ratio(other: Other) -> str:
+    """The ratio with its interval; where that is wide and holds 1, that nobody is known to be faster."""
+    if other.low <= 1 and of_interval(other.low, other.high) == "unsettled":
+        return "not told apart"
+    return times(other.ratio, other.low, other.high)

@@ -2,6 +2,7 @@
 
 import io
 import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -61,13 +62,23 @@ def test_it_begins_with_counts_and_ends_with_what_comes_next(course: Report) -> 
 
 def test_ratios_are_relative_to_the_best(course: Report) -> None:
     text = flat(shown(course, 200))
-    assert re.search(r"mul \(float32, n = 4096\): GPU \(best\) · CPU 108\.\d × \(10", text)
-    assert re.search(r"load epoch \(batch size = 1024\): 4 workers \(best\) · 2 workers 1\.", text)
+    assert re.search(r"mul \(float32, n = 4096\): GPU \(best\) · CPU: 108\.\d × \(10", text)
+    assert re.search(r"load epoch \(batch size = 1024\): 4 workers \(best\) · 2 workers: 1\.", text)
 
 
 def test_a_standing_in_one_line() -> None:
-    two = Standing("s", "ways_to_mul", "", "in place", (Other("out=", 1.5, 1.4, 1.6),))
-    assert (
-        terminal.relative(two).replace("\u202f", " ")
-        == "ways to mul: in place (best) · out= 1.50 × (1.40–1.60)"
+    others = (Other((("shuffle", "True"),), 1.5, 1.4, 1.6), Other((("shuffle", "None"),), 1.5, 0.6, 3.6))
+    known = Standing("s", "shuffle", (("shuffle", "False"),), others, fixed={"workers": "2", "way": "slices"})
+    assert terminal.relative(known).replace("\u202f", " ") == (
+        "shuffle (2 workers, slices): shuffle False (best) · shuffle True: 1.50 × (1.40–1.60) "
+        "· shuffle None: not told apart"
     )
+
+
+def test_ways_are_told_apart_by_the_parameters_in_which_they_differ(tmp_path: Path) -> None:
+    ways = [
+        made_cases.Made("test_07_onnxruntime", "answer", {"engine": engine, "network": "mlp"}, seconds)
+        for engine, seconds in (("torch", 2e-3), ("onnxruntime", 1e-3))
+    ]
+    course = report([store.read_run(recorded.write(tmp_path / "run", ways))])
+    assert "answer (mlp): ONNX Runtime (best) · torch: 1.99" in flat(shown(course, 200))

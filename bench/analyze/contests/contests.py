@@ -16,6 +16,7 @@ from bench.analyze.contests.groups import Pair, groups, pairs
 from bench.analyze.contests.levels import Array, Means, Meeting, means, meeting, points
 from bench.analyze.contests.ranges import Range, ranges_of_two
 from bench.analyze.contests.transfers import reuses, transfers
+from bench.analyze.estimates.confidence import Confidence, lowest
 from bench.analyze.estimates.estimate import ENDED
 from bench.records import Crossing
 from bench.storage.tables import Run
@@ -67,6 +68,11 @@ class Choice:
     contests: tuple[Contest, ...]
     reason: str = ""
     may_be_best: Mapping[float, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def confidence(self) -> Confidence:
+        """That of the contest as a whole, wherever it is said: the lowest of its ranges."""
+        return lowest(each.confidence for each in self.ranges)
 
 
 @dataclass(frozen=True)

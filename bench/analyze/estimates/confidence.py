@@ -6,7 +6,8 @@ unsettled  neither: no interval of it is printed, and what is known is said in w
 """
 
 import math
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,6 +25,12 @@ SOLID_OCTAVES, ROUGH_OCTAVES = 0.5, 2.0
 
 MATTERS = 1.05
 """Ratio of two contenders from which their difference matters."""
+
+
+def lowest(known: Iterable[Confidence]) -> Confidence:
+    """Of several results that stand together; unsettled without any."""
+    order = get_args(Confidence)
+    return max(known, key=order.index, default="unsettled")
 
 
 def of_interval(low: float, high: float) -> Confidence:

@@ -6,7 +6,7 @@ timed so, else back to back; the other definitions are further evidence.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pandas as pd
@@ -14,16 +14,13 @@ import pandas as pd
 from bench.analyze.contests.contests import Choice, Contest
 from bench.analyze.contests.crossover import TIE
 from bench.analyze.contests.ranges import Range
-from bench.analyze.estimates.confidence import Confidence
+from bench.analyze.estimates.confidence import Confidence, lowest
 from bench.analyze.estimates.doubts import gist
 from bench.analyze.questions.catalogue import OF_OPERATIONS, OTHERS, QUESTIONS, Question, question_of
 from bench.analyze.questions.parts import Step, steps, unmeasured
 
 WhyNot = Literal["", "no_accelerator", "not_measured", "not_asked"]
 """Why a question has no answer: no accelerator here, no time of its cases, or no case of it in the run."""
-
-CONFIDENCES: tuple[Confidence, ...] = ("unsettled", "rough", "solid")
-"""The lowest first."""
 
 FORMS = ("round_trip", "inputs")
 """What is moved in each call, as an answer quotes it: all that a learner has to move comes first."""
@@ -42,17 +39,19 @@ class Gain:
 
 @dataclass(frozen=True)
 class Span:
-    """A range of a contest's sizes, those `measured` in it, and what the winner gains at both ends of them.
+    """A range of a contest's sizes, those `measured` in it, and what the winner gains at each of them.
 
-    `open` are measured sizes at which the winner is level with another or not told from it, those within a
-    crossing's interval left out; where `range.ties` has whom it cannot be told from, that says it.
-    `items_per_s` is the winner's rate at the largest size, NaN where no work is declared.
+    Of two contenders `open` are measured sizes at which the winner is level with the other or not told from
+    it, those within a crossing's interval left out. Of more, `rivals` has everyone whom the winner cannot be
+    told from, with the sizes at which. `items_per_s` is the winner's rate at the largest size, NaN where no
+    work is declared.
     """
 
     range: Range
     measured: tuple[float, ...]
     gains: tuple[Gain, ...]
     open: tuple[float, ...] = ()
+    rivals: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     items_per_s: float = float("nan")
 
 
@@ -63,7 +62,10 @@ class Claim:
     choice: Choice
     spans: tuple[Span, ...]
     evidence: Contest
-    confidence: Confidence
+
+    @property
+    def confidence(self) -> Confidence:
+        return self.choice.confidence
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Answer:
         """The lowest of what leads."""
         led = [claim.confidence for claim in self.claims[: self.leads]]
         led += [step.confidence for step in self.steps]
-        return min(led, key=CONFIDENCES.index, default="unsettled")
+        return lowest(led)
 
     @property
     def choices(self) -> tuple[Choice, ...]:
@@ -165,8 +167,7 @@ def _leads(question: Question, quoted: Sequence[Choice]) -> int:
 def claim_of(choice: Choice, cases: pd.DataFrame) -> Claim:
     """What a contest says, in its spans."""
     spans = tuple(_span(choice, each, cases) for each in choice.ranges)
-    confidence = min((each.confidence for each in choice.ranges), key=CONFIDENCES.index)
-    return Claim(choice, spans, _evidence(choice), confidence)
+    return Claim(choice, spans, _evidence(choice))
 
 
 def _evidence(choice: Choice) -> Contest:
@@ -185,10 +186,18 @@ def _span(choice: Choice, known: Range, cases: pd.DataFrame) -> Span:
     measured = tuple(each for each in sizes if known.smallest <= each <= known.largest)
     if not known.winner or not measured:
         return Span(known, measured, ())
-    ends = dict.fromkeys((measured[0], measured[-1]))
-    gains = (gain for size in ends if (gain := gain_at(choice, known.winner, size)))
+    gains = tuple(gain for size in measured if (gain := gain_at(choice, known.winner, size)))
     rate = _items_per_s(choice, known.winner, measured[-1], cases)
-    return Span(known, measured, tuple(gains), tuple(_open(choice, known, measured)), rate)
+    if len(choice.contenders) > 2:
+        return Span(known, measured, gains, (), _rivals(choice, known, measured), rate)
+    return Span(known, measured, gains, tuple(_open(choice, known, measured)), {}, rate)
+
+
+def _rivals(choice: Choice, known: Range, measured: Sequence[float]) -> dict[str, tuple[float, ...]]:
+    """Those that the winner cannot be told from, with the sizes at which; those throughout come first."""
+    others = (name for name in choice.contenders if name != known.winner)
+    at = {name: tuple(s for s in measured if name in choice.may_be_best.get(s, ())) for name in others}
+    return {name: at[name] for name in sorted(at, key=lambda name: (-len(at[name]), at[name])) if at[name]}
 
 
 def gain_at(choice: Choice, winner: str, size: float) -> Gain | None:
@@ -209,9 +218,7 @@ def _gain(contest: Contest, winner: str, size: float) -> Gain | None:
 
 
 def _open(choice: Choice, known: Range, measured: Sequence[float]) -> Iterator[float]:
-    if known.ties:
-        return
-    places = choice.contests[0].places if len(choice.contenders) == 2 else ()
+    places = choice.contests[0].places
     for size in measured:
         gain = gain_at(choice, known.winner, size)
         crossing = any(place.low <= size <= place.high for place in places)

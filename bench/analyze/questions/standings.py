@@ -12,17 +12,23 @@ from typing import Any
 import pandas as pd
 
 from bench.analyze.contests.contests import Choice
+from bench.analyze.contests.ranges import Ratio
 from bench.analyze.questions.answers import Answer, gain_at, pair_of
+from bench.storage.tables import parameters
 
 WORK = ("flops", "items", "bytes")
 """Declared work, the most telling first: two cases are set against each other where the first one equals."""
+
+
+Contender = tuple[tuple[str, str], ...]
+"""The parameters that tell a contender from the others, each with its value."""
 
 
 @dataclass(frozen=True)
 class Other:
     """A contender's time as a ratio to the best's, with its 95 % interval."""
 
-    name: str
+    contender: Contender
     ratio: float
     low: float
     high: float
@@ -30,15 +36,14 @@ class Other:
 
 @dataclass(frozen=True)
 class Standing:
-    """The contenders of an operation, the best first; `between` names what competes, "" for any parameter.
+    """The contenders of an operation, the best first; `fixed` are parameters that they share.
 
     `axis` and `size` say where, "" and NaN where nothing has a size.
     """
 
     suite: str
     operation: str
-    between: str
-    best: str
+    best: Contender
     others: tuple[Other, ...]
     axis: str = ""
     size: float = math.nan
@@ -63,20 +68,18 @@ def _of_contest(choice: Choice) -> Standing | None:
             count[size] = count.get(size, 0) + 1
     most = max(count.values(), default=0)
     size = max((size for size, met in count.items() if met == most), default=math.nan)
-    ratios = {first: (1.0, 1.0, 1.0)}
+    ratios: dict[Contender, Ratio] = {((choice.between, first),): (1.0, 1.0, 1.0)}
     for name in choice.contenders[1:]:
         met = (each for each in choice.contests if name in pair_of(each))
         if gain := gain_at(replace(choice, contests=tuple(met)), first, size):
-            ratios[name] = gain.ratio, gain.low, gain.high
+            ratios[((choice.between, name),)] = gain.ratio, gain.low, gain.high
     best, others = _to_best(ratios)
     form = choice.definition.partition(" ")[2]
-    found = Standing(
-        choice.suite, choice.operation, choice.between, best, others, choice.axis, size, choice.fixed, form
-    )
+    found = Standing(choice.suite, choice.operation, best, others, choice.axis, size, choice.fixed, form)
     return found if others else None
 
 
-def _to_best(ratios: Mapping[str, tuple[float, float, float]]) -> tuple[str, tuple[Other, ...]]:
+def _to_best(ratios: Mapping[Contender, Ratio]) -> tuple[Contender, tuple[Other, ...]]:
     """Of ratios to the first the best, and the others' to that: what both intervals leave open is added."""
     best = min(ratios, key=lambda name: ratios[name][0])
     others = []
@@ -97,11 +100,16 @@ def _of_ways(cases: pd.DataFrame) -> Iterator[Standing]:
         if len(rows) > 1:
             base = rows["median_s"].iat[0]
             ends = zip(rows["median_s"] / base, rows["low_s"] / base, rows["high_s"] / base, strict=True)
-            best, others = _to_best(dict(zip(_labels(rows), ends, strict=True)))
-            yield Standing(str(suite), str(operation), "", best, others, fixed={"device": str(device)})
+            shared, contenders = _told_apart(rows[parameters(cases)])
+            best, others = _to_best(dict(zip(contenders, ends, strict=True)))
+            fixed = {"device": str(device), **shared}
+            yield Standing(str(suite), str(operation), best, others, fixed=fixed)
 
 
-def _labels(rows: pd.DataFrame) -> list[str]:
-    """What tells the rows apart: their parameters in the case's name, without the device."""
-    names = (str(case).partition("[")[2].removesuffix("]") for case in rows["case"])
-    return [name.removeprefix(f"{device}-") for name, device in zip(names, rows["device"], strict=True)]
+def _told_apart(values: pd.DataFrame) -> tuple[dict[str, str], list[Contender]]:
+    """The parameters that all rows share, and of each row those that tell it from the others."""
+    known = values.dropna(axis="columns", how="all").astype("str")
+    alike = [name for name in known if known[name].nunique() == 1]
+    shared = {str(name): str(known[name].iat[0]) for name in alike}
+    rows = known.drop(columns=alike).to_dict("records")
+    return shared, [tuple((str(name), str(value)) for name, value in row.items()) for row in rows]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from bench.analyze.contests.contests import SUMMED
 from bench.analyze.contests.crossover import Place
@@ -10,22 +11,6 @@ from bench.analyze.estimates.confidence import of_crossing
 from bench.analyze.questions.answers import Claim, Gain, Span
 from bench.render.names import circumstances, contender, words
 from bench.render.units import count, near, times
-
-GPUS = ("cuda", "mps", "xpu")
-"""Types of devices that people call a GPU."""
-
-CALLED = {
-    "way": {"from_numpy": "share (from_numpy)", "tensor": "copy (tensor)"},
-    "engine": {"onnxruntime": "ONNX Runtime", "onnxruntime run": "ONNX Runtime (session.run)"},
-}
-"""By what competes: what people call a contender, where its name in the suites does not say it."""
-
-
-def said(between: str, name: str) -> str:
-    """A contender as one says it: "the GPU" is cuda, or mps; "8 workers"."""
-    if between == "device":
-        return "CPU" if name == "cpu" else "GPU" if name.partition(":")[0] in GPUS else name
-    return CALLED.get(between, {}).get(name) or contender(between, name)
 
 
 def subject(claim: Claim) -> str:
@@ -55,11 +40,11 @@ def told(claim: Claim, rated: str = "") -> str:
     if all(span.range.winner for span in spans) and _crosses(claim):
         text = _crossing(claim, [span.range.place for span in spans[1:]])
     elif len(spans) == 1 and spans[0].range.winner and len(choice.contenders) == 2:
-        text = f"{said(between, spans[0].range.winner)} {_throughout(axis, spans[0].measured)}"
+        text = f"{contender(between, spans[0].range.winner)} {_throughout(axis, spans[0].measured)}"
     else:
         text = "; ".join(_at(claim, span, rated) for span in spans)
-    if not rated and (left := sorted({size for span in spans for size in span.open})):
-        text += f"; level or not told apart at {listed(left)}"
+    if left := sorted({size for span in spans for size in span.open}):
+        text += f"; level or not told apart at {listed(left, choice.contests[0].sizes)}"
     if choice.contests[0].crossing.reason.startswith("except at"):
         text += f"; {choice.contests[0].crossing.reason.partition(';')[0]}"
     return text + (" (transfers reckoned)" if SUMMED in claim.evidence.crossing.reason else "")
@@ -73,7 +58,7 @@ def _crosses(claim: Claim) -> bool:
 def _crossing(claim: Claim, places: Sequence[Place | None]) -> str:
     """Two contenders that trade places: where, with the interval, or between which sizes."""
     axis, known = words(claim.choice.axis), [place for place in places if place]
-    names = [said(claim.choice.between, span.range.winner) for span in claim.spans]
+    names = [contender(claim.choice.between, span.range.winner) for span in claim.spans]
     if len(known) == 1 and claim.choice.between == "threads" and axis == "n":
         return f"{names[1]} above about {_about(known[0])} × {_about(known[0])} ({_ends(known[0])})"
     if len(known) == 1:
@@ -113,40 +98,62 @@ def _at(claim: Claim, span: Span, rated: str) -> str:
     if known.state == "equal":
         return f"no difference that matters {at}"
     if not known.winner:
-        led = known.reason if known.reason.endswith("cannot be told from it") else ""
-        return f"not told apart {at}" + (f" ({led})" if led else "")
-    winner = f"{said(between, known.winner)} {at}"
+        first, led, _ = known.reason.partition(" led, but ")
+        return f"not told apart {at}" + (f" ({contender(between, first)} led)" if led else "")
+    winner = f"{contender(between, known.winner)} {at}"
     if rated and math.isfinite(span.items_per_s):
         where = "" if len(span.measured) == 1 else f"{count(span.measured[-1])}: "
         winner += f" ({where}{count(float(f'{span.items_per_s:.2g}'))} {rated})"
-    if known.ties:
-        others = known.ties if between == "num_workers" else [said(between, tie) for tie in known.ties]
-        winner += f", {' and '.join(filter(None, [', '.join(others[:-1]), others[-1]]))} not told from it"
-    elif rated and span.open:
-        winner += f", not told from the next at {listed(span.open)}"
-    return winner
+    return winner + (f", not told from {_rivals(claim, span)}" if span.rivals else "")
 
 
-def listed(sizes: Sequence[float]) -> str:
-    """Sizes as "16", "16 and 64" or, of more, from the smallest to the largest."""
+def _rivals(claim: Claim, span: Span) -> str:
+    """Whom the winner cannot be told from, and where, if not throughout: "4 and 16, nor from 0 at 64"."""
+    texts = []
+    for sizes, names in groupby(span.rivals, key=lambda name: span.rivals[name]):
+        counts = claim.choice.between == "num_workers"
+        who = joined([name if counts else contender(claim.choice.between, name) for name in names])
+        texts.append(who if sizes == span.measured else f"{who} at {listed(sizes, span.measured)}")
+    return ", nor from ".join(texts)
+
+
+def listed(sizes: Sequence[float], measured: Sequence[float] = ()) -> str:
+    """Sizes as "16", "16 and 64" or, of more that follow each other in those measured, "16 to 256"."""
+    parts: list[list[float]] = []
+    for size in sizes:
+        place = measured.index(size) if measured else 0
+        if parts and (not measured or (place and measured[place - 1] == parts[-1][-1])):
+            parts[-1].append(size)
+        else:
+            parts.append([size])
+    return joined([_stretch(part) for part in parts])
+
+
+def _stretch(sizes: Sequence[float]) -> str:
     texts = [count(size) for size in sizes]
     return " and ".join(texts) if len(texts) < 3 else f"{texts[0]} to {texts[-1]}"
 
 
+def joined(texts: Sequence[str]) -> str:
+    """As one lists things: "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
+
+
 def gain(claim: Claim) -> str:
-    """How many times as fast: at the largest size with a winner; where one wins throughout, at both ends."""
+    """How many times as fast: at the largest size at which the winner is known to be faster; where one of two
+    wins throughout, at the smallest such size as well."""
     won = [span for span in claim.spans if span.gains]
     if not won:
         return ""
-    gains = won[-1].gains
-    if len(claim.spans) > 1 or len(claim.choice.contenders) > 2:
-        gains = gains[-1:]
-    known = [each for each in gains if each.low > 1] or gains[-1:]
-    who = "" if won[-1] is claim.spans[-1] else f"{said(claim.choice.between, won[-1].range.winner)} "
+    gains = [each for each in won[-1].gains if each.low > 1] or won[-1].gains[-1:]
+    ends = [gains[-1]] if len(claim.spans) > 1 or len(claim.choice.contenders) > 2 else [gains[0], gains[-1]]
+    known = dict.fromkeys(ends)
+    who = "" if won[-1] is claim.spans[-1] else f"{contender(claim.choice.between, won[-1].range.winner)} "
     return ", ".join(who + _gain(claim, each) for each in known)
 
 
 def _gain(claim: Claim, each: Gain) -> str:
     """The gain at a size; of more than two contenders over whom."""
-    over = f" of {said(claim.choice.between, each.over)}" if len(claim.choice.contenders) > 2 else ""
+    several = len(claim.choice.contenders) > 2
+    over = f" against {contender(claim.choice.between, each.over)}" if several else ""
     return f"{times(each.ratio, each.low, each.high)}{over} at {count(each.size)}"

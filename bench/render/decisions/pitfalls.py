@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.analyze.pitfalls import Pitfall, Rule
-from bench.render.decisions.claims import said
 from bench.render.names import contender, words
 from bench.render.units import percent, quantity, times
 
@@ -53,7 +52,7 @@ def told(pitfall: Pitfall) -> Told:
     """The pitfall in words."""
     facts = {
         "operation": words(pitfall.operation).removesuffix(" dtype"), "subject": pitfall.subject,
-        "device": said("device", pitfall.device), "seconds": quantity(pitfall.seconds, "s", 2),
+        "device": contender("device", pitfall.device), "seconds": quantity(pitfall.seconds, "s", 2),
         "factor": times(pitfall.factor, pitfall.low, pitfall.high), "case": _case(pitfall),
         "share": _share(pitfall), "workers": contender("num_workers", pitfall.subject),
     }  # fmt: skip

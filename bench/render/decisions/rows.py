@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from bench.analyze.contests.contests import Contest
+from bench.analyze.estimates.confidence import lowest
 from bench.analyze.questions.answers import Answer, Claim
 from bench.analyze.questions.catalogue import QUESTIONS
 from bench.analyze.questions.parts import COURSE, Step
-from bench.render.decisions.claims import gain, placement, said, subject, told
-from bench.render.names import words
+from bench.render.decisions.claims import gain, placement, subject, told
+from bench.render.names import contender, words
 from bench.render.units import percent, quantity, times
 
 TEXTS = {
@@ -171,7 +172,7 @@ def _label(answer: Answer) -> Callable[[Claim], str]:
 
 def _device(claim: Claim) -> str:
     device = claim.choice.fixed.get("device")
-    return said("device", str(device)) if device and not placement(claim) else ""
+    return contender("device", str(device)) if device and not placement(claim) else ""
 
 
 def _moving(claim: Claim) -> tuple[object, ...]:
@@ -182,9 +183,13 @@ def _moving(claim: Claim) -> tuple[object, ...]:
 
 
 def _together(claims: Sequence[Claim]) -> Line:
-    texts = [f"{placement(claim).partition(' ')[0]}: {told(claim)}" for claim in claims]
+    unlike = len({claim.confidence for claim in claims}) > 1
+    texts = [
+        f"{placement(claim).partition(' ')[0]}: {told(claim)}" + f", {claim.confidence}" * unlike
+        for claim in claims
+    ]
     gains = [f"{placement(claim).partition(' ')[0]} {text}" for claim in claims if (text := gain(claim))]
-    worst = min((claim.confidence for claim in claims), key=("unsettled", "rough", "solid").index)
+    worst = lowest(claim.confidence for claim in claims)
     what = subject(claims[0]).replace(placement(claims[0]), placement(claims[0]).partition(" ")[2])
     text, first = f"{what}: {'; '.join(texts)}", claims[0]
     about = words(first.choice.operation)
@@ -207,7 +212,7 @@ def _steps(steps: Sequence[Step]) -> Iterator[Line]:
                 f"; timed alone they make {times(*step.sum_to_whole)} of the whole step: they do not add up"
             )
         took = f"{quantity(step.total_s, 's', 2)} a step"
-        what = f"{step.network} on {said('device', step.device)}"
+        what = f"{step.network} on {contender('device', step.device)}"
         yield Line(f"{what}: {text}", took, step.confidence, TIMED["throughput"], what)
 
 

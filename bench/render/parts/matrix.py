@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from bench.analyze.contests.contests import Choice, Contest
 from bench.analyze.contests.transfers import FORMS, LINKS
 from bench.analyze.estimates.confidence import Confidence
-from bench.render.decisions.claims import said
-from bench.render.names import circumstances, words
+from bench.render.names import circumstances, contender, words
 from bench.render.units import count, near, times
 
 BASES = {"latency": "one call and its wait", "throughput": "back to back, one wait for many calls"}
@@ -99,11 +98,9 @@ def _row(contest: Contest) -> tuple[tuple[str, str, str], str, str]:
 def _cell(contest: Contest, choice: Choice, key: str) -> Cell:
     crossing = contest.crossing
     last = choice.ranges[-1]
-    known = crossing.state != "inconclusive" or bool(last.winner)
-    sure = last.confidence if known else "unsettled"
     winner = last.winner if crossing.state == "inconclusive" else _winner(contest)
-    outcome, interval = _outcome(contest, said("device", winner), last.smallest)
-    return Cell(key, winner, outcome, interval, _gain(contest, winner), sure, crossing.reason)
+    outcome, interval = _outcome(contest, contender("device", winner), last.smallest)
+    return Cell(key, winner, outcome, interval, _gain(contest, winner), choice.confidence, crossing.reason)
 
 
 def _outcome(contest: Contest, winner: str, since: float) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.analyze.report import Report, report
-from bench.render.decisions.claims import said
+from bench.render.names import contender
 from bench.render.parts import matrix
 from bench.storage import store
 from tests import ROOT, made_cases
@@ -45,7 +45,7 @@ def test_a_cell_says_what_its_contest_says(made: Report) -> None:
                 form = crossing.definition.partition(" ")[2].replace("_", " ") or "in place"
                 assert form == column
                 if crossing.state == "crosses_at":
-                    assert cell.outcome.startswith(f"{said('device', crossing.challenger)} from ≈ ")
+                    assert cell.outcome.startswith(f"{contender('device', crossing.challenger)} from ≈ ")
                     assert cell.interval
                 if cell.winner:
                     ahead = contest.ratio[-1] > 1
@@ -53,6 +53,23 @@ def test_a_cell_says_what_its_contest_says(made: Report) -> None:
                     assert "×" in cell.gain
                 if cell.outcome == "not settled":
                     assert (cell.side, cell.confidence) == ("none", "unsettled")
+
+
+def test_a_contest_is_as_sure_in_the_matrix_as_in_its_row(made: Report) -> None:
+    """The recorded run has contests that are settled at their largest sizes alone."""
+    contest_at = {str(i): contest for i, contest in enumerate(made.contests)}
+    sure = {
+        id(claim.evidence): claim.confidence
+        for part in made.runs
+        for answer in part.answers
+        for claim in answer.claims
+    }
+    cells = [
+        cell for each in matrix.matrices(made.choices) for row in each.rows for cell in row.cells if cell
+    ]
+    quoted = [cell for cell in cells if id(contest_at[cell.key]) in sure]
+    assert len(quoted) > 5
+    assert all(cell.confidence == sure[id(contest_at[cell.key])] for cell in quoted)
 
 
 def test_without_an_accelerator_there_is_none(tmp_path: Path) -> None:

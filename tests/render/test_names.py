@@ -1,0 +1,30 @@
+"""Contenders as people say them: one name each, and none that says nothing."""
+
+import pytest
+
+from bench.render.names import contender
+
+
+@pytest.mark.parametrize(
+    ("between", "value", "name"),
+    [
+        ("device", "cpu", "CPU"),
+        ("device", "cuda", "GPU"),
+        ("device", "cuda:1", "GPU 1"),
+        ("device", "sim", "sim"),
+        ("engine", "onnxruntime", "ONNX Runtime"),
+        ("engine", "onnxruntime run", "ONNX Runtime (session.run)"),
+        ("engine", "numpy", "numpy"),
+        ("way", "from_numpy", "share (from_numpy)"),
+        ("num_workers", "1", "1 worker"),
+        ("num_workers", "0", "0 workers"),
+        ("threads", "all", "all threads"),
+        ("prefetch_factor", "4", "prefetch factor 4"),
+        ("momentum", "0.9", "momentum 0.9"),
+        ("persistent_workers", "True", "persistent workers True"),
+        ("tf32", "off", "tf32 off"),
+        ("mode", "no_grad", "no_grad"),
+    ],
+)
+def test_contenders_are_called_what_people_call_them(between: str, value: str, name: str) -> None:
+    assert contender(between, value) == name
