@@ -111,7 +111,9 @@ def test_photo(benchmark, generation, side):
 
 
 ENCODED = {
-    "label by label": lambda labels: torch.stack([one_hot(label) for label in labels.tolist()]),
+    "label by label": lambda labels: torch.stack([one_hot(label) for label in labels.tolist()]).to(
+        labels.device
+    ),
     "scatter_": lambda labels: torch.zeros(len(labels), CLASSES, device=labels.device).scatter_(
         1, labels[:, None], 1.0
     ),
@@ -129,5 +131,6 @@ def test_one_hot(benchmark, device, encoding, batch):
     benchmark.extra_info["items"] = batch
     encoded = benchmark(ENCODED[encoding], labels)
     assert encoded.shape == (batch, CLASSES)
+    assert encoded.device == labels.device
     assert torch.equal(encoded.argmax(1).cpu(), labels.cpu())
     assert encoded.sum() == batch

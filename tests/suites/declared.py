@@ -1,4 +1,5 @@
-"""A pytest plugin: a benchmark's call does the work that it declares, floating-point operations and bytes.
+"""A pytest plugin: a benchmark's call does the work that it declares, floating-point operations and bytes,
+and makes no layer that could have been made before: to make one takes longer than a small layer's answer.
 
 Operations are counted by torch. Bytes are those of the tensors that the call finds and reads, and of those
 that it leaves behind or writes to: what has to move at least, however many steps it takes. What torch does
@@ -9,6 +10,7 @@ import contextlib
 import re
 from collections.abc import Generator
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -23,6 +25,9 @@ TOLERANCE = 0.01
 
 COMPILED = "compile"
 """In the name of a benchmark whose call torch compiles: it would be compiled anew for being counted."""
+
+MAKES_LAYERS = re.compile("build|model_from_file|accuracy|export|compile|session").search
+"""In the names of benchmarks whose calls make layers on purpose."""
 
 OVERWRITES = {"copy_", "fill_", "zero_", "normal_", "uniform_", "random_", "bernoulli_", "exponential_"}
 """In-place operations that do not read what they write to; `out=` overloads are the others."""
@@ -87,6 +92,19 @@ def _bytes(tensor: torch.Tensor) -> int:
     return torch.Size(lengths).numel() * tensor.itemsize
 
 
+@contextlib.contextmanager
+def layers_counted(counts: dict[str, int]) -> Generator[None]:
+    """Counts the layers that are made."""
+    make = torch.nn.Module.__init__
+
+    def counting(layer: torch.nn.Module, *args: Any, **kwargs: Any) -> None:
+        counts["layers"] = counts.get("layers", 0) + 1
+        make(layer, *args, **kwargs)
+
+    with mock.patch.object(torch.nn.Module, "__init__", counting):
+        yield
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(fixturedef: Any, request: Any) -> Generator[None, Any, Any]:
     """Has the call of `benchmark` counted."""
@@ -99,6 +117,7 @@ def pytest_fixture_setup(fixturedef: Any, request: Any) -> Generator[None, Any, 
                 flops, traffic = FlopCounterMode(display=False), Traffic()
                 declared = set(self.extra_info) if COMPILED not in request.node.name else set()
                 with contextlib.ExitStack() as counted:
+                    counted.enter_context(layers_counted(counts))
                     for name, mode in (("flops", flops), ("bytes", traffic)):
                         if name in declared:
                             counted.enter_context(mode)
@@ -112,11 +131,13 @@ def pytest_fixture_setup(fixturedef: Any, request: Any) -> Generator[None, Any, 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """Fails a benchmark that declares other work than its call did."""
+    """Fails a benchmark that declares other work than its call did, or whose call made layers."""
     outcome = yield
     counts = pyfuncitem.stash.get(COUNTS, {})
     benchmark: Any = pyfuncitem.funcargs["benchmark"] if counts else None
     info = benchmark.extra_info if counts else {}
+    made = counts.get("layers", 0)
+    assert not made or MAKES_LAYERS(pyfuncitem.name), f"{made} layers made in the call"
     if counts.get("flops") and "flops" in info:
         assert info["flops"] == counts["flops"], f"{info['flops']} FLOPs declared, {counts['flops']} counted"
     if counts.get("bytes") and "bytes" in info and "bytes_counted" not in info:

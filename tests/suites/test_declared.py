@@ -1,4 +1,4 @@
-"""Every short benchmark runs once on the processor and does the work that it declares."""
+"""Every short benchmark runs once on the processor, does the work that it declares, and makes no layers."""
 
 import os
 import re
@@ -50,6 +50,12 @@ def test_wrong_bytes(benchmark):
     a = torch.ones(64)
     benchmark.extra_info["bytes"] = 4 * 64
     benchmark(torch.add, a, 1)
+
+def test_makes_layers(benchmark):
+    benchmark(lambda: torch.nn.NLLLoss()(torch.nn.LogSoftmax(1)(torch.ones(1, 2)), torch.tensor([0])))
+
+def test_build(benchmark):
+    benchmark(torch.nn.ReLU)
 """
 
 
@@ -60,9 +66,10 @@ def test_declared_work_is_counted(tmp_path: Path) -> None:
         [sys.executable, "-m", "pytest", str(tmp_path), *options],
         cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
     )  # fmt: skip
-    assert "2 failed, 5 passed" in done.stdout, done.stdout
+    assert "3 failed, 6 passed" in done.stdout, done.stdout
     assert "262144 FLOPs declared, 524288 counted" in done.stdout
     assert "256 bytes declared, 512 counted" in done.stdout
+    assert "2 layers made in the call" in done.stdout
 
 
 LONG = (
