@@ -65,6 +65,7 @@ LISTED = few([2**4, 2**10, 2**16], half_octaves(2**4, 2**18))  # in a Python lis
 ROWS = few([32, 256, 2048], half_octaves(16, 4096))  # of square matrices
 SORTED = few([2**8, 2**13, 2**18], half_octaves(2**8, 2**20))  # numbers to sort
 BATCHES_OF_PARTS = few([1, 64, 1024], BATCHES)  # images for a layer, a loss or a transform of their scores
+BATCHES_OF_SEVERAL = few([2, 64, 1024], half_octaves(2, 1024))  # the same, where one alone will not do
 PRODUCTS = few([1, 16, 256], BATCHES)  # small matrices in one call
 REPEATS = few([1, 8, 64], half_octaves(1, 128))  # of a step that reads a number
 IMAGE_SIDES = few([28, 224], [28, 64, 128, 224, 512])  # pixels along the edge of an image

@@ -7,7 +7,7 @@ all that a device still has to do.
 import pytest
 
 from ..memory import random_tensor
-from ..sizes import BATCHES_OF_PARTS, PRODUCTS, REPEATS, ROWS, SORTED
+from ..sizes import BATCHES_OF_PARTS, LISTED, PRODUCTS, REPEATS, ROWS, SORTED
 
 torch = pytest.importorskip("torch")
 
@@ -49,6 +49,20 @@ def test_read_one_number(benchmark, device, reading):
     total = torch.ones(3, 4, device=device).sum()
     answer = benchmark(READ[reading], total)
     assert answer == (True if reading == "bool()" else 12)
+
+
+WRITTEN = {"tensor": str, "numpy": lambda tensor: str(tensor.cpu().numpy())}
+
+
+@pytest.mark.crossover(axis="n", between="written")
+@pytest.mark.parametrize("n", LISTED)
+@pytest.mark.parametrize("written", WRITTEN)
+def test_text(benchmark, device, written, n):
+    """What `print(tensor)` has to do first: its numbers as text, of many the first and last three."""
+    numbers = torch.arange(n, device=device) / 4
+    text = benchmark(WRITTEN[written], numbers)
+    assert "0.25" in text
+    assert ("..." in text) == (n > 1000)
 
 
 @pytest.mark.crossover(axis="steps", between="reading")

@@ -7,7 +7,7 @@ import pytest
 
 from ..memory import random_tensor
 from ..network import NeuralNetwork, forward_flops, images_for
-from ..sizes import BATCHES_OF_PARTS
+from ..sizes import BATCHES_OF_PARTS, BATCHES_OF_SEVERAL
 
 torch = pytest.importorskip("torch")
 nn, functional = torch.nn, torch.nn.functional
@@ -44,6 +44,8 @@ def test_layer(benchmark, device, layer, batch):
     benchmark.extra_info["items"] = batch
     if layer == "Linear":
         benchmark.extra_info["flops"] = 2 * batch * PIXELS * HIDDEN
+    if layer in ("ReLU", "Sigmoid", "Tanh", "Softmax", "LogSoftmax"):
+        benchmark.extra_info["bytes"] = 2 * numbers.nbytes
     with torch.no_grad():
         answer = benchmark(module, numbers)
     if "Softmax" in layer:
@@ -65,6 +67,20 @@ def test_call(benchmark, device, call, batch):
     with torch.no_grad():
         answer = benchmark(model if call == "model(X)" else model.forward, images)
         assert torch.equal(answer, model(images))
+
+
+@pytest.mark.crossover(axis="batch", between="mode")
+@pytest.mark.parametrize("batch", BATCHES_OF_SEVERAL)
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_mode(benchmark, device, mode, batch):
+    """Normalization and dropout in train and in eval mode, no gradients in either: see `model.eval()`."""
+    model = nn.Sequential(nn.BatchNorm1d(HIDDEN), nn.Dropout()).to(device).train(mode == "train")
+    numbers = random_tensor(batch, HIDDEN, device=device)
+    benchmark.extra_info["items"] = batch
+    with torch.no_grad():
+        answer = benchmark(model, numbers)
+    dropped = (answer == 0).float().mean().item()
+    assert 0.3 < dropped < 0.7 if mode == "train" else dropped < 0.1
 
 
 RELU = {

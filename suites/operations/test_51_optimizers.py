@@ -69,6 +69,32 @@ def test_rule(benchmark, device, rule, tensors):
     assert not torch.equal(weights[0], before)
 
 
+@pytest.mark.crossover(axis="tensors", between="descent")
+@pytest.mark.parametrize("tensors", TENSORS)
+@pytest.mark.parametrize("descent", ["by hand", "optimizer.step()"])
+def test_descent(benchmark, device, descent, tensors):
+    """The course's `w = w - learning_rate * gradient`, written out or left to SGD."""
+    weights = random_weights(tensors, device)
+    stepping = made("SGD", weights)
+    before = weights[0].detach().clone()
+
+    def by_hand():
+        with torch.no_grad():
+            for weight in weights:
+                weight -= 1e-3 * weight.grad
+
+    benchmark.extra_info |= {"bytes": MOVED["SGD"] * tensors * weights[0].nbytes, "items": tensors}
+    benchmark(by_hand if descent == "by hand" else stepping.step)
+    assert not torch.equal(weights[0], before)
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
+def test_make(benchmark, device, optimizer):
+    """An optimizer made of a network's weights, before its first step: `SGD(model.parameters(), lr=)`."""
+    model, make = NeuralNetwork().to(device), getattr(optim, optimizer)
+    assert not benchmark(lambda: make(model.parameters(), lr=1e-3)).state
+
+
 @pytest.mark.crossover(axis="tensors", between="step")
 @pytest.mark.parametrize("tensors", TENSORS)
 @pytest.mark.parametrize("step", ["first", "later"])
@@ -102,7 +128,12 @@ def test_clip(benchmark, device, norm, tensors):
 IMAGES, TEST_IMAGES = 6400, 1000
 GOAL = 0.7  # of the test images told apart
 MAX_EPOCHS = 10
-RATES = {"SGD 0.1": ("SGD", 0.1), "SGD 0.5": ("SGD", 0.5), "Adam 0.001": ("Adam", 0.001)}
+RATES = {
+    "SGD 0.1": ("SGD", 0.1),
+    "SGD 0.1, normalized": ("SGD", 0.1),
+    "SGD 0.5": ("SGD", 0.5),
+    "Adam 0.001": ("Adam", 0.001),
+}
 
 
 @pytest.fixture(scope="session")
@@ -118,8 +149,11 @@ def learned_from(one_hot_data, test_data):
 @pytest.mark.parametrize("batch_size", BATCHES_LEARNED)
 @pytest.mark.parametrize("learning", RATES)
 def test_time_to_accuracy(benchmark, device, learned_from, learning, batch_size):
-    """From untrained to 70 % of the test images told apart, by learning rate and images a step."""
+    """From untrained to 70 % of the test images told apart, by rate, normalization and images a step."""
     images, labels, test_images, test_labels = (tensor.to(device) for tensor in learned_from)
+    if learning.endswith("normalized"):
+        mean, deviation = images.mean(), images.std()
+        images, test_images = (images - mean) / deviation, (test_images - mean) / deviation
     optimizer, rate = RATES[learning]
     reached = {}
 
