@@ -206,7 +206,7 @@ def _contest(met: _Met, names: pd.Series) -> Contest:
         reason="; ".join(filter(None, [outcome.reason, met.match.note])), fixed=dict(pair.group.fixed),
         evidence=tuple(str(names.iat[row]) for row in pair.rows[:2, met.match.measured].ravel()),
     )  # fmt: skip
-    band = np.exp(np.array(curve.band())[:, curve.at_points]) if curve else np.empty((3, 0))
+    band = np.exp(np.array(curve.band)[:, curve.at_points]) if curve else np.empty((3, 0))
     ratio_low, ratio, ratio_high = (tuple(each.tolist()) for each in band)
     return Contest(
         crossing, pair.group.suite, pair.group.between, tuple(sizes), ratio, ratio_low, ratio_high,

@@ -71,7 +71,7 @@ class Outcome:
 
 def find(curve: Curve, names: tuple[str, str] = ("incumbent", "challenger")) -> Outcome:
     """What the curve says; a reason calls the contenders by their names."""
-    low, _, high = curve.band()
+    low, _, high = curve.band
     codes = _codes(low, high)
     runs, dips = _without_dips(_decided(curve, codes))
     if len(runs) > 1:
@@ -178,7 +178,7 @@ def _first_rise(x: Array, y: Array, steps: Array) -> Array:
 
 def _one_sided(curve: Curve, names: tuple[str, str], dips: Sequence[float]) -> Outcome:
     """The outcome where the lead never changes: equal, ahead throughout, or not known well enough."""
-    low, _, high = curve.band()
+    low, _, high = curve.band
     codes, sizes = _codes(low, high), curve.points.sizes
     at_sizes = codes[curve.at_points]
     stretches = _stretches(at_sizes, sizes)
@@ -211,7 +211,7 @@ def _stretches(at_sizes: Codes, sizes: Array) -> tuple[Stretch, ...]:
 
 def _told(curve: Curve, names: tuple[str, str]) -> str:
     """What is known though not all is settled: who is ahead at how many sizes, and by how much."""
-    band = np.array(curve.band())[:, curve.at_points]
+    band = np.array(curve.band)[:, curve.at_points]
     codes, sizes = _codes(band[0], band[2]), curve.points.sizes
     known = []
     for code, who in ((AHEAD, names[1]), (BEHIND, names[0])):

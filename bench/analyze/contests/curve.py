@@ -12,6 +12,7 @@ chapters 2, 4 and 5.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Literal, Self
 
@@ -96,6 +97,7 @@ class Curve:
         """Positions in `x` of the points' sizes."""
         return np.arange(len(self.points.sizes)) * PIECES
 
+    @cached_property
     def band(self) -> tuple[Array, Array, Array]:
         """Lower end, middle and upper end of the 95 % band along `x`."""
         tail = (1 - CONFIDENCE) / 2

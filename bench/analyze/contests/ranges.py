@@ -59,7 +59,7 @@ def _of_stretch(
 ) -> Range:
     sign = stretch.code if stretch.code in (AHEAD, BEHIND) else 1
     inside = within(curve, stretch.smallest, stretch.largest)
-    lows, _, highs = np.exp(curve.band())[:, inside]
+    lows, _, highs = np.exp(curve.band)[:, inside]
     state: CrossingState = "inconclusive"
     if place:
         state, confidence = outcome.state, of_crossing(place.low, place.high)
@@ -84,7 +84,7 @@ def _of_stretch(
 def _known_at_sizes(curve: Curve, stretch: Stretch) -> bool:
     """Whether one is ahead at all sizes measured, though the band holds more between them."""
     at = curve.at_points[_sizes_within(curve, stretch)]
-    lows, _, highs = np.exp(curve.band())[:, at]
+    lows, _, highs = np.exp(curve.band)[:, at]
     return of_band(lows, highs) != "unsettled"
 
 

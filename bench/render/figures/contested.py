@@ -144,7 +144,7 @@ def _band(contest: Contest, turned: bool) -> tuple[Sequence[float], Sequence[flo
     if contest.curve is None or len(contest.sizes) < 2:
         return (), (), ()
     curve = contest.curve.turned() if turned else contest.curve
-    low, _, high = np.exp(curve.band())
+    low, _, high = np.exp(curve.band)
     return np.exp(curve.x).tolist(), low.tolist(), high.tolist()
 
 

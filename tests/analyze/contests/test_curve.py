@@ -29,7 +29,7 @@ def fitted(truth: str, noise: float, trials: int = 40) -> tuple[list[Curve], Arr
 @pytest.mark.parametrize("truth", TRUTHS)
 def test_the_band_holds_the_truth_and_neighbours_tell_of_each_other(truth: str, noise: float) -> None:
     found, true = fitted(truth, noise)
-    bands = np.array([np.array(each.band())[:, each.at_points] for each in found])
+    bands = np.array([np.array(each.band)[:, each.at_points] for each in found])
     held = (bands[:, 0] <= true) & (true <= bands[:, 2])
     assert 0.92 <= held.mean() <= 0.995
     width = np.median(bands[:, 2] - bands[:, 0]) / (2 * 1.96 * noise)
@@ -41,7 +41,7 @@ def test_a_noisy_point_weighs_less() -> None:
     y[3] += 0.5
     trusted, doubted = points(SIZES[:7], y, 0.02), points(SIZES[:7], y, 0.02)
     doubted.error[3] = 0.5
-    middles = [each.band()[1][each.at_points[3]] for each in curves([trusted, doubted])]
+    middles = [each.band[1][each.at_points[3]] for each in curves([trusted, doubted])]
     assert middles[0] == pytest.approx(0.5, abs=0.05)
     assert middles[1] == pytest.approx(0.0, abs=0.05)
 
@@ -53,7 +53,7 @@ def test_draws_follow_the_curve_from_point_to_point() -> None:
 
 
 def test_a_single_size_has_a_band() -> None:
-    low, middle, high = curve([0.3], error=0.05).band()
+    low, middle, high = curve([0.3], error=0.05).band
     assert [low[0], middle[0], high[0]] == pytest.approx([0.2, 0.3, 0.4], abs=0.01)
 
 
@@ -68,6 +68,6 @@ def test_how_smooth_curves_are_is_learned_from_the_run() -> None:
     smooth = [points(sizes, overtaken(2000.0 * (i + 1), 0.1, sizes)) for i in range(20)]
     widths = []
     for others in (wild, smooth):
-        low, _, high = curves([open_, *others])[0].band()
+        low, _, high = curves([open_, *others])[0].band
         widths.append((high - low)[PIECES * 3 // 2])
     assert widths[0] > 2 * widths[1]

@@ -39,7 +39,7 @@ def contest(names: tuple[str, str], curve: Curve) -> Contest:
         "load", "n", *names, "throughput", found.state, reason=found.reason,
         size=size, low=low, high=high,
     )  # fmt: skip
-    lows, ratio, highs = (tuple(np.exp(each[curve.at_points]).tolist()) for each in curve.band())
+    lows, ratio, highs = (tuple(np.exp(each[curve.at_points]).tolist()) for each in curve.band)
     sizes = tuple(curve.points.sizes.tolist())
     return Contest(
         crossing, "suite", "num_workers", sizes, ratio, lows, highs, (5,) * len(sizes), found.places
