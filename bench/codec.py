@@ -117,21 +117,27 @@ def _reader(hint: Any) -> Read:
     if hint is Any:
         return lambda value: value
     if origin is tuple:
-        item = _reader(arguments[0])
-        return lambda value: tuple(map(item, _checked(value, list)))
+        item, listed = _reader(arguments[0]), _checked(list)
+        return lambda value: tuple(map(item, listed(value)))
     if origin is Literal:
-        return lambda value: _checked(value, str)  # a later version may have more of them
+        return _checked(str)  # a later version may have more of them
     if origin in (Union, types.UnionType):
         some = [argument for argument in arguments if argument is not types.NoneType]
-        one = _reader(some[0]) if len(some) == 1 else lambda value: _checked(value, *some)
+        one = _reader(some[0]) if len(some) == 1 else _checked(*some)
         return lambda value: None if value is None and types.NoneType in arguments else one(value)
     if is_dataclass(hint):
-        return lambda value: read(hint, _checked(value, dict))  # type: ignore[arg-type]  # it is a type
-    return lambda value: _checked(value, origin or hint)
+        fielded = _checked(dict)
+        return lambda value: read(hint, fielded(value))  # type: ignore[arg-type]  # it is a type
+    return _checked(origin or hint)
 
 
-def _checked(value: Any, *types_: type) -> Any:
-    """The value, where it is of one of these types; a whole number is a float, too."""
-    if isinstance(value, types_) or (float in types_ and isinstance(value, int)):
-        return value
-    raise SchemaError(f"seen {value!r:.40}, expected {' or '.join(type_.__name__ for type_ in types_)}")
+def _checked(*types_: type) -> Read:
+    """Reads a value as it is, where it is of one of these types; a whole number is a float, too."""
+    allowed = (*types_, int) if float in types_ else types_
+
+    def read_checked(value: Any) -> Any:
+        if isinstance(value, allowed):
+            return value
+        raise SchemaError(f"seen {value!r:.40}, expected {' or '.join(type_.__name__ for type_ in types_)}")
+
+    return read_checked
