@@ -57,6 +57,9 @@ EDGE = 0.22
 NOTE_SIZE = 9.5
 """Points of a slide's foot note."""
 
+UNPACKED = {"compress_level": 0}
+"""Of a PNG that is only made to be read again: packing it takes as long as drawing it does."""
+
 MAX_RUNS = 4
 """Runs with figures of their own; more are read side by side, or as a history."""
 
@@ -125,7 +128,7 @@ def saved(figure: Figure, simulated: Sequence[str], name: str = "bench") -> Mapp
         svg, png = io.BytesIO(), io.BytesIO()
         figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
         dpi = 160 if tuple(figure.get_size_inches()) == SLIDE_INCHES else 110
-        figure.savefig(png, format="png", dpi=dpi, facecolor="white")
+        figure.savefig(png, format="png", dpi=dpi, facecolor="white", pil_kwargs=UNPACKED)
     return {"svg": _inked(svg.getvalue()), "png": _fewer_colours(png)}
 
 
