@@ -149,12 +149,14 @@ def _troubled(report: Report) -> list[str]:
 
 def _cases(cases: pd.DataFrame) -> tuple[str, list[str]]:
     """A row an operation and device, with all of its times."""
-    measured = cases[cases["median_s"].notna()]
-    lines = _table(["operation", "device", "time per call"])
-    for (operation, device), rows in measured.groupby(["operation", "device"], sort=False):
-        times = ", ".join(_time(row) for row in rows.to_dict("records"))
-        lines.append(_row([words(str(operation)), str(device), times]))
-    return f"{len(measured)} cases measured", lines if len(measured) else []
+    columns = ["case", "operation", "device", "median_s", "low_s", "high_s"]
+    measured = cases.loc[cases["median_s"].notna(), columns].to_dict("records")
+    times: dict[tuple[str, str], list[str]] = {}
+    for row in measured:
+        times.setdefault((str(row["operation"]), str(row["device"])), []).append(_time(row))
+    rows = [_row([words(operation), device, ", ".join(each)]) for (operation, device), each in times.items()]
+    lines = [*_table(["operation", "device", "time per call"]), *rows] if rows else []
+    return f"{len(measured)} cases measured", lines
 
 
 def _time(row: Mapping[Any, Any]) -> str:

@@ -9,6 +9,9 @@ import pandas as pd
 
 from bench.analyze.contests.contests import Choice
 
+SHOWN = ["case", "items", "median_s", "low_s", "high_s", "status"]
+"""Columns of the cases frame that make a rate."""
+
 
 @dataclass(frozen=True)
 class Rate:
@@ -38,7 +41,8 @@ def rates(choice: Choice, cases: pd.DataFrame) -> dict[float, tuple[Rate, ...]]:
             frame = frame[frame[name].astype("str") == str(value)]
     found = {}
     for size, at_size in frame.groupby(choice.axis):
-        rows = dict(zip(at_size[choice.between].astype("str"), at_size.to_dict("records"), strict=True))
+        names = at_size[choice.between].astype("str")
+        rows = dict(zip(names, at_size[SHOWN].to_dict("records"), strict=True))
         leading = choice.may_be_best.get(float(size), ())
         found[float(size)] = tuple(
             _rate(name, rows[name], name in leading) for name in choice.contenders if name in rows

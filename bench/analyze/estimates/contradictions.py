@@ -90,6 +90,7 @@ def identical(frame: pd.DataFrame, cases: pd.DataFrame) -> Checking:
     calls = [str(extra.get("call", "")) for extra in cases["extra"]]
     known = frame.assign(call=calls, row=range(len(frame)))
     known = known[(known["call"] != "") & known["low_s"].notna()]
+    known = known[known.duplicated(["device", "side", "call"], keep=False)]
     compared, farthest, found = 0, 1.0, []
     for _, alike in known.groupby(["device", "side", "call"]):
         compared += len(alike) - 1

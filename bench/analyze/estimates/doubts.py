@@ -179,8 +179,8 @@ def failed_checks(run: Run) -> dict[str, list[str]]:
 def _miscounted(frame: pd.DataFrame, cases: pd.DataFrame) -> dict[int, tuple[float, float]]:
     """Rows whose declared FLOPs are not those that torch counted, and both."""
     rows = {}
-    for row, extra in enumerate(cases["extra"]):
-        declared, count = float(frame["flops"].iat[row]), number(extra, "counted_flops")
+    for row, (declared, extra) in enumerate(zip(frame["flops"].tolist(), cases["extra"], strict=True)):
+        count = number(extra, "counted_flops")
         if count and abs(declared / count - 1) > MISCOUNTED:
             rows[row] = declared, count
     return rows

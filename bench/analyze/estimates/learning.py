@@ -34,7 +34,7 @@ def learning(cases: pd.DataFrame) -> tuple[Learning, ...]:
 
 
 def _found(cases: pd.DataFrame) -> Iterator[Learning]:
-    for row in cases.to_dict("records"):
+    for row in cases[["case", "suite", "operation", "device", "extra"]].to_dict("records"):
         extra = json.loads(row["extra"]) if isinstance(row["extra"], str) else {}
         accuracy, seconds = _numbers(extra.get("accuracies")), _numbers(extra.get("trained_s"))
         if len(accuracy) > 1 and len(seconds) == len(accuracy):

@@ -229,10 +229,12 @@ def _open(choice: Choice, known: Range, measured: Sequence[float]) -> Iterator[f
 def _items_per_s(choice: Choice, contender: str, size: float, cases: pd.DataFrame) -> float:
     """The contender's rate at a size; NaN where it cannot be told which case that is."""
     sought: Mapping[str, Any] = {**choice.fixed, choice.between: contender, choice.axis: size}
+    told = [name for name in sought if name in cases]
     # First, since a parameter's column is made text anew, of all the cases that are left.
-    rows = cases[(cases["suite"] == choice.suite) & (cases["operation"] == choice.operation)]
-    for name, value in sought.items():
-        if name in rows:
-            known = rows[name].astype("str") if isinstance(value, str) else rows[name]
-            rows = rows[(known == value).fillna(False).astype(bool)]
+    of_operation = (cases["suite"] == choice.suite) & (cases["operation"] == choice.operation)
+    rows = cases.loc[of_operation, list({*told, "items_per_s"})]
+    for name in told:
+        value = sought[name]
+        known = rows[name].astype("str") if isinstance(value, str) else rows[name]
+        rows = rows[(known == value).fillna(False).astype(bool)]
     return float(rows["items_per_s"].iat[0]) if len(rows) == 1 else float("nan")

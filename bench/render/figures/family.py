@@ -32,6 +32,9 @@ NOTE = 0.2
 CURVES = (0.75, 0.6, 0.1, 0.4)
 """Inches around a panel's axes: for ticks at the left, a name below, a rest right, a title above."""
 
+SHOWN = ["case", "median_s", "low_s", "high_s", "status"]
+"""Columns of the cases frame that make a point."""
+
 NAMES_TAKE, LABELS_TAKE = 0.4, 0.5
 """Share of a panel's width that curves' names may take, and cases' names before dots."""
 
@@ -164,7 +167,8 @@ def _curves(
 
 def _points(panel: Panel, name: str, cases: pd.DataFrame) -> list[Point]:
     """A contender's times along the size, ascending."""
-    rows = cases[cases[panel.axis] > 0].sort_values(panel.axis).to_dict("records")
+    ascending = cases[cases[panel.axis] > 0].sort_values(panel.axis)
+    rows = ascending[list({panel.axis, *SHOWN})].to_dict("records")
     who = f"{contender(panel.between, name)}, " if name else ""
     return [
         _point(float(row[panel.axis]), row, f"{who}{words(panel.axis)} = {count(row[panel.axis])}")
@@ -182,8 +186,8 @@ def _point(x: float, row: Mapping[Any, Any], name: str) -> Point:
 def _dots(figure: Figure, corner: tuple[float, float], panel: Panel) -> tuple[Axes, list[Point]]:
     """A dot a case with its interval, the fastest on top: its axes and their points."""
     cases = panel.cases.sort_values("median_s", ascending=False).tail(MAX_BARS)
-    rows = cases.to_dict("records")
     names = _varying(cases, set())
+    rows = cases[["operation", *names, *SHOWN]].to_dict("records")
     size = float(style.STYLE["font.size"])
     labels = [shortened(_label(row, names, cases), LABELS_TAKE * PANEL[0], size) for row in rows]
     axes = _within(figure, corner, (0.25 + max(width(each, size) for each in labels), 0.4, 0.3, 0.42))
