@@ -104,6 +104,49 @@ def test_what_would_reach_the_next_test_by_another_way_is_put_back(monkeypatch: 
     assert torch.ones(1).device.type == "cpu"
 
 
+class Left:
+    """What a test may leave on in torch, by the name under which it is told."""
+
+    def inference_mode(self) -> None:
+        self.mode = sys.modules["torch"].inference_mode()  # let go of, it would end by itself
+        self.mode.__enter__()
+
+    def autocast(self) -> None:
+        torch = sys.modules["torch"]
+        torch.autocast("cpu", dtype=torch.bfloat16).__enter__()
+
+    def precision_of_float32(self) -> None:
+        sys.modules["torch"].set_float32_matmul_precision("medium")
+
+    def kernels(self) -> None:
+        sys.modules["torch"].backends.mkldnn.enabled = False
+
+
+@pytest.mark.parametrize("name", ["inference_mode", "autocast", "precision_of_float32", "kernels"])
+def test_what_torch_computes_with_is_put_back(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    before, product = settings.current(), torch.ones(2, 2) @ torch.ones(2, 2)
+    kept, left = settings.Kept(), Left()
+    getattr(left, name)()
+    kept.put_back()
+    assert kept.left == [f"torch's {name.replace('_', ' ')}"]
+    assert settings.current() == before
+    again = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert (again.dtype, again.is_inference()) == (product.dtype, False)
+
+
+def test_an_older_name_of_the_precision_can_still_be_read() -> None:
+    """torch refuses to read it where what set it and a newer name disagree."""
+    torch = pytest.importorskip("torch")
+    kept = settings.Kept()
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    torch.backends.cudnn.conv.fp32_precision = "ieee"
+    kept.put_back()
+    assert kept.left == ["torch's precision of float32"]
+    assert torch.get_float32_matmul_precision() == "highest"
+    assert torch.backends.cudnn.allow_tf32
+
+
 def test_a_working_directory_that_is_gone_costs_no_worker(tmp_path: Path) -> None:
     text = """
 import os, tempfile
