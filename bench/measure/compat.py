@@ -77,11 +77,6 @@ def steer(fixture: BenchmarkFixture, class_: type[BenchmarkFixture]) -> None:
     fixture._add_stats = lambda _stats: None
 
 
-def is_used(fixture: BenchmarkFixture) -> bool:
-    """True once the test has called `benchmark`, or its `pedantic`."""
-    return fixture._mode is not None
-
-
 def use(fixture: BenchmarkFixture, mode: str) -> None:
     """Notes that the test calls `benchmark`. Raises FixtureAlreadyUsed at the second call."""
     if fixture._mode:

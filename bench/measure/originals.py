@@ -4,6 +4,10 @@
 They are no modules, so that tools which look through modules for clocks to freeze do not find these.
 """
 
+import builtins
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -15,3 +19,16 @@ else:
     import time as _time
 
     os, time = (SimpleNamespace(**vars(module)) for module in (_os, _time))
+
+_open = builtins.open
+
+
+@contextmanager
+def opening() -> Iterator[None]:
+    """Lets others' code, such as psutil's, open files, whatever a test has put in place of `open`."""
+    replaced = builtins.open, io.open
+    builtins.open = io.open = _open
+    try:
+        yield
+    finally:
+        builtins.open, io.open = replaced

@@ -155,15 +155,22 @@ def _dry(frame: pd.DataFrame, blocks: pd.DataFrame) -> Iterable[RowWarning]:
             yield row, f"no {what} time: queue_ran_dry, {why}"
 
 
+PLACE = re.compile(r"\S.*:\d+")
+"""A file and a line, with which pytest ends what it says of a fixture."""
+
+
 def gist(message: str) -> str:
     """The line of a failure's text that says most: what pytest marks as raised (`E  `), else the last one
-    with words in it; the first of a process that ended, whose last output follows."""
+    with words in it; the first where the last names a place alone, or of a process that ended, whose last
+    output follows."""
     lines = [line for line in message.strip().splitlines() if re.search(r"\w", line)]
     if lines and lines[0].startswith("the process "):
         return lines[0]
     raised = [line[1:] for line in lines if line.startswith("E  ")]
     if raised:  # a syntax error's own lines, and what an assertion compares, stand further in
         return min(raised, key=lambda line: len(line) - len(line.lstrip())).strip()
+    if lines and PLACE.fullmatch(lines[-1]):
+        return lines[0].strip()
     return lines[-1].strip(" |") if lines else ""
 
 

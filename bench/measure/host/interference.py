@@ -18,7 +18,7 @@ from bench.measure.host import priority
 from bench.measure.host.delays import RAN_SHARE, Switches, Threads, schedstat_works
 from bench.measure.host.others import Others, busy_s
 from bench.measure.host.processor import control_groups, quota_processors, throttled_s
-from bench.measure.originals import os, time
+from bench.measure.originals import opening, os, time
 
 RECENT_S = 0.005
 """How long what was read after a block holds for the next: less than a case's set-up takes, or a partner's
@@ -75,6 +75,7 @@ class Readings:
         self._children_s: dict[int, float] = {}
         self._others = Others() if priority.nice() >= 0 else None
 
+    @opening()
     def before(self, expected_s: float = math.inf) -> None:
         """Read ahead of a block that is expected to last `expected_s`; by default it may be long.
 
@@ -99,6 +100,7 @@ class Readings:
         self._thread_s = time.thread_time()
         self._start_s = time.perf_counter()
 
+    @opening()
     def after(self) -> Interference:
         """Read after the block that `before` was called for."""
         elapsed_s = time.perf_counter() - self._start_s
@@ -129,12 +131,14 @@ class Readings:
             notes=(*[TEAM] * delay.team, *[HANDING_OVER] * delay.handing_over),
         )
 
+    @opening()
     def stretch(self) -> Callable[[], float | None]:
         """Begins a stretch of time; what is returned ends it, and says which share of the processors others
         held in it: None of one under `MIN_FOREIGN_S`."""
         on, begun_s = processors(), time.perf_counter()
         before_s = foreign_s(on, descendants_run_s())
 
+        @opening()
         def ended() -> float | None:
             length_s = time.perf_counter() - begun_s
             if length_s < MIN_FOREIGN_S:

@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 
 import pytest
 
+from bench import plain
 from bench.measure import compat
 from bench.measure.devices import available
 from bench.measure.host import kinship, priority
@@ -42,6 +43,10 @@ def main(descriptor: int, arguments: list[str]) -> None:
         channel.send(protocol.Ended(refusal=str(error)))
     except EOFError:
         os._exit(1)
+    except BaseException as error:  # pytest itself, as of a settings file: told like errors that it tells
+        line = f"INTERNALERROR> {type(error).__name__}: {plain.text(error)}\n"
+        os.write(2, line.encode(errors="replace"))
+        channel.send(protocol.Ended(pytest.ExitCode.INTERNAL_ERROR, addopts=hygiene.addopts()))
     else:
         channel.send(protocol.Ended(int(status), addopts=hygiene.addopts()))
         os._exit(0)  # pytest has torn all down; taking torch apart as well would cost seconds a launch

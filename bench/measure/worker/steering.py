@@ -27,7 +27,7 @@ from bench.measure.devices import available, ceilings, device, self_check
 from bench.measure.devices.device import Device
 from bench.measure.host import environment, priority
 from bench.measure.host.interference import Readings
-from bench.measure.worker import code, controls, memory, plugin, protocol, settings
+from bench.measure.worker import code, controls, memory, plugin, protocol, settings, torch_settings
 from bench.measure.worker.calls import PlainCalls
 from bench.measure.worker.timing import CaseTimer, SteeredFixture
 
@@ -112,7 +112,7 @@ class Steering:
         """The collection as a whole: cases, what is skipped or left out, what could not be imported."""
         skips = {case: reason for case, item in self.items.items() if (reason := plugin.skipped(item))}
         facts: dict[str, Any] = {"nice": priority.nice(), "unlisted": config.stash.get(plugin.UNLISTED, 0)}
-        if "torch" in sys.modules:
+        if torch_settings.is_loaded():
             facts |= {
                 "torch": environment.torch_facts(),
                 "unusable": available.unusable(),
@@ -138,12 +138,13 @@ class Steering:
         # Stands for the test to come: pytest then tears all down except what lives as long as the session.
         to_come = SimpleNamespace(listchain=lambda: [item.session])
         item.ihook.pytest_runtest_protocol(item=copied, nextitem=to_come)
+        self.timer.end()
         self.kept.put_back()
         outcome, message = _outcome(self.reports)
         if outcome != "passed" and ASYNC_REFUSED.search(message):
             outcome, message = "failed", NEEDS_PLUGIN
         fixture = self.fixture
-        if outcome == "passed" and (fixture is None or not compat.is_used(fixture)):
+        if outcome == "passed" and not self.timer.called:
             outcome, message = "skipped", "the test passed without calling benchmark(...)"
         if fixture is None:
             return protocol.Visited(outcome, message)

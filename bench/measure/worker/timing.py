@@ -2,7 +2,7 @@
 
 import inspect
 import os
-import sys
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
@@ -18,7 +18,7 @@ from bench.measure.devices import available, device
 from bench.measure.devices.device import Device, Loop, Timed
 from bench.measure.host.interference import Interference, Readings
 from bench.measure.originals import time
-from bench.measure.worker import memory, protocol
+from bench.measure.worker import memory, protocol, torch_settings
 from bench.measure.worker.calls import Calls, PedanticCalls, PlainCalls, leading, slowed
 from bench.measure.worker.profiling import profiler
 from bench.records import Block
@@ -29,6 +29,8 @@ class CaseTimer:
     """Times the blocks of one visit, which began at `started_s`; all of them within `while_timed`.
 
     `before` is the memory that was in use when it began, `peak_bytes` the most that a call was seen to need.
+    A test may call `benchmark` in a thread of its own: `called` says that it did, `over` that its visit has
+    ended, which waits until all blocks are timed.
     """
 
     channel: protocol.Channel
@@ -38,14 +40,28 @@ class CaseTimer:
     while_timed: Callable[[], AbstractContextManager[object]] = nullcontext
     before: memory.Before = field(default_factory=memory.Before)
     peak_bytes: int | None = None
+    called: bool = False
+    over: bool = False
+    _timing: threading.Lock = field(default_factory=threading.Lock)
 
     def time(self, calls: Calls, extra_info: object) -> list[Block]:
-        """Announces the calls and obeys until the coordinator is done; all blocks that it asked for."""
+        """Announces the calls and obeys until the coordinator is done; all blocks that it asked for.
+
+        Raises RuntimeError where the visit has ended.
+        """
         target = available.get(self.device)
         setup_s = device.clock() - self.started_s
-        with self.while_timed():
+        with self._timing, self.while_timed():
+            if self.over:
+                raise RuntimeError("benchmark(...) was called in a thread that outlives its test: join it")
+            self.called = True
             self.channel.send(protocol.Announced(setup_s, calls.left))
             return self._obeyed(target, calls, extra_info)
+
+    def end(self) -> None:
+        """Ends the visit: what another thread still times is waited for, and nothing is timed any more."""
+        with self._timing:
+            self.over = True
 
     def _obeyed(self, target: Device, calls: Calls, extra_info: object) -> list[Block]:
         blocks: list[Block] = []
@@ -160,7 +176,7 @@ def counted_flops(run: Loop) -> int | None:
 
     It knows products, convolutions and attention; of elementwise work, or outside torch, it counts nothing.
     """
-    if "torch" not in sys.modules:
+    if not torch_settings.is_loaded():
         return None
     from torch.utils.flop_counter import FlopCounterMode
 

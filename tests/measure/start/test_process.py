@@ -31,6 +31,14 @@ def test_workers_are_as_nice_as_they_are_told(tmp_path: Path) -> None:
         worker.collected(PATIENCE_S)
 
 
+def test_what_pytest_raises_of_a_settings_file_is_one_sentence(tmp_path: Path) -> None:
+    (suite(tmp_path, "") / "setup.cfg").write_text("[pytest]\naddopts = -q\n")  # its name of old
+    with Worker(Spec((str(tmp_path),), directory=tmp_path)) as worker, pytest.raises(WorkerError) as raised:
+        worker.collected(PATIENCE_S)
+    (line,) = str(raised.value).splitlines()
+    assert line.startswith("pytest ended by an error of its own or of a plugin: Failed: [pytest] section in")
+
+
 def test_workers_of_a_round_start_side_by_side(tmp_path: Path) -> None:
     """No worker imports anything while another measures."""
     log = tmp_path / "log"

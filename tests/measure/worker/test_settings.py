@@ -4,6 +4,8 @@ import gc
 import os
 import signal
 import sys
+import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -102,6 +104,21 @@ def test_what_would_reach_the_next_test_by_another_way_is_put_back(monkeypatch: 
         *(["torch's denormal numbers"] if flushed else []),
     ]  # fmt: skip
     assert torch.ones(1).device.type == "cpu"
+
+
+def test_what_slows_others_or_keeps_signals_from_them_is_put_back() -> None:
+    before = settings.current()
+    kept = settings.Kept()
+    threading.settrace(lambda *_: None)
+    tracemalloc.start()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    os.nice(1)
+    kept.put_back()
+    assert kept.left[:3] == ["the trace function of threads", "the tracing of memory", "the signal mask"]
+    assert kept.left[3:] == ["the priority"]
+    if os.geteuid():
+        before["the priority"] += 1  # to take it back takes a privilege
+    assert settings.current() == before
 
 
 class Left:
