@@ -47,5 +47,6 @@ def _device(name: str) -> str:
 
 
 def words(name: str) -> str:
-    """A name from code as words: "num_workers" is "workers"."""
-    return name.removeprefix("num_").replace("_", " ")
+    """A name from code as words: "num_workers" is "workers"; a column that would be taken for another has
+    `param_` before the parameter's name."""
+    return name.removeprefix("param_").removeprefix("num_").replace("_", " ")

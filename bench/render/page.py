@@ -203,7 +203,7 @@ def _contest(contest: Contest, keys: Mapping[str, str]) -> dict[str, Any]:
         **({"folded": 1} if matrix.placed(contest) else {}),
         "note": crossing.reason,
         "axis": crossing.axis,
-        "pair": [crossing.incumbent, crossing.challenger],
+        "pair": sections.pair(contest),
         "low": sortable(crossing.low or np.nan),
         "high": sortable(crossing.high or np.nan),
         "points": [

@@ -8,6 +8,7 @@ import pandas as pd
 
 from bench import patterns
 from bench.analyze.contests.contests import Contest
+from bench.analyze.contests.order import Disorder
 from bench.analyze.estimates import changes
 from bench.analyze.estimates.doubts import failed_checks, gist
 from bench.analyze.report import Report, RunReport
@@ -16,8 +17,11 @@ from bench.records import CrossingState
 from bench.render import contradictions
 from bench.render.document import table
 from bench.render.figures import Drawn
-from bench.render.names import circumstances, words
+from bench.render.names import circumstances, contender, words
 from bench.render.units import count, estimate, half_width, quantity
+
+BASES = {"latency": "one call and its wait", "throughput": "back to back"}
+"""What is timed, as people call it."""
 
 MAX_NAMES = 3
 """Cases named in a line; the others are counted."""
@@ -59,15 +63,22 @@ def title(suite: str) -> str:
 def crossing_cells(contest: Contest) -> list[Any]:
     """One row of the crossovers' table: text, or [text, what to sort by]."""
     crossing = contest.crossing
+    incumbent, challenger = pair(contest)
     timed = crossing.definition.replace("throughput", "back to back").replace("latency", "one call")
     return [
         words(crossing.operation),
         circumstances(crossing),
-        f"{crossing.incumbent}, {crossing.challenger}",
+        f"{incumbent}, {challenger}",
         timed.replace("_", " "),
-        OUTCOMES[crossing.state].format(incumbent=crossing.incumbent, challenger=crossing.challenger),
+        OUTCOMES[crossing.state].format(incumbent=incumbent, challenger=challenger),
         [_where(contest), crossing.size],
     ]
+
+
+def pair(contest: Contest) -> tuple[str, str]:
+    """Incumbent and challenger as people call them."""
+    crossing = contest.crossing
+    return contender(contest.between, crossing.incumbent), contender(contest.between, crossing.challenger)
 
 
 def _where(contest: Contest) -> str:
@@ -186,12 +197,16 @@ def _doubts(part: RunReport) -> list[str]:
     sentences += [note.text for note in part.run.notes if note.level != "info"]
     if part.run.end is None or not part.run.end.complete:
         sentences.append("the run was cut short: go on with it by --resume")
-    sentences += [
-        f"{each.operation} ({each.basis}): faster with {_moved(each.more)} at {each.axis} = {each.size:g} "
-        f"than {_moved(each.less)}"
-        for each in part.disorders
-    ]
+    sentences += map(_disorder, part.disorders)
     return sentences + contradictions.sentences(part)
+
+
+def _disorder(each: Disorder) -> str:
+    where = f"{words(each.axis)} = {count(each.size)}"
+    return (
+        f"{words(each.operation)} ({BASES[each.basis]}): faster with {_moved(each.more)} at {where} "
+        f"than {_moved(each.less)}"
+    )
 
 
 def _moved(form: str) -> str:

@@ -92,7 +92,7 @@ def test_convert(benchmark, device, dtype):
     try:
         numbers[:8].to(other)
     except (RuntimeError, TypeError) as error:  # MPS raises TypeError for float64
-        pytest.skip(f"{device} has no numbers of type {dtype}: {str(error)[:60]}")
+        pytest.skip(f"{device} has no numbers of type {dtype}: {str(error).partition('. ')[0]}")
     benchmark.extra_info["bytes"] = MILLION * (FLOAT_BYTES + other.itemsize)
     converted = benchmark(numbers.to, other)
     assert converted.dtype == other

@@ -36,7 +36,8 @@ def made(optimizer, weights, **options):
     try:
         return getattr(optim, optimizer)(weights, lr=1e-3, **options)
     except RuntimeError as error:
-        return pytest.skip(f"{weights[0].device} has no {optimizer} with {options}: {str(error)[:60]}")
+        why = str(error).partition(". ")[0]
+        return pytest.skip(f"{weights[0].device} has no {optimizer} with {options}: {why}")
 
 
 @pytest.mark.crossover(axis="tensors", between="implementation")

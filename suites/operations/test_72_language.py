@@ -81,7 +81,7 @@ def on_device(model, device):
         with torch.no_grad():
             model(torch.zeros(1, 2, dtype=torch.long, device=device))
     except (NotImplementedError, RuntimeError) as error:
-        pytest.skip(f"{device} has no {type(model.reader).__name__}: {str(error)[:60]}")
+        pytest.skip(f"{device} has no {type(model.reader).__name__}: {str(error).partition('. ')[0]}")
     return model
 
 
@@ -139,7 +139,9 @@ def time_backend(benchmark, backend, *operands):
         try:
             functional.scaled_dot_product_attention(*operands)
         except (RuntimeError, UserWarning) as error:  # on CUDA torch warns of what is in the way
-            pytest.skip(f"{operands[0].device} has no {backend.name.lower()}: {str(error)[:60]}")
+            pytest.skip(
+                f"{operands[0].device} has no {backend.name.lower()}: {str(error).partition('. ')[0]}"
+            )
         return benchmark(functional.scaled_dot_product_attention, *operands)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.render.names import contender
+from bench.render.names import contender, words
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,9 @@ from bench.render.names import contender
 )
 def test_contenders_are_called_what_people_call_them(between: str, value: str, name: str) -> None:
     assert contender(between, value) == name
+
+
+def test_a_parameter_s_column_goes_by_the_parameter_s_name() -> None:
+    assert (words("param_side"), words("num_workers"), words("batch_size")) == (
+        "side", "workers", "batch size",
+    )  # fmt: skip

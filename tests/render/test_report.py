@@ -94,10 +94,18 @@ def test_summary(course: Report) -> None:
 def test_what_does_not_add_up_is_said(course: Report) -> None:
     (part,) = course.runs
     odd = RunReport(part.analyzed)
-    odd.__dict__["disorders"] = (Disorder("mul", "latency", "n", 64, less="", more="round_trip pinned"),)
-    assert sections.run(odd)["doubts"][-1] == (
-        "mul (latency): faster with round trip pinned at n = 64 than its data in place"
+    odd.__dict__["disorders"] = (Disorder("mul", "latency", "n", 2.0**24, less="", more="round_trip pinned"),)
+    assert sections.run(odd)["doubts"][-1].replace(units.THIN, " ") == (
+        "mul (one call and its wait): faster with round trip pinned at n = 16 777 216 than its data in place"
     )
+
+
+def test_the_crossovers_call_contenders_as_the_answers_do(course: Report) -> None:
+    (engines, *_) = (each for each in course.contests if each.between == "engine")
+    cells = [str(cell) for cell in sections.crossing_cells(engines)]
+    assert "ONNX Runtime, torch" in cells
+    assert "torch overtakes" in cells
+    assert "onnxruntime" not in " ".join(cells)
 
 
 def test_every_case_is_on_the_page_with_its_blocks(course: Report, course_page: str) -> None:

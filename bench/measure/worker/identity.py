@@ -104,7 +104,8 @@ def _settings() -> str:
     grad = (
         "inference" if torch.is_inference_mode_enabled() else "grad" if torch.is_grad_enabled() else "no grad"
     )
-    settings = [f"{torch.get_num_threads()} threads", grad]
+    threads = torch.get_num_threads()
+    settings = [f"{threads} thread{'s' * (threads != 1)}", grad]
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         backends: Any = torch.backends
         precisions = backends.cuda.matmul.fp32_precision, backends.cudnn.conv.fp32_precision

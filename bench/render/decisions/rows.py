@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from textwrap import shorten
 
 from bench.analyze.contests.contests import Contest
 from bench.analyze.estimates.confidence import lowest
 from bench.analyze.questions.answers import Answer, Claim
-from bench.analyze.questions.catalogue import QUESTIONS
+from bench.analyze.questions.catalogue import OTHERS, QUESTIONS
 from bench.analyze.questions.parts import COURSE, Step
 from bench.render.decisions.claims import gain, placement, subject, told
 from bench.render.names import contender, words
@@ -45,6 +46,9 @@ NO_ANSWER = {
     "not_asked": "not part of this run; `bench run {suites}` asks it",
     "": "no times were measured that answer it",
 }
+
+MAX_REASON = 120
+"""Characters of a reason in the table, cut at a word; the list of what was not measured has all of it."""
 
 SMALL = 0.01
 """Share of a step below which a part does not matter."""
@@ -96,12 +100,13 @@ class Row:
 def rows(answers: Sequence[Answer], asked: bool = False) -> list[Row]:
     """The table of a run. What is asked of single operations, and what no question asked, comes last, where
     there is such a thing; where it is all that there is, nothing else is said to be missing, unless `asked`,
-    as by a run beside this one.
+    as by a run beside this one. What no question asked and nothing was timed of is left out, unless alone.
     """
     first = [answer for answer in answers if answer.question in QUESTIONS]
     further = [answer for answer in answers if answer.question not in QUESTIONS and answer.choices]
-    wanted = asked or asks(answers) or not further
-    return [_row(answer) for answer in ([*first, *further] if wanted else further)]
+    if not (asked or asks(answers) or not further):
+        return [_row(answer) for answer in further]
+    return [_row(each) for each in (*first, *further) if each.question is not OTHERS or each.claims]
 
 
 def asks(answers: Sequence[Answer]) -> bool:
@@ -136,7 +141,8 @@ def no_answer(answer: Answer) -> str:
     """Why a question has no answer."""
     suites = "suites" if answer.question in QUESTIONS else "suites/operations"
     text = NO_ANSWER[answer.why_not].format(suites=suites)
-    return f"{text}: {answer.reason}" if answer.reason else text
+    reason = shorten(answer.reason, MAX_REASON, placeholder=" …")
+    return f"{text}: {reason}" if reason else text
 
 
 def _lines(answer: Answer) -> Iterator[Line]:
@@ -217,4 +223,4 @@ def _steps(steps: Sequence[Step]) -> Iterator[Line]:
 
 
 def _share(share: float) -> str:
-    return percent(share) if share >= SMALL else f"under {percent(SMALL)}"
+    return percent(share) if share >= SMALL else f"under {quantity(100 * SMALL, '%', 1)}"

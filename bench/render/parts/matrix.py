@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bench.analyze.contests.contests import Choice, Contest
 from bench.analyze.contests.transfers import FORMS, LINKS
-from bench.analyze.estimates.confidence import Confidence
+from bench.analyze.estimates.confidence import Confidence, of_crossing
 from bench.render.names import circumstances, contender, words
 from bench.render.units import count, near, times
 
@@ -113,6 +113,8 @@ def _outcome(contest: Contest, winner: str, since: float) -> tuple[str, str]:
         size, *ends = (
             near(each, crossing.low, crossing.high) for each in (crossing.size, crossing.low, crossing.high)
         )
+        if of_crossing(crossing.low, crossing.high) == "unsettled":
+            return f"{winner} from between {' and '.join(ends)}{again}", ""
         return f"{winner} from ≈ {size}{again}", "–".join(ends)
     if crossing.state == "equal":
         return "no difference that matters", ""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.analyze.estimates.confidence import of_crossing
 from bench.analyze.report import Report, report
 from bench.render.names import contender
 from bench.render.parts import matrix
@@ -45,8 +46,11 @@ def test_a_cell_says_what_its_contest_says(made: Report) -> None:
                 form = crossing.definition.partition(" ")[2].replace("_", " ") or "in place"
                 assert form == column
                 if crossing.state == "crosses_at":
-                    assert cell.outcome.startswith(f"{contender('device', crossing.challenger)} from ≈ ")
-                    assert cell.interval
+                    rough = of_crossing(crossing.low or 0, crossing.high or 0) != "unsettled"
+                    where = "≈ " if rough else "between "
+                    begin = f"{contender('device', crossing.challenger)} from {where}"
+                    assert cell.outcome.startswith(begin)
+                    assert bool(cell.interval) == rough
                 if cell.winner:
                     ahead = contest.ratio[-1] > 1
                     assert cell.winner == (crossing.challenger if ahead else crossing.incumbent)
