@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S
 from bench.measure.drive.session import CaseSession, set_up, tear_down
 from bench.measure.start.process import Spec, Worker, WorkerError, collect_together
-from bench.measure.worker.profiling.profiler import STACKS
+from bench.measure.worker.profiling.stacks import STACKS
 from bench.measure.worker.protocol import Collected, Record, Recorded
 from bench.records import Case
 

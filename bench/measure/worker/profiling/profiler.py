@@ -10,27 +10,20 @@ Within a trace every call is marked `call`; where only some optimizer steps of a
 own `ProfilerStep#N` marks them.
 """
 
-import ctypes
 import json
 import os
-import signal
-import subprocess
-import sys
-import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.measure import compat
 from bench.measure.devices.device import Device, Loop, Timed
-from bench.measure.host import environment
-from bench.measure.host.interference import descendants_run_s
 from bench.measure.worker.calls import Calls
-from bench.measure.worker.profiling import onnx_profile
+from bench.measure.worker.profiling import onnx_profile, stacks, watching
 from bench.measure.worker.protocol import Record, Recorded
 from bench.records import Kind
 
@@ -40,109 +33,16 @@ CALL = "call"
 PROFILING = "BENCH_PROFILING"
 """Set in the environment while operators are recorded: suites then mark the phases of their work."""
 
-RAW_TRACE, EXTRAS, STACKS = "raw.json", "extras.json", "stacks.speedscope.json"
-"""What a recording leaves in its folder: torch's trace as exported, what is to be added to it, stacks."""
-
-WATCH_S = 0.01
-"""How often living children and threads are counted: a worker of a DataLoader lives far longer."""
-
-SAMPLES_PER_S = 200
-"""py-spy's samples a second: a few hundred of them in the shortest recording, a load of a few percent."""
-
-STACKS_S = 1.5
-"""The least time that stacks are sampled for."""
-
-PY_SPY_START_S = 10.0
-"""Patience with py-spy's first word and its last; it takes 0.03 s and, to write, about as long."""
+RAW_TRACE, EXTRAS = "raw.json", "extras.json"
+"""What a recording leaves in its folder: torch's trace as exported, and what is to be added to it."""
 
 
 def record(target: Device, calls: Calls, command: Record) -> Recorded:
     """Makes one recording of a case that is set up; says what came of it, with files in `folder`."""
-    recorder = {"watch": _watch, "operators": _operators, "stacks": _stacks}[command.what]
+    recorder = {"watch": watching.watch, "operators": _operators, "stacks": stacks.sample}[command.what]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the profiler's own; a suite may have made warnings errors
         return recorder(target, calls, command)
-
-
-# Plain calls, watched.
-
-
-def _watch(target: Device, calls: Calls, command: Record) -> Recorded:
-    steps: list[None] = []
-    with _highest_counts() as counts, _each_optimizer_step(lambda: steps.append(None)):
-        allocations = target.allocator_counts()
-        timed = calls.time(target, "wall", command.calls)
-        allocated = target.allocator_counts()
-    onnx_profile.watch_sessions()
-    grown = (after - before for before, after in zip(allocations, allocated, strict=True))
-    return Recorded(
-        timed.wall_s,
-        command.calls,
-        steps=len(steps),
-        facts=facts() | counts,
-        allocator=dict(zip(("device_allocations", "retries"), grown, strict=False)),
-    )
-
-
-def facts() -> dict[str, Any]:
-    """What decides how fast the same code runs here: versions, variables, torch's threads and flags."""
-    versions: dict[str, Any] = {
-        "python": environment.python()["version"],
-        "packages": environment.packages(),
-        "variables": environment.variables(os.environ),
-    }
-    if torch := sys.modules.get("torch"):
-        versions["torch"] = environment.torch_facts() | {
-            "default_dtype": str(torch.get_default_dtype()),
-            "grad": torch.is_grad_enabled(),
-            "inference": torch.is_inference_mode_enabled(),
-        }
-        versions["torch"].pop("build")
-    return versions
-
-
-@contextmanager
-def _highest_counts() -> Iterator[dict[str, int]]:
-    """The most children and threads of this process that lived at one time while this is open."""
-    counts = {"processes": 0, "process_threads": 0}
-    over = threading.Event()
-
-    def count() -> None:
-        counts["processes"] = max(counts["processes"], len(descendants_run_s()))
-        with suppress(OSError):  # only Linux lists them there
-            threads = len(os.listdir("/proc/self/task")) - 1  # without the one that counts
-            counts["process_threads"] = max(counts["process_threads"], threads)
-
-    def count_until_over() -> None:
-        while not over.wait(WATCH_S):
-            count()
-
-    thread = threading.Thread(target=count_until_over, daemon=True)
-    thread.start()
-    try:
-        yield counts
-    finally:
-        count()
-        over.set()
-        thread.join()
-
-
-@contextmanager
-def _each_optimizer_step(then: Callable[[], None]) -> Iterator[None]:
-    """Calls `then` after each step of any of torch's optimizers."""
-    if "torch" not in sys.modules:
-        yield
-        return
-    from torch.optim.optimizer import register_optimizer_step_post_hook
-
-    hook = register_optimizer_step_post_hook(lambda *_: then())
-    try:
-        yield
-    finally:
-        hook.remove()
-
-
-# Operators.
 
 
 @dataclass(frozen=True)
@@ -176,7 +76,7 @@ def _operators(target: Device, calls: Calls, command: Record) -> Recorded:
             profile_memory=True,
             with_flops=True,
         )
-        stepping = _each_optimizer_step(profiler.step) if active else nullcontext()
+        stepping = watching.each_optimizer_step(profiler.step) if active else nullcontext()
         with onnx_profile.read() as onnx_events, own_timeline(target) as queued, profiler, stepping:
             os.environ[PROFILING] = "1"
             try:
@@ -253,57 +153,3 @@ def _no_words_on_stderr() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-
-
-# Stacks.
-
-
-def _stacks(target: Device, calls: Calls, command: Record) -> Recorded:
-    """Lets py-spy sample this process and its children during calls; `missing` says why it could not."""
-    file = Path(command.folder) / STACKS
-    if sys.platform == "linux":
-        os.register_at_fork(after_in_child=_let_be_read)
-        _let_be_read()
-    spy = subprocess.Popen(
-        [command.py_spy, "record", "--pid", str(os.getpid()), "--subprocesses", "--nonblocking",
-         "--rate", str(SAMPLES_PER_S), "--format", "speedscope", "--output", str(file)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    try:
-        assert spy.stdout is not None
-        first_words = spy.stdout.readline()
-        if "Sampling" not in first_words:
-            return Recorded(missing=_why_not(first_words + _rest_of(spy)))
-        _call_repeatedly(target, calls, command.calls)
-        spy.send_signal(signal.SIGINT)  # it writes its file then
-        last_words = _rest_of(spy)
-    finally:
-        spy.kill()
-        spy.wait()
-    return Recorded(missing="" if file.is_file() else _why_not(last_words))
-
-
-def _call_repeatedly(target: Device, calls: Calls, at_once: int) -> None:
-    """Calls, for as long as stacks are to be sampled, and as often as the test allows."""
-    until_s = time.monotonic() + STACKS_S
-    calls.time(target, "wall", at_once)
-    while time.monotonic() < until_s and (calls.left is None or calls.left >= at_once):
-        calls.time(target, "wall", at_once)
-
-
-def _rest_of(spy: "subprocess.Popen[str]") -> str:
-    try:
-        return spy.communicate(timeout=PY_SPY_START_S)[0]
-    except subprocess.TimeoutExpired:
-        return "it did not end"
-
-
-def _why_not(words: str) -> str:
-    lines = [line.strip() for line in words.splitlines() if line.strip()]
-    return f"py-spy could not read this process: {lines[-1] if lines else 'it said nothing'}"
-
-
-def _let_be_read() -> None:
-    """Lets py-spy read this process, where Linux would let only ancestors (Yama)."""
-    pr_set_ptracer, any_process = 0x59616D61, ctypes.c_ulong(-1)  # <linux/prctl.h>
-    ctypes.CDLL(None).prctl(pr_set_ptracer, any_process, 0, 0, 0)
