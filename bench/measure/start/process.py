@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.events import Launch, Outcome
-from bench.measure.start import adoption, bytecode
+from bench.measure.start import adoption, bytecode, endings
 from bench.measure.start.adoption import Adopted
 from bench.measure.start.crashes import crash
 from bench.measure.worker import protocol
@@ -35,25 +34,6 @@ times, which takes half a second a launch."""
 
 POLL_S = 0.1
 """How often a silent worker is looked at; a message ends the wait at once."""
-
-USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 4, 3, 2
-"""pytest's exit statuses for arguments that it does not understand, for an error in a plugin, and for an
-interrupt from within."""
-
-ERROR, INTERNAL = re.compile(r"ERROR: |\S+: error: "), "INTERNALERROR> "
-"""How pytest's own lines of these begin."""
-
-CONFTEST = "ImportError while loading conftest"
-"""How pytest begins to say which conftest.py raised what."""
-
-HEADER = re.compile(
-    r"=+ (test session starts|no tests ran)|(platform|cachedir:|rootdir:|configfile:|plugins:|benchmark:) |"
-    r"Using --randomly|collecting |collected \d"
-)
-"""How lines begin that pytest prints of itself."""
-
-LAST_WORDS = 1500
-"""Characters of a dead worker's output that are kept."""
 
 STACK_BYTES = 1 << 16
 """How much of its output is read: a crash prints the stack of each thread, a hundred calls or more."""
@@ -187,7 +167,8 @@ class Worker:
         except (EOFError, ConnectionError):
             raise self._death() from None
         if isinstance(message, protocol.Ended):
-            raise _ended(message, self.last_words())
+            outcome: Outcome = "refused" if message.refusal else "died"
+            raise WorkerError(outcome, endings.why(message, self.last_words()))
         return message
 
     def ask(self, command: protocol.Command, timeout_s: float) -> Any:
@@ -202,8 +183,7 @@ class Worker:
 
     def last_words(self) -> str:
         """The end of what the worker printed."""
-        lines = self._printed()[-LAST_WORDS:].strip().splitlines()
-        return "\n".join(line for line in lines if not HEADER.match(line)).strip()
+        return endings.last_words(self._printed())
 
     def _printed(self) -> str:
         file = self._output.fileno()
@@ -245,39 +225,6 @@ class Worker:
         """Signals the worker and its children, so that a partner can be stopped between turns."""
         with contextlib.suppress(ProcessLookupError, PermissionError):  # it has gone, with all of its group
             os.killpg(self.process.pid, number)
-
-
-def _ended(message: protocol.Ended, words: str) -> WorkerError:
-    """Why a worker ended by itself: pytest's own line where it refuses its arguments, else its last words."""
-    if message.refusal:
-        return WorkerError("refused", message.refusal)
-    lines = words.splitlines()
-    round_them = ""
-    if message.addopts:
-        way = "--pytest-args='-o addopts=' goes round them"
-        round_them = f"; the project's own options are {message.addopts}: {way}"
-    errors = [line.partition("error: ")[2] or line for line in lines if ERROR.match(line)]
-    if errors and message.status == USAGE_ERROR:
-        return WorkerError(
-            "died", f"pytest refuses its arguments: {errors[-1].removeprefix('ERROR: ')}{round_them}"
-        )
-    conftest = [line for line in lines if line.startswith(CONFTEST)]
-    if conftest and message.status == USAGE_ERROR:
-        errors = [line[1:].strip() for line in lines if line.startswith("E  ")]
-        return WorkerError("died", " ".join([conftest[-1], *errors[-1:]]))
-    internal = [line.removeprefix(INTERNAL) for line in lines if line.startswith(INTERNAL)]
-    if internal and message.status == INTERNAL_ERROR:
-        raised = next((line for line in reversed(internal) if line[:1].strip()), internal[-1])
-        return WorkerError(
-            "died", f"pytest ended by an error of its own or of a plugin: {raised}{round_them}"
-        )
-    interrupts = [line.strip("! ") for line in lines if line.startswith("!!!")]
-    if interrupts and message.status == INTERRUPTED:
-        return WorkerError("died", f"it ended pytest as a whole: {interrupts[-1]}")
-    text = (
-        f"pytest ended with status {message.status} by itself, as where a plugin takes its loop{round_them}"
-    )
-    return WorkerError("died", f"{text}\n{words}".strip())
 
 
 def collect_together(workers: Sequence[Worker], timeout_s: float) -> list[tuple[Worker, protocol.Collected]]:
