@@ -21,7 +21,7 @@ from bench.events import Header
 from bench.measure.drive import left_out
 from bench.patterns import matches
 from bench.render import figures, history_page, page, profile, sections, summary
-from bench.storage import archive, journal, profiles, remote, store
+from bench.storage import archive, journal, profiles, remote, results, store
 from bench.storage.tables import Run
 
 
@@ -90,11 +90,11 @@ def write(made: Report, out: Path | None = None) -> Written:
     folders = [part.run.path for part in made.runs]
     if len(folders) == 1:
         tables = made.cases, made.blocks, table(made.choices)
-        store.write_tables(folders[0], *tables, out, made.runs[0].run.header)
+        results.write_tables(folders[0], *tables, out, made.runs[0].run.header)
     drawn, target = figures.draw(made), out or folders[0]
     forms = {name: each.forms for name, each in drawn.items()}
     profiled = [_profile_pages(folder, target, out) for folder in folders]
-    path = store.write_report(target, page.render(made, drawn, profiled), summary.render(made), forms)
+    path = results.write_report(target, page.render(made, drawn, profiled), summary.render(made), forms)
     troubled = sections.troubled(made.cases)
     status = 1 if troubled["failed"] else 0 if made.cases["blocks"].any() else 5
     left = tuple(note.text for part in made.runs for note in part.run.notes if note.name == left_out.NAME)

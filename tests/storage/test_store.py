@@ -22,7 +22,7 @@ from bench.analyze.estimates.estimate import estimates
 from bench.analyze.questions.table import table
 from bench.events import VERSION, End, Header, Note, Visit
 from bench.records import Case
-from bench.storage import archive, store
+from bench.storage import archive, results, store
 from bench.storage.journal import JOURNAL, Journal, StoreError, events, find_runs, new_run_folder, unfinished
 from tests import ROOT, made_cases
 from tests import recorded_runs as recorded
@@ -41,7 +41,7 @@ def small(tmp_path: Path) -> Path:
     folder = recorded.write(tmp_path / "small", made_cases.course(None)[:2])
     run = store.read_run(folder)
     blocks = marked(run.blocks)
-    store.write_tables(folder, estimates(run, blocks).cases, blocks, table([]))
+    results.write_tables(folder, estimates(run, blocks).cases, blocks, table([]))
     return folder
 
 
@@ -290,7 +290,7 @@ def test_a_compressed_journal_reads_as_the_plain_one(small: Path) -> None:
         run = store.read_run(small)
         pd.testing.assert_frame_equal(run.blocks, plain.blocks)
         blocks = marked(run.blocks)
-        store.write_tables(small, estimates(run, blocks).cases, blocks, table([]))
+        results.write_tables(small, estimates(run, blocks).cases, blocks, table([]))
     (small / f"{JOURNAL}.gz").write_bytes(compressed[:-9])
     with pytest.raises(StoreError, match=r"no readable journal\.jsonl\.gz"):
         store.read_run(small)

@@ -16,7 +16,7 @@ from bench.analyze.gate.pairs import launch_ratios
 from bench.analyze.gate.settings import Budget, Settings, of_header
 from bench.analyze.questions.table import table
 from bench.records import Change, Verdict
-from bench.storage import store
+from bench.storage import results, store
 from tests import recorded_gates as gates
 from tests.recorded_gates import Compared
 
@@ -108,7 +108,7 @@ def test_replay_gives_the_same_decision(tmp_path: Path) -> None:
     run = store.read_run(folder)
     first = replay(AnalyzedRun(run))
     blocks = marked(run.blocks)
-    store.write_tables(folder, estimates(run, blocks).cases, blocks, table([]))
+    results.write_tables(folder, estimates(run, blocks).cases, blocks, table([]))
     assert replay(AnalyzedRun(store.read_run(folder))) == first
     assert first.settings.budgets == budgets
 

@@ -20,7 +20,7 @@ from bench.analyze.runs.history import Shift, history, shifts
 from bench.analyze.runs.levels import changes, noise
 from bench.events import Header
 from bench.render import history_page
-from bench.storage import archive, store
+from bench.storage import archive, results, store
 from bench.storage.journal import StoreError
 from tests import made_cases
 from tests import recorded_runs as recorded
@@ -175,7 +175,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         document = (made / "journal.jsonl").read_text("utf-8").replace("2026-01-05", f"2026-01-0{number + 1}")
         (made / "journal.jsonl").write_text(document, "utf-8")
         tabled = report([store.read_run(made)])
-        store.write_tables(made, tabled.cases, tabled.blocks, table([]))
+        results.write_tables(made, tabled.cases, tabled.blocks, table([]))
     return out
 
 
