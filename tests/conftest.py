@@ -4,11 +4,16 @@ import importlib.util
 import os
 from collections.abc import Generator, Iterator
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
+from tests import ROOT
 from tests.machine import Use, excuse, excused, use
+
+if TYPE_CHECKING:  # it imports pandas, which tests of the measuring half do without
+    from bench.analyze.analyzed import AnalyzedRun
 
 # A busy machine must not fail a test: its examples may take as long as they like.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -49,6 +54,15 @@ def _registered_simulation() -> None:
         import simulated_accelerator
 
         simulated_accelerator.autoload()
+
+
+@pytest.fixture(scope="session")
+def h200() -> "AnalyzedRun":
+    """The recorded run beside an NVIDIA H200, read and analyzed once in a process."""
+    from bench.analyze.analyzed import AnalyzedRun
+    from bench.storage.store import read_run
+
+    return AnalyzedRun(read_run(ROOT / "reports" / "example-gpu"))
 
 
 @pytest.fixture

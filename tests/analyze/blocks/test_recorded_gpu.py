@@ -15,28 +15,21 @@ import pytest
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.estimates.doubts import failed_checks, gist
 from bench.analyze.gate.pairs import launch_ratios
-from bench.storage.tables import Run
-from tests import RECORDED, ROOT
+from tests import RECORDED
 from tests.recorded_runs import unpacked
 
-EXAMPLE = ROOT / "reports" / "example-gpu"
 GATE = RECORDED / "gate-h200.jsonl.gz"
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return unpacked(EXAMPLE / "journal.jsonl.gz", tmp_path_factory.mktemp("example"))
-
-
-@pytest.fixture(scope="module")
-def cases(run: Run) -> pd.DataFrame:
-    frame = AnalyzedRun(run).cases
+def cases(h200: AnalyzedRun) -> pd.DataFrame:
+    frame = h200.cases
     return frame.set_index(frame["case"].str.rpartition("::")[2])
 
 
-def test_the_self_check_passed(run: Run) -> None:
-    assert len(run.checks) == 6
-    assert failed_checks(run) == {}
+def test_the_self_check_passed(h200: AnalyzedRun) -> None:
+    assert len(h200.run.checks) == 6
+    assert failed_checks(h200.run) == {}
 
 
 def test_the_device_s_time_is_within_the_host_s(cases: pd.DataFrame) -> None:
@@ -89,11 +82,12 @@ def test_a_planted_layer_shows_in_wall_time_and_the_controls_stand_still(tmp_pat
     assert ratios["wall"][ratios.index.str.contains("control")].abs().max() < 0.01
 
 
-def test_without_a_device_time_there_is_no_cold_time(run: Run, cases: pd.DataFrame) -> None:
+def test_without_a_device_time_there_is_no_cold_time(h200: AnalyzedRun, cases: pd.DataFrame) -> None:
     """Of 193 cold blocks 104 ran dry: their wall time, flushes and holds included, read 20 times too long."""
     assert np.isnan(cases["cold_s"]["test_matmul[cuda-512]"])
     assert "no cold time: queue_ran_dry" in cases["warnings"]["test_matmul[cuda-512]"]
-    cold = run.blocks[(run.blocks["kind"] == "cold") & ~run.blocks["notes"].str.contains("queue_ran_dry")]
+    blocks = h200.run.blocks
+    cold = blocks[(blocks["kind"] == "cold") & ~blocks["notes"].str.contains("queue_ran_dry")]
     known = cases[cases["cold_s"].notna()]
     failed = set(cases.loc[cases["status"] == "failed", "case"])
     assert set(known["case"]) == set(cold["case"].astype(str)) - failed

@@ -11,80 +11,66 @@ from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.report import report
 from bench.render import contradictions as words
 from bench.storage.store import read_run
-from bench.storage.tables import Run
-from tests import ROOT
 from tests.made_cases import Made, course
-from tests.recorded_runs import unpacked, write
-
-
-@pytest.fixture(scope="module")
-def h200(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return unpacked(ROOT / "reports" / "example-gpu" / "journal.jsonl.gz", tmp_path_factory.mktemp("example"))
-
-
-@pytest.fixture(scope="module")
-def analyzed(h200: Run) -> AnalyzedRun:
-    return AnalyzedRun(h200)
+from tests.recorded_runs import write
 
 
 def named(analyzed: AnalyzedRun) -> pd.DataFrame:
     return analyzed.cases.set_index(analyzed.cases["case"].str.rpartition("::")[2])
 
 
-def test_every_call_whose_wait_made_it_shorter_is_listed_and_marked(analyzed: AnalyzedRun) -> None:
-    check = {each.name: each for each in analyzed.checkings}["latency"]
+def test_every_call_whose_wait_made_it_shorter_is_listed_and_marked(h200: AnalyzedRun) -> None:
+    check = {each.name: each for each in h200.checkings}["latency"]
     assert check.compared == 193
     odd = {each.cases[0].rpartition("::")[2] for each in check.contradictions}
     assert {"test_forward[cuda-1]", "test_forward_moved[cuda-round_trip pinned-1]"} <= odd
-    cases = named(analyzed)
+    cases = named(h200)
     shorter = cases[cases["latency_s"] < 0.93 * cases["median_s"]]
     assert set(shorter.index) <= odd
     assert cases.loc[list(odd), "warnings"].str.contains("times a call back to back").all()
 
 
-def test_a_launch_ceiling_that_cases_beat_is_raised_and_told(analyzed: AnalyzedRun) -> None:
+def test_a_launch_ceiling_that_cases_beat_is_raised_and_told(h200: AnalyzedRun) -> None:
     """Measured as 9.4 µs, it lay above 13 cases that it was to bound."""
-    launch = next(each for each in analyzed.beaten if each.kind == "launch")
+    launch = next(each for each in h200.beaten if each.kind == "launch")
     assert launch.device == "cuda"
     assert launch.measured == pytest.approx(9.43e-6, rel=0.01)
     assert launch.seen == pytest.approx(5.74e-6, rel=0.01)
     assert launch.raised
-    cases = named(analyzed)
+    cases = named(h200)
     assert cases["bound"]["test_mul[cuda-16]"] == "launch"
     assert 0.5 < cases["ceiling_share"]["test_mul[cuda-16]"] <= 1
 
 
-def test_a_product_in_another_precision_is_not_held_against_the_float32_ceiling(
-    analyzed: AnalyzedRun,
-) -> None:
-    cases = named(analyzed)
+def test_a_product_in_another_precision_is_not_held_against_the_float32_ceiling(h200: AnalyzedRun) -> None:
+    cases = named(h200)
     assert cases["bound"]["test_matmul_tf32[cuda-on-4096]"] != "compute", "it read 742 % of it"
     assert cases["bound"]["test_matmul_tf32[cuda-off-4096]"] == "compute"
     unknown = "test_forward_resnet18[cuda-128]"
     assert "the precision is not on record" in cases["warnings"][unknown]
-    (compute,) = (each for each in analyzed.beaten if each.kind == "compute")
+    (compute,) = (each for each in h200.beaten if each.kind == "compute")
     assert not compute.raised
 
 
-def test_no_share_of_a_ceiling_is_beyond_its_error_unmarked(analyzed: AnalyzedRun) -> None:
-    cases = analyzed.cases
+def test_no_share_of_a_ceiling_is_beyond_its_error_unmarked(h200: AnalyzedRun) -> None:
+    cases = h200.cases
     above = cases[cases["ceiling_share"] > 1.05]
     assert above["warnings"].str.contains("ceiling, which was not raised").all()
     assert not cases["warnings"].str.contains("memory memory").any()
     assert len(above) == 2
 
 
-def test_which_memory_a_case_s_data_lie_in_is_told(analyzed: AnalyzedRun) -> None:
+def test_which_memory_a_case_s_data_lie_in_is_told(h200: AnalyzedRun) -> None:
     """50 MB lie in the third of a server's caches, and beyond the first of an H200's."""
-    cases = named(analyzed)
+    cases = named(h200)
     assert cases["memory_level"]["test_mul[cpu-2048]"] == "L3"
     assert cases["memory_level"]["test_mul[cuda-2048]"] == "L2"
     assert cases["memory_level"]["test_matmul_tf32[cuda-off-4096]"] == "memory"
     assert cases["memory_level"]["test_to_device[cuda-pinned-67108864]"] == "", "it crosses a link"
 
 
-def test_the_report_says_each_of_them(h200: Run) -> None:
-    part = report([h200]).runs[0]
+def test_the_report_says_each_of_them(h200: AnalyzedRun) -> None:
+    part = report([h200.run]).runs[0]
     said = " ".join(words.sentences(part))
     for part_of_it in (
         "the launch ceiling of cuda",
@@ -100,15 +86,15 @@ def test_the_report_says_each_of_them(h200: Run) -> None:
     assert held["one call and its wait take no less than a call back to back"].startswith("180 of 193")
 
 
-def test_the_same_call_in_two_tests_is_held_against_itself(h200: Run) -> None:
+def test_the_same_call_in_two_tests_is_held_against_itself(h200: AnalyzedRun) -> None:
     """A run of today says what each call is; this one's tests are told here which of them are alike."""
     alike = r"test_(?:forward_resnet18\[cuda-1\]|forward_modes\[cuda-resnet18-train\])$"
-    same = h200.cases["case"].str.contains(alike)
+    same = h200.run.cases["case"].str.contains(alike)
     extra = [
         {**facts, "call": "resnet18"} if is_same else facts
-        for facts, is_same in zip(h200.cases["extra"], same, strict=True)
+        for facts, is_same in zip(h200.run.cases["extra"], same, strict=True)
     ]
-    told = AnalyzedRun(replace(h200, cases=h200.cases.assign(extra=extra)))
+    told = AnalyzedRun(replace(h200.run, cases=h200.run.cases.assign(extra=extra)))
     check = {each.name: each for each in told.checkings}["identical"]
     assert (check.compared, check.contradictions) == (1, ()), "one launch each: the intervals are wide"
     assert check.farthest == pytest.approx(1.8, rel=0.1)

@@ -5,27 +5,13 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pytest
 from matplotlib.axes import Axes
 
 from bench.analyze.analyzed import AnalyzedRun
 from bench.render.drawing import colours, style
 from bench.render.figures import links
 from bench.render.units import THIN
-from bench.storage.tables import Run
-from tests import ROOT
-from tests.recorded_runs import unpacked
 from tests.render.figures import seen
-
-
-@pytest.fixture(scope="module")
-def h200(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return unpacked(ROOT / "reports" / "example-gpu" / "journal.jsonl.gz", tmp_path_factory.mktemp("gpu"))
-
-
-@pytest.fixture(scope="module")
-def analyzed(h200: Run) -> AnalyzedRun:
-    return AnalyzedRun(h200)
 
 
 def drawn(analyzed: AnalyzedRun, ceilings: Mapping[str, Any]) -> Axes:
@@ -49,22 +35,22 @@ def dotted(axes: Axes) -> list[list[tuple[float, float]]]:
 
 
 def test_a_pageable_link_is_said_to_be_no_straight_line_and_a_pinned_one_has_its_line(
-    h200: Run, analyzed: AnalyzedRun
+    h200: AnalyzedRun,
 ) -> None:
-    assert h200.ceilings
-    found = said(drawn(analyzed, h200.ceilings["cuda"]))
+    assert h200.run.ceilings
+    found = said(drawn(h200, h200.run.ceilings["cuda"]))
     assert found["to device, pinned"] == "link: 54 GB/s after 25 µs"
     assert found["to host, pinned"] == "link: 54 GB/s after 27 µs"
     assert found["to device, pageable"] == "link: no straight line, ≈ 8.4 GB/s"
     assert found["to host, fresh"] == "link: no straight line, ≈ 12 GB/s"
 
 
-def test_every_link_is_drawn_through_its_own_copies(h200: Run, analyzed: AnalyzedRun) -> None:
+def test_every_link_is_drawn_through_its_own_copies(h200: AnalyzedRun) -> None:
     """Today's runs keep them: bends show, and no line reckoned from a latency that is none."""
-    assert h200.ceilings
+    assert h200.run.ceilings
     sizes, seconds = [2**10, 2**19, 2**23, 2**28], [1.9e-5, 6.6e-5, 6.5e-4, 3.4e-2]
-    kept = {**h200.ceilings["cuda"]["to_device_pageable"], "sizes": sizes, "seconds": seconds}
-    axes = drawn(analyzed, {**h200.ceilings["cuda"], "to_device_pageable": kept})
+    kept = {**h200.run.ceilings["cuda"]["to_device_pageable"], "sizes": sizes, "seconds": seconds}
+    axes = drawn(h200, {**h200.run.ceilings["cuda"], "to_device_pageable": kept})
     assert said(axes)["to device, pageable"].startswith("link: no straight line")
     off = []
     for curve in dotted(axes):
