@@ -64,7 +64,8 @@ def _title(of: Contested) -> str:
     fixed = ", ".join(f"{words(name)} {value}" for name, value in shared.items())
     what = words(choice.operation) + (f" ({fixed})" if fixed else "")
     who = other if len(choice.contenders) == 2 else "each"
-    return f"{what}: how many times as fast is {who} as {first}?"
+    asked = f"{what}: how many times as fast is {who} as {first}?"
+    return asked if entitled(asked) == asked else f"{what}: {who} against {first}"
 
 
 def _onto(axes: Axes, of: Contested, drawn: Sequence[Line], colours: Colours) -> None:

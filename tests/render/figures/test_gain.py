@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
+from matplotlib.text import Text
 
 from bench.analyze.contests.contests import Choice, Contest
 from bench.analyze.contests.crossover import Place
@@ -165,3 +167,12 @@ def test_any_contest_is_drawn_without_labels_that_touch(any_choice: Choice) -> N
 
 def test_a_contest_of_nothing_is_not_drawn() -> None:
     assert contested([two(("cpu", "cuda"), [])]) == []
+
+
+def test_a_title_is_asked_in_less_words_where_it_would_be_cut() -> None:
+    pair = ("tensor", "from_numpy")
+    made = choice(pair, [contest(pair, [(1.0, 4.0, 3.0, 5.0), (9.0, 5.0, 4.0, 6.0)])])
+    axes = drawn(replace(made, operation="share_or_copy"))
+    told = [text.get_text() for text in axes.figure.findobj(Text) if isinstance(text, Text)]
+    assert "share or copy: share (from_numpy) against copy (tensor)" in told
+    assert not any("…" in text for text in told if text.startswith("share or copy"))
