@@ -10,7 +10,8 @@ from bench.measure.host import priority
 from trust import bias
 from trust.claims import Claim, Proof, per_cent, share
 from trust.company import Company
-from trust.sides import Plan, Runs, Side, by_side, changes, estimates, interleaved, suites
+from trust.recorded import Runs, by_side, changes, estimates
+from trust.sides import Plan, Side, interleaved, suites
 
 FILES = (
     "test_01_numpy_tensors.py",

@@ -13,7 +13,8 @@ import pandas as pd
 from bench.events import Visit
 from bench.measure.start.process import Spec
 from trust.claims import Claim, Proof
-from trust.sides import ROOT, Plan, Side, together, visits
+from trust.recorded import visits
+from trust.sides import ROOT, Plan, Side, together
 
 LAUNCHES = 9
 """A processor whose speed jumps between a visit's two readings spoils the visit: one in four."""

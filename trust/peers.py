@@ -23,7 +23,8 @@ from bench.measure.drive.policy import relative_width
 from trust.beside import ALONE, TURN_S, WIDTH
 from trust.claims import Claim, Proof, per_cent, share
 from trust.company import Company
-from trust.sides import Plan, Side, by_side, estimates, suites, together, visits
+from trust.recorded import by_side, estimates, visits
+from trust.sides import Plan, Side, suites, together
 
 FILES = ("test_01_numpy_tensors.py", "test_03_matmul_mul.py", "test_05_forward_backward.py")
 CASES = (

@@ -16,7 +16,8 @@ from bench.analyze.runs.shift import RunShift, between
 from bench.storage.tables import Run
 from trust import coverage
 from trust.claims import Claim, Proof, per_cent, share
-from trust.sides import Plan, Runs, Side, apart, suites
+from trust.recorded import Runs
+from trust.sides import Plan, Side, apart, suites
 
 FILES = ("test_01_numpy_tensors.py", "test_02_host_device.py", "test_03_matmul_mul.py",
          "test_05_forward_backward.py")  # fmt: skip

@@ -14,21 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-import pandas as pd
-from scipy.stats import trim_mean
-
-from bench.analyze.analyzed import AnalyzedRun
-from bench.analyze.blocks.clean import PACE_LIMIT, marked_blocks
-from bench.analyze.estimates.intervals import TRIM
-from bench.analyze.gate.pairs import paired
 from bench.app import selection
-from bench.disturbance import MIN_PAIRS
-from bench.events import Header, Visit
+from bench.events import Header
 from bench.measure.drive.entry import Timing
 from bench.measure.drive.ledger import Ledger
 from bench.measure.drive.plan import PRESETS
@@ -39,12 +29,9 @@ from bench.measure.host import environment
 from bench.measure.host.interference import RECENT_S
 from bench.measure.start.process import Spec, Worker, WorkerError
 from bench.records import Case
-from bench.storage.journal import JOURNAL, Journal, events
+from bench.storage.journal import JOURNAL, Journal
 from bench.storage.store import read_run
-from bench.storage.tables import Run
-
-Runs = dict[str, Run]
-"""The runs of the sides, by their names."""
+from trust.recorded import Runs
 
 LONG_BLOCK_S = 0.5
 """From here an interleaved visit has one pair of blocks, below it `MIN_TURNS` at least."""
@@ -132,43 +119,6 @@ def apart(folder: Path, plan: Plan, sides: Sequence[Side]) -> Runs:
                 with _says_if_cut(title), _worker(plan, title) as worker:
                     _launch(worker, plan, kind, launch, [recorder])
     return _read(folder, sides)
-
-
-def estimates(runs: Runs) -> pd.DataFrame:
-    """The cases frames of the sides under each other, as their reports would show them."""
-    frames = [AnalyzedRun(run).cases.assign(side=side) for side, run in runs.items()]
-    return pd.concat(frames, ignore_index=True)
-
-
-def changes(runs: Runs, *, at_any_pace: bool = False) -> pd.Series:
-    """By case, how many times the first side's time the second side's is, from `interleaved` runs.
-
-    The trimmed mean over pairs of neighbouring blocks, one a side, both of which are clean, and made at the
-    same pace: a neighbour on the physical core comes and goes on either side. What a launch's memory is like
-    meets both, since they share its worker. `at_any_pace` counts the other pairs as well; so does a case
-    that has hardly one at the same pace. NaN below three pairs.
-    """
-    sided = [
-        replace(run, blocks=run.blocks.assign(side=side))
-        for run, side in zip(runs.values(), ("base", "head"), strict=True)
-    ]
-    blocks = [marked_blocks(run) for run in sided]
-    pairs = paired(pd.concat(blocks, ignore_index=True))
-    pairs = pairs[pairs["clean"] & (pairs["kind"] == "wall")]
-    alike = pairs["pace_ratio"].fillna(1.0).between(1 / PACE_LIMIT, PACE_LIMIT) | at_any_pace
-    enough = alike.groupby(pairs["case"]).transform("sum") >= MIN_PAIRS
-    logs = pairs[alike | ~enough].groupby("case")["log_ratio"]
-    return np.exp(logs.agg(partial(trim_mean, proportiontocut=TRIM)).where(logs.size() >= MIN_PAIRS))
-
-
-def by_side(frame: pd.DataFrame, column: str) -> pd.DataFrame:
-    """One column of a cases frame, a row a case and a column a side."""
-    return frame.pivot(index="case", columns="side", values=column).reindex(frame["case"].unique())
-
-
-def visits(folder: Path, side: str) -> Iterator[Visit]:
-    """Every visit of a side, as it was recorded."""
-    return (event for event in events(folder / side) if isinstance(event, Visit))
 
 
 class _Recorder:

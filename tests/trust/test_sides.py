@@ -16,7 +16,7 @@ import pytest
 from bench.measure.drive.entry import BLOCK_S, Timing
 from bench.measure.host.interference import RECENT_S
 from bench.measure.start.process import Spec
-from trust import sides
+from trust import recorded, sides
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def two_cases(folder: Path) -> sides.Plan:
 
 
 def processes_of(folder: Path, side: str) -> list[int]:
-    return [visit.extra_info["process"] for visit in sides.visits(folder, side)]
+    return [visit.extra_info["process"] for visit in recorded.visits(folder, side)]
 
 
 def test_each_side_is_a_run_of_its_own_whose_visits_follow_the_other_s(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_each_side_is_a_run_of_its_own_whose_visits_follow_the_other_s(tmp_path:
     processes = processes_of(tmp_path / "out", "quiet")
     assert processes == processes_of(tmp_path / "out", "busy")
     assert len(set(processes)) == 2
-    assert sides.by_side(sides.estimates(found), "median_s").notna().all(axis=None)
+    assert recorded.by_side(recorded.estimates(found), "median_s").notna().all(axis=None)
 
 
 def test_a_lost_worker_costs_the_rest_of_its_launch(
@@ -64,7 +64,7 @@ def test_a_lost_worker_costs_the_rest_of_its_launch(
     file.write_text(file.read_text().replace("    benchmark.extra_info", lost + "    benchmark.extra_info"))
     found = sides.together(tmp_path / "out", plan, [sides.Side("quiet")])
     assert "launch 1/2 is cut: " in capsys.readouterr().err
-    assert sides.estimates(found)["median_s"].notna().all()
+    assert recorded.estimates(found)["median_s"].notna().all()
 
 
 def test_interleaved_sides_share_each_visit_block_by_block(tmp_path: Path) -> None:
@@ -83,12 +83,12 @@ def test_interleaved_sides_share_each_visit_block_by_block(tmp_path: Path) -> No
     doubled = replace(
         still["busy"], blocks=still["busy"].blocks.assign(wall_s=lambda all_: 2 * all_["wall_s"])
     )
-    assert (sides.changes({**still, "busy": doubled}) / sides.changes(still)).tolist() == pytest.approx(
+    assert (recorded.changes({**still, "busy": doubled}) / recorded.changes(still)).tolist() == pytest.approx(
         [2, 2]
     )
 
 
-def paced(found: sides.Runs, busy_paces_s: list[float]) -> sides.Runs:
+def paced(found: recorded.Runs, busy_paces_s: list[float]) -> recorded.Runs:
     """Runs of which every block takes 1 µs at a pace of 1 µs, and longer at a slower one."""
     runs = {}
     for side, run in found.items():
@@ -102,9 +102,9 @@ def test_interleaved_pairs_count_at_the_same_pace_where_there_are_enough(tmp_pat
     both = [sides.Side(name) for name in ("quiet", "busy")]
     found = sides.interleaved(tmp_path / "out", two_cases(tmp_path), both)
     seldom = paced(found, [1e-6, 1e-6, 2e-6])
-    assert sides.changes(seldom).tolist() == [1.0, 1.0]
-    assert all(change > 1.05 for change in sides.changes(seldom, at_any_pace=True))
-    assert sides.changes(paced(found, [2e-6])).tolist() == [2.0, 2.0], "there is no other pair"
+    assert recorded.changes(seldom).tolist() == [1.0, 1.0]
+    assert all(change > 1.05 for change in recorded.changes(seldom, at_any_pace=True))
+    assert recorded.changes(paced(found, [2e-6])).tolist() == [2.0, 2.0], "there is no other pair"
 
 
 def test_a_side_s_first_block_reads_nothing_of_the_other_s(
