@@ -1,73 +1,25 @@
-"""Ceilings: the fit of a link against closed forms, and each roof against the simulation's parameters."""
+"""Ceilings: each roof against the simulation's parameters."""
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bench.measure.devices import available, best, ceilings, cuda_extras, links
-from bench.measure.devices.device import Device, Loop, Timed
+from bench.measure.devices.device import Device
 from bench.measure.drive import device_tasks
 from bench.measure.drive.ledger import Ledger
 from bench.measure.drive.plan import Progress
-from bench.measure.host.interference import Interference
 from bench.measure.worker.protocol import Answer, Ask
-
-SIZES = [2.0**exponent for exponent in range(10, 28, 3)]
-
-
-@given(latency_s=st.floats(1e-7, 1e-2), bytes_per_s=st.floats(1e6, 1e13))
-def test_a_link_is_found_from_its_own_times(latency_s: float, bytes_per_s: float) -> None:
-    seconds = [latency_s + size / bytes_per_s for size in SIZES]
-    link = links.fit_link(SIZES, seconds)
-    predicted = [link["latency_s"] + size / link["bytes_per_s"] for size in SIZES]
-    assert predicted == pytest.approx(seconds, rel=1e-6)
-
-
-def test_a_link_weighs_errors_by_their_share() -> None:
-    """One percent on the largest copy, 100 latencies long, leaves the latency within a few percent."""
-    seconds = [1e-5 + size / 1e10 for size in SIZES]
-    seconds[-1] *= 1.01
-    assert links.fit_link(SIZES, seconds)["latency_s"] == pytest.approx(1e-5, rel=0.03)
-
-
-def test_what_the_host_adds_does_not_move_the_bandwidth() -> None:
-    """It varies by a third from size to size, and is 10 % of a middling copy."""
-    rng = np.random.default_rng(1)
-    off = []
-    for _ in range(200):
-        seconds = [1e-4 * rng.uniform(0.7, 1.3) + size / 5e8 for size in SIZES]
-        off.append(abs(links.fit_link(SIZES, seconds)["bytes_per_s"] / 5e8 - 1))
-    assert np.mean(off) < 0.002
-    assert max(off) < 0.006
-
-
-def test_a_latency_is_never_negative() -> None:
-    link = links.fit_link([1e3, 1e6], [1e-7, 2e-4])
-    assert link["latency_s"] == 0.0
-
-
-def test_a_link_that_gets_slower_keeps_the_latency_that_small_copies_show() -> None:
-    """Pageable copies read on a GPU: beyond a cache of 300 MB the processor's half takes twice as long."""
-    seconds = [28.6e-6, 29.7e-6, 47.1e-6, 74.2e-6, 371e-6, 2.43e-3, 50e-3]
-    sizes = [2.0**exponent for exponent in range(10, 29, 3)]
-    assert 19e-6 <= links.fit_link(sizes, seconds)["latency_s"] <= 28.6e-6
 
 
 def test_no_memory_is_faster_than_a_nearer_one() -> None:
     rates = {"L1": 2e11, "L2": 6e11, "L3": 3e11, "memory": 1e11}
     assert ceilings._nearer_is_faster(rates) == {"L1": 6e11, "L2": 6e11, "L3": 3e11, "memory": 1e11}
-
-
-def test_two_points_are_a_line() -> None:
-    link = links.fit_link([0.0, 1e6], [1e-5, 1.1e-4])
-    assert link == pytest.approx({"latency_s": 1e-5, "bytes_per_s": 1e10})
 
 
 def test_ceilings_are_the_simulation_s_parameters(
@@ -160,22 +112,6 @@ def test_a_launch_is_timed_in_more_than_one_way(
     assert launch_s == pytest.approx(p.launch_s, rel=0.01)
 
 
-def test_a_link_keeps_the_copies_that_its_line_goes_through(simulated: ModuleType) -> None:
-    p = simulated.timeline.parameters
-    for link in links.links(best.Best(available.get("sim"))).values():
-        assert link["sizes"][0] == 2**10
-        assert link["seconds"] == pytest.approx(
-            [
-                p.launch_s + p.copy_latency_s + p.synchronize_s + size / p.copy_bytes_per_s
-                for size in link["sizes"]
-            ],
-            rel=0.1,
-        )
-        assert link["best_bytes_per_s"] == max(
-            size / seconds for size, seconds in zip(link["sizes"], link["seconds"], strict=True)
-        )
-
-
 def test_no_simulated_rate_is_above_its_ceiling(simulated: ModuleType) -> None:
     device = available.get("sim")
     p = simulated.timeline.parameters
@@ -243,51 +179,6 @@ def test_memory_levels_are_read_from_the_system(tmp_path: Path) -> None:
 
 def test_usual_caches_stand_where_the_system_does_not_tell(tmp_path: Path) -> None:
     assert [level for level, *_ in ceilings.processor_levels(tmp_path)] == ["L1", "L2", "L3", "memory"]
-
-
-class Quiet:
-    """Readings of a machine on which others take `delays` from one block after the other, then nothing."""
-
-    def __init__(self, *delays: float) -> None:
-        self._delays = iter(delays)
-
-    def before(self, _expected_s: float) -> None:
-        """Nothing to keep."""
-
-    def after(self) -> Interference:
-        return Interference(next(self._delays, 0.0), None, 0.0, 1e-6, 1, 0, 2)
-
-
-@dataclass
-class Slow:
-    """A processor whose calls take what `blocks` says, one block after the other, and 1 ms afterwards."""
-
-    blocks: list[float]
-    is_accelerator = False
-
-    def time(self, _kind: str, run: Loop, calls: int) -> Timed:
-        run(calls)
-        return Timed(calls * (self.blocks.pop(0) if self.blocks else 1e-3))
-
-
-def test_a_ceiling_waits_for_undisturbed_blocks() -> None:
-    slow = Slow([1e-3] + [8e-2] * 7)
-    timed = best.Best(slow, Quiet(*[1.0] * 7))  # type: ignore[arg-type]  # stand-ins
-    assert timed.seconds("it", lambda: None) == pytest.approx(1e-3)
-    assert timed.disturbed == []
-
-
-def test_a_fast_block_beside_others_is_not_believed() -> None:
-    """The rule never looks at how long a block took."""
-    timed = best.Best(Slow([1e-3, 1e-9]), Quiet(1.0))  # type: ignore[arg-type]  # stand-ins
-    assert timed.seconds("it", lambda: None) == pytest.approx(1e-3)
-
-
-def test_a_ceiling_that_others_never_left_alone_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(best, "PATIENCE_S", 0.01)
-    timed = best.Best(Slow([]), Quiet(*[1.0] * 10**6))  # type: ignore[arg-type]  # stand-ins
-    assert timed.seconds("it", lambda: None) == pytest.approx(1e-3)
-    assert timed.disturbed == ["it"]
 
 
 def test_of_two_measurements_the_better_stands() -> None:
