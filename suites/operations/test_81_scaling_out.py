@@ -35,7 +35,9 @@ def ranks_of(device, ranks, batch):
     if kind not in ("cpu", "cuda"):
         pytest.skip(f"{device} has neither gloo nor nccl to exchange gradients with")
     if ranks > ranks_there(device):
-        pytest.skip(f"{device} has no more than {ranks_there(device)} for as many ranks, one each")
+        pytest.skip(
+            f"{device} has room for {ranks_there(device)} at most: each rank takes a processor or GPU"
+        )
     try:
         with launch.started(kind, ranks, IMAGES, batch) as ask:
             yield ask
