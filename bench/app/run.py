@@ -22,7 +22,7 @@ from bench.measure.host.doctor import unused_gpu
 from bench.measure.start.process import WorkerError
 from bench.measure.worker.protocol import Collected
 from bench.render.decisions.rows import answered
-from bench.storage.journal import Journal, StoreError, header, unfinished
+from bench.storage.journal import Journal, StoreError, check_out, header, unfinished
 from bench.storage.store import read_run
 
 MAX_LINES = 12
@@ -51,6 +51,7 @@ def measure(request: RunRequest, resume: bool) -> tuple[Path, bool]:
     """
     if finding := unused_gpu():  # before torch is imported, which takes seconds
         print(f"bench: warning: {finding}", file=sys.stderr, flush=True)
+    check_out(request.out)
     past, journal = _unfinished(request) if resume else ([], None)
     preset = PRESETS[request.selection.preset]
     try:

@@ -119,5 +119,8 @@ def none_matches(selection: Selection, found: Collected) -> UserError:
     meant = keyword_meant(selection.keyword, found.left_out) or (
         "; see `bench list`" if what else "; expected tests that use the `benchmark` fixture"
     )
+    broken = next((each for each in found.problems if each.outcome == "failed"), None)
+    if broken and not found.left_out:
+        return UserError(f"{broken.id} could not be collected: {broken.last_line}")
     where = f"{' '.join(selection.paths) or 'suites/'}{why_nothing(found.facts)}"
     return UserError(f"no benchmarks{what} in {where}{meant}")

@@ -54,6 +54,8 @@ def write_all(paths: Sequence[str], out: str | None, view: View | None) -> tuple
         runs, left_out = store.read_runs(there.paths)
         if target is None:
             _check_folder([run.path for run in runs], len(runs) + len(left_out), there)
+        if view and len(runs) == 1:
+            raise UserError("--rows, --columns and --filter set runs side by side; expected two runs or more")
         made = write(report(runs, view), target)
     page = str(made.page) if target is None else f"{str(out).rstrip('/')}/{made.page.name}"
     return made, page, [there.named(line) for line in left_out]
@@ -62,7 +64,7 @@ def write_all(paths: Sequence[str], out: str | None, view: View | None) -> tuple
 def _check_folder(paths: Sequence[Path], runs: int, there: remote.Fetched) -> None:
     """Raises UserError where a report cannot be written beside its run."""
     if runs > 1:
-        raise UserError("several runs have no folder in common; expected --out DIR")
+        raise UserError(f"the report of {runs} runs needs a folder of its own; expected --out DIR")
     if there.origins:
         raise UserError(f"{there.named(str(paths[0]))} lies in a store; expected --out DIR, here or there")
     if not paths[0].is_dir():

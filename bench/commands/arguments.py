@@ -1,6 +1,7 @@
 """Arguments that several commands share, and what they ask for."""
 
 import argparse
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     from bench.app.sides.revisions import SidesRequest
 
 
-def declare_out(parser: argparse.ArgumentParser, what: str = "where runs are put") -> None:
+def declare_out(
+    parser: argparse.ArgumentParser, what: str = "where runs are put (default: %(default)s)"
+) -> None:
     parser.add_argument("--out", type=_local, default=Path("reports"), metavar="DIR", help=what)
 
 
@@ -30,7 +33,7 @@ def declare_selection(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("paths", nargs="*", metavar="PATH", help="files or folders of benchmarks (default: suites/)")
     declare_keyword(parser)
-    add("--device", action="append", default=[], metavar="D",
+    add("--device", type=device, action="append", default=[], metavar="D",
         help="measure on this device only, as TYPE or TYPE:INDEX; may be given several times")  # fmt: skip
     add("--pytest-args", type=_words, action="extend", default=[], metavar="ARGS",
         help="further options of pytest for every worker, as one text: --pytest-args='-c other.ini -p name'; "
@@ -47,6 +50,13 @@ def at_least(least: int, what: str) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def device(text: str) -> str:
+    """A device by a name that it may have; whether it is there, a worker finds out."""
+    if not re.fullmatch(r"[A-Za-z_]\w*(:\d+)?", text):
+        raise argparse.ArgumentTypeError(f"{text!r}; expected TYPE or TYPE:INDEX, such as cpu or cuda:1")
+    return text
 
 
 def _words(text: str) -> list[str]:

@@ -22,6 +22,10 @@ EXAMPLES = (
 )
 
 
+WRITTEN = {"markdown": "for a pull request", "junit": "JUnit XML", "json": "JSON"}
+"""Forms of the verdict that are also written into a file, where one is named."""
+
+
 def declare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--base", metavar="REV|RUN", help="compare with where the branch left this revision")
@@ -33,7 +37,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="also fail on cases that are faster (status 1) or undecided (status 4); may be given "
              "twice")  # fmt: skip
     arguments.declare_sides(parser)
-    for form, what in (("markdown", "for a pull request"), ("junit", "JUnit XML"), ("json", "JSON")):
+    for form, what in WRITTEN.items():
         add(f"--{form}", type=Path, metavar="FILE", help=f"also write the verdict as {what}")
 
 
@@ -67,6 +71,9 @@ def command(options: argparse.Namespace) -> int:
         raise UserError(
             "nothing to compare with; expected --base REV, such as --base origin/main, or --replay RUN"
         )
+    for file in filter(None, (getattr(options, form) for form in WRITTEN)):
+        if not file.absolute().parent.is_dir() or file.is_dir():
+            raise UserError(f"{file} cannot be written; expected a file in a folder that is there")
     request = replace(arguments.sides(options), fail_on=tuple(options.fail_on))
     try:
         folder = gate.measure(request, options.base, options.head, options.null, options.explain)

@@ -21,7 +21,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("cases", nargs="*", metavar="CASE", help="cases, tests, patterns, files or folders")
     arguments.declare_keyword(parser)
-    add("--device", action="append", default=[], metavar="D",
+    add("--device", type=arguments.device, action="append", default=[], metavar="D",
         help="on this device only, as TYPE or TYPE:INDEX")  # fmt: skip
     add("--run", type=Path, metavar="RUN",
         help="a run that the profiles are added to, with links from its report")  # fmt: skip

@@ -156,7 +156,7 @@ def _cases(cases: pd.DataFrame) -> tuple[str, list[str]]:
         times.setdefault((str(row["operation"]), str(row["device"])), []).append(_time(row))
     rows = [_row([words(operation), device, ", ".join(each)]) for (operation, device), each in times.items()]
     lines = [*_table(["operation", "device", "time per call"]), *rows] if rows else []
-    return f"{len(measured)} cases measured", lines
+    return f"{len(measured)} case{'s' * (len(measured) != 1)} measured", lines
 
 
 def _time(row: Mapping[Any, Any]) -> str:

@@ -1,11 +1,11 @@
 """A report in a terminal: what was measured, the decisions, what is slow, ratios, and what comes next."""
 
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -67,7 +67,7 @@ def counted(part: RunReport) -> str:
     states = part.cases["status"].value_counts()
     measured = sum(int(states.get(state, 0)) for state in ("ok", "noisy"))
     others = [f"{states[state]} {name}" for state, name in NAMES.items() if states.get(state)]
-    return ", ".join([f"{measured} cases measured", *others])
+    return ", ".join([f"{measured} case{'s' * (measured != 1)} measured", *others])
 
 
 def _heading(console: Console, title: str, lines: Sequence[str]) -> None:
@@ -78,8 +78,12 @@ def _heading(console: Console, title: str, lines: Sequence[str]) -> None:
 
 
 def _indented(console: Console, line: str, columns: int) -> None:
-    """A line that stays indented where it wraps; a plain one where nothing wraps."""
-    console.print(Padding(Text(visible(line)), (0, 0, 0, columns)))
+    """A line that stays indented where it wraps, which is never within a number."""
+    width, indent = max(columns + 1, console.width), " " * columns
+    for part in textwrap.wrap(
+        visible(line), width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    ):
+        console.print(Text(part))
 
 
 def _decisions(console: Console, made: Decisions) -> None:

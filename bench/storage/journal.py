@@ -3,6 +3,7 @@
 It is the only file a run writes while it measures, so that a killed run loses at most the line in hand.
 """
 
+import errno
 import gzip
 import os
 import zlib
@@ -179,6 +180,18 @@ def header(folder: Path) -> Header:
     return first
 
 
+def check_out(out: Path) -> None:
+    """Raises StoreError where a run's folder could not be made in `out`: before anything is measured."""
+    there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    why = errno.EACCES if there.is_dir() else errno.ENOTDIR
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise _no_folder(out, os.strerror(why))
+
+
+def _no_folder(folder: Path, why: str | None) -> StoreError:
+    return StoreError(f"{folder} cannot be made or written into ({why}); choose another --out.")
+
+
 def new_run_folder(out: Path, host: str, commit: str) -> Path:
     """A new, empty folder in `out`, named by time (UTC), host and commit so that names sort by time."""
     parts = [datetime.now(UTC).strftime("%Y%m%dT%H%M%S"), host, commit[:10]]
@@ -190,7 +203,7 @@ def new_run_folder(out: Path, host: str, commit: str) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise StoreError(f"{folder} cannot be made ({error.strerror}); choose another --out.") from error
+            raise _no_folder(folder, error.strerror) from error
         return folder
     raise StoreError(f"{out} holds 1000 runs named {name}; choose another --out.")
 

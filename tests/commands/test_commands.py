@@ -105,6 +105,22 @@ def test_a_run_in_which_all_is_skipped_says_why_and_is_no_success(tmp_path: Path
             "bench: pytest refuses its arguments: Wrong expression passed to '-k': ((",
         ),
         (["run", "{suite}", "--out", "/proc/nowhere"], "cannot be made"),
+        (
+            ["run", "not/there", "--out", "{suite}"],
+            "test_it.py cannot be made or written into (Not a directory)",
+        ),
+        (["gate", "--base", "nowhere", "--out", "{suite}/a"], "(Not a directory); choose another --out"),
+        (["run", "{suite}", "--device", "cpu:x"], "'cpu:x'; expected TYPE or TYPE:INDEX"),
+        (["run", "{suite}", "--device", ""], "''; expected TYPE or TYPE:INDEX"),
+        (["profile", "{suite}", "--device", "a b"], "'a b'; expected TYPE or TYPE:INDEX"),
+        (
+            ["gate", "--base", "main", "--json", "{empty}"],
+            "empty cannot be written; expected a file in a folder",
+        ),
+        (
+            ["gate", "--base", "main", "--junit", "{suite}/a"],
+            "a cannot be written; expected a file in a folder",
+        ),
         (["run", "{suite}", "--preset", "slow"], "invalid choice: 'slow'"),
         (["run", "{suite}", "--launches", "0"], "expected a number of launches, at least 1"),
         (["run", "{suite}", "--launches", "x"], "'x'; expected a number of launches"),
@@ -144,6 +160,31 @@ def test_a_mistake_ends_the_process_with_its_status(suite: Path) -> None:
     done = command("list", suite, "-k", "totl")
     assert (done.returncode, done.stdout) == (2, "")
     assert "did you mean total" in done.stderr
+
+
+def test_a_report_of_one_run_takes_no_columns(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(run), "--filter", "n=1"]) == 2
+    assert "expected two runs or more" in capsys.readouterr().err
+
+
+def test_list_names_the_file_that_could_not_be_collected(suite: Path) -> None:
+    suite.write_text("import nowhere_at_all\n" + suite.read_text())
+    done = command("list", suite)
+    raised = "ModuleNotFoundError: No module named 'nowhere_at_all'"
+    assert (done.returncode, done.stdout) == (2, f"test_it.py: failed: {raised}\n")
+    assert done.stderr == f"bench: test_it.py could not be collected: {raised}\n"
+
+
+@pytest.mark.parametrize("folder", [".", "src"])
+def test_a_project_that_is_not_installed_is_found(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "pytest.ini").touch()
+    (tmp_path / folder).mkdir(exist_ok=True)
+    (tmp_path / folder / "uninstalled.py").write_text("def total(numbers):\n    return sum(numbers)\n")
+    (tmp_path / "benchmarks").mkdir()
+    text = "from uninstalled import total\n\ndef test_total(benchmark):\n    benchmark(total, [1])\n"
+    (tmp_path / "benchmarks" / "test_total.py").write_text(text)
+    done = command("list", "benchmarks", cwd=tmp_path)
+    assert done.stdout == "benchmarks/test_total.py::test_total\n", done.stderr
 
 
 def test_list_prints_the_cases(suite: Path) -> None:

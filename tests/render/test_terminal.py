@@ -82,3 +82,17 @@ def test_ways_are_told_apart_by_the_parameters_in_which_they_differ(tmp_path: Pa
     ]
     course = report([store.read_run(recorded.write(tmp_path / "run", ways))])
     assert "answer (mlp): ONNX Runtime (best) · torch: 1.99" in flat(shown(course, 200))
+
+
+@pytest.mark.parametrize("width", [60, 80, 110])
+def test_no_line_ends_in_blanks_or_within_a_number(course: Report, width: int) -> None:
+    lines = shown(course, width).splitlines()
+    listed = [line for line in lines[lines.index("What is slow here") :] if line.startswith("  ")]
+    assert [line for line in listed if line != line.rstrip()] == []
+    numbers = re.compile(r"\d\u202f[\d×]")
+    assert len(numbers.findall(shown(course, width))) == len(numbers.findall(shown(course, 10_000)))
+
+
+def test_one_case_is_counted_as_one(tmp_path: Path) -> None:
+    (part,) = report([store.read_run(recorded.write(tmp_path / "one", [made_cases.course()[0]]))]).runs
+    assert terminal.counted(part) == "1 case measured"

@@ -228,8 +228,8 @@ def moved(logs: NDArray[np.float64], made: int, budget: float) -> Judgement:
         low, high = sample.bounds(CONTROL_CONFIDENCE)
         if _is_suspect(sample, budget) and (low > 0 or high < 0):
             state: VerdictState = "slower" if low > 0 else "faster"
-            return Judgement(state, name, f"{_in_words(sample)} launches of identical code", sample)
-        judgement = Judgement("same", name, f"{_in_words(sample)} launches", sample)
+            return Judgement(state, name, f"{_in_words(sample)} of identical code", sample)
+        judgement = Judgement("same", name, f"{_in_words(sample)}", sample)
     return judgement
 
 
@@ -261,17 +261,17 @@ def look(fresh: Centre, name: str, budget: float, error: float, by_chance: float
     no_chance = min(fresh.above(0.0), fresh.below(0.0)) <= error / (LOOKS * max(by_chance, MIN_CHANCE))
     p_value = min(p_slower, p_faster)
     if median >= DECISIVE * budget and p_slower <= surely and no_chance:
-        return Judgement("slower", name, f"{_in_words(fresh)} launches", fresh, p_value)
+        return Judgement("slower", name, f"{_in_words(fresh)}", fresh, p_value)
     if median <= -DECISIVE * budget and p_faster <= surely and no_chance:
-        return Judgement("faster", name, f"{_in_words(fresh)} launches", fresh, p_value)
+        return Judgement("faster", name, f"{_in_words(fresh)}", fresh, p_value)
     if median < DECISIVE * budget and _within(fresh, budget):
         return Judgement("same", name, _same(fresh, budget), fresh, p_value)
-    reason = f"{_in_words(fresh)} launches do not settle it"
+    reason = f"{_in_words(fresh)} do{'es' * (fresh.count == 1)} not settle it"
     return Judgement("undecided", name, reason, fresh, p_value, open=True)
 
 
 def _waiting(screen: Centre | None) -> Judgement:
-    reason = f"{_in_words(screen)} launches, more needed" if screen else "no launch had enough clean blocks"
+    reason = f"{_in_words(screen)}, more needed" if screen else "no launch had enough clean blocks"
     return Judgement("undecided", NAMES[0], reason, screen, open=True)
 
 
@@ -291,4 +291,5 @@ def _same(sample: Centre, budget: float) -> str:
 
 def _in_words(sample: Centre) -> str:
     low, high = (math.exp(bound) for bound in sample.bounds(CONFIDENCE))
-    return f"{change(math.exp(sample.mean))} ({bounds(low, high)}) over {sample.count}"
+    launches = "launch" if sample.count == 1 else "launches"
+    return f"{change(math.exp(sample.mean))} ({bounds(low, high)}) over {sample.count} {launches}"

@@ -34,7 +34,8 @@ def recorded(folder: Path) -> tuple[Report, GateSummary]:
 def of_stored(base: Path, head: str | None) -> GateSummary:
     """The summary of two stored runs, which tell less than a gate."""
     if head is None or not is_stored(head):
-        raise UserError(f"--base {base} is a stored run; expected --head RUN to be one, too, seen {head}")
+        seen = f", seen {head}" if head else ""
+        raise UserError(f"--base {base} is a stored run; expected --head RUN, another one{seen}")
     return of_comparison(stored.compared(str(base), head))
 
 

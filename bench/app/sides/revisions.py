@@ -16,6 +16,7 @@ from bench.measure.sides import side, worktrees
 from bench.measure.sides.side import Side, SideError
 from bench.measure.sides.worktrees import Checkouts
 from bench.measure.start.process import Spec
+from bench.storage.journal import check_out
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,12 @@ class Compared:
 def compared(request: SidesRequest, base: str, head: str | None, null: bool = False) -> Iterator[Compared]:
     """Checks both sides out and makes them ready to be measured, while the block runs.
 
-    `head` None is the working tree; with `null` head is a copy of base. Raises UserError and SideError.
+    `head` None is the working tree; with `null` head is a copy of base. Raises UserError, SideError
+    and StoreError.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
+    check_out(request.out)
     try:
         repository = worktrees.repository_of(Path.cwd())
         for leftover in worktrees.remove_leftovers(repository):
@@ -159,7 +162,7 @@ def _on_both(path: str, inside: Path, trees: Checkouts, repository: Path) -> str
     if there == ["base"]:
         raise SideError(f"{file} is on base but not on head; its cases would pass unseen")
     if not there:
-        raise UserError(f"{file} is on neither side; expected a file or folder of benchmarks")
+        raise UserError(f"{file} is on neither side; expected PATH, a file or folder of benchmarks")
     if there == ["head"]:
         raise UserError(
             f"{file} is not on base, so there is nothing to compare with; --suites {file} measures head's "

@@ -1,6 +1,7 @@
 """The two sides of a comparison: the tree that each runs, and how its workers are started."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,9 @@ PARENT = (
     "for folder in dict.fromkeys([*site.getsitepackages(), *sys.path]) if folder.endswith('-packages')))"
 )
 """Prints the lines of a .pth file that let another environment use this one's packages, after its own."""
+
+PYTHONS_OWN = re.compile(r"it is Python|No module|\w+(\.\w+)*(Error|Exception)\b")
+"""How the last line begins that a Python says of what it lacks."""
 
 LAST_WORDS = 2000
 """Characters of a failed command's output that are shown."""
@@ -160,7 +164,10 @@ def _lacking(python: str, path: str) -> str:
         )
     except OSError as error:
         raise SideError(f"{python} cannot be run ({error.strerror}); expected a Python") from None
-    return (done.stderr.strip().splitlines() or [""])[-1] if done.returncode else ""
+    if not done.returncode:
+        return ""
+    last = (done.stderr.strip().splitlines() or [""])[-1]
+    return last if PYTHONS_OWN.match(last) else "it is no Python"
 
 
 def install(name: str, tree: Path, python: str, commands: Sequence[str]) -> tuple[str, dict[str, str]]:

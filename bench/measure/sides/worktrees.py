@@ -49,15 +49,15 @@ def environment() -> dict[str, str]:
 def repository_of(path: Path) -> Path:
     """The top folder of the working tree that `path` is in. Raises CheckoutError outside of one."""
     if shutil.which("git") is None:
-        raise CheckoutError("git is not installed; a gate on revisions needs it, or give --base a stored run")
+        raise CheckoutError("git is not installed; revisions are measured with it")
     try:
         return Path(git(path, "rev-parse", "--show-toplevel")).resolve()
     except CheckoutError as error:
         if "not a git repository" in str(error):
-            advice = "run the gate in the project's checkout, or give --base a stored run"
+            advice = "change into the project's checkout"
             raise CheckoutError(f"{path} is not in a git repository; {advice}") from None
         if "must be run in a work tree" in str(error):
-            raise CheckoutError(f"{path} is a bare repository; run the gate in a checkout") from None
+            raise CheckoutError(f"{path} is a bare repository; change into a checkout") from None
         raise
 
 

@@ -1,5 +1,6 @@
 """A pytest plugin of workers: what a suite's own settings would spoil is set back before others read it."""
 
+import sys
 import tempfile
 from collections.abc import Generator
 from typing import Any
@@ -40,6 +41,8 @@ def addopts() -> str:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
     if given := early_config.getini("addopts"):
         _addopts[:] = [f"`{' '.join(given)}` in {early_config.inipath}"]
+    # Behind what is installed: a project that is not is found, as by `python -m pytest`.
+    sys.path.extend([str(early_config.rootpath), str(early_config.rootpath / "src")])
     early_config.known_args_namespace.cov_source = []  # pytest-cov starts here, in every process
     return (yield)
 

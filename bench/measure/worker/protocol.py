@@ -96,7 +96,7 @@ class Problem:
     @property
     def last_line(self) -> str:
         """What the message comes to; "" where there is none."""
-        return (self.message.strip().splitlines() or [""])[-1]
+        return (self.message.strip().splitlines() or [""])[-1].removeprefix("E ").strip()
 
 
 @dataclass(frozen=True)

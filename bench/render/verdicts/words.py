@@ -169,8 +169,8 @@ def warning(decision: Decision) -> str:
     if decision.contaminated or decision.wanted or decision.undecided_share <= MANY_UNDECIDED:
         return ""
     return (
-        f"{undecided} of {len(decision.verdicts)} cases are undecided: too much disturbed this machine, or "
-        "its launches differ too much, for this gate to guard them. Measure on a quieter machine."
+        f"{undecided} of {len(decision.verdicts)} cases undecided: too much disturbed this machine, or "
+        "launches differ too much, to tell a change of that size. Measure on a quieter machine."
     )
 
 

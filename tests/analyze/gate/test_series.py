@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy import stats
 
 from bench.analyze.contests.levels import Array
 from bench.analyze.estimates.intervals import centre, difference
-from bench.analyze.gate.series import CHECKPOINTS, STAGES, judge, moved, typical_scatter
+from bench.analyze.gate.series import CHECKPOINTS, STAGES, judge, look, moved, typical_scatter
 
 BUDGET = 0.05
 ERROR = 0.01 / 20
@@ -334,3 +335,11 @@ def test_more_cases_need_more_evidence() -> None:
     logs = series(0.034, sd=0.014, seed=5)
     assert judge(logs, 13, BUDGET, 0.01 / 2).state == "slower"
     assert judge(logs, 13, BUDGET, 0.01 / 2000).state == "undecided"
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "over 1 launch does not"), (3, "over 3 launches do not")])
+def test_one_launch_is_told_as_one(count: int, said: str) -> None:
+    sample = centre(series(0.25, 0.1))
+    assert sample is not None
+    open_yet = replace(sample, mean=0.03, median=0.03, error=0.05, count=count)
+    assert said in look(open_yet, "all", BUDGET, ERROR, 0.0).reason

@@ -94,7 +94,7 @@ def test_outside_a_repository_the_message_says_so(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT), "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)},
     )
     assert done.returncode == 2
-    assert "is not in a git repository" in done.stderr
+    assert "is not in a git repository; change into the project's checkout" in done.stderr
 
 
 SLOW = "import time\ndef test_slow(benchmark):\n    benchmark(time.sleep, 0.02)\n"

@@ -75,6 +75,7 @@ def test_spec_moves_with_its_tree_but_shared_paths_stay(tmp_path: Path) -> None:
             "it is Python 3.9, and workers need 3.11",
             "cannot measure: it is Python 3.9, and workers need 3.11$",
         ),
+        ("ls: cannot access '-c'", "cannot measure: it is no Python$"),
         ("ModuleNotFoundError: No module named 'psutil'", "No module named 'psutil'; install pytest"),
     ],
 )
