@@ -3,6 +3,9 @@
 from bench.records import Crossing
 from bench.render.units import count
 
+MAX_NAME = 80
+"""Characters of a name that a terminal shows: an id may hold a number of hundreds of digits."""
+
 GPUS = ("cuda", "mps", "xpu")
 """Types of devices that people call a GPU."""
 
@@ -28,10 +31,10 @@ def contender(between: str, value: str) -> str:
     """
     if between == "device":
         return _device(value)
-    noun = words(between)
-    if value.isdigit() or value == "all":
+    noun, value = words(between), short(value)
+    if value.isdecimal() or value == "all":
         if not noun.endswith("s"):
-            return f"{noun} {count(int(value)) if value.isdigit() else value}"
+            return f"{noun} {count(int(value)) if value.isdecimal() else value}"
         return f"{value} {noun.removesuffix('s') if value == '1' else noun}"
     if value in BARE or value.replace(".", "", 1).isdigit():
         return f"{noun} {value}"
@@ -44,6 +47,11 @@ def _device(name: str) -> str:
     if kind == "cpu":
         return "CPU"
     return f"GPU {index}".strip() if kind in GPUS else name
+
+
+def short(name: str) -> str:
+    """A name with its middle left out where it is longer than a line has room for."""
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME // 2]}…{name[-MAX_NAME // 2 :]}"
 
 
 def words(name: str) -> str:

@@ -17,7 +17,7 @@ from bench.records import CrossingState
 from bench.render import contradictions
 from bench.render.document import table
 from bench.render.figures import Drawn
-from bench.render.names import circumstances, contender, words
+from bench.render.names import circumstances, contender, short, words
 from bench.render.units import count, estimate, half_width, quantity
 
 BASES = {"latency": "one call and its wait", "throughput": "back to back"}
@@ -154,8 +154,12 @@ def trouble_lines(by_heading: Mapping[str, list[tuple[str, list[str]]]]) -> tupl
     for heading, reasons in by_heading.items():
         for reason, cases in reasons:
             more = f" and {len(cases) - MAX_NAMES} more" if len(cases) > MAX_NAMES else ""
-            lines.append(f"{heading}: {', '.join(map(patterns.name, cases[:MAX_NAMES]))}{more}: {reason}")
+            lines.append(f"{heading}: {', '.join(map(_named, cases[:MAX_NAMES]))}{more}: {reason}")
     return tuple(lines)
+
+
+def _named(case: str) -> str:
+    return short(patterns.name(case))
 
 
 def run(part: RunReport) -> dict[str, Any]:

@@ -39,6 +39,9 @@ RATIOS = (
 )
 """What the last table has."""
 
+MAX_OTHERS = 20
+"""Contenders that are shown beside the best."""
+
 MAX_PITFALLS = 5
 """Pitfalls shown; the page has all of them."""
 
@@ -134,7 +137,9 @@ def relative(standing: Standing) -> str:
     fixed = [contender(name, str(value)) for name, value in standing.fixed.items() if value != "cpu"]
     at = [f"{words(standing.axis)} = {count(standing.size)}"] if standing.axis else []
     where = ", ".join(filter(None, [words(standing.form), *fixed, *at]))
-    others = (f"{_name(each.contender)}: {_ratio(each)}" for each in standing.others)
+    others = [f"{_name(each.contender)}: {_ratio(each)}" for each in standing.others[:MAX_OTHERS]]
+    if left := len(standing.others) - len(others):
+        others.append(f"and {left} more")
     what = words(standing.operation) + (f" ({where})" if where else "")
     return f"{what}: {' · '.join([f'{_name(standing.best)} (best)', *others])}"
 

@@ -149,6 +149,7 @@ IN_PROJECTS = (
         "other_file_names", {**ini("python_files = speed_*.py"), "speed_m.py": CASE}, measured=False, status=0
     ),
     InProject("broken_ini", {"pytest.ini": "pytest]\n"}, 2, "pytest.ini", measured=False),
+    InProject("section_of_old", {"setup.cfg": "[pytest]\n"}, 2, "setup.cfg", measured=False),
     InProject("broken_pyproject", {"pyproject.toml": "[tool.pytest\n"}, 2, "pyproject.toml", measured=False),
     # The environment.
     InProject(

@@ -55,6 +55,28 @@ IN_TESTS = (
         "skipped",
         "known",
     ),
+    InTest(
+        "unittest_expected_failure",
+        "import unittest, pytest\nclass TestIt(unittest.TestCase):\n"
+        "    @pytest.fixture(autouse=True)\n    def given(self, benchmark): self.benchmark = benchmark\n"
+        "    @unittest.expectedFailure\n    def test_fault(self): assert self.benchmark(sum, [1]) == 2\n",
+        "skipped",
+        "it is expected to fail, and does",
+    ),
+    InTest(
+        "in_a_thread_that_it_leaves",
+        "import threading\nbegun = threading.Event()\ndef test_fault(benchmark):\n"
+        "    threading.Thread(target=benchmark, args=(begun.set,)).start()\n    begun.wait()\n",
+    ),
+    InTest("blocks_signals", before("import signal; signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))")),
+    InTest("traces_memory", before("import tracemalloc; tracemalloc.start(20)")),
+    InTest("is_polite", before("import os; os.nice(19)")),
+    InTest("forges_torch", before("import sys; sys.modules['torch'] = None")),
+    InTest(
+        "replaces_open_while_timed",
+        "from unittest import mock\ndef test_fault(benchmark):\n"
+        "    with mock.patch('builtins.open', side_effect=OSError):\n        benchmark(sum, [1])\n",
+    ),
     InTest("called_twice", before("benchmark(sum, [1])"), "failed", "FixtureAlreadyUsed"),
     InTest("never_called", "def test_fault(benchmark):\n    pass\n", "skipped", "without calling benchmark"),
     InTest(

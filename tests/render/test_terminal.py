@@ -75,6 +75,14 @@ def test_a_standing_in_one_line() -> None:
     )
 
 
+def test_many_contenders_with_long_names_flood_no_terminal() -> None:
+    others = tuple(Other((("m", f"{m}{'7' * 5000}"),), 1.5, 1.4, 1.6) for m in range(100))
+    line = terminal.relative(Standing("s", "odd", (("m", "²"),), others))
+    assert line.startswith("odd: m ² (best) · 0777")
+    assert line.endswith(" · and 80 more")
+    assert len(line) < 21 * 120
+
+
 def test_ways_are_told_apart_by_the_parameters_in_which_they_differ(tmp_path: Path) -> None:
     ways = [
         made_cases.Made("test_07_onnxruntime", "answer", {"engine": engine, "network": "mlp"}, seconds)

@@ -231,7 +231,9 @@ def _tail(text: str) -> str:
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
     if isinstance(report.longrepr, tuple):
         return plain.text(report.longrepr[2]).removeprefix("Skipped: ")
-    return plain.text(getattr(report, "wasxfail", "") or report.longreprtext)
+    if hasattr(report, "wasxfail"):
+        return plain.text(report.wasxfail or "it is expected to fail, and does")
+    return plain.text(report.longreprtext)
 
 
 def _facts(extra_info: object) -> dict[str, Any]:
