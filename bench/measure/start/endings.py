@@ -23,6 +23,9 @@ HEADER = re.compile(
 LAST_WORDS = 1500
 """Characters of a dead worker's output that are kept."""
 
+LAST_LINES = 3
+"""How many of its lines are told where pytest ended in good order, as after its help."""
+
 
 def last_words(printed: str) -> str:
     """The end of what a worker printed, without what pytest prints of itself."""
@@ -56,4 +59,4 @@ def why(message: Ended, words: str) -> str:
     text = (
         f"pytest ended with status {message.status} by itself, as where a plugin takes its loop{round_them}"
     )
-    return f"{text}\n{words}".strip()
+    return "\n".join([text, *lines[-LAST_LINES:]])
