@@ -79,9 +79,13 @@ def size_of(axes: Axes) -> float:
     return float(axes.xaxis.label.get_fontsize())
 
 
+MAX_SIGNS = 200
+"""More than any line of a figure has room for: each length below is tried, and a name may have thousands."""
+
+
 def shortened(text: str, inches: float, size: float, weight: str = "normal") -> str:
     """The text, its middle left out until it takes no more than so many inches."""
-    most = len(text)
+    most = min(len(text), MAX_SIGNS)
     while most > 1 and width(short := fitted(text, most), size, weight) > inches:
         most -= 1
     return short if most > 1 else "…"

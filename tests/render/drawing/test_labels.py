@@ -46,6 +46,13 @@ def test_a_width_is_that_of_the_drawn_text(text: str, size: float) -> None:
         assert labels.width(text, size) == pytest.approx(drawn.get_window_extent().width / 600, rel=0.02)
 
 
+def test_a_name_of_thousands_of_signs_is_not_tried_at_every_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr(labels, "width", lambda text, *_: tried.append(text) or float(len(text)))
+    assert labels.shortened("n" * 5000, 20.0, 9) == "n" * 10 + "…" + "n" * 9
+    assert len(tried) < 200
+
+
 def test_a_shortened_text_fits_and_keeps_both_ends() -> None:
     short = labels.shortened("a name that somebody else's suite has chosen", 1.0, 9)
     assert labels.width(short, 9) <= 1
