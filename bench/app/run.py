@@ -16,7 +16,7 @@ from bench.events import End, Event, Note, Sizes
 from bench.measure.drive import left_out
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.device_tasks import device_facts
-from bench.measure.drive.plan import PRESETS, Plan
+from bench.measure.drive.plan import PRESETS, Plan, Preset
 from bench.measure.host import environment, priority
 from bench.measure.host.doctor import unused_gpu
 from bench.measure.start.process import WorkerError
@@ -31,17 +31,24 @@ MAX_LINES = 12
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What a user asks of a run; `launches` None is the preset's."""
+    """What a user asks of a run; `launches` and `minutes` None are the preset's."""
 
     selection: Selection
     launches: int | None = None
+    minutes: int | None = None
     seed: int = 1
     out: Path = Path("reports")
 
     @property
     def recorded(self) -> dict[str, Any]:
         """What decides what is measured, as a run's header keeps it: to go on, it must be the same."""
-        return {**self.selection.recorded, "launches": self.launches, "seed": self.seed}
+        further = {"launches": self.launches, "minutes": self.minutes, "seed": self.seed}
+        return {**self.selection.recorded, **further}
+
+    @property
+    def preset(self) -> Preset:
+        preset = PRESETS[self.selection.preset]
+        return preset.within(self.minutes) if self.minutes else preset
 
 
 def measure(request: RunRequest, resume: bool) -> tuple[Path, bool]:
@@ -53,10 +60,9 @@ def measure(request: RunRequest, resume: bool) -> tuple[Path, bool]:
         print(f"bench: warning: {finding}", file=sys.stderr, flush=True)
     check_out(request.out)
     past, journal = _unfinished(request) if resume else ([], None)
-    preset = PRESETS[request.selection.preset]
     try:
-        plan = Plan(request.selection.spec, preset, request.launches, request.seed)
-        with recording.screen(preset.deadline_s) as screen:
+        plan = Plan(request.selection.spec, request.preset, request.launches, request.seed)
+        with recording.screen(plan.preset.deadline_s) as screen:
             coordinator = Coordinator(plan, screen.progress, past)
             try:
                 return _record(coordinator, request, journal, screen)

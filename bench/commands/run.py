@@ -11,6 +11,7 @@ EXAMPLES = (
     "bench run suites/test_04_dataloader.py",
     'bench run suites/test_03_matmul_mul.py -k "matmul and not tf32" --launches 3',
     "bench run --device cpu --device cuda:1",
+    "bench run --preset thorough --minutes 60",
     "bench run --resume",
 )
 
@@ -23,6 +24,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
         type=arguments.at_least(1, "launches"),
         metavar="N",
         help="fresh processes a case is measured in",
+    )
+    add(
+        "--minutes",
+        type=arguments.at_least(1, "minutes"),
+        metavar="N",
+        help="end within so many, report included (default: the preset's)",
     )
     arguments.declare_seed(parser)
     arguments.declare_out(parser)
@@ -38,7 +45,7 @@ def command(options: argparse.Namespace) -> int:
         from bench.render import terminal
 
     selection = arguments.selection(options)
-    request = run.RunRequest(selection, options.launches, options.seed, options.out)
+    request = run.RunRequest(selection, options.launches, options.minutes, options.seed, options.out)
     folder, interrupted = run.measure(request, options.resume)
     if options.profile and not interrupted:
         try:

@@ -23,7 +23,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of one launch."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "test_it.py").write_text(SUITE)
-    done = command("run", folder, "--launches", "1", "--preset", "quick", "--out", folder / "out")
+    options = ("--launches", "1", "--preset", "quick", "--minutes", "5")
+    done = command("run", folder, *options, "--out", folder / "out")
     assert done.returncode == 0, done.stderr
     return Path(done.stdout.splitlines()[-1]).parent
 
@@ -38,6 +39,7 @@ def test_run_leaves_everything_a_reader_needs(run: Path) -> None:
     expected = {"journal.jsonl", "cases.parquet", "blocks.parquet", "cases.csv", "benchmark.json"}
     expected |= {"environment.json", "report.html", "summary.md", "figures"}
     assert expected <= {path.name for path in run.iterdir()}
+    assert json.loads((run / "environment.json").read_text())["arguments"]["minutes"] == 5
     cases = bench.load(run)
     assert list(cases["case"]) == [f"test_it.py::test_total[{n}]" for n in (1, 10, 100)]
     assert list(cases["n"]) == [1, 10, 100]
@@ -124,6 +126,7 @@ def test_a_run_in_which_all_is_skipped_says_why_and_is_no_success(tmp_path: Path
         (["run", "{suite}", "--preset", "slow"], "invalid choice: 'slow'"),
         (["run", "{suite}", "--launches", "0"], "expected a number of launches, at least 1"),
         (["run", "{suite}", "--launches", "x"], "'x'; expected a number of launches"),
+        (["run", "{suite}", "--minutes", "0"], "'0'; expected a number of minutes, at least 1"),
         (["run", "{suite}", "--pytest-args=-k 'a"], "expected options as in a shell"),
         (["run", "{suite}", "--resume", "--out", "{empty}"], "no unfinished run"),
         (["report", "not/there"], "does not exist"),

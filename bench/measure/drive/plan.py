@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -13,6 +13,9 @@ from bench.records import Case
 
 COLLECT_TIMEOUT_S = 300.0
 """Patience with the imports of a suite: torch alone takes 7 s on a busy machine, network drives far more."""
+
+REFINING = 1 / 6
+"""The largest part of a run's time that is kept for sizes near crossovers: the default preset's is about that."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,11 @@ class Preset:
     refining_s: float = 0.0
     templates: int = 3
     report_s: float = 30.0
+
+    def within(self, minutes: int) -> "Preset":
+        """The same, but over in so many minutes, its report included."""
+        deadline_s = 60.0 * minutes - self.report_s
+        return replace(self, deadline_s=deadline_s, refining_s=min(self.refining_s, deadline_s * REFINING))
 
 
 PRESETS = {

@@ -151,6 +151,9 @@ def _inked(svg: bytes) -> bytes:
     for position, (on_light, _) in enumerate(PALETTE):
         text = text.replace(on_light, f"var(--c{position}, {on_light})")
     text = text[text.index("<svg") :]
+    # Indents and metadata that nobody reads are a tenth of a page.
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"\s*\n\s*", " ", re.sub(r">\s+<", "><", text))
     # The page gives the width; the viewBox keeps the proportions.
     return re.sub(r'(<svg[^>]*?) height="[^"]*"|\bwidth="[\d.]+pt"', r"\1", text, count=2).encode()
 

@@ -7,7 +7,7 @@ import pytest
 
 from bench.measure.drive.entry import Cost, Entry, Lifecycle, Timing, Visited
 from bench.measure.drive.ledger import Ledger
-from bench.measure.drive.plan import Plan, Preset
+from bench.measure.drive.plan import PRESETS, Plan, Preset
 from bench.measure.drive.policy import TYPICAL_VISIT_S, next_pass
 from bench.measure.drive.schedule import DEVICE_VISITS, Schedule, kept_before_s
 from bench.measure.start.process import Spec
@@ -71,3 +71,13 @@ def test_devices_are_compared_first() -> None:
     }
     order = next_pass([Entry(case) for case in cases.values()], 0, 0.1, 10.0, random.Random(1))
     assert [entry.case.id for entry in order] == ["device", "way", "plain"]
+
+
+def test_minutes_take_in_the_report_and_leave_rounds_most_of_the_time() -> None:
+    assert PRESETS["default"].within(6) == PRESETS["default"]
+    for preset in PRESETS.values():
+        for minutes in (1, 10, 600):
+            within = preset.within(minutes)
+            assert within.deadline_s + within.report_s == 60 * minutes
+            assert 6 * within.refining_s <= within.deadline_s
+            assert bool(within.refining_s) == bool(preset.refining_s)

@@ -103,6 +103,7 @@ def test_figures_follow_the_ground_of_the_page(drawn: dict[str, figures.Drawn]) 
     for colour in (style.INK, style.GROUND):
         assert f": {colour}" not in svg
     assert "var(--c" in svg
+    assert "\n" not in svg, "a picture in a page needs no indents"
     assert "currentColor" in svg
 
 
