@@ -15,7 +15,7 @@ COLLECT_TIMEOUT_S = 300.0
 """Patience with the imports of a suite: torch alone takes 7 s on a busy machine, network drives far more."""
 
 REFINING = 1 / 6
-"""The largest part of a run's time that is kept for sizes near crossovers: the default preset's is about that."""
+"""The largest part of a run's time that is kept for sizes near crossovers: about what the default keeps."""
 
 
 @dataclass(frozen=True)
