@@ -127,7 +127,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def operations(session: nox.Session) -> None:
     """Measure every other operation of the course, and those of the courses that follow it."""
-    run(session, "bench", "run", "suites/operations", "--minutes", "10", *session.posargs)
+    run(session, "bench", "run", "suites/operations", "--minutes", "9", *session.posargs)
 
 
 @nox.session

@@ -198,7 +198,7 @@ def test_compatibility_asks_which_releases_are_meant(noxfile: ModuleType) -> Non
     [
         ("bench", (), ["bench", "run"]),
         ("report", ("reports/a",), ["bench", "report", "reports/a"]),
-        ("operations", (), ["bench", "run", "suites/operations", "--minutes", "10"]),
+        ("operations", (), ["bench", "run", "suites/operations", "--minutes", "9"]),
         ("smoke", ("-k", "add"), ["tests.smoke", "-k", "add"]),
     ],
 )

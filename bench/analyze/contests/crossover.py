@@ -90,10 +90,12 @@ def suggested(curve: Curve) -> tuple[Place, ...]:
     say what the *shape* leaves open between the sizes, as if the points had no error.
     """
     middle = np.median(curve.draws[:, curve.at_points], axis=0)
-    exact, *_ = curves([replace(curve.points, y=middle, error=np.full(len(middle), EXACT))])
     codes = np.full(len(curve.x), OPEN)
     codes[curve.at_points] = np.where(np.abs(middle) > np.log1p(TIE), np.sign(middle), LEVEL)
     runs, _ = _without_dips(_decided(curve, codes))
+    if len(runs) < 2:
+        return ()  # before a curve is fitted, since most contests have one winner
+    exact, *_ = curves([replace(curve.points, y=middle, error=np.full(len(middle), EXACT))])
     return tuple(_locate(exact, left.last, right.first, right.code) for left, right in pairwise(runs))
 
 

@@ -101,11 +101,13 @@ class Coordinator:
             most = sys.maxsize  # time ends it
         while wanted and number < most:
             self._schedule.near = self.ledger.sizes.get(number - 1)
+            if not self._schedule.near or not self._schedule.in_time(self.elapsed_s):
+                return
             if self._schedule.uncollected():
                 with suppress(WorkerError):  # then there is nothing more to measure
                     self._start_workers([""])
                     self._add_collected(self._waiting[0][1])
-            if not self._schedule.near or not self._schedule.goes_on(self.elapsed_s):
+            if not self._schedule.goes_on(self.elapsed_s):
                 return
             self._measure_round(number, wanted)
             number += 1
@@ -121,8 +123,11 @@ class Coordinator:
             if self.elapsed_s < self._schedule.deadline_s or not number:
                 self._measure_kind(Turn(kind, number, self.elapsed_s, later))
         self._end_waiting()
-        if wanted and number not in self.ledger.sizes:  # a resumed run goes on with what it asked for
+        # A resumed run goes on with what it asked for.
+        if wanted and number not in self.ledger.sizes and self._schedule.looks(self.elapsed_s):
+            begun_s = self.elapsed_s
             self.ledger.record(SizesAdded(number, wanted()))
+            self._schedule.look_s = self.elapsed_s - begun_s
 
     def _measure_kind(self, turn: Turn) -> None:
         """A launch, and another after each worker that dies."""

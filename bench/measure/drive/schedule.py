@@ -42,14 +42,15 @@ class Turn:
 class Schedule:
     """The time of a run, and the cases that it goes to.
 
-    `deadline_s` is what rounds may take by now, `start_s` what starting a round's workers takes, `near` the
-    sizes that further launches look at alone (None: every case).
+    `deadline_s` is what rounds may take by now, `start_s` what starting a round's workers takes, `look_s` what a
+    look at the round before took, `near` the sizes that further launches look at alone (None: every case).
     """
 
     plan: Plan
     ledger: Ledger
     deadline_s: float
     start_s: float = 0.0
+    look_s: float = 0.0
     near: Sizes | None = None
 
     def entries(self, kind: str = "") -> list[Entry]:
@@ -89,9 +90,22 @@ class Schedule:
             for axis, sizes in axes.items()
         )
 
+    @property
+    def opening_s(self) -> float:
+        """What comes before the first case of a round."""
+        return self.look_s + self.start_s
+
+    def looks(self, elapsed_s: float) -> bool:
+        """True where a look at what is known leaves time for what it may ask for."""
+        return elapsed_s + self.opening_s < self.plan.preset.deadline_s
+
+    def in_time(self, elapsed_s: float) -> bool:
+        """True where there is time for another round."""
+        return elapsed_s + self.start_s < self.deadline_s
+
     def goes_on(self, elapsed_s: float) -> bool:
         """True where there is time for another round and a case that wants it."""
-        return elapsed_s + self.start_s < self.deadline_s and bool(self.claims())
+        return self.in_time(elapsed_s) and bool(self.claims())
 
     def later(self, number: int, elapsed_s: float) -> int:
         """How many rounds are to follow this one."""
@@ -101,11 +115,11 @@ class Schedule:
             return EXPECTED_ROUNDS - 1
         entries = self._wanting()
         left_s = min(self.deadline_s - elapsed_s, MAX_PLANNED_S)
-        return launches_worth(left_s, self.start_s, entries, typical(self.entries())) - 1
+        return launches_worth(left_s, self.opening_s, entries, typical(self.entries())) - 1
 
     def until_s(self, turn: Turn, later: int) -> float:
         """When a turn is to end, if so many rounds follow."""
-        return launch_until_s(turn.kind, self.claims(), turn.begun_s, self.deadline_s, self.start_s, later)
+        return launch_until_s(turn.kind, self.claims(), turn.begun_s, self.deadline_s, self.opening_s, later)
 
     def kept_s(self) -> float:
         """What the cases by which devices are compared have still to take, where there are two devices."""
