@@ -1,8 +1,8 @@
 """Which sizes to measure next, so that a run knows its crossovers better: bisection in log size.
 
 Two things keep a crossing's interval wide. Sizes too far apart leave the curve between them open: a size is
-added in the middle, where that is what leaves it wide. Too few launches leave the times themselves open: the
-sizes around are measured again.
+added in the middle. Too few launches leave the times themselves open: the sizes around are measured again,
+and nothing is added while a crossing may be anywhere between two of them: a third tells no more of it.
 Nothing is decided from how long a size would take, nor from which side it would favour.
 """
 
@@ -20,10 +20,6 @@ WIDE = 1.10
 
 SHAPE = 1.02
 """Ratio up to which the curve between two sizes may be left open: a fifth of WIDE, the rest is the times'."""
-
-SHAPE_SHARE = 0.5
-"""Least part of a crossing's interval, in logarithms, that is the shape's where a size is added: errors add
-as squares, so that without half of it an interval is narrower by an eighth."""
 
 MAX_PLACES = 3
 """Crossings of a contest that are looked into, the sustained one among them: more are a tie's noise."""
@@ -61,18 +57,14 @@ def around(curve: Curve, places: Sequence[Place], launches: int) -> set[float]:
         place = next((each for each in places if each.low <= shape.high and shape.low <= each.high), None)
         if settled and place and place.high <= WIDE * place.low:
             continue
-        if place and _open(shape, place):
-            sizes.update(middle(*max(stretches, key=lambda stretch: stretch[1] / stretch[0])))
+        below, above = max(stretches, key=lambda stretch: stretch[1] / stretch[0])
+        within = place is not None and place.high / place.low < above / below
+        if within and shape.high > SHAPE * shape.low:
+            sizes.update(middle(below, above))
         if settled and place:
             stretches += _stretches(list(counts), place)
         sizes.update(size for stretch in stretches for size in stretch)
     return sizes
-
-
-def _open(shape: Place, place: Place) -> bool:
-    """Whether the curve between the sizes has a part in how wide a crossing's interval is."""
-    known = math.log(shape.high / shape.low)
-    return known > max(math.log(SHAPE), SHAPE_SHARE * math.log(place.high / place.low))
 
 
 def _plain(size: float) -> float:

@@ -42,8 +42,8 @@ class Turn:
 class Schedule:
     """The time of a run, and the cases that it goes to.
 
-    `deadline_s` is what rounds may take by now, `start_s` what starting a round's workers takes, `look_s` what a
-    look at the round before took, `near` the sizes that further launches look at alone (None: every case).
+    `deadline_s` is what rounds may take by now, `start_s` what starting a round's workers takes, `look_s`
+    what a look at the last one took, `near` the sizes that further launches look at alone (None: every case).
     """
 
     plan: Plan

@@ -108,8 +108,8 @@ def test_a_size_is_added_where_the_curve_is_open_and_launches_where_the_times_ar
 
 
 @pytest.mark.parametrize("error", [0.1, 0.15])
-def test_no_size_is_added_where_the_times_are_more_open_than_the_curve(error: float) -> None:
-    """Whether the crossing was located (0.1) or not even that (0.15): what is there is measured again."""
+def test_no_size_is_added_while_the_crossing_may_be_anywhere_between_two(error: float) -> None:
+    """Whether it was located (0.1) or not even that (0.15): what is there is measured again."""
     assert around(met(BENT, error)) == {256, 1024, 4096}
 
 

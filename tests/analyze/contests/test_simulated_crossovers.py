@@ -269,7 +269,8 @@ def test_calls_that_pay_for_moving_the_data(contests: Contests) -> None:
 
 def test_sizes_were_added_by_bisection(run: Path, noise: float) -> None:
     asked = [event for event in events(run) if isinstance(event, SizesAdded)]
-    assert 1448 < 1472 in asked[0].sizes["test_it.py::test_zero"]["n"]
+    # With one launch each, a crossing may still be anywhere between two sizes.
+    assert any(1448 < 1472 in each.sizes["test_it.py::test_zero"]["n"] for each in asked[:3])
     if noise <= OF_LAUNCHES:  # more keeps all of them open to the end
         assert len(asked[-1].sizes) <= 0.1 * len(asked[0].sizes)
     launches = [event for event in events(run) if isinstance(event, Launch)]
