@@ -3,9 +3,11 @@
     python -m tests.project.examples [NAME ...] [--preset P] [-k EXPR]
     python -m tests.project.examples [NAME ...] --again    measures nothing: reports from the journals
 
-`example` is a run on this machine, `example-simulated` one on its processor and a simulated accelerator,
-whose times are real time made up by `simulated_timeline`; so nothing else should run. `example-gpu` was
-recorded beside a GPU: its report is made again from its journal. What is kept is what reports/README.md says.
+`example` is a run on this machine, `example-operations` one of all other operations of the course; of that
+neither page nor journal is kept, so that nothing can be made of it again. `example-simulated` is one on its
+processor and a simulated accelerator, whose times are real time made up by `simulated_timeline`; so nothing
+else should run. `example-gpu` was recorded beside a GPU: its report is made again from its journal. What is
+kept is what reports/README.md says.
 """
 
 import argparse
@@ -66,6 +68,13 @@ KEPT = (
 )  # fmt: skip
 """What a reader opens; beside it the journal, compressed, and the figures that documents show."""
 
+JOURNAL = "journal.jsonl.gz"
+
+CASES_ALONE = ("example-operations",)
+"""Examples of which no page and no journal is kept: those of seven hundred cases take two megabytes."""
+
+OF_CASES = ("summary.md", "cases.parquet", "environment.json")
+
 
 class ExampleError(Exception):
     """Why an example could not be made: it stays as it was."""
@@ -91,7 +100,8 @@ def asked(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0; 1 where an example could not be made, which stays as it was."""
     options = asked(arguments)
-    for name in options.names or MAKERS:
+    made = [name for name in MAKERS if not options.again or name not in CASES_ALONE]
+    for name in options.names or made:
         with tempfile.TemporaryDirectory() as scratch:
             try:
                 maker = partial(remade, name=name) if options.again else MAKERS[name]
@@ -114,6 +124,11 @@ def measured(scratch: Path, preset: str, keyword: str) -> Path:
     return _run(scratch, ["--preset", preset, "-k", keyword], {}, allowed=(0,))
 
 
+def operations(scratch: Path, _preset: str, keyword: str) -> Path:
+    """A run of all other operations of the course on this machine, as `nox -s operations` makes it."""
+    return _run(scratch, ["suites/operations", "--minutes", "9", "-k", keyword], {}, allowed=(0,))
+
+
 def simulated(scratch: Path, _preset: str, keyword: str) -> Path:
     """A run on the processor and the simulated accelerator, which cannot do everything: cases may fail."""
     chosen = f"{SIMULATED_CASES} and ({keyword})" if keyword else SIMULATED_CASES
@@ -124,13 +139,14 @@ def simulated(scratch: Path, _preset: str, keyword: str) -> Path:
 def remade(scratch: Path, _preset: str, _keyword: str, name: str) -> Path:
     """What the journal of an example says now."""
     _bench(["report", str(REPORTS / name), "--out", str(scratch)], {}, allowed=(0,))
-    shutil.copy(REPORTS / name / "journal.jsonl.gz", scratch)
+    shutil.copy(REPORTS / name / JOURNAL, scratch)
     return scratch
 
 
 MAKERS: dict[str, Callable[[Path, str, str], Path]] = {
     "example": measured,
     "example-gpu": partial(remade, name="example-gpu"),
+    "example-operations": operations,
     "example-simulated": simulated,
 }
 """What makes each example: a folder with a run's files."""
@@ -141,7 +157,7 @@ def _run(
 ) -> Path:
     _bench(["run", *arguments, "--out", str(scratch / "runs")], environment, allowed)
     (run,) = find_runs(scratch / "runs")
-    (run / "journal.jsonl.gz").write_bytes(gzip.compress((run / "journal.jsonl").read_bytes(), mtime=0))
+    (run / JOURNAL).write_bytes(gzip.compress((run / "journal.jsonl").read_bytes(), mtime=0))
     return run
 
 
@@ -155,11 +171,12 @@ def _bench(arguments: Sequence[str], environment: dict[str, str], allowed: tuple
 def keep(made: Path, example: Path) -> None:
     """Puts what is kept of a run in the place of an example. Raises ExampleError where a file is missing."""
     figures = [f"figures/{name}" for name in shown(example.name)]
-    if missing := [name for name in (*KEPT, "journal.jsonl.gz", *figures) if not (made / name).exists()]:
+    kept = OF_CASES if example.name in CASES_ALONE else (*KEPT, JOURNAL)
+    if missing := [name for name in (*kept, *figures) if not (made / name).exists()]:
         raise ExampleError(f"the run has no {', '.join(missing)}")
     shutil.rmtree(example, ignore_errors=True)
-    (example / "figures").mkdir(parents=True)
-    for name in (*KEPT, "journal.jsonl.gz"):
+    (example / "figures" if figures else example).mkdir(parents=True)
+    for name in kept:
         if name.endswith(".parquet"):
             # Small rather than quick to search: a clone has every version of it.
             table = parquet.read_table(made / name)
@@ -183,7 +200,7 @@ def shown(example: str) -> list[str]:
 
 def _bytes(folder: Path) -> int:
     """What the examples in a folder of reports take, of those files that a commit holds."""
-    named = (*KEPT, "journal.jsonl.gz", "figures/*.png")
+    named = (*KEPT, JOURNAL, "figures/*.png")
     files = (file for example in MAKERS for name in named for file in (folder / example).glob(name))
     return sum(file.stat().st_size for file in files)
 

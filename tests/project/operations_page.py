@@ -18,7 +18,8 @@ from tests import ROOT
 
 PAGE = ROOT / "docs" / "operations.md"
 COURSE = ROOT / "suites" / "operations" / "course.toml"
-EXAMPLES = ("example", "example-gpu")
+EXAMPLES = {"example": ("example", "example-operations"), "example-gpu": ("example-gpu",)}
+"""The columns, and the folders in reports/ that each is read from."""
 
 MISSING = "not in the example"
 
@@ -83,9 +84,10 @@ def _section(title: str, operations: list[Operation]) -> Iterator[str]:
 
 def reading(operation: Operation, example: str) -> str:
     """What the operation took on each device of an example."""
-    cases = _cases(example)
-    found = cases[cases["case"].map(operation.is_timed_by) & cases["median_s"].notna()]
-    largest = [max(group.to_dict("records"), key=_size) for _, group in found.groupby("device")]
+    largest: list[dict[Any, Any]] = []
+    for cases in map(_cases, EXAMPLES[example]):
+        found = cases[cases["case"].map(operation.is_timed_by) & cases["median_s"].notna()]
+        largest += [max(group.to_dict("records"), key=_size) for _, group in found.groupby("device")]
     return ", ".join(map(_time, largest)) or MISSING
 
 
@@ -95,12 +97,13 @@ def _time(case: dict[Any, Any]) -> str:
 
 
 def _size(case: dict[Any, Any]) -> float:
-    return float(case[case["axis"]]) if case["axis"] else 0.0
+    axis = case["axis"]  # a column of its own has the parameter's name where a run's own has taken it
+    return float(case.get(f"param_{axis}", case[axis])) if axis else 0.0
 
 
 @cache
-def _cases(example: str) -> pd.DataFrame:
-    return pd.read_parquet(ROOT / "reports" / example / "cases.parquet")
+def _cases(folder: str) -> pd.DataFrame:
+    return pd.read_parquet(ROOT / "reports" / folder / "cases.parquet")
 
 
 if __name__ == "__main__":
