@@ -54,8 +54,6 @@ def write_all(paths: Sequence[str], out: str | None, view: View | None) -> tuple
         runs, left_out = store.read_runs(there.paths)
         if target is None:
             _check_folder([run.path for run in runs], len(runs) + len(left_out), there)
-        if view and len(runs) == 1:
-            raise UserError("--rows, --columns and --filter set runs side by side; expected two runs or more")
         made = write(report(runs, view), target)
     page = str(made.page) if target is None else f"{str(out).rstrip('/')}/{made.page.name}"
     return made, page, [there.named(line) for line in left_out]

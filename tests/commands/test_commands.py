@@ -165,11 +165,6 @@ def test_a_mistake_ends_the_process_with_its_status(suite: Path) -> None:
     assert "did you mean total" in done.stderr
 
 
-def test_a_report_of_one_run_takes_no_columns(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", str(run), "--filter", "n=1"]) == 2
-    assert "expected two runs or more" in capsys.readouterr().err
-
-
 def test_list_names_the_file_that_could_not_be_collected(suite: Path) -> None:
     suite.write_text("import nowhere_at_all\n" + suite.read_text())
     done = command("list", suite)
