@@ -229,7 +229,7 @@ def moved(logs: NDArray[np.float64], made: int, budget: float) -> Judgement:
         if _is_suspect(sample, budget) and (low > 0 or high < 0):
             state: VerdictState = "slower" if low > 0 else "faster"
             return Judgement(state, name, f"{_in_words(sample)} of identical code", sample)
-        judgement = Judgement("same", name, f"{_in_words(sample)}", sample)
+        judgement = Judgement("same", name, _in_words(sample), sample)
     return judgement
 
 
@@ -261,9 +261,9 @@ def look(fresh: Centre, name: str, budget: float, error: float, by_chance: float
     no_chance = min(fresh.above(0.0), fresh.below(0.0)) <= error / (LOOKS * max(by_chance, MIN_CHANCE))
     p_value = min(p_slower, p_faster)
     if median >= DECISIVE * budget and p_slower <= surely and no_chance:
-        return Judgement("slower", name, f"{_in_words(fresh)}", fresh, p_value)
+        return Judgement("slower", name, _in_words(fresh), fresh, p_value)
     if median <= -DECISIVE * budget and p_faster <= surely and no_chance:
-        return Judgement("faster", name, f"{_in_words(fresh)}", fresh, p_value)
+        return Judgement("faster", name, _in_words(fresh), fresh, p_value)
     if median < DECISIVE * budget and _within(fresh, budget):
         return Judgement("same", name, _same(fresh, budget), fresh, p_value)
     reason = f"{_in_words(fresh)} do{'es' * (fresh.count == 1)} not settle it"

@@ -27,8 +27,10 @@ from bench.measure.devices import available, ceilings, device, self_check
 from bench.measure.devices.device import Device
 from bench.measure.host import environment, priority
 from bench.measure.host.interference import Readings
-from bench.measure.worker import code, controls, memory, plugin, protocol, settings, torch_settings
+from bench.measure.worker import code, controls, memory, plugin, protocol
 from bench.measure.worker.calls import PlainCalls
+from bench.measure.worker.settings import of_process, of_torch
+from bench.measure.worker.settings.kept import Kept
 from bench.measure.worker.timing import CaseTimer, SteeredFixture
 
 MOST_NAMED = 3
@@ -63,7 +65,7 @@ class Steering:
         self.reports: list[pytest.TestReport] = []
         self.timer: CaseTimer | None = None
         self.fixture: BenchmarkFixture | None = None
-        self.kept = settings.Kept()
+        self.kept = Kept()
         self.visited: set[str] = set()
 
     @pytest.hookimpl(wrapper=True)
@@ -112,7 +114,7 @@ class Steering:
         """The collection as a whole: cases, what is skipped or left out, what could not be imported."""
         skips = {case: reason for case, item in self.items.items() if (reason := plugin.skipped(item))}
         facts: dict[str, Any] = {"nice": priority.nice(), "unlisted": config.stash.get(plugin.UNLISTED, 0)}
-        if torch_settings.is_loaded():
+        if of_torch.is_loaded():
             facts |= {
                 "torch": environment.torch_facts(),
                 "unusable": available.unusable(),
@@ -128,8 +130,8 @@ class Steering:
     def _visit(self, item: pytest.Item) -> protocol.Visited:
         """Runs a copy of the test through pytest's protocol, fixtures and all."""
         copied = compat.runnable_copy(item)
-        self.kept = settings.Kept()
-        pinned = partial(self.kept.meant, settings.PROCESSORS)  # by a gate's coordinator, not by the test
+        self.kept = Kept()
+        pinned = partial(self.kept.meant, of_process.PROCESSORS)  # by a gate's coordinator, not by the test
         name = plugin.device_of(item)
         before = memory.Before.of(available.get(name), item.nodeid not in self.visited)
         self.visited.add(item.nodeid)

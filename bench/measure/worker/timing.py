@@ -18,9 +18,10 @@ from bench.measure.devices import available, device
 from bench.measure.devices.device import Device, Loop, Timed
 from bench.measure.host.interference import Interference, Readings
 from bench.measure.originals import time
-from bench.measure.worker import memory, protocol, torch_settings
+from bench.measure.worker import memory, protocol
 from bench.measure.worker.calls import Calls, PedanticCalls, PlainCalls, leading, slowed
 from bench.measure.worker.profiling import profiler
+from bench.measure.worker.settings import of_torch
 from bench.records import Block
 
 
@@ -176,7 +177,7 @@ def counted_flops(run: Loop) -> int | None:
 
     It knows products, convolutions and attention; of elementwise work, or outside torch, it counts nothing.
     """
-    if not torch_settings.is_loaded():
+    if not of_torch.is_loaded():
         return None
     from torch.utils.flop_counter import FlopCounterMode
 

@@ -12,7 +12,8 @@ import pytest
 
 from bench.analyze.analyzed import AnalyzedRun
 from bench.events import Visit
-from bench.measure.worker import settings
+from bench.measure.worker.settings.kept import Kept, current
+from bench.measure.worker.settings.of_process import PROCESSORS
 from bench.storage.journal import Journal
 from bench.storage.store import read_run
 from tests import recorded_runs as recorded
@@ -73,7 +74,7 @@ def test_what_a_test_leaves_behind_reaches_no_other(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system keeps no process on processors")
 def test_processors_and_thresholds_are_put_back() -> None:
     before = os.sched_getaffinity(0), gc.get_threshold()
-    kept = settings.Kept()
+    kept = Kept()
     os.sched_setaffinity(0, {min(before[0])})
     gc.set_threshold(5)
     kept.put_back()
@@ -85,8 +86,8 @@ def test_what_would_reach_the_next_test_by_another_way_is_put_back(monkeypatch: 
     torch = pytest.importorskip("torch")
     monkeypatch.setenv("REPLACED", "before")
     monkeypatch.setenv("REMOVED", "before")
-    before = settings.current()
-    kept = settings.Kept()
+    before = current()
+    kept = Kept()
     os.environ |= {"REPLACED": "by the test", "ADDED": "by the test"}
     del os.environ["REMOVED"]
     sys.path.insert(0, "added")
@@ -97,7 +98,7 @@ def test_what_would_reach_the_next_test_by_another_way_is_put_back(monkeypatch: 
     torch.autograd.set_detect_anomaly(True)
     flushed = torch.set_flush_denormal(True)
     kept.put_back()
-    assert settings.current() == before
+    assert current() == before
     assert kept.left == [
         "the environment", "the module path", "the interval timers", "signal handlers",
         "torch's default device", "torch's deterministic mode", "torch's anomaly detection",
@@ -107,8 +108,8 @@ def test_what_would_reach_the_next_test_by_another_way_is_put_back(monkeypatch: 
 
 
 def test_what_slows_others_or_keeps_signals_from_them_is_put_back() -> None:
-    before = settings.current()
-    kept = settings.Kept()
+    before = current()
+    kept = Kept()
     threading.settrace(lambda *_: None)
     tracemalloc.start()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
@@ -118,7 +119,7 @@ def test_what_slows_others_or_keeps_signals_from_them_is_put_back() -> None:
     assert kept.left[3:] == ["the priority"]
     if os.geteuid():
         before["the priority"] += 1  # to take it back takes a privilege
-    assert settings.current() == before
+    assert current() == before
 
 
 class Left:
@@ -142,12 +143,12 @@ class Left:
 @pytest.mark.parametrize("name", ["inference_mode", "autocast", "precision_of_float32", "kernels"])
 def test_what_torch_computes_with_is_put_back(name: str) -> None:
     torch = pytest.importorskip("torch")
-    before, product = settings.current(), torch.ones(2, 2) @ torch.ones(2, 2)
-    kept, left = settings.Kept(), Left()
+    before, product = current(), torch.ones(2, 2) @ torch.ones(2, 2)
+    kept, left = Kept(), Left()
     getattr(left, name)()
     kept.put_back()
     assert kept.left == [f"torch's {name.replace('_', ' ')}"]
-    assert settings.current() == before
+    assert current() == before
     again = torch.ones(2, 2) @ torch.ones(2, 2)
     assert (again.dtype, again.is_inference()) == (product.dtype, False)
 
@@ -155,7 +156,7 @@ def test_what_torch_computes_with_is_put_back(name: str) -> None:
 def test_an_older_name_of_the_precision_can_still_be_read() -> None:
     """torch refuses to read it where what set it and a newer name disagree."""
     torch = pytest.importorskip("torch")
-    kept = settings.Kept()
+    kept = Kept()
     torch.backends.cuda.matmul.fp32_precision = "tf32"
     torch.backends.cudnn.conv.fp32_precision = "ieee"
     kept.put_back()
@@ -180,14 +181,14 @@ def test_other(benchmark):
 
 def test_processors_that_a_coordinator_chose_are_no_test_s_doing() -> None:
     """In lock step it pins a worker from outside while the test is timed."""
-    kept = settings.Kept()
+    kept = Kept()
     before = os.sched_getaffinity(0)
     try:
-        with kept.meant(settings.PROCESSORS):
+        with kept.meant(PROCESSORS):
             os.sched_setaffinity(0, {min(before)})
             gc.disable()
         kept.put_back()
-        assert settings.PROCESSORS not in kept.left
+        assert PROCESSORS not in kept.left
         assert kept.left == ["the collector"], "what the test itself does meanwhile is its doing"
     finally:
         os.sched_setaffinity(0, before)

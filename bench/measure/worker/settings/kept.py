@@ -5,15 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.measure.worker import process_settings, torch_settings
-from bench.measure.worker.process_settings import PROCESSORS as PROCESSORS
-from bench.measure.worker.process_settings import Setting
+from bench.measure.worker.settings import of_process, of_torch
+from bench.measure.worker.settings.of_process import Setting
 
 
 def present() -> tuple[Setting, ...]:
     """The settings that there are: torch's only where it is loaded."""
-    of_torch = torch_settings.SETTINGS if torch_settings.is_loaded() else ()
-    return *process_settings.SETTINGS, *of_torch
+    return *of_process.SETTINGS, *(of_torch.SETTINGS if of_torch.is_loaded() else ())
 
 
 def current() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from bench.measure.worker.process_settings import Setting
+from bench.measure.worker.settings.of_process import Setting
 
 
 def is_loaded() -> bool:
