@@ -15,13 +15,14 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from bench.events import Event, Launch, Launched, Sizes, SizesAdded, Skip
+from bench.events import Event, Launch, Launched, Sizes, SizesAdded, Skip, Visit
 from bench.measure.drive import device_tasks, left_out
 from bench.measure.drive.entry import Entry, visit_s
 from bench.measure.drive.ledger import digests, restored
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S, Plan, Progress, file_as_case, sizes_variable
 from bench.measure.drive.policy import extrapolated_s, kinds_in_turn, next_pass, too_long
 from bench.measure.drive.schedule import Schedule, Turn, kept_before_s
+from bench.measure.drive.second_tries import SecondTries
 from bench.measure.drive.session import CaseSession, never_visited
 from bench.measure.drive.visits import visit
 from bench.measure.start.process import Worker, WorkerError
@@ -43,6 +44,7 @@ class Coordinator:
         self._waiting: list[tuple[Worker, Collected]] = []  # with what each collected
         self._digests: dict[str, str] = {}  # of the tests, as they are now
         self._schedule = Schedule(plan, self.ledger, plan.preset.deadline_s)
+        self._tries = SecondTries()
 
     @property
     def elapsed_s(self) -> float:
@@ -122,6 +124,8 @@ class Coordinator:
         for kind in kinds:
             if self.elapsed_s < self._schedule.deadline_s or not number:
                 self._measure_kind(Turn(kind, number, self.elapsed_s, later))
+        for failed in self._tries.given_up():
+            self.ledger.record(failed)
         self._end_waiting()
         # A resumed run goes on with what it asked for.
         if wanted and number not in self.ledger.sizes and self._schedule.looks(self.elapsed_s):
@@ -130,11 +134,12 @@ class Coordinator:
             self._schedule.look_s = self.elapsed_s - begun_s
 
     def _measure_kind(self, turn: Turn) -> None:
-        """A launch, and another after each worker that dies."""
+        """A launch, and another after each worker that dies, or for what is to be tried once more."""
         kind, number = turn.kind, turn.round
         visited: set[str] = set()
         while (kind, number) not in self.ledger.done:
             before = len(visited)
+            self._tries.begin()
             try:
                 worker, collected = self._take_waiting(kind)
                 with worker:
@@ -148,9 +153,11 @@ class Coordinator:
             except ForkError:
                 continue
             except WorkerError as error:
-                if len(visited) == before:  # it is not a case that ends it
+                if len(visited) == before and not self._tries.waiting:  # it is not a case that ends it
                     self._give_up(kind, error)
                     return
+                continue
+            if self._tries.waiting and self._schedule.in_time(self.elapsed_s):
                 continue
             self.ledger.record(Launched(kind, number, self.elapsed_s))
 
@@ -166,7 +173,8 @@ class Coordinator:
     def _give_up(self, kind: str, error: WorkerError) -> None:
         """No worker of this kind gets as far as its cases: they fail, and the other kinds go on."""
         for entry in list(self.ledger.entries.values()):
-            if entry.case.worker == kind and not entry.lifecycle.closed and not entry.lifecycle.visits:
+            seen = entry.lifecycle.closed or entry.lifecycle.visits or entry.case.id in self._tries.held
+            if entry.case.worker == kind and not seen:
                 message = f"no worker could begin: {error}"
                 self.ledger.record(never_visited(entry.case.id, "failed", message, "", self.elapsed_s))
 
@@ -202,6 +210,7 @@ class Coordinator:
             entries = self._schedule.entries(turn.kind)
             order = next_pass(entries, launch, target, left_s, self._rng, near, every_launch)
             order = self._templates.trial_first(order, visit_s, [worker], turn.kind)
+            order = self._tries.order(order, launch)
             kept_s, came_to, held = self._schedule.kept_s(), 0, 0
             for entry in order:
                 fresh = launch not in entry.lifecycle.visits
@@ -236,11 +245,15 @@ class Coordinator:
             raise
         except WorkerError:
             worker.kill()
-            self.ledger.record(session.visit(case, launch, pass_number, elapsed_s=self.elapsed_s))
+            lost = session.visit(case, launch, pass_number, elapsed_s=self.elapsed_s)
+            if not self._held_back(entry, lost, visited):
+                self.ledger.record(lost)
             raise
         self._templates.prove([worker], kind)
         took_s = self.elapsed_s - begun_s
         ended = session.visit(case, launch, pass_number, elapsed_s=self.elapsed_s, took_s=took_s)
+        if self._held_back(entry, ended, visited):
+            return
         self.progress.read(ended)
         self.ledger.learn(ended)  # also of a visit that is left out: larger sizes are extrapolated from it
         entry = self.ledger.entries[case]
@@ -248,6 +261,15 @@ class Coordinator:
             self._leave_out(case, entry.timing.fastest_s)
         else:
             self.ledger.write(ended)
+
+    def _held_back(self, entry: Entry, ended: Visit, visited: set[str]) -> bool:
+        """Whether a visit is not recorded, since the case is to be tried once more."""
+        if self._tries.holds(entry, [ended]):
+            visited.discard(ended.case)
+            return True
+        for note in self._tries.told([ended]):
+            self.ledger.record(note)
+        return False
 
     def _leave_out(self, case: str, call_s: float) -> None:
         self.ledger.record(Skip(case, left_out.too_long(call_s)))

@@ -18,6 +18,7 @@ from bench.measure.drive import device_tasks
 from bench.measure.drive.entry import Entry, visit_s, wall_blocks
 from bench.measure.drive.ledger import Ledger
 from bench.measure.drive.plan import PRESETS, Progress, file_as_case
+from bench.measure.drive.second_tries import SecondTries
 from bench.measure.drive.session import CaseSession, never_visited
 from bench.measure.drive.visits import visit
 from bench.measure.host.interference import processors
@@ -65,6 +66,7 @@ class Lockstep:
         self._starting = Starting(sides, templates or Templates(PRESETS["default"].templates, seed), seed)
         self._waiting: tuple[Pair, list[Collected]] | None = None
         self._slowdown = 0.0
+        self._tries = SecondTries()
 
     @property
     def elapsed_s(self) -> float:
@@ -145,9 +147,11 @@ class Lockstep:
     def _measure_with_pair(
         self, number: int, passes: int, kind: str, cases: list[str]
     ) -> tuple[int, list[str]]:
-        """One pair's visits; the passes made so far, and the cases that it left because a worker died."""
+        """One pair's visits; the passes made so far, and the cases that it left to another, because a worker
+        died or to try them once more."""
         pair, collected = self._waiting or self._start(kind)
         self._waiting = None
+        self._tries.begin()
         for side, worker, of_side in zip(self.sides, pair.workers, collected, strict=True):
             begun = Launch(number, kind, side.name, 0, of_side.collect_s, self.elapsed_s)
             self.ledger.record(worker.began(begun))
@@ -158,15 +162,16 @@ class Lockstep:
                 ceilings = self._ceilings and not self.ledger.ceilings.get(kind)  # disturbed ones stay
                 with self._starting.templates.forgiving(pair.workers, kind):
                     device_tasks.run_due(pair.workers[0], kind, self.ledger, self.progress, ceilings)
-                while order := todo.next_pass(self._rng):
-                    for entry in self._starting.templates.trial_first(order, visit_s, pair.workers, kind):
+                while order := self._tries.order(todo.next_pass(self._rng), number):
+                    order = self._starting.templates.trial_first(order, visit_s, pair.workers, kind)
+                    for entry in self._tries.order(order, number):
                         self._visit(pair, entry, todo, number, passes)
                     passes += 1
                 check(pair)
         except WorkerError:
             pair.kill()
             return passes + 1, [case for case in cases if todo.wants(case)]
-        return passes, []
+        return passes, [case for case in cases if case in self._tries.waiting]
 
     def _start(self, kind: str = "") -> tuple[Pair, list[Collected]]:
         begun_s = self.elapsed_s
@@ -208,18 +213,24 @@ class Lockstep:
             self._record(pair, sessions, case, launch, pass_number)
             raise
         self._starting.templates.prove(pair.workers, entry.case.worker)
-        todo.take_in(case, self._ratios(case, *self._record(pair, sessions, case, launch, pass_number)))
+        if visits := self._record(pair, sessions, case, launch, pass_number):
+            todo.take_in(case, self._ratios(case, *visits))
 
     def _record(
         self, pair: Pair, sessions: Sequence[CaseSession], case: str, launch: int, pass_number: int
     ) -> list[Visit]:
-        """Writes down what came of a visit on each side."""
+        """Writes down what came of a visit on each side; nothing where the case is to be tried once more."""
         pair.resume()
         visits: list[Visit] = []
         for side, session in zip(self.sides, sessions, strict=True):
             session.ended = session.ended or PARTNER_LOST
             visits.append(session.visit(case, launch, pass_number, side.name, self.elapsed_s))
-            self.ledger.write(visits[-1])
+        if self._tries.holds(self.ledger.entries[case], visits):
+            return []
+        for each in visits:
+            self.ledger.write(each)
+        for note in self._tries.told(visits):
+            self.ledger.write(note)
         self.ledger.learn_visit(*visits)
         return visits
 

@@ -10,7 +10,7 @@ from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.gate.decision import replay
 from bench.analyze.gate.pairs import launch_ratios
 from bench.analyze.gate.settings import Settings
-from bench.events import Header, Visit
+from bench.events import Event, Header, Note, Visit
 from bench.measure.drive.entry import Lifecycle, Threads, Timing
 from bench.measure.drive.plan import Progress
 from bench.measure.sides import lockstep
@@ -116,3 +116,39 @@ def test_slowdown_on_a_device_shows_in_device_and_wall_time(tmp_path: Path) -> N
     assert not run.blocks["kind"].isin(["latency", "cold"]).any()
     assert {check.passed for check in run.checks} == {True}
     assert [each.device for each in run.initializations] == ["sim"]
+
+
+FIRST_ONLY = """
+ran = set()
+def alone(name):
+    ran.add(name)
+    assert ran == {name}
+def test_a(benchmark):
+    alone("a")
+    benchmark(int)
+def test_b(benchmark):
+    alone("b")
+    benchmark(int)
+"""
+
+
+def test_what_fails_behind_others_is_tried_once_more_in_a_new_pair(tmp_path: Path) -> None:
+    """On one side here: the other one's tests do not mind each other."""
+    both = sides(tmp_path, FIRST_ONLY, FIRST_ONLY.replace("{name}", "ran"))
+    lockstep = Lockstep(both, Progress(), with_controls=False)
+    events: list[Event] = []
+    try:
+        collected, (base, head) = lockstep.collect()
+        lockstep.add_cases(match(base, head, {}, []), collected, events.append)
+        lockstep.measure_launch(0, lockstep.cases)
+        assert len(lockstep.cases) == 2
+        lockstep.measure_launch(1, lockstep.cases)
+    finally:
+        lockstep.close()
+    (note,) = [event for event in events if isinstance(event, Note)]
+    victim, other = note.text.split()[0], note.text.split()[7]
+    visits = [event for event in events if isinstance(event, Visit) and event.case == victim]
+    assert [(visit.side, visit.launch, visit.outcome) for visit in visits] == [
+        (side, launch, "passed") for launch in (0, 1) for side in ("base", "head")
+    ]
+    assert other != victim
