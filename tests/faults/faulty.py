@@ -58,7 +58,7 @@ class Project:
         for name, text in files.items():
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+            path.write_text(text, encoding="utf-8", errors="surrogateescape")
 
     def start(self, *arguments: str | Path, python: Sequence[str] = ()) -> "subprocess.Popen[str]":
         given = self.environment | {MARK: self.mark, "TMPDIR": str(self.temporary), "PYTHONPATH": str(ROOT)}

@@ -149,6 +149,21 @@ IN_PROJECTS = (
         "other_file_names", {**ini("python_files = speed_*.py"), "speed_m.py": CASE}, measured=False, status=0
     ),
     InProject("broken_ini", {"pytest.ini": "pytest]\n"}, 2, "pytest.ini", measured=False),
+    *(
+        InProject(
+            f"not_utf8_{name}",
+            {name: f"[{section}]\n# gr\udcfc\udcdfe\n"},
+            2,
+            f"/{name} is not UTF-8, as pytest expects its settings: its line 2 has the byte 0xfc",
+            measured=False,
+        )
+        for name, section in (
+            ("pytest.ini", "pytest"),
+            ("setup.cfg", "tool:pytest"),
+            ("tox.ini", "pytest"),
+            ("pyproject.toml", "tool.pytest.ini_options"),
+        )
+    ),
     InProject("section_of_old", {"setup.cfg": "[pytest]\n"}, 2, "setup.cfg", measured=False),
     InProject("broken_pyproject", {"pyproject.toml": "[tool.pytest\n"}, 2, "pyproject.toml", measured=False),
     # The environment.

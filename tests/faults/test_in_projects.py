@@ -9,7 +9,9 @@ import bench
 from tests.faults.faulty import Project
 from tests.faults.in_projects import IN_PROJECTS, InProject
 
-IN_EVERY_RUN = {"syntax_error", "exits_at_import", "steals_the_loop", "odd_names", "ascii_only"}
+IN_EVERY_RUN = {
+    "syntax_error", "exits_at_import", "steals_the_loop", "odd_names", "ascii_only", "not_utf8_pytest.ini",
+}  # fmt: skip
 """Those that the normal tests plant as well: a few of each kind."""
 
 

@@ -2,7 +2,10 @@
 
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from contextlib import suppress
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +31,31 @@ SWITCHED_OFF = (
     "pytest-benchmark is switched off, as by `-p no:benchmark` in addopts or PYTEST_DISABLE_PLUGIN_AUTOLOAD: "
     "there is no `benchmark` fixture"
 )
+
+SETTINGS_FILES = (
+    "pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg",
+)  # fmt: skip
+"""Where pytest looks for a project's settings, in every folder above what it is to collect."""
+
+
+def undecodable(arguments: Sequence[str]) -> str:
+    """What to tell of a settings file that is no UTF-8, which stops pytest without a name; "" where all are.
+
+    `arguments` are those of pytest.
+    """
+    named = [argument.removeprefix("--rootdir=").partition("::")[0] for argument in arguments]
+    places = [Path(each).absolute() for each in named if not each.startswith("-")]
+    folders = dict.fromkeys(folder for place in places for folder in (place, *place.parents))
+    for folder, name in product(folders, SETTINGS_FILES):
+        try:
+            with suppress(OSError):
+                (folder / name).read_bytes().decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            seen = f"its line {line} has the byte 0x{error.object[error.start]:02x}"
+            return f"{folder / name} is not UTF-8, as pytest expects its settings: {seen}; save it as UTF-8"
+    return ""
+
 
 _addopts: list[str] = []
 

@@ -44,9 +44,10 @@ def main(descriptor: int, arguments: list[str]) -> None:
     except EOFError:
         os._exit(1)
     except BaseException as error:  # pytest itself, as of a settings file: told like errors that it tells
+        refusal = hygiene.undecodable(arguments) if isinstance(error, UnicodeDecodeError) else ""
         line = f"INTERNALERROR> {type(error).__name__}: {plain.text(error)}\n"
         os.write(2, line.encode(errors="replace"))
-        channel.send(protocol.Ended(pytest.ExitCode.INTERNAL_ERROR, addopts=hygiene.addopts()))
+        channel.send(protocol.Ended(pytest.ExitCode.INTERNAL_ERROR, refusal, hygiene.addopts()))
     else:
         channel.send(protocol.Ended(int(status), addopts=hygiene.addopts()))
         os._exit(0)  # pytest has torn all down; taking torch apart as well would cost seconds a launch
