@@ -8,6 +8,7 @@ from typing import Any
 
 import psutil
 
+from bench.measure.drive import left_out
 from bench.measure.drive.ledger import Ledger, restored
 from bench.measure.drive.plan import PRESETS, Preset
 from bench.measure.drive.worth import seconds_to, typical
@@ -25,6 +26,8 @@ def lines(found: Collected, preset: str, out: Path) -> list[str]:
     """The forecast in sentences, for the cases that a worker has found; runs in `out` tell of their time."""
     measured = [case for case in found.cases if case.id not in found.skips]
     told = [_counted(measured, len(found.cases)), *_skipped(found)]
+    if remark := left_out.dropped(found.facts):
+        told.append(remark.text)
     return [*told, _time(measured, PRESETS[preset], out)] if measured else told
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.events import Event, Header, Note
+from bench.measure.drive import left_out
 from bench.measure.drive.plan import Progress
 from bench.measure.host import environment, gpu_monitor
 from bench.measure.host.doctor import findings
@@ -52,6 +53,8 @@ def begin(
     journal = Journal.create(folder, header)
     for note in remarks(facts):
         journal.append(note)
+    if remark := left_out.dropped(facts):
+        journal.append(remark)
     return journal
 
 

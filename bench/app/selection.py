@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.app import UserError
 from bench.app.suggestions import case_meant, did_you_mean, keyword_meant
+from bench.measure.drive import left_out
 from bench.measure.drive.plan import COLLECT_TIMEOUT_S
 from bench.measure.start.process import Spec, Worker, WorkerError
 from bench.measure.worker.protocol import Collected
@@ -123,4 +124,6 @@ def none_matches(selection: Selection, found: Collected) -> UserError:
     if broken and not found.left_out:
         return UserError(f"{broken.id} could not be collected: {broken.last_line}")
     where = f"{' '.join(selection.paths) or 'suites/'}{why_nothing(found.facts)}"
+    if remark := left_out.dropped(found.facts):
+        return UserError(f"no benchmarks{what} in {where}; {remark.text}")
     return UserError(f"no benchmarks{what} in {where}{meant}")

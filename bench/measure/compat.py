@@ -25,6 +25,14 @@ NEEDED: tuple[tuple[str, type, tuple[str, ...]], ...] = (
 """What no worker can do without: library, class, names."""
 
 
+DROPPING = {
+    ("_pytest.mark", "deselect_by_keyword"): ("keyword", "-k"),
+    ("_pytest.mark", "deselect_by_mark"): ("markexpr", "-m"),
+    ("_pytest.main", "pytest_collection_modifyitems"): ("deselect", "--deselect"),
+}
+"""Functions of pytest that drop tests, each with its option. One that is gone is told as a plugin's file."""
+
+
 class CompatError(Exception):
     """A private name is gone: of which library and version, and what to install instead."""
 

@@ -1,4 +1,7 @@
-"""What a run did not measure because its preset is a short one, and what the longest would take."""
+"""What a run did not measure: what its preset leaves to longer ones, and what the project's settings drop."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from bench.events import Note
 from bench.measure.drive.ledger import Ledger
@@ -36,6 +39,18 @@ def note(preset: Preset, ledger: Ledger, sizes: int) -> Note | None:
     parts += [f"{skipped} whose calls take more than {preset.longest_call_s:g} s"] * bool(skipped)
     text = f"left out: {', and '.join(parts)}; `--preset {LONGEST.name}` takes about {_duration(minutes)}"
     return Note("info", text, NAME)
+
+
+def dropped(facts: Mapping[str, Any]) -> Note | None:
+    """How many cases the project's own settings drop, and by what, as a worker says; None for none."""
+    by: Mapping[str, int] = facts.get("dropped", {})
+    if not by:
+        return None
+    parts = [f"{count} case{'s' * (count != 1)} by {what}" for what, count in by.items()]
+    round_them = "; `--pytest-args='-o addopts='` goes round its options" * any(
+        " -" in f" {what}" for what in by
+    )
+    return Note("info", f"left out by the project's own settings: {', '.join(parts)}{round_them}", NAME)
 
 
 def _duration(minutes: float) -> str:

@@ -16,7 +16,7 @@ from bench import plain
 from bench.measure import compat
 from bench.measure.devices import available
 from bench.measure.host import kinship, priority
-from bench.measure.worker import hygiene, plugin, protocol
+from bench.measure.worker import dropped, hygiene, plugin, protocol
 from bench.measure.worker.steering import Steering
 
 
@@ -38,7 +38,7 @@ def main(descriptor: int, arguments: list[str]) -> None:
         priority.raise_priority()
         for name in filter(None, os.environ.get("BENCH_DEVICES", "").split(",")):
             available.get(name)
-        status = pytest.main(arguments, plugins=[plugin, hygiene, Steering(channel)])
+        status = pytest.main(arguments, plugins=[plugin, hygiene, dropped, Steering(channel)])
     except (compat.CompatError, available.DeviceError, priority.PriorityError) as error:
         channel.send(protocol.Ended(refusal=str(error)))
     except EOFError:

@@ -27,7 +27,7 @@ from bench.measure.devices import available, ceilings, device, self_check
 from bench.measure.devices.device import Device
 from bench.measure.host import environment, priority
 from bench.measure.host.interference import Readings
-from bench.measure.worker import code, controls, memory, plugin, protocol
+from bench.measure.worker import code, controls, dropped, memory, plugin, protocol
 from bench.measure.worker.calls import PlainCalls
 from bench.measure.worker.settings import of_process, of_torch
 from bench.measure.worker.settings.kept import Kept
@@ -120,6 +120,8 @@ class Steering:
                 "unusable": available.unusable(),
                 "accelerators": [name for name in plugin.chosen_devices() if name != "cpu"],
             }
+        if dropped_by := config.stash.get(dropped.BY, None):
+            facts["dropped"] = dict(dropped_by)
         if not self.items:
             facts["left_aside"] = list(islice(_tests_among(self.left_aside, config), MOST_NAMED))
         marked = [item for item in self.session_items if plugin.is_marked_only(item)]

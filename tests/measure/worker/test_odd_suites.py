@@ -5,12 +5,13 @@ from unittest.mock import create_autospec
 
 import pytest
 
-from bench.app import UserError, run, selection
+from bench.app import UserError, run, selection, stored
 from bench.events import Visit
+from bench.measure.drive import left_out
 from bench.measure.host.interference import Readings
 from bench.measure.worker.calls import PlainCalls
 from bench.measure.worker.plugin import MARKED_ONLY
-from bench.measure.worker.protocol import Channel
+from bench.measure.worker.protocol import Channel, Collected
 from bench.measure.worker.steering import NEEDS_PLUGIN
 from bench.measure.worker.timing import CaseTimer
 from tests.measure.builders import measured, outcomes, suite
@@ -155,3 +156,96 @@ def test_other(benchmark):
 def test_a_test_that_replaces_open_while_it_is_timed_is_measured(tmp_path: Path) -> None:
     events = measured(suite(tmp_path, FILES), launches=1)
     assert set(outcomes(events).values()) == {"passed"}
+
+
+DROPPED = """
+import pytest
+
+def test_kept(benchmark):
+    benchmark(sum, [1])
+
+@pytest.mark.slow
+def test_slow(benchmark):
+    benchmark(sum, [1])
+
+def test_hidden(benchmark):
+    benchmark(sum, [1])
+
+def test_gone(benchmark):
+    benchmark(sum, [1])
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_loud(benchmark, n):
+    benchmark(sum, [1])
+
+@pytest.mark.preset("thorough")
+def test_longer(benchmark):
+    benchmark(sum, [1])
+
+def test_slow_and_no_benchmark():
+    pass
+"""
+OPTIONS = "addopts = -m 'not slow' -k 'not hidden and not no_benchmark' --deselect test_it.py::test_gone"
+SILENT = """
+def pytest_collection_modifyitems(items):
+    items[:] = [item for item in items if "loud" not in item.name]
+"""
+TOLD = """
+def pytest_collection_modifyitems(config, items):
+    config.hook.pytest_deselected(items=[item for item in items if "loud" in item.name])
+    items[:] = [item for item in items if "loud" not in item.name]
+"""
+BY_OPTIONS = {
+    "-m 'not slow'": 1,
+    "-k 'not hidden and not no_benchmark'": 1,
+    "--deselect test_it.py::test_gone": 1,
+}
+
+
+def collected(folder: Path, keyword: str = "", options: str = OPTIONS) -> Collected:
+    suite(folder, f"[pytest]\nmarkers = slow\n{options}\n", "pytest.ini")
+    return selection.collected(selection.spec([str(suite(folder, DROPPED))], keyword, (), "quick"))
+
+
+@pytest.mark.parametrize("hook", [SILENT, TOLD])
+def test_what_a_project_s_own_settings_drop_is_told(tmp_path: Path, hook: str) -> None:
+    """Not what a preset leaves to a longer one, and no tests that are no benchmarks."""
+    suite(tmp_path, hook, "conftest.py")
+    found = collected(tmp_path)
+    assert [case.id for case in found.cases] == ["test_it.py::test_kept"]
+    assert found.facts["dropped"] == {**BY_OPTIONS, "conftest.py": 2}
+    note = left_out.dropped(found.facts)
+    assert note is not None
+    assert note.text.startswith("left out by the project's own settings: ")
+    for part in (
+        "1 case by -m 'not slow'",
+        "2 cases by conftest.py",
+        "`--pytest-args='-o addopts='` goes round",
+    ):
+        assert part in note.text
+
+
+def test_what_the_user_leaves_out_is_not_the_project_s_doing(tmp_path: Path) -> None:
+    """The user's -k takes the place of the project's."""
+    found = collected(tmp_path, "kept or slow")
+    assert found.facts["dropped"] == {name: 1 for name in BY_OPTIONS if not name.startswith("-k")}
+    assert "dropped" not in collected(tmp_path, "kept", "").facts
+
+
+def test_where_all_is_dropped_the_reason_is_told(tmp_path: Path) -> None:
+    suite(tmp_path, "[pytest]\naddopts = -k nothing_like_it\n", "pytest.ini")
+    request = run.RunRequest(selection.Selection([str(suite(tmp_path, GOOD))]), out=tmp_path / "out")
+    with pytest.raises(UserError, match=": 1 case by -k nothing_like_it; "):
+        run.measure(request, resume=False)
+
+
+def test_a_run_says_what_was_dropped_in_its_summary(tmp_path: Path) -> None:
+    suite(tmp_path, SILENT.replace("loud", "bad"), "conftest.py")
+    suite(tmp_path, GOOD + "def test_bad(benchmark):\n    benchmark(sum, [1])\n")
+    request = run.RunRequest(
+        selection.Selection([str(tmp_path)], preset="quick"), launches=1, out=tmp_path / "out"
+    )
+    folder, _ = run.measure(request, resume=False)
+    assert stored.write(stored.read([folder])).left_out == (
+        "left out by the project's own settings: 1 case by conftest.py",
+    )
