@@ -78,6 +78,12 @@ def fixtures(metafunc: pytest.Metafunc, name: str) -> Sequence[pytest.FixtureDef
     return metafunc._arg2fixturedefs.get(name, ())
 
 
+def fixture_functions(item: pytest.Item) -> list[Callable[..., Any]]:
+    """The functions of the fixtures that a test may use; none where pytest no longer says."""
+    known = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    return [each.func for fixtures in known.values() for each in fixtures]
+
+
 def steer(fixture: BenchmarkFixture, class_: type[BenchmarkFixture]) -> None:
     """Makes a finished fixture obey `class_`; the session would keep the statistics of every visit."""
     fixture.__class__ = class_

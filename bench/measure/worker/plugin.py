@@ -9,10 +9,12 @@ whole run come as environment variables:
     BENCH_SIZES     JSON, {"path::test": {"axis": [sizes]}}: sizes to measure near a crossover, listed or not
 """
 
+import inspect
 import json
 import os
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -202,8 +204,20 @@ def _give_synchronizing_clock(item: pytest.Item) -> None:
 
 
 def is_case(item: pytest.Item) -> bool:
-    """True for a test whose fixtures include `benchmark`."""
-    return "benchmark" in getattr(item, "fixturenames", ())
+    """True for a test whose fixtures include `benchmark`, or which asks for it: `request.getfixturevalue`."""
+    names = getattr(item, "fixturenames", ())
+    if "benchmark" in names or "request" not in names:
+        return "benchmark" in names
+    functions = (getattr(item, "function", None), *compat.fixture_functions(item))
+    codes = (getattr(inspect.unwrap(each), "__code__", None) for each in functions if each is not None)
+    return any(_asks_for_it(code) for code in codes if code is not None)
+
+
+def _asks_for_it(code: CodeType) -> bool:
+    """True where a function, or one within it, asks for the fixture by its name."""
+    within = [each for each in code.co_consts if isinstance(each, CodeType)]
+    asks = "getfixturevalue" in code.co_names and "benchmark" in code.co_consts
+    return asks or any(map(_asks_for_it, within))
 
 
 MARKED_ONLY = "marked `benchmark`, but it does not use the `benchmark` fixture: nothing says what to time"

@@ -249,3 +249,44 @@ def test_a_run_says_what_was_dropped_in_its_summary(tmp_path: Path) -> None:
     assert stored.write(stored.read([folder])).left_out == (
         "left out by the project's own settings: 1 case by conftest.py",
     )
+
+
+BY_NAME = """
+import pytest
+
+def test_itself(request):
+    request.getfixturevalue("benchmark")(sum, [1])
+
+def test_within(request):
+    def it():
+        return request.getfixturevalue("benchmark")
+    it()(sum, [1])
+
+@pytest.fixture
+def timed(request):
+    return request.getfixturevalue("benchmark")
+
+def test_by_a_fixture(timed):
+    timed(sum, [1])
+
+class TestIt:
+    @pytest.fixture(autouse=True)
+    def given(self, request):
+        self.benchmark = request.getfixturevalue("benchmark")
+
+    def test_in_a_class(self):
+        self.benchmark(sum, [1])
+
+def test_other(request):
+    request.getfixturevalue("tmp_path")
+
+def test_does_not_call(request):
+    request.getfixturevalue("benchmark")
+"""
+
+
+def test_the_fixture_asked_for_by_its_name_is_timed(tmp_path: Path) -> None:
+    events = measured(suite(tmp_path, BY_NAME), launches=1)
+    timed = {event.case.rpartition("::")[2] for event in events if isinstance(event, Visit) and event.blocks}
+    assert timed == {"test_itself", "test_within", "test_by_a_fixture", "test_in_a_class"}
+    assert outcomes(events) == {**dict.fromkeys(timed, "passed"), "test_does_not_call": "skipped"}
