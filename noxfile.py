@@ -218,11 +218,12 @@ def smoke(session: nox.Session) -> None:
 
 @nox.session
 def crossovers(session: nox.Session) -> None:
-    """Hold 200 crossovers on the simulated accelerator against closed forms, with each of three noises."""
+    """Hold 200 crossovers against closed forms: on the simulated accelerator with each of three noises; made."""
     session.env["BENCH_TRIALS"] = "200"
-    run(
-        session, "pytest", "-q", "-s", "tests/analyze/contests/test_simulated_crossovers.py", *session.posargs
-    )
+    files = [
+        f"tests/analyze/contests/test_{name}.py" for name in ("simulated_crossovers", "crossover", "refine")
+    ]
+    run(session, "pytest", "-q", "-s", *files, *session.posargs)
 
 
 @nox.session

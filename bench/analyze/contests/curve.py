@@ -12,7 +12,7 @@ chapters 2, 4 and 5.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import Literal, Self
 
@@ -101,26 +101,34 @@ class Curve:
     def band(self) -> tuple[Array, Array, Array]:
         """Lower end, middle and upper end of the 95 % band along `x`."""
         tail = (1 - CONFIDENCE) / 2
-        low, middle, high = np.quantile(self.draws, [tail, 0.5, 1 - tail], axis=0)
+        ordered = np.sort(
+            self.draws, axis=0
+        )  # which is vectorized, as the selection for three quantiles is not
+        low, middle, high = np.quantile(ordered, [tail, 0.5, 1 - tail], axis=0)
         return low, middle, high
 
 
 @dataclass(frozen=True)
 class _Break:
-    """A bend, a step or a kink from `low` to `high` on the x axis; `end` is the next point above."""
+    """Bends, steps or kinks, each from `low` to `high` on the x axis; `end` is the next point above."""
 
     sort: Sort
-    low: float
-    high: float
-    end: float
+    low: Array
+    high: Array
+    end: Array
     power: int = 1
 
     @property
-    def middle(self) -> float:
-        return (self.low + self.high) / 2
+    def middle(self) -> Array:
+        return np.asarray((self.low + self.high) / 2)
+
+    def one(self, number: int) -> Self:
+        """One of them."""
+        low, high, end = (each[number] for each in (self.low, self.high, self.end))
+        return replace(self, low=low, high=high, end=end)
 
     def along(self, x: Array, at: Array) -> Array:
-        """What it adds to the curve along x for each place, in its standard deviations: (x, places).
+        """What each adds to the curve along x at its place, in its standard deviations: (x, places).
 
         Wherever a kink is, the points see it in the middle: until the next one the line is another.
         """
@@ -133,31 +141,30 @@ class _Break:
         return np.asarray(SLOPE_CHANGE * np.where(x[:, None] < self.end, turned, x[:, None] - self.middle))
 
     def at_points(self, x: Array) -> Array:
-        """The same at the points: (points, 1)."""
-        return self.along(x, np.array([self.middle]))
+        """The same at the points: (points, places)."""
+        return self.along(x, np.atleast_1d(self.middle))
 
 
 def _breaks(ends: Array, x: Array) -> list[_Break]:
-    """Every break that a curve may have: bends anywhere, steps and kinks between two points."""
+    """Every break that a curve may have, in the order of `SORTS`: bends anywhere, the others between points."""
     first, last = ends[0] - BEND_BEYOND, ends[-1] + BEND_BEYOND
     bends = np.linspace(first, last, int((last - first) / BEND_EVERY) + 1 if len(ends) > 1 else 0)
-    above = np.repeat(ends[1:], PIECES)
     return [
-        *(_Break("bend", place, place, place, power) for power in POWERS for place in bends),
-        *(_Break("step", a, b, b) for a, b in pairwise(ends)),
-        *(_Break("kink", a, b, end) for (a, b), end in zip(pairwise(x), above, strict=True)),
+        *(_Break("bend", bends, bends, bends, power) for power in POWERS),
+        _Break("step", ends[:-1], ends[1:], ends[1:]),
+        _Break("kink", x[:-1], x[1:], np.repeat(ends[1:], PIECES)),
     ]
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """A contest's breaks, none the first of them, of what sort each is (a position in `SORTS`), and the log
-    of every likelihood, of shape (breaks, shapes).
+    """A contest's breaks by their sort; of what sort each one is, none the first of them (a position in
+    `SORTS`), and the log of every likelihood, of shape (breaks, shapes).
     """
 
     points: Points
     x: Array
-    breaks: tuple[_Break | None, ...]
+    breaks: tuple[_Break, ...]
     sorts: NDArray[np.int_]
     likelihood: Array
 
@@ -169,8 +176,27 @@ class _Fit:
         breaks = _breaks(ends, x)
         added = [each.at_points(ends) for each in breaks]
         likelihood = _likelihood(points, np.hstack([np.zeros((len(ends), 1)), *added]))
-        sorts = np.array([0, *(SORTS.index((each.sort, each.power)) for each in breaks)])
-        return cls(points, x, (None, *breaks), sorts, likelihood)
+        sorts = np.repeat(np.arange(len(SORTS)), [1, *(len(each.low) for each in breaks)])
+        return cls(points, x, tuple(breaks), sorts, likelihood)
+
+    def broken(self, number: int) -> _Break | None:
+        """The break of that number; none is the first."""
+        if (sort := self.sorts[number]) == 0:
+            return None
+        return self.breaks[sort - 1].one(number - int(np.searchsorted(self.sorts, sort)))
+
+    @cached_property
+    def of_sorts(self) -> Array:
+        """The mean likelihood of each sort's breaks with each shape, but for a factor: (sorts, shapes)."""
+        likelihood = np.exp(self.likelihood - self.likelihood.max())
+        counts = np.bincount(self.sorts, minlength=len(SORTS))[:, None]
+        sums = [likelihood[self.sorts == sort].sum(axis=0) for sort in range(len(SORTS))]
+        return np.asarray(np.array(sums) / np.maximum(counts, 1))
+
+    def shares(self, sorts: Array, shapes: Array) -> Array:
+        """The share of every sort and shape, given those of both beforehand: `posterior`, summed by sort."""
+        shares = self.of_sorts * np.outer(sorts, shapes)
+        return np.asarray(shares / shares.sum())
 
     def posterior(self, sorts: Array, shapes: Array) -> Array:
         """The share of every break and shape, given those of sorts and of shapes beforehand."""
@@ -186,13 +212,9 @@ def curves(contests: Sequence[Points]) -> list[Curve]:
     sorts, shapes = np.array(BEFOREHAND), np.full(len(SHAPES), 1 / len(SHAPES))
     beforehand = EVEN * sorts, EVEN * shapes
     for _ in range(ROUNDS):
-        shares = [fit.posterior(sorts, shapes) for fit in fits]
-        counts = [
-            np.bincount(fit.sorts, each.sum(axis=1), len(SORTS))
-            for fit, each in zip(fits, shares, strict=True)
-        ]
-        sorts = (beforehand[0] + sum(counts)) / (EVEN + len(fits))
-        shapes = (beforehand[1] + sum(each.sum(axis=0) for each in shares)) / (EVEN + len(fits))
+        shares = sum(fit.shares(sorts, shapes) for fit in fits)
+        sorts = (beforehand[0] + shares.sum(axis=1)) / (EVEN + len(fits))
+        shapes = (beforehand[1] + shares.sum(axis=0)) / (EVEN + len(fits))
     return [Curve(fit.points, fit.x, *_draws(fit, fit.posterior(sorts, shapes))) for fit in fits]
 
 
@@ -227,11 +249,13 @@ def _draws(fit: _Fit, posterior: Array) -> tuple[Array, Array]:
     random = np.random.default_rng(SEED)
     parts = np.diff(np.round(np.cumsum(posterior) * PARTS), prepend=0).astype(int)
     counts = parts * (DRAWS // 2 // PARTS)
+    centre = float(np.log(fit.points.sizes).mean())
+    along_x = cache(lambda shape: _covariance(SHAPES[shape], fit.x, fit.x, centre))
     drawn, steps = [], []
     for position in np.flatnonzero(counts):
         number, shape = divmod(int(position), len(SHAPES))
-        broken, count = fit.breaks[number], counts[position]
-        mean, root = _conditioned(fit, broken, SHAPES[shape])
+        broken, count = fit.broken(number), counts[position]
+        mean, root = _conditioned(fit, broken, along_x(shape))  # most shapes come with several breaks
         away = root @ random.standard_normal((len(mean), count))
         places, along = np.full(count, np.nan), np.zeros(1)
         if broken:
@@ -244,18 +268,16 @@ def _draws(fit: _Fit, posterior: Array) -> tuple[Array, Array]:
     return np.concatenate(drawn, axis=1).T, np.concatenate(steps)
 
 
-def _conditioned(fit: _Fit, broken: _Break | None, shape: tuple[bool, float, float]) -> tuple[Array, Array]:
-    """Given the points: mean, and root of the covariance, of the curve without its break, and at the end of
-    the break's height in standard deviations.
+def _conditioned(fit: _Fit, broken: _Break | None, along: Array) -> tuple[Array, Array]:
+    """Given the points, and a shape's covariance along x: mean, and root of the covariance, of the curve
+    without its break, and at the end of the break's height in standard deviations.
     """
-    ends, x = np.log(fit.points.sizes), fit.x
-    centre, added = float(ends.mean()), np.zeros((1, len(ends)))
-    if broken:
-        added = broken.at_points(ends).T
-    known = _covariance(shape, ends, ends, centre) + np.diag(fit.points.error**2) + added.T @ added
-    across = np.vstack([_covariance(shape, x, ends, centre), added])
-    beforehand = np.eye(len(x) + 1)
-    beforehand[:-1, :-1] = _covariance(shape, x, x, centre)
+    ends, at_points = np.log(fit.points.sizes), PIECES * np.arange(len(fit.points.sizes))
+    added = broken.at_points(ends).T if broken else np.zeros((1, len(ends)))
+    across = np.vstack([along.take(at_points, axis=1), added])
+    known = across[at_points] + np.diag(fit.points.error**2) + added.T @ added
+    beforehand = np.eye(len(along) + 1)
+    beforehand[:-1, :-1] = along
     gain = np.linalg.solve(known, across.T).T
     left = beforehand - gain @ across.T
     jitter = JITTER * max(float(np.diagonal(known).mean()), 1.0)

@@ -1,13 +1,23 @@
 """Points of made contests, whose truth and noise are known. For tests."""
 
+import os
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.stats import binom
 
 from bench.analyze.contests.curve import Curve, curves
 from bench.analyze.contests.levels import Array, Points
 
+TRIALS = int(os.environ.get("BENCH_TRIALS", "20"))
+"""Seeded contests of each kind; `nox -s crossovers` tries 200."""
+
 SIZES: Array = 64.0 * 2 ** np.arange(0.0, 13.0)
+
+
+def least_held(intervals: int) -> int:
+    """So many intervals hold the truth at least: of true 95 % ones, fewer in one of a hundred trials."""
+    return int(binom.ppf(0.01, intervals, 0.95))
 
 
 def points(sizes: Sequence[float] | Array, y: Sequence[float] | Array, error: float = 0.01) -> Points:

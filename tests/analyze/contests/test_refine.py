@@ -16,6 +16,7 @@ from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.plan import Plan, Preset, Progress
 from bench.measure.start.process import Spec
 from bench.measure.worker.plugin import evenly
+from tests.analyze.contests.contested import TRIALS, least_held
 
 Contenders = tuple[Callable[[float], float], Callable[[float], float]]
 """The seconds of two contenders by size."""
@@ -74,17 +75,17 @@ def of_logs(logs: Logs, noise: float) -> Curve:
 def test_adaptive_sizes_end_in_narrow_and_true_intervals(
     contenders: Callable[[float, float], Contenders], share: float
 ) -> None:
-    """40 trials over sizes a factor 16 apart, whose curves alone would tell the crossing to a factor 2."""
+    """TRIALS over sizes a factor 16 apart, whose curves alone would tell the crossing to a factor 2."""
     random = np.random.default_rng(11)
     held, widths, sizes = 0, [], []
-    for _ in range(40):
+    for _ in range(TRIALS):
         truth = math.exp(random.uniform(math.log(200), math.log(1e6)))
         found, logs = refined(random, contenders(truth, share))
         place = found.places[-1]
         held += place.low <= truth <= place.high
         widths.append(place.high / place.low - 1)
         sizes.append(len(logs) - len(COARSE))
-    assert held >= 34  # of a true 95 %, fewer in one of fifty
+    assert held >= least_held(TRIALS)
     assert np.median(widths) <= 0.10
     assert np.max(sizes) <= 12
 
