@@ -218,7 +218,7 @@ def smoke(session: nox.Session) -> None:
 
 @nox.session
 def crossovers(session: nox.Session) -> None:
-    """Hold 200 crossovers against closed forms: on the simulated accelerator with each of three noises; made."""
+    """Hold 200 crossovers of each kind against closed forms: made ones, and those of simulated runs."""
     session.env["BENCH_TRIALS"] = "200"
     files = [
         f"tests/analyze/contests/test_{name}.py" for name in ("simulated_crossovers", "crossover", "refine")

@@ -146,7 +146,7 @@ class _Break:
 
 
 def _breaks(ends: Array, x: Array) -> list[_Break]:
-    """Every break that a curve may have, in the order of `SORTS`: bends anywhere, the others between points."""
+    """Every break that a curve may have, in the order of `SORTS`: bends anywhere, others between points."""
     first, last = ends[0] - BEND_BEYOND, ends[-1] + BEND_BEYOND
     bends = np.linspace(first, last, int((last - first) / BEND_EVERY) + 1 if len(ends) > 1 else 0)
     return [
@@ -181,7 +181,7 @@ class _Fit:
 
     def broken(self, number: int) -> _Break | None:
         """The break of that number; none is the first."""
-        if (sort := self.sorts[number]) == 0:
+        if not (sort := int(self.sorts[number])):
             return None
         return self.breaks[sort - 1].one(number - int(np.searchsorted(self.sorts, sort)))
 
@@ -212,7 +212,7 @@ def curves(contests: Sequence[Points]) -> list[Curve]:
     sorts, shapes = np.array(BEFOREHAND), np.full(len(SHAPES), 1 / len(SHAPES))
     beforehand = EVEN * sorts, EVEN * shapes
     for _ in range(ROUNDS):
-        shares = sum(fit.shares(sorts, shapes) for fit in fits)
+        shares = np.sum([fit.shares(sorts, shapes) for fit in fits], axis=0)
         sorts = (beforehand[0] + shares.sum(axis=1)) / (EVEN + len(fits))
         shapes = (beforehand[1] + shares.sum(axis=0)) / (EVEN + len(fits))
     return [Curve(fit.points, fit.x, *_draws(fit, fit.posterior(sorts, shapes))) for fit in fits]
