@@ -44,8 +44,14 @@ IN_PROJECTS = (
         "skips_itself", {"test_m.py": "import pytest\npytest.importorskip('nothing_like_it')\n"}, 0, "skipped"
     ),
     InProject("same_name_twice", {"test_m.py": CASE, "other/test_m.py": CASE}, 1, "unique basename"),
-    InProject("exits_at_import", {"test_m.py": "import os; os._exit(7)\n"}, 2, "status 7", measured=False),
-    InProject("leaves_at_import", {"test_m.py": "raise SystemExit(3)\n"}, 2, "SystemExit", measured=False),
+    InProject(
+        "exits_at_import",
+        {"test_m.py": "import os; os._exit(7)\n"},
+        2,
+        "status 7, while it looked into test_m.py",
+        measured=False,
+    ),
+    InProject("leaves_at_import", {"test_m.py": "raise SystemExit(3)\n"}, 1, "SystemExit: 3"),
     InProject("pytest_exits_at_import", {"test_m.py": "import pytest; pytest.exit('enough')\n"}, 1, "enough"),
     InProject(
         "crashes_at_import",

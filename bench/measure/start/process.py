@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -177,8 +178,19 @@ class Worker:
         return self.hear(timeout_s)
 
     def collected(self, timeout_s: float) -> protocol.Collected:
-        """The worker's first message: its cases and the seconds from start to their collection."""
-        collected: protocol.Collected = self.hear(timeout_s)
+        """The worker's cases, and the seconds from start to their collection.
+
+        Raises WorkerError, with the file that was looked into where the worker came no further.
+        """
+        deadline_s, looked_into = time.monotonic() + timeout_s, ""
+        try:
+            while isinstance(message := self.hear(deadline_s - time.monotonic()), protocol.Collecting):
+                looked_into = message.path
+        except WorkerError as error:
+            late = error.outcome == "timeout"
+            seen = f"collecting took more than {timeout_s:.0f} s" if late else str(error)
+            raise WorkerError(error.outcome, _at(looked_into, seen) if looked_into else seen) from None
+        collected: protocol.Collected = message
         return replace(collected, collect_s=time.monotonic() - self._started_s)
 
     def last_words(self) -> str:
@@ -225,6 +237,17 @@ class Worker:
         """Signals the worker and its children, so that a partner can be stopped between turns."""
         with contextlib.suppress(ProcessLookupError, PermissionError):  # it has gone, with all of its group
             os.killpg(self.process.pid, number)
+
+
+def _at(path: str, seen: str) -> str:
+    """What was seen of a worker while it looked into a file or folder, and how to go round that."""
+    first, *rest = seen.splitlines()
+    left_out = shlex.quote(f"--ignore={shlex.quote(path)}")
+    told = (
+        f"{first}, while it looked into {path}; leave that out by --pytest-args={left_out}, or name the folder "
+        "that has the benchmarks"
+    )
+    return "\n".join([told, *rest])
 
 
 def collect_together(workers: Sequence[Worker], timeout_s: float) -> list[tuple[Worker, protocol.Collected]]:

@@ -1,6 +1,6 @@
 """What a coordinator and a worker say to each other over their private channel: one frozen record a message.
 
-A worker first says `Collected`. It then obeys one command at a time, and answers each. At `VisitCase` it sets
+A worker first says what it is `Collecting`, and then `Collected`. It then obeys one command at a time, and answers each. At `VisitCase` it sets
 the test up and says `Announced` when that calls `benchmark(...)`; from then on it takes the commands that are
 meant for a case, until `Done` or until the test ends by itself: either way it says `Visited`.
 
@@ -97,6 +97,13 @@ class Problem:
     def last_line(self) -> str:
         """What the message comes to; "" where there is none."""
         return (self.message.strip().splitlines() or [""])[-1].removeprefix("E ").strip()
+
+
+@dataclass(frozen=True)
+class Collecting:
+    """The file or folder that is looked into next, as seen from the worker's directory; "" after the last."""
+
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -213,7 +220,7 @@ class Forked:
 
 
 Command = VisitCase | TimeBlock | Record | Done | Ask | Exit
-Reply = Collected | Announced | Block | Recorded | Visited | Answer | Ended
+Reply = Collecting | Collected | Announced | Block | Recorded | Visited | Answer | Ended
 
 COMMANDS = Codec("command", {type_.__name__: type_ for type_ in Command.__args__})
 REPLIES = Codec("reply", {type_.__name__: type_ for type_ in Reply.__args__})

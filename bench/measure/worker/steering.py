@@ -6,6 +6,7 @@ times the blocks that it is asked for; then pytest tears the test down.
 """
 
 import gc
+import os
 import re
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -74,6 +75,22 @@ class Steering:
         if ignored and not collection_path.name.startswith((".", "__")):
             self.left_aside.append(collection_path)
         return ignored
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        if isinstance(collector, pytest.File | pytest.Directory):
+            here = collector.config.invocation_params.dir
+            self.channel.send(protocol.Collecting(plain.text(os.path.relpath(collector.path, here))))
+        try:
+            return (yield)
+        except SystemExit as error:  # pytest would end, and the other files with it
+            return pytest.CollectReport(collector.nodeid, "failed", f"SystemExit: {error}", [])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self) -> None:
+        self.channel.send(protocol.Collecting())
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:

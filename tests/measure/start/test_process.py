@@ -14,6 +14,7 @@ import pytest
 from bench.events import Launch
 from bench.measure.start import adoption, bytecode
 from bench.measure.start.process import Spec, Worker, WorkerError
+from bench.measure.worker.protocol import Collecting
 from tests import ROOT
 from tests.measure.builders import FAST, measured, suite
 from tests.waiting import PATIENCE_S, until
@@ -37,6 +38,29 @@ def test_what_pytest_raises_of_a_settings_file_is_one_sentence(tmp_path: Path) -
         worker.collected(PATIENCE_S)
     (line,) = str(raised.value).splitlines()
     assert line.startswith("pytest ended by an error of its own or of a plugin: Failed: [pytest] section in")
+
+
+def test_a_file_that_ends_its_worker_is_named_with_a_way_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (suite(tmp_path, "") / "test_of my own.py").write_text("import os\nos._exit(7)\n")
+    round_it = """; leave that out by --pytest-args='--ignore='"'"'test_of my own.py'"'"'', or name the folder"""
+    with Worker(Spec((str(tmp_path),), directory=tmp_path)) as worker:
+        with pytest.raises(WorkerError) as raised:
+            worker.collected(PATIENCE_S)
+        seen = "the process exited with status 7, while it looked into test_of my own.py"
+        assert str(raised.value).startswith(seen + round_it)
+        hangs = iter([Collecting("test_of my own.py"), WorkerError("timeout", "no answer within 2.97 s")])
+        monkeypatch.setattr(Worker, "hear", lambda *_: given(next(hangs)))
+        with pytest.raises(WorkerError, match="collecting took more than 3 s, while it looked into test_of"):
+            worker.collected(3.0)
+
+
+def given(message: object) -> object:
+    """What a worker says, or how it fails."""
+    if isinstance(message, WorkerError):
+        raise message
+    return message
 
 
 def test_workers_of_a_round_start_side_by_side(tmp_path: Path) -> None:

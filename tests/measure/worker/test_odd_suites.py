@@ -79,6 +79,15 @@ def test_tests_that_are_only_marked_are_listed_as_not_measured(tmp_path: Path) -
     assert [case.id for case in found.cases] == ["test_it.py::test_good", "test_it.py::test_marked"]
 
 
+def test_a_file_that_leaves_python_while_it_is_imported_costs_itself_alone(tmp_path: Path) -> None:
+    (suite(tmp_path, GOOD) / "test_leaves.py").write_text("import sys\nsys.exit('no licence')\n")
+    found = selection.collected(selection.spec([str(tmp_path)], "", (), "quick"))
+    assert [case.id for case in found.cases] == ["test_it.py::test_good"]
+    assert [(each.id, each.last_line) for each in found.problems] == [
+        ("test_leaves.py", "SystemExit: no licence")
+    ]
+
+
 THREADS = """
 import threading
 
