@@ -3,7 +3,6 @@
 It is the only file a run writes while it measures, so that a killed run loses at most the line in hand.
 """
 
-import errno
 import gzip
 import os
 import zlib
@@ -183,13 +182,19 @@ def header(folder: Path) -> Header:
 def check_out(out: Path) -> None:
     """Raises StoreError where a run's folder could not be made in `out`: before anything is measured."""
     there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    why = errno.EACCES if there.is_dir() else errno.ENOTDIR
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise _no_folder(out, os.strerror(why))
+    if not there.is_dir():
+        raise _no_folder(out, f"{there} is a file")
+    if not os.access(there, os.W_OK | os.X_OK):
+        fixed = os.statvfs(there).f_flag & os.ST_RDONLY
+        why = "lies on a read-only file system" if fixed else "is not yours to write into"
+        raise _no_folder(out, f"{there} {why}")
 
 
 def _no_folder(folder: Path, why: str | None) -> StoreError:
-    return StoreError(f"{folder} cannot be made or written into ({why}); choose another --out.")
+    return StoreError(
+        f"{folder} cannot be made or written into ({why}); choose another --out, a folder that you can write "
+        "into."
+    )
 
 
 def new_run_folder(out: Path, host: str, commit: str) -> Path:

@@ -1,6 +1,7 @@
 """What is written into a run's folder beside its journal: tables for other programs, and the report."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -70,7 +71,8 @@ def _file_name(name: str, position: int) -> str:
 
 
 def _unwritable(folder: Path, error: OSError) -> StoreError:
+    why = os.strerror(error.errno) if error.errno else error  # pyarrow has a text of its own
     return StoreError(
-        f"{folder} cannot be written ({error.strerror}); the journal is kept: make room, or choose another "
+        f"{folder} cannot be written ({why}); the journal is kept: make room, or choose another "
         "folder by `bench report RUN --out DIR`."
     )

@@ -107,11 +107,8 @@ def test_a_run_in_which_all_is_skipped_says_why_and_is_no_success(tmp_path: Path
             "bench: pytest refuses its arguments: Wrong expression passed to '-k': ((",
         ),
         (["run", "{suite}", "--out", "/proc/nowhere"], "cannot be made"),
-        (
-            ["run", "not/there", "--out", "{suite}"],
-            "test_it.py cannot be made or written into (Not a directory)",
-        ),
-        (["gate", "--base", "nowhere", "--out", "{suite}/a"], "(Not a directory); choose another --out"),
+        (["run", "not/there", "--out", "{suite}"], "test_it.py is a file); choose another --out"),
+        (["gate", "--base", "nowhere", "--out", "{suite}/a"], "is a file); choose another --out"),
         (["run", "{suite}", "--device", "cpu:x"], "'cpu:x'; expected TYPE or TYPE:INDEX"),
         (["run", "{suite}", "--device", ""], "''; expected TYPE or TYPE:INDEX"),
         (["profile", "{suite}", "--device", "a b"], "'a b'; expected TYPE or TYPE:INDEX"),

@@ -4,12 +4,14 @@ import errno
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -23,7 +25,16 @@ from bench.analyze.questions.table import table
 from bench.events import VERSION, End, Header, Note, Visit
 from bench.records import Case
 from bench.storage import archive, results, store
-from bench.storage.journal import JOURNAL, Journal, StoreError, events, find_runs, new_run_folder, unfinished
+from bench.storage.journal import (
+    JOURNAL,
+    Journal,
+    StoreError,
+    check_out,
+    events,
+    find_runs,
+    new_run_folder,
+    unfinished,
+)
 from tests import ROOT, made_cases
 from tests import recorded_runs as recorded
 
@@ -133,6 +144,31 @@ def test_unwritable_folder(tmp_path: Path) -> None:
         Journal.create(tmp_path / "file" / "run", HEADER)
     with pytest.raises(StoreError, match="choose another --out"):
         new_run_folder(tmp_path / "file", "host", "abc")
+
+
+def test_a_folder_that_is_read_only_is_named_with_a_way_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_out(tmp_path / "a" / "b")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    seen = f"{tmp_path / 'a'} cannot be made or written into ({tmp_path} is not yours to write into); choose"
+    with pytest.raises(StoreError, match=re.escape(f"{seen} another --out, a folder that you can write")):
+        check_out(tmp_path / "a")
+    fixed = SimpleNamespace(f_flag=os.ST_RDONLY | os.ST_NOSUID)
+    monkeypatch.setattr("os.statvfs", lambda _: fixed)
+    with pytest.raises(StoreError, match=re.escape(f"({tmp_path} lies on a read-only file system)")):
+        check_out(tmp_path / "a")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a device that is always full")
+@pytest.mark.parametrize("file", ["cases.parquet", "blocks.parquet", "contests.csv"])
+def test_a_full_disk_is_told_in_our_words_whoever_writes(run_folder: Path, tmp_path: Path, file: str) -> None:
+    (tmp_path / file).symlink_to("/dev/full")
+    run = store.read_run(run_folder)
+    blocks = marked(run.blocks)
+    with pytest.raises(StoreError) as raised:
+        results.write_tables(run_folder, estimates(run, blocks).cases, blocks, table([]), tmp_path)
+    assert str(raised.value).startswith(f"{tmp_path} cannot be written (No space left on device); the journal")
 
 
 def test_run_folders_sort_by_time_and_never_collide(tmp_path: Path) -> None:

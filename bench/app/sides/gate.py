@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,17 +19,29 @@ from bench.measure.drive.plan import PRESETS, Progress
 from bench.measure.sides.lockstep import Lockstep
 from bench.measure.start.templates import Templates
 from bench.render.verdicts.words import GateSummary, of_comparison, summary
-from bench.storage.journal import journal_file
+from bench.storage.journal import StoreError, find_runs, has_runs, header, journal_file
 from bench.storage.store import read_run
 
 
 def recorded(folder: Path) -> tuple[Report, GateSummary]:
     """The report of the recorded gate in `folder`, and its summary. Raises StoreError and UserError."""
+    if not is_stored(folder):
+        seen = "is no run's folder" if folder.exists() else "does not exist"
+        raise UserError(f"{folder} {seen}; {_expected(folder)}")
     made = stored.read([folder])
     (part,) = made.runs
     if part.gate is None:
-        raise UserError(f"{folder} is no gate's run; expected one that `bench gate` recorded")
+        raise UserError(f"{folder} is no gate's run; {_expected(folder.parent)}")
     return made, summary(part, known_false_alarms(folder.parent, part.run.machine))
+
+
+def _expected(near: Path) -> str:
+    """What to name instead: the newest gate in a folder, if there is one."""
+    for run in reversed(find_runs(near)) if has_runs(near) else ():
+        with suppress(StoreError):
+            if header(run).gate:
+                return f"expected the folder of a gate's run, such as {run}"
+    return "expected the folder of a gate's run, whose report.html `bench gate` names last"
 
 
 def of_stored(base: Path, head: str | None) -> GateSummary:

@@ -90,6 +90,10 @@ def compared(request: SidesRequest, base: str, head: str | None, null: bool = Fa
             )  # fmt: skip
     except worktrees.CheckoutError as error:
         raise UserError(str(error)) from None
+    except side.PythonError as error:
+        if not any(request.pythons):
+            raise
+        raise UserError(f"{error}; --base-python and --head-python name another") from None
 
 
 def failing_on(settings: Settings, states: Sequence[str]) -> Settings:

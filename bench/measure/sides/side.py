@@ -41,6 +41,10 @@ class SideError(Exception):
     """A side that cannot be measured: which, what it said, what to try."""
 
 
+class PythonError(SideError):
+    """A Python that no side can be measured with."""
+
+
 @dataclass(frozen=True)
 class Side:
     """A side: its name, its tree, how its workers are started, and where else the project's code lies.
@@ -138,7 +142,7 @@ def check_python(python: str, lent: Path) -> tuple[str, ...]:
     """What a side's Python is lent: ours of psutil, copied to `lent`, where it has none; mostly nothing.
 
     psutil's wheels are built for any version of Python (PEP 384), so that ours works there, too. Raises
-    SideError where that Python has not what a worker needs.
+    PythonError where that Python has not what a worker needs.
     """
     line = _lacking(python, "")
     if "No module named 'psutil'" in line:
@@ -150,7 +154,7 @@ def check_python(python: str, lent: Path) -> tuple[str, ...]:
             return (str(lent),)
     if line:
         install = "; install pytest, pytest-benchmark and psutil for it" if "No module" in line else ""
-        raise SideError(f"{python} cannot measure: {line}{install}")
+        raise PythonError(f"{python} cannot measure: {line}{install}")
     return ()
 
 
@@ -163,7 +167,7 @@ def _lacking(python: str, path: str) -> str:
             [python, "-c", NEEDED], capture_output=True, text=True, timeout=120, env=environment
         )
     except OSError as error:
-        raise SideError(f"{python} cannot be run ({error.strerror}); expected a Python") from None
+        raise PythonError(f"{python} cannot be run ({error.strerror}); expected a Python") from None
     if not done.returncode:
         return ""
     last = (done.stderr.strip().splitlines() or [""])[-1]
@@ -174,8 +178,10 @@ def install(name: str, tree: Path, python: str, commands: Sequence[str]) -> tupl
     """Runs a side's commands in its tree, in an environment of its own; its Python, and what is to be set.
 
     That environment uses the packages of `python`, so that torch is not installed twice, and its own come
-    first. Raises SideError where a command fails.
+    first. Raises SideError where a command fails, PythonError where that Python cannot be run.
     """
+    if (line := _lacking(python, "")) and "No module" not in line:  # which a command may install
+        raise PythonError(f"{python} cannot measure: {line}")
     place = tree.parent / "environment"
     has_pip = subprocess.run([python, "-c", "import pip"], capture_output=True).returncode == 0
     _run(name, tree, [python, "-m", "venv", *["--without-pip"] * has_pip, str(place)], {})

@@ -6,12 +6,14 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench.__main__ import main
-from tests import ROOT
+from bench.storage.journal import Journal
+from tests import ROOT, recorded_runs
 from tests.app.sides.gated_project import SUITE, Repository, processes
 from tests.waiting import visited
 
@@ -59,9 +61,16 @@ from tests.waiting import visited
             2,
             "no benchmark matches 'nope'",
         ),
-        ({}, ["--replay", "suites"], 2, "journal.jsonl"),
+        ({}, ["--replay", "suites"], 2, "suites is no run's folder; expected the folder of a gate's run"),
+        ({}, ["--replay", "nowhere"], 2, "nowhere does not exist; expected the folder of a gate's run"),
         ({}, ["--replay", "suites", "--explain"], 2, "bench explain RUN RUN CASE"),
-        ({}, ["--base", "main", "--base-python", "not/there"], 3, "not/there cannot be run"),
+        ({}, ["--base", "main", "--base-python", "not/there"], 2, "not/there cannot be run"),
+        (
+            {},
+            ["--base", "main", "--head-python", "not/there", "--install", "true"],
+            2,
+            "not/there cannot be run (No such file or directory); expected a Python",
+        ),
     ],
 )
 def test_bad_input_gets_one_clear_message(
@@ -83,6 +92,18 @@ def test_bad_input_gets_one_clear_message(
     assert "Traceback" not in stderr
     assert not repository.out.exists()
     repository.assert_nothing_left()
+
+
+def test_where_no_gate_is_named_the_newest_one_near_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = recorded_runs.header("3")
+    for name, header in (("1", replace(plain, gate={"base": {}})), ("2", plain)):
+        Journal.create(tmp_path / name, header).close()
+    for seen in (tmp_path, tmp_path / "2"):
+        assert main(["gate", "--replay", str(seen)]) == 2
+        expected = f"expected the folder of a gate's run, such as {tmp_path / '1'}\n"
+        assert capsys.readouterr().err.endswith(expected)
 
 
 def test_outside_a_repository_the_message_says_so(tmp_path: Path) -> None:
