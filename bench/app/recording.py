@@ -119,11 +119,13 @@ def screen(deadline_s: float = math.inf) -> Iterator[Screen]:
     from rich.spinner import Spinner
     from rich.text import Text
 
-    spinner, told = Spinner("dots", "starting"), [Text()]
+    from bench.render.unbroken import Unbroken, whole
+
+    spinner, told = Spinner("dots", "starting"), [Unbroken(Text())]
     with Live(spinner, console=Console(stderr=True)) as live:
 
         def tell(lines: Sequence[str]) -> None:
-            told[:] = map(Text, lines)
+            told[:] = [Unbroken(whole(line)) for line in lines]
             live.update(Group(*told, spinner))
 
         try:

@@ -14,6 +14,7 @@ from rich.text import Text
 from bench.analyze.gate.calibration import Calibration, Condition
 from bench.analyze.gate.resampling import Rate
 from bench.patterns import name
+from bench.render.unbroken import Unbroken, whole
 from bench.render.units import percent
 from bench.render.verdicts.terminal import PLAIN_WIDTH
 
@@ -60,8 +61,8 @@ def show(calibration: Calibration, console: Console | None = None) -> None:
     for head, *rows in (table(calibration), peers(calibration)):
         shown = Table(*head, box=None, pad_edge=False)
         for row in rows:
-            shown.add_row(*map(Text, row))
-        console.print(shown)
+            shown.add_row(*map(whole, row))
+        console.print(Unbroken(shown))
         console.print()
     console.print(Text(sentence(calibration)))
 

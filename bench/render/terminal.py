@@ -18,6 +18,7 @@ from bench.render.decisions.pitfalls import told
 from bench.render.decisions.rows import CONFIDENCES, Row
 from bench.render.decisions.table import Decisions, decisions
 from bench.render.names import contender, words
+from bench.render.unbroken import Unbroken, whole
 from bench.render.units import count, times
 
 PLAIN_WIDTH = 110
@@ -92,7 +93,7 @@ def _indented(console: Console, line: str, columns: int) -> None:
 def _decisions(console: Console, made: Decisions) -> None:
     console.print()
     if console.width >= MIN_TABLE and len(made.columns) == 1:
-        console.print(_table([row for (row,) in made.cells.values() if row]))
+        console.print(Unbroken(_table([row for (row,) in made.cells.values() if row])))
     else:
         for question, cells in made.cells.items():
             console.print(Text(made.questions[question], "bold"))
@@ -108,10 +109,10 @@ def _table(rows: Sequence[Row]) -> Table:
     for column, share in (("question", 3), ("answer", 6), ("times as fast", 3), ("how sure", None)):
         table.add_column(column, ratio=share, overflow="fold", no_wrap=share is None)
     for row in rows:
-        sure = Text(row.lead.confidence, STYLES.get(row.lead.confidence, ""))
+        sure = whole(row.lead.confidence, STYLES.get(row.lead.confidence, ""))
         timed = f" ({row.lead.timed})" if row.lead.timed else ""
-        answer = Text(row.lead.text + timed, "" if row.answered else "dim")
-        table.add_row(Text(row.question), answer, Text(row.lead.gain), sure)
+        answer = whole(row.lead.text + timed, "" if row.answered else "dim")
+        table.add_row(whole(row.question), answer, whole(row.lead.gain), sure)
     return table
 
 

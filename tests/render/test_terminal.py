@@ -101,6 +101,16 @@ def test_no_line_ends_in_blanks_or_within_a_number(course: Report, width: int) -
     assert len(numbers.findall(shown(course, width))) == len(numbers.findall(shown(course, 10_000)))
 
 
+def test_no_number_of_the_table_is_broken_at_any_width(tmp_path: Path) -> None:
+    ways = {"from_numpy": lambda _: 6e-7, "tensor": lambda n: 1.5e-6 + n * 4e-10}
+    made = made_cases.curve("share_or_copy", ways, [2.0**power for power in range(6, 26, 3)], between="way")
+    shared = report([store.read_run(recorded.write(tmp_path / "run", made))])
+    numbers = re.compile(r"\d\u202f\d{3}(?:\u202f\d{3})?")
+    whole = sorted(numbers.findall(shown(shared, 10_000)))
+    for width in range(90, 140):
+        assert sorted(numbers.findall(shown(shared, width))) == whole
+
+
 def test_one_case_is_counted_as_one(tmp_path: Path) -> None:
     (part,) = report([store.read_run(recorded.write(tmp_path / "one", [made_cases.course()[0]]))]).runs
     assert terminal.counted(part) == "1 case measured"
