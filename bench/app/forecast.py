@@ -10,8 +10,8 @@ import psutil
 
 from bench.measure.drive import left_out
 from bench.measure.drive.ledger import Ledger, restored
-from bench.measure.drive.plan import PRESETS, Preset
-from bench.measure.drive.worth import seconds_to, typical
+from bench.measure.drive.plan import Preset, preset_of
+from bench.measure.drive.worth import MIN_LAUNCHES, seconds_to, typical
 from bench.measure.host.environment import machine_id
 from bench.measure.host.processor import cpu
 from bench.measure.worker.protocol import Collected
@@ -22,13 +22,21 @@ NEEDED = "cpu"
 """The device that every machine has."""
 
 
-def lines(found: Collected, preset: str, out: Path) -> list[str]:
-    """The forecast in sentences, for the cases that a worker has found; runs in `out` tell of their time."""
+def lines(
+    found: Collected, preset: str, out: Path, minutes: int | None = None, launches: int | None = None
+) -> list[str]:
+    """The forecast in sentences, for the cases that a worker has found; runs in `out` tell of their time.
+
+    `minutes` and `launches` None are the preset's.
+    """
     measured = [case for case in found.cases if case.id not in found.skips]
     told = [_counted(measured, len(found.cases)), *_skipped(found)]
     if remark := left_out.dropped(found.facts):
         told.append(remark.text)
-    return [*told, _time(measured, PRESETS[preset], out)] if measured else told
+    if not measured:
+        return told
+    said = f"--preset {preset}" + (f" --minutes {minutes}" if minutes else "")
+    return [*told, f"{said} {_time(measured, preset_of(preset, minutes), out, launches)}"]
 
 
 def _counted(measured: Sequence[Case], listed: int) -> str:
@@ -45,13 +53,12 @@ def _skipped(found: Collected) -> Iterator[str]:
         yield f"{count} {'need an accelerator and ' * (reason in needing)}would be skipped: {reason}"
 
 
-def _time(measured: Sequence[Case], preset: Preset, out: Path) -> str:
+def _time(measured: Sequence[Case], preset: Preset, out: Path, launches: int | None) -> str:
     """How long they take: by what they took in the newest run of this machine, never beyond the deadline."""
     limit_s = preset.deadline_s + preset.report_s
-    most = "has no deadline" if math.isinf(limit_s) else f"takes {duration(limit_s)} at most, report included"
-    said = f"--preset {preset.name} {most}"
+    said = "has no deadline" if math.isinf(limit_s) else f"takes {duration(limit_s)} at most, report included"
     for folder, learned in past(out):
-        if visits_s := needed_s(measured, preset, learned):
+        if visits_s := needed_s(measured, preset, learned, launches):
             expected_s = min(visits_s + preset.report_s, limit_s)
             return f"{said}; about {duration(expected_s)}, by what these cases took in {folder}"
     return f"{said}; a run of this machine in {out}/ would tell more"
@@ -83,8 +90,9 @@ def _is_of_here(environment: Mapping[str, Any]) -> bool:
         return False
 
 
-def needed_s(measured: Sequence[Case], preset: Preset, past: Ledger) -> float:
-    """Seconds until these cases come to the preset's target; 0 where the past run timed none of them.
+def needed_s(measured: Sequence[Case], preset: Preset, past: Ledger, launches: int | None = None) -> float:
+    """Seconds until these cases come to the preset's target, in just so many `launches` where they are given;
+    0 where the past run timed none of them.
 
     A case that it did not time is taken to need what the others do on average; what a run spends beside its
     visits, it is taken to spend again.
@@ -96,7 +104,8 @@ def needed_s(measured: Sequence[Case], preset: Preset, past: Ledger) -> float:
     if not known or not visits_s:
         return 0.0
     run = typical(timed)
-    of_visits_s = sum(seconds_to(entry, run, preset.target, preset.launches) for entry in known)
+    least, most = (launches, launches) if launches else (MIN_LAUNCHES, preset.launches)
+    of_visits_s = sum(seconds_to(entry, run, preset.target, most, least) for entry in known)
     return of_visits_s * len(measured) / len(known) * max(1.0, past.elapsed_s / visits_s)
 
 

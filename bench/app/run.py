@@ -16,7 +16,7 @@ from bench.events import End, Event, Note, Sizes
 from bench.measure.drive import left_out
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.device_tasks import device_facts
-from bench.measure.drive.plan import PRESETS, Plan, Preset
+from bench.measure.drive.plan import Plan, Preset, preset_of
 from bench.measure.host import environment, priority
 from bench.measure.host.doctor import unused_gpu
 from bench.measure.start.process import WorkerError
@@ -47,8 +47,7 @@ class RunRequest:
 
     @property
     def preset(self) -> Preset:
-        preset = PRESETS[self.selection.preset]
-        return preset.within(self.minutes) if self.minutes else preset
+        return preset_of(self.selection.preset, self.minutes)
 
 
 def measure(request: RunRequest, resume: bool) -> tuple[Path, bool]:

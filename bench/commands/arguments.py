@@ -41,6 +41,14 @@ def declare_selection(parser: argparse.ArgumentParser) -> None:
     add("--preset", choices=PRESET_NAMES, default="default", help="how thorough (default: %(default)s)")
 
 
+def declare_length(parser: argparse.ArgumentParser) -> None:
+    """How long a run measures, beside its preset."""
+    add = parser.add_argument
+    add("--launches", type=at_least(1, "launches"), metavar="N", help="fresh processes a case is measured in")
+    add("--minutes", type=at_least(1, "minutes"), metavar="N",
+        help="end within so many, report included (default: the preset's)")  # fmt: skip
+
+
 def at_least(least: int, what: str) -> Callable[[str], int]:
     """Reads a number of something that may not be smaller."""
 

@@ -10,13 +10,14 @@ from bench.commands import arguments
 
 EXAMPLES = (
     "bench list",
-    "bench list --preset thorough",
+    "bench list --preset thorough --minutes 60",
     "bench list suites/test_04_dataloader.py -k workers",
 )
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     arguments.declare_selection(parser)
+    arguments.declare_length(parser)
     arguments.declare_out(parser, "where past runs tell how long cases take (default: %(default)s)")
 
 
@@ -34,5 +35,6 @@ def command(options: argparse.Namespace) -> int:
         print(f"{problem.id}: {problem.outcome}: {problem.last_line}")
     if not suites.cases:
         raise none_matches(selection, suites)
-    print(*forecast.lines(suites, options.preset, options.out), sep="\n", file=sys.stderr)
+    told = forecast.lines(suites, options.preset, options.out, options.minutes, options.launches)
+    print(*told, sep="\n", file=sys.stderr)
     return 0

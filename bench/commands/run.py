@@ -19,18 +19,7 @@ EXAMPLES = (
 def declare(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     arguments.declare_selection(parser)
-    add(
-        "--launches",
-        type=arguments.at_least(1, "launches"),
-        metavar="N",
-        help="fresh processes a case is measured in",
-    )
-    add(
-        "--minutes",
-        type=arguments.at_least(1, "minutes"),
-        metavar="N",
-        help="end within so many, report included (default: the preset's)",
-    )
+    arguments.declare_length(parser)
     arguments.declare_seed(parser)
     arguments.declare_out(parser)
     add("--resume", action="store_true", help="go on with the newest unfinished run in --out")

@@ -81,6 +81,14 @@ def test_twice_as_many_cases_need_twice_the_time_up_to_the_deadline(
     assert "6 min at most, report included; about 6 min" in time
 
 
+def test_a_forecast_heeds_minutes_and_launches_as_a_run_does(tmp_path: Path, here: dict[str, Any]) -> None:
+    (past,) = (ledger for _, ledger in forecast.past(write(tmp_path / "run", here).parent))
+    once, twenty = (forecast.needed_s(CASES, PRESETS["default"], past, launches) for launches in (1, 20))
+    assert twenty > 10 * once > 0
+    *_, time = forecast.lines(Collected(CASES), "thorough", tmp_path, minutes=60)
+    assert time.startswith("--preset thorough --minutes 60 takes 60 min at most, report included; about ")
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"), [(4, "10 s"), (90, "90 s"), (101, "2 min"), (360, "6 min"), (10_000, "3 h")]
 )

@@ -23,8 +23,8 @@ from dataclasses import replace
 from bench.app import run
 from bench.measure.drive import plan
 run.Plan = functools.partial(plan.Plan, ceilings=False)
-for name, preset in run.PRESETS.items():
-    run.PRESETS[name] = replace(preset, timeout_s={timeout_s}, target=10.0)
+for name, preset in plan.PRESETS.items():
+    plan.PRESETS[name] = replace(preset, timeout_s={timeout_s}, target=10.0)
 from bench.__main__ import main
 raise SystemExit(main())
 """

@@ -54,6 +54,11 @@ PRESETS = {
 }
 
 
+def preset_of(name: str, minutes: int | None) -> Preset:
+    """The preset of that name, over within so many minutes where they are given."""
+    return PRESETS[name].within(minutes) if minutes else PRESETS[name]
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a run measures, and how thoroughly: in so many launches, or in as many as the planner finds worth

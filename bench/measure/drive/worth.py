@@ -37,6 +37,9 @@ CONTEST_WEIGHT = 2.0
 CONTEST_TARGET = 0.5
 """Share of the run's target that a contest's cases aim at: its ratio has the error of both contenders."""
 
+MIN_LAUNCHES = 3
+"""Launches that each case is expected to need: fewer tell too little of how far they scatter."""
+
 MAX_VISITS = 12
 """Visits of a case in one launch: beyond, another launch tells more."""
 
@@ -152,10 +155,14 @@ def launches_worth(seconds: float, start_s: float, entries: Iterable[Entry], run
     return max(1, int(seconds / (opening_s + passes * pass_s)))
 
 
-def seconds_to(entry: Entry, run: Typical, run_target: float, launches: int) -> float:
+def seconds_to(
+    entry: Entry, run: Typical, run_target: float, launches: int, least: int = MIN_LAUNCHES
+) -> float:
     """What a case will have taken when it comes to its target, in at most so many launches of MAX_VISITS."""
     scatter, aim = run.of(entry), target(entry, run_target) / CONFIDENT
-    opened = min(launches, max(3, math.ceil(2 * (scatter.launch / aim) ** 2)))  # half of the variance each
+    opened = min(
+        launches, max(least, math.ceil(2 * (scatter.launch / aim) ** 2))
+    )  # half of the variance each
     visits = min(opened * MAX_VISITS, max(opened, math.ceil(2 * (scatter.visit / aim) ** 2)))
     if entry.timing.is_long or entry.lifecycle.once:
         visits = opened
