@@ -1,6 +1,7 @@
 """What on this machine makes numbers untrustworthy: what it does to them, and what to do; and what is fine.
 
-It ends with a grade: good without a finding, usable without a serious one, poor with one.
+It ends with a grade: good without a finding, usable without a serious one, poor with one. Poor is exit
+status 1, the others are 0, so that a script can stop there.
 """
 
 import argparse

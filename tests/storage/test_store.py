@@ -168,7 +168,9 @@ def test_a_full_disk_is_told_in_our_words_whoever_writes(run_folder: Path, tmp_p
     blocks = marked(run.blocks)
     with pytest.raises(StoreError) as raised:
         results.write_tables(run_folder, estimates(run, blocks).cases, blocks, table([]), tmp_path)
-    assert str(raised.value).startswith(f"{tmp_path} cannot be written (No space left on device); the journal")
+    assert str(raised.value).startswith(
+        f"{tmp_path} cannot be written (No space left on device); the journal"
+    )
 
 
 def test_run_folders_sort_by_time_and_never_collide(tmp_path: Path) -> None:

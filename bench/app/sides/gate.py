@@ -25,7 +25,7 @@ from bench.storage.store import read_run
 
 def recorded(folder: Path) -> tuple[Report, GateSummary]:
     """The report of the recorded gate in `folder`, and its summary. Raises StoreError and UserError."""
-    if not is_stored(folder):
+    if not is_stored(str(folder)):
         seen = "is no run's folder" if folder.exists() else "does not exist"
         raise UserError(f"{folder} {seen}; {_expected(folder)}")
     made = stored.read([folder])

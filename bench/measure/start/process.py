@@ -244,8 +244,8 @@ def _at(path: str, seen: str) -> str:
     first, *rest = seen.splitlines()
     left_out = shlex.quote(f"--ignore={shlex.quote(path)}")
     told = (
-        f"{first}, while it looked into {path}; leave that out by --pytest-args={left_out}, or name the folder "
-        "that has the benchmarks"
+        f"{first}, while it looked into {path}; leave that out by --pytest-args={left_out}, or name the "
+        "folder that has the benchmarks"
     )
     return "\n".join([told, *rest])
 

@@ -1,8 +1,9 @@
 """What a coordinator and a worker say to each other over their private channel: one frozen record a message.
 
-A worker first says what it is `Collecting`, and then `Collected`. It then obeys one command at a time, and answers each. At `VisitCase` it sets
-the test up and says `Announced` when that calls `benchmark(...)`; from then on it takes the commands that are
-meant for a case, until `Done` or until the test ends by itself: either way it says `Visited`.
+A worker first says what it is `Collecting`, and then `Collected`. It then obeys one command at a time, and
+answers each. At `VisitCase` it sets the test up and says `Announced` when that calls `benchmark(...)`; from
+then on it takes the commands that are meant for a case, until `Done` or until the test ends by itself: either
+way it says `Visited`.
 
 A template hears `Load` and says `Loaded`; after each `Fork`, which brings the descriptors of the launch's
 channel and output, it says `Forked`.

@@ -44,7 +44,9 @@ def test_a_file_that_ends_its_worker_is_named_with_a_way_round(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (suite(tmp_path, "") / "test_of my own.py").write_text("import os\nos._exit(7)\n")
-    round_it = """; leave that out by --pytest-args='--ignore='"'"'test_of my own.py'"'"'', or name the folder"""
+    round_it = (
+        """; leave that out by --pytest-args='--ignore='"'"'test_of my own.py'"'"'', or name the folder"""
+    )
     with Worker(Spec((str(tmp_path),), directory=tmp_path)) as worker:
         with pytest.raises(WorkerError) as raised:
             worker.collected(PATIENCE_S)
