@@ -1,6 +1,6 @@
 """A run's visits as numbers, and each case's centre from them: `scatter` is told which cases are alike."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -51,7 +51,7 @@ def centres_of(run: Run, blocks: pd.DataFrame) -> Centres:
         launch,
         kinds_of(run, blocks[blocks["kind"] == "wall"]),
         blocks=float(visits["spread"].median()),
-        template=_templates(run.launches, launch),
+        template=templates_of(run.launches, launch),
     )
 
 
@@ -70,8 +70,7 @@ def kinds_of(run: Run, wall: pd.DataFrame) -> NDArray[np.int_]:
     return np.asarray(kinds, dtype=int)
 
 
-def _templates(launches: Sequence[Launch], launch: NDArray[np.int_]) -> NDArray[np.int_] | None:
-    """The template of each visit's launch; None where the run does not say of all of them."""
-    templates: Mapping[int, int | None] = {each.launch: getattr(each, "template", None) for each in launches}
-    of_visit = [templates.get(each) for each in launch]
-    return None if None in of_visit or not of_visit else np.array(of_visit, dtype=int)
+def templates_of(launches: Sequence[Launch], launch: NDArray[np.int_]) -> NDArray[np.int_]:
+    """The process that each visit's launch was forked from, as a number; a fresh start is one of its own."""
+    number = {each.launch: each.template for each in launches if each.template is not None}
+    return np.array([number.get(each, -1 - each) for each in launch.tolist()], dtype=int)
