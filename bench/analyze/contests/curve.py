@@ -207,7 +207,9 @@ class _Fit:
 
 
 def curves(contests: Sequence[Points]) -> list[Curve]:
-    """The curve of every contest of a run; each has one size or more."""
+    """The curve of every contest of a run, which may have none; each has one size or more."""
+    if not contests:
+        return []
     fits = [_Fit.of(points) for points in contests]
     sorts, shapes = np.array(BEFOREHAND), np.full(len(SHAPES), 1 / len(SHAPES))
     beforehand = EVEN * sorts, EVEN * shapes

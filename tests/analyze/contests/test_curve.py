@@ -71,3 +71,7 @@ def test_how_smooth_curves_are_is_learned_from_the_run() -> None:
         low, _, high = curves([open_, *others])[0].band
         widths.append((high - low)[PIECES * 3 // 2])
     assert widths[0] > 2 * widths[1]
+
+
+def test_a_run_without_contests_has_no_curves() -> None:
+    assert curves([]) == []
