@@ -154,10 +154,13 @@ function table(holder) {
 const SURE = ["solid", "rough", "unsettled"];
 const TROUBLES = ["noisy", "failed", "timeout", "skipped"];
 
+// A name that may be broken where a part of it ends, such as a folder's: elsewhere only where nothing else does.
+const parted = (name) => String(name).split(/(?<=[/_\]]|::)/).flatMap((part, i) => (i ? [make("wbr"), part] : [part]));
+
 function line(row, kind, columns) {
   return make("tr", {}, ...columns.map((column, i) => {
     const told = text(column.of(row));
-    if (i === 0) return make("th", { scope: "row" }, row.key === undefined ? told : make("a", { href: address(kind, row.key) }, told));
+    if (i === 0) return make("th", { scope: "row" }, ...(row.key === undefined ? parted(told) : [make("a", { href: address(kind, row.key) }, ...parted(told))]));
     const node = make("td", column.numeric ? { class: "number" } : {}, told);
     if (told.length <= SHORT) node.classList.add("short");
     const word = told.split(" ")[0];

@@ -1,9 +1,15 @@
 """The page's tables in a browser: sorted, searched, filtered, folded; and crossings as a matrix."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.analyze.report import report
+from bench.render import page
+from bench.storage import store
+from tests import recorded_runs as recorded
+from tests.made_cases import Made
 from tests.render.browser.shown import Shown, cases_shown, first_column, table
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -109,3 +115,35 @@ def test_crossings_of_devices_are_a_matrix_that_leads_to_evidence(tab: Any, cour
     assert "matmul" not in "".join(
         row for row in first_column(table(tab, "crossovers")) if "threads" not in row
     )
+
+
+LAST_OF_LINES = """(name) => {
+  const found = [], range = document.createRange();
+  const texts = document.createTreeWalker(name, NodeFilter.SHOW_TEXT);
+  let last = "", top = NaN;
+  for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+    for (let at = 0; at < text.length; at++) {
+      range.setStart(text, at); range.setEnd(text, at + 1);
+      const now = range.getBoundingClientRect().top;
+      if (now > top + 5) found.push(last);
+      [last, top] = [text.data[at], now];
+    }
+  }
+  return found;
+}"""
+"""The last sign of each line of an element but the last."""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_cases_side_by_side_are_broken_between_words(tab: Any, tmp_path: Path, width: int) -> None:
+    params = {"way": "from_numpy", "n": 64}
+    name = Made("test_01_numpy_tensors", "share_or_copy_of_what_is_there", params, 1e-6)
+    runs = [recorded.write(tmp_path / f"run of a long name {number}", [name]) for number in (1, 2)]
+    shown = Shown(tmp_path, page.render(report([store.read_run(run) for run in runs]), {}))
+    tab.set_viewport_size({"width": width, "height": 900})
+    tab.goto(shown.url)
+    side_by_side = table(tab, "side-by-side")
+    (ends,) = [each.evaluate(LAST_OF_LINES) for each in side_by_side.locator("tbody th").all()]
+    assert set(ends) <= set("/_]:-")
+    assert width > 1000 or ends
+    assert first_column(side_by_side) == [name.id]
