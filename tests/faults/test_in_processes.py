@@ -46,11 +46,11 @@ def kept(project: Project) -> bool:
     return bool((bench.load(project.out)["blocks"] > 0).any())
 
 
-def worker_of(pid: int, module: str) -> psutil.Process | None:
-    """The first process below, begun for a module of the worker."""
+def below(pid: int, words: str) -> psutil.Process | None:
+    """The first process below whose command line has these words."""
     for child in psutil.Process(pid).children(recursive=True):
         try:
-            if f"worker import {module}" in " ".join(child.cmdline()):
+            if words in " ".join(child.cmdline()):
                 return child
         except psutil.Error:
             pass
@@ -143,7 +143,7 @@ def test_a_killed_process_costs_no_run(project: Project, module: str) -> None:
     """A worker costs its case, a template nothing."""
     project.write({"test_m.py": SLOW})
     going = run(project, "--launches", "3")
-    process = until(lambda: worker_of(going.pid, module), f"there is no {module}")
+    process = until(lambda: below(going.pid, f"worker import {module}"), f"there is no {module}")
     visited(project.out, 1)
     process.kill()
     done = ended(going)
@@ -157,9 +157,7 @@ def test_a_killed_process_costs_no_run(project: Project, module: str) -> None:
 def test_a_killed_guard(project: Project) -> None:
     going = run(project, "--launches", "2")
     visited(project.out, 1)
-    for child in psutil.Process(going.pid).children(recursive=True):
-        if "it ends with the process" in " ".join(child.cmdline()):
-            child.kill()
+    until(lambda: below(going.pid, "it ends with the process"), "there is no guard").kill()
     assert ended(going).status == 0
 
 
