@@ -90,7 +90,7 @@ def write(made: Report, out: Path | None = None) -> Written:
     folders = [part.run.path for part in made.runs]
     if len(folders) == 1:
         tables = made.cases, made.blocks, table(made.choices)
-        results.write_tables(folders[0], *tables, out, made.runs[0].run.header)
+        results.write_tables(made.runs[0].run, *tables, out)
     drawn, target = figures.draw(made), out or folders[0]
     forms = {name: each.forms for name, each in drawn.items()}
     profiled = [_profile_pages(folder, target, out) for folder in folders]

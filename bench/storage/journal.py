@@ -5,6 +5,7 @@ It is the only file a run writes while it measures, so that a killed run loses a
 
 import gzip
 import os
+import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
@@ -89,6 +90,11 @@ class Journal(AbstractContextManager["Journal"]):
     def append(self, event: Event) -> None:
         """Writes one event as one line. On a full disk the lines before it stay whole."""
         line = EVENTS.encode(event) + b"\n"
+        if not (self.folder / JOURNAL).exists():
+            raise StoreError(
+                f"{self.folder} was moved or removed while it was written; put it back, then go on by "
+                "--resume, or measure again."
+            )
         end = os.fstat(self._file).st_size
         try:
             rest = memoryview(line)
@@ -118,12 +124,26 @@ def journal_file(folder: Path) -> Path:
     return compressed if compressed.is_file() and not plain.is_file() else plain
 
 
-def lines(folder: Path) -> Iterator[bytes]:
-    """Every whole line of a run's journal; a torn last line is left out. Raises StoreError without one."""
-    file = journal_file(folder)
+def size(folder: Path) -> int:
+    """Bytes of a run's journal as it is now; 0 where there is none."""
+    try:
+        return journal_file(folder).stat().st_size
+    except OSError:
+        return 0
+
+
+def lines(folder: Path, end: int = sys.maxsize) -> Iterator[bytes]:
+    """Every whole line of a run's journal; a torn last line is left out. Raises StoreError without one.
+
+    Of one that is being written, only what lies within its first `end` bytes.
+    """
+    file, read = journal_file(folder), 0
     try:
         with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
             for line in stream:
+                read += len(line)
+                if read > end and file.suffix != ".gz":
+                    return
                 if line.endswith(b"\n"):
                     yield line
     except (OSError, EOFError, zlib.error) as error:
@@ -150,13 +170,14 @@ def damaged(folder: Path, number: int, seen: str) -> StoreError:
     )
 
 
-def events(folder: Path, without: bytes = b"") -> Iterator[Event]:
+def events(folder: Path, without: bytes = b"", end: int = sys.maxsize) -> Iterator[Event]:
     """Every event of a run in the order written, the header first; lines that begin so are not even parsed.
+    `end` as of `lines`.
 
     Raises StoreError where the journal is missing, damaged, or of a later version than this code's.
     """
     file, number = journal_file(folder), 0
-    for number, line in enumerate(lines(folder), start=1):
+    for number, line in enumerate(lines(folder, end), start=1):
         if without and line.startswith(without):
             continue
         if number == 1 and not line.startswith(HEADER):

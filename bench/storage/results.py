@@ -2,52 +2,64 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from bench.events import Header
 from bench.storage.formats import github_action
 from bench.storage.formats.pytest_benchmark import benchmark_json
-from bench.storage.journal import StoreError, header, journal_file
-from bench.storage.tables import BLOCKS, JOURNAL_BYTES
+from bench.storage.journal import StoreError
+from bench.storage.tables import BLOCKS, JOURNAL_BYTES, Run
 
 LONGEST_NAME = 120
 """Bytes of a figure's name: file systems take 255, and some half of that."""
 
 
 def write_tables(
-    folder: Path,
-    cases: pd.DataFrame,
-    blocks: pd.DataFrame,
-    contests: pd.DataFrame,
-    out: Path | None = None,
-    about_run: Header | None = None,
+    read: Run, cases: pd.DataFrame, blocks: pd.DataFrame, contests: pd.DataFrame, out: Path | None = None
 ) -> None:
-    """Writes a run's tables into `out`, by default beside its journal. Raises StoreError."""
-    run, out = about_run or header(folder), out or folder
+    """Writes a run's tables into `out`, by default beside its journal. Raises StoreError.
+
+    Each is there whole or not at all, for whoever reads meanwhile, and on a full disk.
+    """
+    run, out = read.header, out or read.path
     about = {key: getattr(run, key) for key in ("run", "created", "arguments", "commit", "environment")}
     # Without indent json has its fast encoder, which ten thousand cases need.
     benchmark = json.dumps(benchmark_json(run, cases, blocks), allow_nan=False)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        cases.to_parquet(out / "cases.parquet", index=False)
         table = pa.Table.from_pandas(blocks, preserve_index=False)
-        journal = folder if folder.is_file() else journal_file(folder)
-        size = {JOURNAL_BYTES: str(journal.stat().st_size)}
-        parquet.write_table(table.replace_schema_metadata(table.schema.metadata | size), out / BLOCKS)
-        cases.to_csv(out / "cases.csv", index=False)
-        contests.to_parquet(out / "contests.parquet", index=False)
-        contests.to_csv(out / "contests.csv", index=False)
-        (out / "benchmark.json").write_text(benchmark + "\n", "utf-8")
-        (out / "data.js").write_text(github_action.script(run, cases), "utf-8")
+        size = {JOURNAL_BYTES: str(read.journal_bytes)}
+        sized = table.replace_schema_metadata(table.schema.metadata | size)
+        _write(out / "cases.parquet", partial(cases.to_parquet, index=False))
+        _write(out / BLOCKS, partial(parquet.write_table, sized))
+        _write(out / "cases.csv", partial(cases.to_csv, index=False))
+        _write(out / "contests.parquet", partial(contests.to_parquet, index=False))
+        _write(out / "contests.csv", partial(contests.to_csv, index=False))
+        _write_text(out / "benchmark.json", benchmark + "\n")
+        _write_text(out / "data.js", github_action.script(run, cases))
         environment = json.dumps(about, indent=1, allow_nan=False)
-        (out / "environment.json").write_text(environment + "\n", "utf-8")
+        _write_text(out / "environment.json", environment + "\n")
     except OSError as error:
         raise _unwritable(out, error) from error
+
+
+def _write(file: Path, write: Callable[[Path], object]) -> None:
+    """Makes a file that is there whole or not at all: `write` is given another, which takes its place."""
+    part = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        write(part)
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write_text(file: Path, text: str) -> None:
+    _write(file, lambda part: part.write_text(text, "utf-8"))
 
 
 def write_report(folder: Path, html: str, summary: str, figures: Mapping[str, Mapping[str, bytes]]) -> Path:
@@ -57,8 +69,8 @@ def write_report(folder: Path, html: str, summary: str, figures: Mapping[str, Ma
         for position, (name, forms) in enumerate(figures.items()):
             for suffix, data in forms.items():
                 (folder / "figures" / f"{_file_name(name, position)}.{suffix}").write_bytes(data)
-        (folder / "summary.md").write_text(summary, "utf-8")
-        (folder / "report.html").write_text(html, "utf-8")
+        _write_text(folder / "summary.md", summary)
+        _write_text(folder / "report.html", html)
     except OSError as error:
         raise _unwritable(folder, error) from error
     return folder / "report.html"

@@ -4,6 +4,7 @@ import json
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from bench.records import Case
 from bench.storage import remote
 from bench.storage.blocks import COLUMNS, UNVISITED, VISIT, Visits
 from bench.storage.formats import reader
-from bench.storage.journal import StoreError, events, find_runs, has_runs, journal_file
+from bench.storage.journal import StoreError, events, find_runs, has_runs, journal_file, lines, size
 from bench.storage.tables import BLOCKS, FURTHER, JOURNAL_BYTES, MEASURED, Run, merge
 
 E = TypeVar("E")
@@ -29,8 +30,10 @@ def read_run(folder: str | Path) -> Run:
     Blocks come from Parquet where that was written from the whole journal: ten times as fast.
     """
     folder = Path(folder)
-    rest = list(events(folder, without=VISIT))
-    return _run(folder, rest, *(_tabled(folder) or Visits(folder).read()))
+    end = size(folder)  # while it is written it grows, and is read twice
+    rest = list(events(folder, without=VISIT, end=end))
+    read = _run(folder, rest, *(_tabled(folder, end) or Visits(folder, lines(folder, end)).read()))
+    return replace(read, journal_bytes=end)
 
 
 def foreign_runs(file: Path) -> list[Run]:
@@ -39,9 +42,9 @@ def foreign_runs(file: Path) -> list[Run]:
 
 
 def _of_events(file: Path, run: Sequence[Event]) -> Run:
-    lines = [EVENTS.encode(event) + b"\n" for event in run]
-    rest = [EVENTS.decode(line) for line in lines if not line.startswith(VISIT)]
-    return _run(file, rest, *Visits(file, lines).read())
+    encoded = [EVENTS.encode(event) + b"\n" for event in run]
+    rest = [EVENTS.decode(line) for line in encoded if not line.startswith(VISIT)]
+    return _run(file, rest, *Visits(file, encoded).read())
 
 
 def _run(
@@ -204,19 +207,18 @@ def outdated(folder: Path) -> bool:
     """
     try:
         written = int(parquet.read_schema(folder / BLOCKS).metadata[JOURNAL_BYTES])
-        return written != journal_file(folder).stat().st_size
+        return journal_file(folder).is_file() and written != size(folder)
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
         return False
 
 
-def _tabled(folder: Path) -> tuple[dict[tuple[str, str], dict[str, Any]], pd.DataFrame] | None:
+def _tabled(folder: Path, end: int) -> tuple[dict[tuple[str, str], dict[str, Any]], pd.DataFrame] | None:
     """Visits and blocks from the tables; None where they are older than the journal or this code."""
     try:
         table = parquet.read_table(folder / BLOCKS)
         cases = pd.read_parquet(folder / "cases.parquet", columns=["case", "side", *UNVISITED])
-        if JOURNAL_BYTES not in table.schema.metadata or not journal_file(folder).is_file():
-            return None
-        if outdated(folder) or not {*COLUMNS} <= {*table.column_names}:
+        written = int(table.schema.metadata.get(JOURNAL_BYTES, -1))
+        if written != end or not {*COLUMNS} <= {*table.column_names}:
             return None
     except (OSError, ValueError, KeyError):
         return None

@@ -42,7 +42,8 @@ class Run:
     (passed, failed, timeout, died, skipped or "" for never visited), message.
     `blocks` has one row a block in the order written: case, side, launch, pass, kind, start_s, calls,
     wall_s, host_s, device_s, delay_s, foreign_s, throttled_s, pace_s, threads, children, processors, notes.
-    `ceilings` are the measured roofs by device; the other fields hold the events of that name.
+    `ceilings` are the measured roofs by device, `journal_bytes` how long the journal was as it was read; the
+    other fields hold the events of that name.
     """
 
     path: Path
@@ -57,6 +58,7 @@ class Run:
     notes: tuple[Note, ...] = ()
     explained: tuple[Explained, ...] = ()
     end: End | None = None
+    journal_bytes: int = 0
 
     @property
     def name(self) -> str:

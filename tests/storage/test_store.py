@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +22,7 @@ from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.blocks.clean import marked
 from bench.analyze.estimates.estimate import estimates
 from bench.analyze.questions.table import table
-from bench.events import VERSION, End, Header, Note, Visit
+from bench.events import VERSION, End, Event, Header, Note, Visit
 from bench.records import Case
 from bench.storage import archive, results, store
 from bench.storage.journal import (
@@ -52,7 +52,7 @@ def small(tmp_path: Path) -> Path:
     folder = recorded.write(tmp_path / "small", made_cases.course(None)[:2])
     run = store.read_run(folder)
     blocks = marked(run.blocks)
-    results.write_tables(folder, estimates(run, blocks).cases, blocks, table([]))
+    results.write_tables(run, estimates(run, blocks).cases, blocks, table([]))
     return folder
 
 
@@ -78,6 +78,28 @@ def test_two_runs_into_one_folder(tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="being written by another process"):
             Journal.resume(tmp_path / "run")
     Journal.resume(tmp_path / "run")[0].close()
+
+
+def test_a_run_that_grows_while_it_is_read(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read as it was at first, and tables that are made of that do not pass for the whole run's."""
+    whole = (small / JOURNAL).read_bytes().splitlines(keepends=True)
+    second = json.dumps(store.read_run(small).cases["case"][1]).encode()
+    late = [line for line in whole if second in line]
+    (small / JOURNAL).write_bytes(b"".join(line for line in whole if line not in late))
+
+    def grown(folder: Path, **options: Any) -> Iterator[Event]:
+        yield from events(folder, **options)
+        with (folder / JOURNAL).open("ab") as journal:
+            journal.write(b"".join(late))
+
+    monkeypatch.setattr(store, "events", grown)
+    run = store.read_run(small)
+    monkeypatch.undo()
+    assert len(run.cases) == len(set(run.blocks["case"])) == 1
+    blocks = marked(run.blocks)
+    results.write_tables(run, estimates(run, blocks).cases, blocks, table([]))
+    assert store.outdated(small)
+    assert len(bench.load(small)) == 2
 
 
 @pytest.mark.parametrize("torn", [b'{"event":"vis', b'{"event":"note"}'])
@@ -163,14 +185,15 @@ def test_a_folder_that_is_read_only_is_named_with_a_way_round(
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a device that is always full")
 @pytest.mark.parametrize("file", ["cases.parquet", "blocks.parquet", "contests.csv"])
 def test_a_full_disk_is_told_in_our_words_whoever_writes(run_folder: Path, tmp_path: Path, file: str) -> None:
-    (tmp_path / file).symlink_to("/dev/full")
+    (tmp_path / f".{file}.{os.getpid()}").symlink_to("/dev/full")  # where it is written at first
     run = store.read_run(run_folder)
     blocks = marked(run.blocks)
     with pytest.raises(StoreError) as raised:
-        results.write_tables(run_folder, estimates(run, blocks).cases, blocks, table([]), tmp_path)
+        results.write_tables(run, estimates(run, blocks).cases, blocks, table([]), tmp_path)
     assert str(raised.value).startswith(
         f"{tmp_path} cannot be written (No space left on device); the journal"
     )
+    assert not (tmp_path / file).exists()
 
 
 def test_run_folders_sort_by_time_and_never_collide(tmp_path: Path) -> None:
@@ -328,7 +351,7 @@ def test_a_compressed_journal_reads_as_the_plain_one(small: Path) -> None:
         run = store.read_run(small)
         pd.testing.assert_frame_equal(run.blocks, plain.blocks)
         blocks = marked(run.blocks)
-        results.write_tables(small, estimates(run, blocks).cases, blocks, table([]))
+        results.write_tables(run, estimates(run, blocks).cases, blocks, table([]))
     (small / f"{JOURNAL}.gz").write_bytes(compressed[:-9])
     with pytest.raises(StoreError, match=r"no readable journal\.jsonl\.gz"):
         store.read_run(small)

@@ -108,7 +108,7 @@ def test_replay_gives_the_same_decision(tmp_path: Path) -> None:
     run = store.read_run(folder)
     first = replay(AnalyzedRun(run))
     blocks = marked(run.blocks)
-    results.write_tables(folder, estimates(run, blocks).cases, blocks, table([]))
+    results.write_tables(run, estimates(run, blocks).cases, blocks, table([]))
     assert replay(AnalyzedRun(store.read_run(folder))) == first
     assert first.settings.budgets == budgets
 

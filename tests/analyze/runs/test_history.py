@@ -174,8 +174,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         document = (made / "journal.jsonl").read_text("utf-8").replace("2026-01-05", f"2026-01-0{number + 1}")
         (made / "journal.jsonl").write_text(document, "utf-8")
-        tabled = report([store.read_run(made)])
-        results.write_tables(made, tabled.cases, tabled.blocks, table([]))
+        run = store.read_run(made)
+        tabled = report([run])
+        results.write_tables(run, tabled.cases, tabled.blocks, table([]))
     return out
 
 
