@@ -4,6 +4,7 @@ It parses and hands over; what a command does is in the module of `bench.command
 heavy is imported before a command needs it.
 """
 
+import errno
 import os
 import signal
 import sys
@@ -24,6 +25,7 @@ if OURS and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
 import argparse  # noqa: E402 - what ends it comes first
 import importlib  # noqa: E402
 from collections.abc import Sequence  # noqa: E402
+from contextlib import suppress  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from bench.commands.parsing import Parser, Version, examples  # noqa: E402
@@ -42,6 +44,9 @@ COMMANDS = {
     "calibrate": "the gate's own false-alarm and miss rates on this machine",
     "doctor": "what on this machine makes numbers untrustworthy",
 }
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Errors of a disk that takes no more, or of a terminal that has gone."""
 
 EXAMPLES = (
     "bench doctor",
@@ -76,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     2 is for what the user has to put right, 70 for an error of our own (EX_SOFTWARE of sysexits.h), 130 for
     Ctrl-C, and for being asked to end otherwise.
     """
+    _open_what_is_closed()
     if hasattr(sys.stdout, "reconfigure"):  # not where it is replaced
         sys.stdout.reconfigure(errors="backslashreplace")  # a name of a case that its encoding lacks
     try:
@@ -89,6 +95,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     finally:
         _finish()
+
+
+def _open_what_is_closed() -> None:
+    """Opens what the caller closed of stdin, stdout and stderr, as by `>&-`: a journal that is opened would
+    else take its place, and others would print into it."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)  # the lowest that is free
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, mode))
 
 
 def _finish() -> None:
@@ -115,18 +131,42 @@ def _run(options: argparse.Namespace) -> int:
         print("bench: the working directory is gone; change into one that is there", file=sys.stderr)
         return 2
     try:
-        return int(options.command(options))
+        status = int(options.command(options))
+        sys.stdout.flush()  # what cannot be written is told here, not at Python's end
+        return status
     except (UserError, StoreError) as error:
         print(f"bench: {visible(str(error))}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of our output, such as `head`, has left
-        sys.stderr.close()
+        _print_no_more()
         return 1
     except Exception as error:
         if os.environ.get("BENCH_TRACEBACK"):
             raise
+        if told := _full(error):
+            with suppress(OSError):
+                print(f"bench: {told}", file=sys.stderr)
+            _print_no_more()
+            return 2
         print(f"bench: {_our_own(error, getattr(options, 'out', None))}", file=sys.stderr)
         return 70
+
+
+def _print_no_more() -> None:
+    """Closes what cannot be printed to: Python would try again at its end, and exit with another status."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.close()
+
+
+def _full(error: Exception) -> str:
+    """What to tell of a disk or a terminal that takes no more; "" of other errors."""
+    if not isinstance(error, OSError) or error.errno not in FULL:
+        return ""
+    return (
+        f"nothing more can be written ({error.strerror}), to a file or to where this is printed; "
+        "make room, or print elsewhere; whatever was measured is kept"
+    )
 
 
 def _our_own(error: Exception, out: str | Path | None) -> str:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,7 +60,10 @@ class Project:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", errors="surrogateescape")
 
-    def start(self, *arguments: str | Path, python: Sequence[str] = ()) -> "subprocess.Popen[str]":
+    def start(
+        self, *arguments: str | Path, python: Sequence[str] = (), prepare: Callable[[], None] = heed_signals
+    ) -> "subprocess.Popen[str]":
+        """Starts a command; `prepare` is called in its process, before its Python."""
         given = self.environment | {MARK: self.mark, "TMPDIR": str(self.temporary), "PYTHONPATH": str(ROOT)}
         return subprocess.Popen(
             [sys.executable, *python, "-c", BRIEF.format(timeout_s=self.timeout_s), *map(str, arguments)],
@@ -71,7 +74,7 @@ class Project:
             stderr=subprocess.PIPE,
             text=True,
             errors="backslashreplace",
-            preexec_fn=heed_signals,
+            preexec_fn=prepare,
         )
 
     def command(self, *arguments: str | Path, python: Sequence[str] = ()) -> "Done":
