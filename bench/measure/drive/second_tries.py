@@ -1,11 +1,13 @@
-"""Second tries: a case that fails for the first time behind others in its process may fail because of them.
+"""Second tries: a case that fails behind others in its process may fail because of them.
 
-Such a failure is held back, and the case is tried once more, first in a new launch. What fails there as well,
-or hangs, or fails without another before it, has failed.
+Such a failure, in a case's first visit or in any that ends its process, is held back, and the case is tried
+once more, first in a new launch. What fails there as well, or hangs, or fails without another between it and
+its own latest visit there, has failed.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from bench.events import Note, Visit
 from bench.measure.drive.entry import Entry
@@ -29,6 +31,7 @@ class SecondTries:
     waiting: set[str] = field(default_factory=set)
     victims: list[str] = field(default_factory=list)
     _before: list[str] = field(default_factory=list)
+    _tried: set[str] = field(default_factory=set)
 
     def begin(self) -> None:
         """A new launch begins: what waited for one is now due."""
@@ -50,9 +53,12 @@ class SecondTries:
 
     def holds(self, entry: Entry, visits: Sequence[Visit]) -> bool:
         """Whether what came of a visit, in one worker or on two sides, is held back."""
-        case, failed = entry.case.id, any(visit.outcome in HELD for visit in visits)
-        if failed and self._before and not (entry.lifecycle.visits or case in self.held):
-            self.held[case] = [*visits], [*self._before]
+        case, outcomes = entry.case.id, {visit.outcome for visit in visits}
+        failed = "died" in outcomes or ("failed" in outcomes and not entry.lifecycle.visits)
+        others = list(takewhile(lambda each: each != case, reversed(self._before)))[::-1]
+        if failed and others and case not in self._tried:
+            self._tried.add(case)
+            self.held[case] = [*visits], others
             self.waiting.add(case)
             return True
         if entry.case.suite != controls.SUITE:
@@ -81,11 +87,11 @@ def _remark(case: str, failed: Sequence[Visit], before: Sequence[str]) -> str:
     reason = next((line for line in lines if line.startswith("E  ")), lines[-1]).removeprefix("E  ").strip()
     *others, latest = dict.fromkeys(before)
     if not others:
-        named, culprit = latest, "that one leaves"
+        named, culprit = latest, "that one seems to leave"
     elif len(others) < MOST_NAMED:
-        named, culprit = f"{' and '.join(others)} and {latest}", "one of them leaves"
+        named, culprit = f"{' and '.join(others)} and {latest}", "one of them seems to leave"
     else:
-        named, culprit = f"{len(others) + 1} others, the latest {latest}", "one of them leaves"
+        named, culprit = f"{len(others) + 1} others, the latest {latest}", "one of them seems to leave"
     why = f" ({reason})" if reason else ""
     return (
         f"{case} failed in a process after {named}{why}, and works where it comes first, which is what "

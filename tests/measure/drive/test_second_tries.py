@@ -127,7 +127,10 @@ def test_a_hang_is_not_held_back(tries: SecondTries) -> None:
 
 def test_the_remark_names_few_and_counts_many() -> None:
     for before, expected in (
-        (["a"], "after a (boom), and works where it comes first, which is what counts: that one leaves"),
+        (
+            ["a"],
+            "after a (boom), and works where it comes first, which is what counts: that one seems to leave",
+        ),
         (["a", "b"], "after a and b (boom)"),
         (["a", "b", "c", "b"], "after 3 others, the latest c (boom)"),
     ):

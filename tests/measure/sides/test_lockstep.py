@@ -152,3 +152,30 @@ def test_what_fails_behind_others_is_tried_once_more_in_a_new_pair(tmp_path: Pat
         (side, launch, "passed") for launch in (0, 1) for side in ("base", "head")
     ]
     assert other != victim
+
+
+BREAKS = """
+import pathlib
+def test_good(benchmark):
+    benchmark(int)
+def test_breaks(benchmark):
+    pathlib.Path.exists = None
+    benchmark(int)
+"""
+
+
+def test_what_breaks_pytest_itself_costs_no_neighbour(tmp_path: Path) -> None:
+    """Whatever comes next ends its process, in any visit; it is then visited first in each launch, once."""
+    lockstep = Lockstep(sides(tmp_path, BREAKS, BREAKS), Progress(), with_controls=False)
+    events: list[Event] = []
+    try:
+        collected, (base, head) = lockstep.collect()
+        lockstep.add_cases(match(base, head, {}, []), collected, events.append)
+        for number in range(3):
+            lockstep.measure_launch(number, lockstep.cases)
+        assert any("test_good" in case for case in lockstep.cases)
+    finally:
+        lockstep.close()
+    good = [event for event in events if isinstance(event, Visit) and event.case.endswith("::test_good")]
+    assert {visit.outcome for visit in good} == {"passed"}
+    assert {visit.launch for visit in good} == {0, 1, 2}
