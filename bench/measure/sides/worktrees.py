@@ -7,6 +7,7 @@ folder; the next one finds it by its lock being free, ends what still runs from 
 
 import fcntl
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -26,6 +27,10 @@ FOLDER_VARIABLE = "BENCH_GATE"
 
 NOT_OURS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
 """What git sets for its hooks: there it would lead every command to the wrong checkout."""
+
+
+SUBMODULE = "160000 "
+"""How git begins a line about a submodule: with its mode."""
 
 
 class CheckoutError(Exception):
@@ -95,6 +100,8 @@ def checkouts(repository: Path, base: str, head: str | None) -> Iterator[Checkou
         _add(repository, sides.head, head or commit_of(repository, "HEAD"))
         if head is None:
             snapshot(repository, sides.head)
+        for tree, commit in ((sides.base, base), (sides.head, head)):
+            fill_submodules(repository, tree, commit, folder / "index")
         yield sides
     finally:
         with _undisturbed():
@@ -117,6 +124,30 @@ def snapshot(repository: Path, tree: Path) -> None:
         if here.is_symlink() or here.is_file():  # neither deleted nor a repository of its own
             (tree / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(here, tree / path, follow_symlinks=False)
+
+
+def fill_submodules(repository: Path, tree: Path, commit: str | None, index: Path) -> None:
+    """Puts into a checkout what its submodules hold at a commit; without one, as they stand in `repository`.
+
+    git leaves them empty. One that is empty in `repository` stays so, since nothing is fetched. Raises
+    CheckoutError where the commit of a submodule is not there.
+    """
+    listing = ("ls-tree", "-r", "-z", "--full-tree", commit) if commit else ("ls-files", "--stage", "-z")
+    for line in git(repository, *listing).split("\0"):
+        about, _, path = line.partition("\t")
+        here = repository / path
+        if not line.startswith(SUBMODULE) or not (here / ".git").exists():
+            continue
+        recorded = about.split()[2] if commit else commit_of(here, "HEAD")
+        try:
+            git(here, "read-tree", recorded, GIT_INDEX_FILE=str(index))
+        except CheckoutError:
+            what = f"the submodule {path} has no commit {recorded[:10]} here, which {str(commit)[:10]} needs"
+            raise CheckoutError(f"{what}; run `git -C {shlex.quote(path)} fetch`") from None
+        git(here, "checkout-index", "--all", "--force", f"--prefix={tree / path}/", GIT_INDEX_FILE=str(index))
+        if commit is None:
+            snapshot(here, tree / path)
+        fill_submodules(here, tree / path, commit and recorded, index)
 
 
 def remove_leftovers(repository: Path) -> list[Path]:
@@ -142,7 +173,12 @@ def remove(folder: Path, repository: Path) -> None:
 def _add(repository: Path, tree: Path, commit: str) -> None:
     tree.parent.mkdir(exist_ok=True)
     no_hooks = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
-    git(repository, *no_hooks, "worktree", "add", "--quiet", "--detach", str(tree), commit)
+    try:
+        git(repository, *no_hooks, "worktree", "add", "--quiet", "--detach", str(tree), commit)
+    except CheckoutError as error:
+        reason = str(error).splitlines()[-1].removeprefix("fatal: ")
+        hint = f"`git worktree add --detach FOLDER {commit[:10]}` has to work here"
+        raise CheckoutError(f"commit {commit[:10]} cannot be checked out ({reason}); {hint}") from None
 
 
 def _own(folder: Path, repository: Path) -> int:
@@ -199,14 +235,14 @@ def _undisturbed() -> Iterator[None]:
             signal.signal(signal.SIGINT, before)
 
 
-def git(path: Path, *arguments: str) -> str:
-    """What git prints. Raises CheckoutError with what it says where it fails."""
+def git(path: Path, *arguments: str, **variables: str) -> str:
+    """What git prints, with further variables. Raises CheckoutError with what it says where it fails."""
     done = subprocess.run(
         ["git", "-C", str(path), *arguments],
         capture_output=True,
         text=True,
         errors="surrogateescape",
-        env=environment() | {"LC_ALL": "C"},
+        env=environment() | {"LC_ALL": "C"} | variables,
         stdin=subprocess.DEVNULL,
     )
     if done.returncode:
