@@ -15,6 +15,7 @@ from bench.analyze.gate.settings import Settings
 from bench.app import UserError, configuration, recording
 from bench.app.sides.revisions import Compared, SidesRequest
 from bench.events import End
+from bench.measure.drive import left_out
 from bench.measure.drive.device_tasks import device_facts
 from bench.measure.host.gpu_monitor import exclusive
 from bench.measure.sides.lockstep import Lockstep
@@ -100,16 +101,19 @@ def _matched(
                 line = problem.last_line
                 hint = UNINSTALLED if "PackageNotFoundError" in line else ""
                 raise SideError(f"{side} could not be collected: {problem.id}: {line}{hint}")
+    remarks = zip(("base", "head"), (left_out.dropped(each.facts) for each in collected), strict=True)
+    dropped = "".join(f"; {side}: {remark.text}" for side, remark in remarks if remark)
     if matching.missing:
         raise SideError(
             f"no case is on both sides: {len(base)} on base only, such as {next(iter(base))}, and "
             f"{len(head)} on head only; list those that were taken out or renamed in [tool.bench.gate]"
+            f"{dropped}"
         )
     keyword = request.selection.keyword
     what = f" that match -k {keyword!r}" if keyword else ""
     raise UserError(
         f"no benchmarks{what} on both sides: {len(base)} on base, {len(head)} on head; expected tests that "
-        "use the `benchmark` fixture; see `bench list`"
+        f"use the `benchmark` fixture; see `bench list`{dropped}"
     )
 
 

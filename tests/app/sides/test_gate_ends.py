@@ -50,6 +50,12 @@ from tests.waiting import visited
         ({}, ["--base", "main", "--pytest-args=--nonsense"], 3, "unrecognized arguments: --nonsense"),
         ({"src/project/__init__.py": "1 / 0\n"}, ["--base", "main"], 3, "head could not be collected"),
         (
+            {"conftest.py": "def pytest_collection_modifyitems(items):\n    items[:] = []\n"},
+            ["--base", "main"],
+            3,
+            "; head: left out by the project's own settings: 3 cases by conftest.py",
+        ),
+        (
             {"pyproject.toml": "[tool.bench.gate]\nbudget = 1\n"},
             ["--base", "main"],
             2,
