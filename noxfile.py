@@ -221,7 +221,8 @@ def crossovers(session: nox.Session) -> None:
     """Hold 200 crossovers of each kind against closed forms: made ones, and those of simulated runs."""
     session.env["BENCH_TRIALS"] = "200"
     files = [
-        f"tests/analyze/contests/test_{name}.py" for name in ("simulated_crossovers", "crossover", "refine")
+        f"tests/analyze/contests/test_{name}.py"
+        for name in ("simulated_crossovers", "crossover", "levels", "refine")
     ]
     run(session, "pytest", "-q", "-s", *files, *session.posargs)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from bench.analyze.analyzed import AnalyzedRun
@@ -158,19 +159,22 @@ def _redrawn(table: pd.DataFrame) -> tuple[float, float]:
     counts = table.groupby(["before", "after", "suite"])["holds"].agg(["sum", "size"]).reset_index()
     runs = pd.unique(counts[["before", "after"]].to_numpy().ravel())
     shares = []
+    suites = pd.unique(counts["suite"])
+    before, after = (pd.Index(runs).get_indexer(counts[name]) for name in ("before", "after"))
+    suite = pd.Index(suites).get_indexer(counts["suite"])
+    held, of = counts["sum"].to_numpy(), counts["size"].to_numpy()
     for _ in range(REDRAWN):
-        of_run, of_suite = (_times_drawn(random, names) for names in (runs, pd.unique(counts["suite"])))
-        weight = counts["before"].map(of_run) * counts["after"].map(of_run) * counts["suite"].map(of_suite)
+        of_run, of_suite = _times_drawn(random, len(runs)), _times_drawn(random, len(suites))
+        weight = of_run[before] * of_run[after] * of_suite[suite]
         if weight.sum():
-            shares.append(float((weight * counts["sum"]).sum() / (weight * counts["size"]).sum()))
+            shares.append(float((weight * held).sum() / (weight * of).sum()))
     low, high = np.quantile(shares, [0.025, 0.975])
     return float(low), float(high)
 
 
-def _times_drawn(random: np.random.Generator, names: Sequence[str]) -> dict[str, int]:
-    """How often each name is drawn, in as many draws as there are names."""
-    drawn = np.bincount(random.integers(0, len(names), len(names)), minlength=len(names))
-    return dict(zip(names, drawn.tolist(), strict=True))
+def _times_drawn(random: np.random.Generator, names: int) -> NDArray[np.int_]:
+    """How often each of so many names is drawn, in as many draws."""
+    return np.bincount(random.integers(0, names, names), minlength=names)
 
 
 def _simulated() -> list[Claim]:

@@ -60,7 +60,7 @@ def below(pid: int, words: str) -> psutil.Process | None:
 # Asked to end.
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=rare)])
 def test_a_run_that_is_asked_to_end_keeps_what_it_has(project: Project, number: int) -> None:
     going = run(project)
     visited(project.out, 2)

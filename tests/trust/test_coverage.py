@@ -2,6 +2,8 @@
 
 import gzip
 import shutil
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +16,13 @@ from trust import coverage
 from trust.claims import Claim
 
 
-def made(folder: Path, apart: float) -> list[Path]:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], list[Path]]:
     """Two runs of 200 cases; in the second each takes another time, by so much in logarithms."""
+    return cache(lambda apart: write(tmp_path_factory.mktemp("runs"), apart))
+
+
+def write(folder: Path, apart: float) -> list[Path]:
     random, paths = np.random.default_rng(1), []
     for seed, name in enumerate(("first", "second"), start=1):
         off = random.normal(0, apart, 200) if seed == 2 else np.zeros(200)
@@ -29,8 +36,10 @@ def judged(claims: tuple[Claim, ...]) -> dict[str, bool | None]:
 
 
 @pytest.mark.parametrize(("apart", "holds"), [(0.0, True), (0.05, False)])
-def test_runs_that_agree_hold_and_others_do_not(tmp_path: Path, apart: float, holds: bool) -> None:
-    proof = coverage.prove(tmp_path / "out", made(tmp_path, apart))
+def test_runs_that_agree_hold_and_others_do_not(
+    made: Callable[[float], list[Path]], tmp_path: Path, apart: float, holds: bool
+) -> None:
+    proof = coverage.prove(tmp_path / "out", made(apart))
     assert judged(proof.claims)["ratios that hold 1, all pairs"] is holds
     assert len(proof.tables["pairs"]) == 200
     widths = next(claim for claim in proof.claims if "first: half of the interval" in claim.what)
@@ -41,8 +50,8 @@ def test_simulations_are_held_against_their_truth() -> None:
     assert list(judged(coverage.prove(Path()).claims).values()) == [True, True]
 
 
-def test_a_journal_alone_is_a_run(tmp_path: Path) -> None:
-    first, _ = made(tmp_path, 0.0)
+def test_a_journal_alone_is_a_run(made: Callable[[float], list[Path]], tmp_path: Path) -> None:
+    first, _ = made(0.0)
     with (first / "journal.jsonl").open("rb") as source, gzip.open(tmp_path / "one.jsonl.gz", "wb") as target:
         shutil.copyfileobj(source, target)
     claims = coverage.prove(tmp_path / "out", [tmp_path / "one.jsonl.gz"]).claims

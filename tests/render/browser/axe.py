@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ VERSION = "4.14.1"
 SHA512 = "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
 """What the registry says of that version (`npm view axe-core@VERSION dist.integrity`)."""
 
-RUN = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
+RUN = """async (within) => (await axe.run(within, {resultTypes: ["violations"]})).violations
     .filter((found) => ["serious", "critical"].includes(found.impact))
     .map((found) => `${found.id} (${found.impact}): ${found.help}: `
         + found.nodes.slice(0, 3).map((node) => node.target.join(" ")).join("; "))"""
 
 
+@cache
 def script() -> str:
     """axe-core's source. Skips the test where npm is not there or does not reach its registry."""
     folder = Path(tempfile.gettempdir()) / f"axe-core-{VERSION}-of-bench"
@@ -48,7 +50,9 @@ def _fetch(folder: Path) -> None:
         (Path(scratch) / f"axe-core-{VERSION}.tgz").rename(folder / f"axe-core-{VERSION}.tgz")
 
 
-def findings(tab: Any) -> list[str]:
-    """The serious and critical findings of the page as it stands, a line a rule with where it is broken."""
-    tab.add_script_tag(content=script())
-    return list(tab.evaluate(RUN))
+def findings(tab: Any, within: str = "html") -> list[str]:
+    """The serious and critical findings of the page, or within an element of it, as it stands: a line a rule
+    with where it is broken."""
+    if not tab.evaluate("'axe' in window"):
+        tab.add_script_tag(content=script())
+    return list(tab.evaluate(RUN, within))
