@@ -6,12 +6,14 @@ what it found, its cause and what to do are in `bench.render.decisions.pitfalls`
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
 
+from bench.analyze.contests.contests import Contest
+from bench.analyze.contests.ranges import Ratio
 from bench.analyze.estimates.estimate import launch_medians
 
 Rule = Literal["dtype", "tensors", "first_batch", "first_call", "cold", "waits"]
@@ -64,15 +66,19 @@ class Pitfall:
 
 @dataclass(frozen=True)
 class _Timed:
-    """What the rules look at: the cases frame's rows that have times, and the run's marked blocks."""
+    """What the rules look at: the cases frame's rows that have times, the run's marked blocks, and by both
+    cases' names how many times as long the slower of two takes that meet in a contest."""
 
     cases: pd.DataFrame
     blocks: pd.DataFrame
+    met: Mapping[frozenset[str], Ratio]
 
 
-def pitfalls(cases: pd.DataFrame, blocks: pd.DataFrame) -> tuple[Pitfall, ...]:
+def pitfalls(
+    cases: pd.DataFrame, blocks: pd.DataFrame, contests: Sequence[Contest] = ()
+) -> tuple[Pitfall, ...]:
     """All that is slow, by the factor that it is slower at least; of a rule and device only the worst."""
-    run = _Timed(cases[cases["blocks"] > 0], blocks)
+    run = _Timed(cases[cases["blocks"] > 0], blocks, dict(_met(contests)))
     found = [pitfall for rule in RULES for pitfall in rule(run)]
     worst: dict[tuple[str, str, str], Pitfall] = {}
     for pitfall in sorted(found, key=lambda each: -each.low):
@@ -81,15 +87,33 @@ def pitfalls(cases: pd.DataFrame, blocks: pd.DataFrame) -> tuple[Pitfall, ...]:
     return tuple(worst.values())
 
 
-def _ratio(slow: pd.Series, fast: pd.Series) -> tuple[float, float, float]:
-    """How many times as long one case takes as another, with the 95 % interval of both together."""
+def _met(contests: Sequence[Contest]) -> Iterator[tuple[frozenset[str], Ratio]]:
+    """By both cases' names, how many times as long the slower takes: of those that meet back to back."""
+    for contest in contests:
+        sizes, evidence = len(contest.sizes), contest.crossing.evidence
+        if contest.crossing.definition != "throughput" or len(evidence) != 2 * sizes:
+            continue
+        ratios = zip(contest.ratio, contest.ratio_low, contest.ratio_high, strict=True)
+        for one, other, (ratio, low, high) in zip(evidence[:sizes], evidence[sizes:], ratios, strict=True):
+            factor = (ratio, low, high) if ratio >= 1 else (1 / ratio, 1 / high, 1 / low)
+            yield frozenset((one, other)), factor
+
+
+def _ratio(run: _Timed, slow: pd.Series, fast: pd.Series) -> Ratio:
+    """How many times as long one case takes as another, with its 95 % interval: that of their contest, which
+    sets visit against visit and is quoted elsewhere; without one, that of both cases together."""
+    met = run.met.get(frozenset((str(slow["case"]), str(fast["case"]))))
+    if met and slow["median_s"] > fast["median_s"]:
+        return met
     middle = math.log(slow["median_s"] / fast["median_s"])
     half = math.hypot(*(math.log(each["high_s"] / each["low_s"]) / 2 for each in (slow, fast)))
     return math.exp(middle), math.exp(middle - half), math.exp(middle + half)
 
 
-def _slower(rule: Rule, subject: str, slow: pd.Series, fast: pd.Series, least: float) -> Iterator[Pitfall]:
-    factor, low, high = _ratio(slow, fast)
+def _slower(
+    run: _Timed, rule: Rule, subject: str, slow: pd.Series, fast: pd.Series, least: float
+) -> Iterator[Pitfall]:
+    factor, low, high = _ratio(run, slow, fast)
     if low >= least:  # NaN is not
         yield Pitfall(
             rule, subject, str(slow["device"]), str(slow["operation"]), factor, low, high,
@@ -107,7 +131,7 @@ def _dtypes(run: _Timed) -> Iterator[Pitfall]:
         if len(base) != 1:
             continue
         for _, row in alike[alike["dtype"] != "float32"].iterrows():
-            yield from _slower("dtype", str(row["dtype"]), row, base.iloc[0], DTYPE)
+            yield from _slower(run, "dtype", str(row["dtype"]), row, base.iloc[0], DTYPE)
 
 
 def _tensors(run: _Timed) -> Iterator[Pitfall]:
@@ -117,7 +141,7 @@ def _tensors(run: _Timed) -> Iterator[Pitfall]:
         return
     loader, slices = (rows[rows["way"] == way] for way in ("DataLoader", "slices"))
     if len(loader) == len(slices) == 1:
-        yield from _slower("tensors", "DataLoader", loader.iloc[0], slices.iloc[0], TENSORS)
+        yield from _slower(run, "tensors", "DataLoader", loader.iloc[0], slices.iloc[0], TENSORS)
 
 
 def _first_batches(run: _Timed) -> Iterator[Pitfall]:
@@ -127,7 +151,7 @@ def _first_batches(run: _Timed) -> Iterator[Pitfall]:
         return
     alone = rows[rows["num_workers"] == 0]
     for _, row in rows[rows["num_workers"] > 0].iterrows() if len(alone) == 1 else ():
-        yield from _slower("first_batch", str(row["num_workers"]), row, alone.iloc[0], FIRST_BATCH)
+        yield from _slower(run, "first_batch", str(row["num_workers"]), row, alone.iloc[0], FIRST_BATCH)
 
 
 def _first_calls(run: _Timed) -> Iterator[Pitfall]:

@@ -64,7 +64,7 @@ class RunReport:
     @cached_property
     def pitfalls(self) -> tuple[Pitfall, ...]:
         """What is slow, and no contest tells; nothing of a run that compared two sides."""
-        return () if self.run.header.gate else pitfalls(self.cases, self.analyzed.blocks)
+        return () if self.run.header.gate else pitfalls(self.cases, self.analyzed.blocks, self.contests)
 
     @cached_property
     def disorders(self) -> tuple[Disorder, ...]:

@@ -1,11 +1,13 @@
 """What is slow and no contest tells: found where it is far enough from alike, and known to be."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench.analyze.pitfalls import Pitfall, pitfalls
+from bench.analyze.questions.standings import standings
 from bench.analyze.report import report
 from bench.storage import store
 from tests import recorded_runs as recorded
@@ -31,6 +33,20 @@ def test_a_number_format_that_is_far_slower(tmp_path: Path) -> None:
     assert only.seconds == pytest.approx(6e-3, rel=0.05)
     assert "float16" in only.case
     assert "float32" in only.against
+
+
+def test_what_meets_in_a_contest_is_told_as_the_contest_tells_it(tmp_path: Path) -> None:
+    """Elsewhere on the page: one thing has one number."""
+    cases = [replace(made, params={**made.params, "n": 512}) for made in dtypes(float16=60.0, float64=5.0)]
+    met = [replace(made, axis="n", between="dtype") for made in cases]
+    (part,) = report([store.read_run(recorded.write(tmp_path / "run", met, launches=5))]).runs
+    (standing,) = standings(part.answers, part.cases)
+    told = {each.contender[0][1]: (each.ratio, each.low, each.high) for each in standing.others}
+    assert {each.subject for each in part.pitfalls} == set(told)
+    for each in part.pitfalls:
+        assert (each.factor, each.low, each.high) == pytest.approx(told[each.subject])
+    for each in pitfalls(part.cases, part.analyzed.blocks):
+        assert (each.factor, each.low, each.high) != pytest.approx(told[each.subject])
 
 
 def test_an_interval_has_to_clear_the_threshold(tmp_path: Path) -> None:
