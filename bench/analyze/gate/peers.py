@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import mannwhitneyu, ttest_ind
 
 LaunchTimes = Sequence[NDArray[np.float64]]
 """One case on one side: seconds per call, an array a launch."""
@@ -39,6 +38,8 @@ def pyperf(min_speed: float) -> Callable[[LaunchTimes, LaunchTimes], bool]:
     """`pyperf compare_to --min-speed`; a change that is not significant is none."""
 
     def slower(base: LaunchTimes, head: LaunchTimes) -> bool:
+        from scipy.stats import ttest_ind  # its import takes a second, and only calibrations need it
+
         one, two = (np.concatenate([each[:PYPERF_VALUES] for each in side]) for side in (base, head))
         significant = ttest_ind(one, two).pvalue < PYPERF_ALPHA
         return bool(significant and two.mean() > (1 + min_speed) * one.mean())
@@ -50,6 +51,8 @@ def asv(factor: float) -> Callable[[LaunchTimes, LaunchTimes], bool]:
     """`asv continuous --factor`."""
 
     def slower(base: LaunchTimes, head: LaunchTimes) -> bool:
+        from scipy.stats import mannwhitneyu  # as above
+
         rounds = (side[:ASV_ROUNDS] for side in (base, head))
         one, two = (np.concatenate([each[:ASV_SAMPLES] for each in side]) for side in rounds)
         different = mannwhitneyu(one, two).pvalue < ASV_ALPHA

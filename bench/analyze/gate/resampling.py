@@ -8,7 +8,6 @@ from statistics import mean
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from bench.analyze.gate.decision import error_of, is_control, weigh
 from bench.analyze.gate.series import STAGES, judge, typical_scatter
@@ -44,6 +43,8 @@ class Rate:
 
     def _interval(self) -> tuple[float, float]:
         """Both ends of the 90 % interval, of which each alone errs in 5 %."""
+        from scipy.stats import binomtest  # its import takes a second, and only calibrations need it
+
         if not self.trials:
             return 0.0, 1.0
         interval = binomtest(self.count, self.trials).proportion_ci(0.9, "exact")
