@@ -4,16 +4,24 @@ Its suite's conftest gives the worker a clock that moves when the code under tes
 find nobody else on the machine: then every verdict is exact, however busy the machine is.
 """
 
+import io
+import itertools
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
+from bench.__main__ import main
+from bench.analyze.gate import decision, series
+from bench.app.sides import gate
 from tests import ROOT
 
 VIRTUAL = """
@@ -65,15 +73,24 @@ def test_render(benchmark):
     benchmark(render, 1)
 """
 
-FEWER_LAUNCHES = """
+STAGES = (range(2), range(2, 5), range(5, 6))
+FEWER = {
+    "STAGES": STAGES,
+    "EARLY": tuple((stage,) for stage in STAGES),
+    "EXTENSION": STAGES[-1],
+    "FRESH": range(2, 6),
+    "CHECKPOINTS": (2, 5, 6),
+    "MIN_LAUNCHES_FOR_CHANGE": 3,
+}
+"""Fewer launches than a machine with noise needs, by the names of `bench.analyze.gate.series`."""
+
+FEWER_LAUNCHES = f"""
 from bench.analyze.gate import series
-series.STAGES = (range(2), range(2, 7), range(7, 8))
-series.EARLY = tuple((stage,) for stage in series.STAGES)
-series.EXTENSION, series.FRESH, series.CHECKPOINTS = series.STAGES[-1], range(2, 8), (2, 7, 8)
+vars(series).update({FEWER})
 from bench.__main__ import main
 raise SystemExit(main())
 """
-"""The command line with fewer launches than a machine with noise needs."""
+"""The command line with fewer launches."""
 
 
 class Repository:
@@ -123,6 +140,7 @@ class Repository:
         return self.git("rev-parse", "HEAD").strip()
 
     def start(self, *arguments: str | Path, command: str = "gate") -> subprocess.Popen[str]:
+        """The command in a process of its own, as a user starts it."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
         return subprocess.Popen(
             [
@@ -146,9 +164,21 @@ class Repository:
         return self.run("gate", *arguments)
 
     def run(self, command: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        going = self.start(*arguments, command=command)
-        stdout, stderr = going.communicate(timeout=600)
-        return subprocess.CompletedProcess(going.args, going.returncode, stdout, stderr)
+        """The command in this process, which has imported what every command would import anew."""
+        words = [command, *map(str, arguments), "--out", str(self.out)]
+        stdout, stderr = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(stdout), redirect_stderr(stderr):
+            for module, name in itertools.product((series, decision, gate), FEWER):
+                if hasattr(module, name):
+                    patch.setattr(module, name, FEWER[name])
+            for name in [name for name in os.environ if name.startswith("GITHUB_")]:
+                patch.delenv(name)
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            patch.setattr(tempfile, "tempdir", str(self.temporary))
+            patch.chdir(self.folder)
+            status = main(words)
+        return subprocess.CompletedProcess(words, status, stdout.getvalue(), stderr.getvalue())
 
     def verdict(self) -> dict[str, Any]:
         """What --json wrote."""

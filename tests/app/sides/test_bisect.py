@@ -1,7 +1,7 @@
 """The commit that made a case slower: found by real gates, and what is said of it."""
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 from bench.__main__ import main
 from bench.analyze.gate.bisection import Probe
 from bench.app.sides import bisect
+from bench.measure.drive import profile_run
 from bench.measure.sides.side import SideError
 from bench.records import Change, Commit, Verdict
 from tests.app.sides.gated_project import CODE, Repository
@@ -19,30 +20,33 @@ CASE = "suites/test_it.py::test_parse[10]"
 CULPRIT, BROKEN = 8, (5, 6)
 
 
-def twelve(repository: Repository) -> list[str]:
-    """A history of twelve commits, the one at `CULPRIT` three times as slow, two that cannot be imported."""
+def commits(repository: Repository, count: int, culprit: int, broken: Collection[int]) -> list[str]:
+    """A history of commits, three times as slow from `culprit` on; `broken` ones cannot be imported."""
     made = []
-    for number in range(12):
-        code = CODE if number < CULPRIT else CODE.replace("n * 1e-4", "n * 3e-4")
-        repository.write({"src/project/__init__.py": "1 / 0\n" if number in BROKEN else code})
+    for number in range(count):
+        code = CODE if number < culprit else CODE.replace("n * 1e-4", "n * 3e-4")
+        repository.write({"src/project/__init__.py": "1 / 0\n" if number in broken else code})
         made.append(repository.commit(f"change {number}"))
     return made
 
 
-def test_a_known_regression_of_twelve_commits_is_named(repository: Repository) -> None:
-    made = twelve(repository)
+def test_a_known_regression_is_named(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profile_run, "py_spy", lambda: None)  # stacks would only take their time
+    culprit = 5
+    made = commits(repository, 7, culprit, broken={3})
     repository.write({"suites/test_it.py": "what is being worked on\n"})
     before = repository.git("status", "--porcelain"), repository.git("for-each-ref")
     done = repository.run("bisect", "--good", made[0], "--bad", "main", CASE)
     assert done.returncode == 0, done.stdout + done.stderr
     told = done.stdout.partition("\n\n")[2].splitlines()
-    assert told[0].startswith(f"{made[CULPRIT][:10]} is the first slower commit: change 8 (Someone, ")
+    assert told[0].startswith(f"{made[culprit][:10]} is the first slower commit: change {culprit} (Someone, ")
     assert told[1].startswith(
-        f"  test_parse[10]: slower, 3 × (3 × to 3 ×), solid, against its parent {made[CULPRIT - 1][:10]}"
+        f"  test_parse[10]: slower, 3 × (3 × to 3 ×), solid, against its parent {made[culprit - 1][:10]}"
     )
     assert "profiles: explain/base/" in told[-2]
     assert (Path(told[-1]) / "explain" / "head").is_dir()
     skipped = [line for line in done.stdout.splitlines() if "not measured" in line]
+    assert skipped
     assert all("ZeroDivisionError" in line for line in skipped)
     assert before == (repository.git("status", "--porcelain"), repository.git("for-each-ref"))
     assert not (repository.folder / ".git" / "BISECT_LOG").exists()
@@ -121,7 +125,7 @@ class Judged:
 @pytest.fixture
 def judged(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Judged:
     errors: list[float] = []
-    numbers = {commit: number for number, commit in enumerate(twelve(repository))}
+    numbers = {commit: number for number, commit in enumerate(commits(repository, 12, CULPRIT, BROKEN))}
     first, *_, last = numbers
     repository.write({"suites/test_it.py": "def test_parse(benchmark): ...\n"})
 

@@ -4,12 +4,14 @@ import json
 
 import pytest
 
+from bench.measure.drive import profile_run
 from tests.app.sides.gated_project import CODE, SUITE, VIRTUAL, Repository, states
 
 
 def test_slowdown_in_the_working_tree_is_found_and_the_replay_agrees_to_the_last_bit(
-    repository: Repository,
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(profile_run, "py_spy", lambda: None)  # stacks would only take their time
     repository.write(
         {
             "bench/__init__.py": "raise RuntimeError('this package is the project\\'s own')\n",
