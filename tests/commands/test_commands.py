@@ -15,7 +15,7 @@ from bench.__main__ import main
 from bench.app.waiting import waiting
 from bench.measure.host.doctor import Examination, Finding, Fine
 from tests import ROOT
-from tests.commands.commanded import SUITE, command
+from tests.commands.commanded import SUITE, command, here
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("finished")
     (folder / "test_it.py").write_text(SUITE)
     options = ("--launches", "1", "--preset", "quick", "--minutes", "5")
-    done = command("run", folder, *options, "--out", folder / "out")
+    done = here("run", folder, *options, "--out", folder / "out")
     assert done.returncode == 0, done.stderr
     return Path(done.stdout.splitlines()[-1]).parent
 
@@ -78,7 +78,7 @@ def test_failing_case_is_exit_status_1_and_a_row(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(
         SUITE + "\ndef test_broken(benchmark):\n    raise ValueError('why')\n"
     )
-    done = command("run", tmp_path, "--launches", "1", "--preset", "quick", "--out", tmp_path / "out")
+    done = here("run", tmp_path, "--launches", "1", "--preset", "quick", "--out", tmp_path / "out")
     assert done.returncode == 1
     cases = bench.load(tmp_path / "out").set_index("case")
     assert cases.loc["test_it.py::test_broken", "status"] == "failed"
@@ -89,7 +89,7 @@ def test_failing_case_is_exit_status_1_and_a_row(tmp_path: Path) -> None:
 def test_a_run_in_which_all_is_skipped_says_why_and_is_no_success(tmp_path: Path) -> None:
     skipped = "import pytest\npytestmark = pytest.mark.skip(reason='only on the big machine')\n"
     (tmp_path / "test_it.py").write_text(skipped + "def test_sum(benchmark):\n    benchmark(sum, [1])\n")
-    done = command("run", tmp_path, "--preset", "quick", "--out", tmp_path / "out")
+    done = here("run", tmp_path, "--preset", "quick", "--out", tmp_path / "out")
     assert done.returncode == 5
     assert "skipped: test_sum: only on the big machine" in done.stdout
 
@@ -164,7 +164,7 @@ def test_a_mistake_ends_the_process_with_its_status(suite: Path) -> None:
 
 def test_list_names_the_file_that_could_not_be_collected(suite: Path) -> None:
     suite.write_text("import nowhere_at_all\n" + suite.read_text())
-    done = command("list", suite)
+    done = here("list", suite)
     raised = "ModuleNotFoundError: No module named 'nowhere_at_all'"
     assert (done.returncode, done.stdout) == (2, f"test_it.py: failed: {raised}\n")
     assert done.stderr == f"bench: test_it.py could not be collected: {raised}\n"
@@ -178,12 +178,12 @@ def test_a_project_that_is_not_installed_is_found(tmp_path: Path, folder: str) -
     (tmp_path / "benchmarks").mkdir()
     text = "from uninstalled import total\n\ndef test_total(benchmark):\n    benchmark(total, [1])\n"
     (tmp_path / "benchmarks" / "test_total.py").write_text(text)
-    done = command("list", "benchmarks", cwd=tmp_path)
+    done = here("list", "benchmarks", cwd=tmp_path)
     assert done.stdout == "benchmarks/test_total.py::test_total\n", done.stderr
 
 
 def test_list_prints_the_cases(suite: Path) -> None:
-    done = command("list", suite)
+    done = here("list", suite)
     assert done.returncode == 0
     assert done.stdout.splitlines() == [f"test_it.py::test_total[{n}]" for n in (1, 10, 100)]
     counted, time = done.stderr.splitlines()
@@ -224,7 +224,7 @@ def test_the_doctor_says_what_is_wrong_what_is_fine_and_a_grade(
 
 def test_second_run_does_not_disturb_the_first(run: Path, suite: Path) -> None:
     before = (run / "journal.jsonl").read_bytes()
-    done = command("run", suite, "--launches", "1", "--preset", "quick", "--out", run.parent)
+    done = here("run", suite, "--launches", "1", "--preset", "quick", "--out", run.parent)
     assert done.returncode == 0
     assert (run / "journal.jsonl").read_bytes() == before
     both = bench.load(run.parent)

@@ -13,7 +13,7 @@ import bench
 from bench.__main__ import main
 from bench.storage import store
 from tests import ROOT
-from tests.commands.commanded import command
+from tests.commands.commanded import WITHOUT_CEILINGS, here
 from tests.waiting import visited
 
 
@@ -21,7 +21,7 @@ def test_killed_run_is_resumed_with_the_same_cases_once_each(suite: Path) -> Non
     out = suite.parent / "out"
     arguments = ["run", str(suite), "--launches", "3", "--preset", "quick", "--out", str(out)]
     going = subprocess.Popen(
-        [sys.executable, "-m", "bench", *arguments],
+        [sys.executable, "-c", WITHOUT_CEILINGS, *arguments],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -31,23 +31,23 @@ def test_killed_run_is_resumed_with_the_same_cases_once_each(suite: Path) -> Non
     going.wait()
     with journal.open("a") as torn:
         torn.write('{"event":"visit","case":"test_it')
-    other = command(*arguments, "--resume", "--seed", "7")
+    other = here(*arguments, "--resume", "--seed", "7")
     assert other.returncode == 2
     assert "seed 1 then, 7 now" in other.stderr
-    resumed = command(*arguments, "--resume")
+    resumed = here(*arguments, "--resume")
     assert resumed.returncode == 0, resumed.stderr
     assert [folder.name for folder in out.iterdir()] == [journal.parent.name]
     cases = bench.load(out)
     assert list(cases["case"]) == [f"test_it.py::test_total[{n}]" for n in (1, 10, 100)]
     blocks = store.read_run(journal.parent).blocks
     assert (blocks.groupby("case", observed=True)["launch"].nunique() >= 3).all()
-    assert command(*arguments, "--resume").returncode == 2
+    assert here(*arguments, "--resume").returncode == 2
 
 
 def test_interrupt_keeps_what_was_measured(suite: Path) -> None:
     out = suite.parent / "out"
     going = subprocess.Popen(
-        [sys.executable, "-m", "bench", "run", str(suite), "--preset", "thorough", "--out", str(out)],
+        [sys.executable, "-c", WITHOUT_CEILINGS, "run", suite, "--preset", "thorough", "--out", out],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

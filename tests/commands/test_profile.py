@@ -1,17 +1,16 @@
 """Profiles as a user meets them: behind a run, in its report, and explained."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
 from bench.__main__ import main
+from bench.measure.drive import profile_run
 from bench.storage import profiles
-from tests import ROOT
+from tests.commands.commanded import here
 
 SUITE = """
 import time
@@ -24,23 +23,14 @@ def test_fails(benchmark):
 """
 
 
-def bench(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bench", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=300,
-    )
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run with --profile."""
     folder = tmp_path_factory.mktemp("with_profile")
     (folder / "test_it.py").write_text(SUITE)
-    done = bench("run", "test_it.py", "--preset", "quick", "--launches", "1", "--profile", cwd=folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(profile_run, "py_spy", lambda: None)  # stacks would only take their time
+        done = here("run", "test_it.py", "--preset", "quick", "--launches", "1", "--profile", cwd=folder)
     assert done.returncode == 1, done.stderr  # a case failed
     return folder / Path(done.stdout.splitlines()[-1]).parent
 
@@ -95,8 +85,9 @@ def test_what_is_not_there_is_one_clear_message(
     assert len(error.splitlines()) <= 2
 
 
-def test_a_change_between_revisions_is_explained(tmp_path: Path) -> None:
+def test_a_change_between_revisions_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
+    monkeypatch.setattr(profile_run, "py_spy", lambda: None)  # stacks would only take their time
 
     def git(*arguments: str) -> None:
         who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
@@ -111,7 +102,7 @@ def test_a_change_between_revisions_is_explained(tmp_path: Path) -> None:
     git("add", "--all")
     git("commit", "--quiet", "--message", "before")
     (tmp_path / "test_it.py").write_text(before.replace("a.sum()", "a.sum().item()"))
-    done = bench("explain", "HEAD", ".", "test_it.py::test_sum", cwd=tmp_path)
+    done = here("explain", "HEAD", ".", "test_it.py::test_sum", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("came: aten::item (1 × a call; reads one value, for which the host waits)")
     listed = subprocess.run(["git", "worktree", "list"], cwd=tmp_path, capture_output=True, text=True)
