@@ -4,11 +4,12 @@ from pathlib import Path
 
 from bench.app import profile
 from bench.measure.start.process import Spec
+from bench.records import Case
 from bench.storage import profiles
 from tests import ROOT
 
-SUITE = f"""
-import os, sys, pytest, torch
+EPOCH = f"""
+import sys, torch
 sys.path.append({str(ROOT)!r})
 from suites.test_06_epoch import Training
 
@@ -25,6 +26,10 @@ def test_epoch(benchmark):
     training = Training(Pictures(), 32, "cpu")
     training.start_over()
     benchmark(training.epoch)
+"""
+
+SUITE = """
+import os, torch
 
 def test_step(benchmark):
     weight = torch.ones(8, 8, requires_grad=True)
@@ -43,17 +48,13 @@ def test_only_twice(benchmark):
     assert len(calls) <= 2
 
 def test_set_up(benchmark):
-    benchmark.pedantic(torch.relu, setup=lambda: ((torch.ones(100).exp(),), {{}}), rounds=3)
+    benchmark.pedantic(torch.relu, setup=lambda: ((torch.ones(100).exp(),), {}), rounds=3)
 
 def test_fails_when_profiled(benchmark):
     def call():
         if "BENCH_PROFILING" in os.environ:
             raise ValueError("not while I am watched")
     benchmark(call)
-
-@pytest.mark.skip(reason="no such hardware")
-def test_skipped(benchmark):
-    benchmark(len, [])
 """
 
 PLAIN = """
@@ -69,8 +70,8 @@ def spec(folder: Path, text: str = SUITE) -> Spec:
 
 def profiled(folder: Path, *tests: str, text: str = SUITE) -> list[profiles.Profile]:
     """The profiles of some tests of a suite."""
-    suite = spec(folder, text)
-    list(profile.write(folder, suite, profile.chosen(suite, tests)))
+    cases = [Case(f"test_it.py::{test}", "test_it", test, "cpu") for test in tests]
+    list(profile.write(folder, spec(folder, text), cases))
     return [
         profiles.read(found)
         for test in tests

@@ -11,7 +11,7 @@ import pytest
 from bench.app import profile
 from bench.measure.drive import profile_run
 from bench.storage import profiles
-from tests.measure.profiling.profiled_suite import PLAIN, profiled
+from tests.measure.profiling.profiled_suite import EPOCH, PLAIN, SUITE, profiled
 
 pytestmark = pytest.mark.machine  # what is profiled takes real time, and stacks are samples of it
 
@@ -22,7 +22,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, profiles.Profile]
     pytest.importorskip("torch")
     folder = tmp_path_factory.mktemp("profiled")
     tests = ("test_epoch", "test_only_twice", "test_set_up")
-    return dict(zip(tests, profiled(folder, *tests), strict=True))
+    return dict(zip(tests, profiled(folder, *tests, text=EPOCH + SUITE), strict=True))
 
 
 def test_an_epochs_phases_add_up_to_its_wall_time(run: dict[str, profiles.Profile]) -> None:

@@ -12,8 +12,7 @@ from bench.app import UserError, profile
 from bench.measure.drive import profile_run
 from bench.storage import profiles
 from bench.storage.journal import StoreError
-from tests import ROOT
-from tests.measure.profiling.profiled_suite import PLAIN, SUITE, profiled, spec
+from tests.measure.profiling.profiled_suite import EPOCH, PLAIN, profiled, spec
 
 
 @pytest.mark.machine
@@ -21,7 +20,7 @@ from tests.measure.profiling.profiled_suite import PLAIN, SUITE, profiled, spec
 def test_a_trace_too_large_is_cut_down_to_some_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     monkeypatch.setattr(profile_run, "MAX_EVENTS", 4_000)
-    (found,) = profiled(tmp_path, "test_epoch")
+    (found,) = profiled(tmp_path, "test_epoch", text=EPOCH)
     (note,) = [note for note in found.about["notes"] if note.startswith("operators")]
     assert "4,000 are kept at most" in note
     assert f"only {found.pieces} of its 20 optimizer steps" in note
@@ -97,7 +96,9 @@ def test_without_py_spy_the_rest_is_recorded_and_a_line_says_so(
     ],
 )
 def test_a_case_that_is_not_there_is_one_clear_message(tmp_path: Path, wanted: str, words: str) -> None:
-    text = SUITE.replace(f"sys.path.append({str(ROOT)!r})\nfrom suites.test_06_epoch import Training", "")
-    pytest.importorskip("torch")
+    text = (
+        "import pytest\ndef test_step(benchmark): ...\n"
+        "@pytest.mark.skip(reason='no such hardware')\ndef test_skipped(benchmark): ...\n"
+    )
     with pytest.raises(UserError, match=words.replace("?", r"\?").replace(".", r"\.")):
         profile.chosen(spec(tmp_path, text), [wanted])
