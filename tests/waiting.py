@@ -28,15 +28,17 @@ def until(condition: Callable[[], T], what: str) -> T:
 
 
 def skip_hangs(monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
-    """An expression that hangs, and notes it. What waits for workers then loses its patience at once, on a
-    clock that jumps ahead with each note: nobody waits for what hangs, however long others take."""
+    """An expression that hangs, and notes it time and again. What waits for workers then loses its patience
+    at once, on a clock that jumps ahead with each note, whether it began to wait before the first one or
+    later: nobody waits for what hangs, however long others take."""
     noted = folder / "hangs"
 
     def monotonic() -> float:
         return time.monotonic() + (1e4 * noted.stat().st_size if noted.exists() else 0)
 
     monkeypatch.setattr(process, "time", SimpleNamespace(monotonic=monotonic))
-    return f"(open({str(noted)!r}, 'a').write('.'), __import__('time').sleep(1e4))"
+    note = f"(open({str(noted)!r}, 'a').write('.'), __import__('time').sleep(0.5))"
+    return f"[{note} for _ in range(10**6)]"
 
 
 def visited(out: Path, visits: int) -> Path:

@@ -11,7 +11,7 @@ from bench.measure.sides.side import Side
 from bench.measure.start.process import Spec
 from bench.records import Case
 
-FAST = Preset("quick", 2, math.inf, 100.0, 0.5, 60.0)
+FAST = Preset("quick", 2, math.inf, 100.0, 0.5, 60.0, templates=1)
 """Two launches, satisfied with anything; patient, as a busy machine answers late."""
 
 Events = list[Event]

@@ -1,16 +1,15 @@
 """What becomes of a run whose cases fail, hang or end their worker, and of one that is cut short."""
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bench.__main__ import main
 from bench.events import Skip, Visit
 from bench.measure.drive.ledger import restored
 from bench.records import Case
-from tests import ROOT, waiting
+from tests import waiting
 from tests.measure.builders import FAST, measured, outcomes, suite
 
 
@@ -133,19 +132,17 @@ def test_it(benchmark):
     assert outcomes(measured(tmp_path)) == {"test_it": "passed"}
 
 
-def test_unknown_device_is_refused_with_what_is_there(tmp_path: Path) -> None:
+def test_unknown_device_is_refused_with_what_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("torch")
     suite(tmp_path, "def test_it(benchmark):\n    benchmark(sum, [1])\n")
-    bench = subprocess.run(
-        [sys.executable, "-m", "bench", "run", str(tmp_path), "--device", "nonsense"],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
-    assert bench.returncode == 2
-    assert "'nonsense'" in bench.stderr
-    assert "there: cpu" in bench.stderr
-    assert "Traceback" not in bench.stderr
+    out = str(tmp_path / "out")
+    assert main(["run", str(tmp_path), "--device", "nonsense", "--out", out]) == 2
+    said = capsys.readouterr().err
+    assert "'nonsense'" in said
+    assert "there: cpu" in said
+    assert "Traceback" not in said
 
 
 def test_a_deadline_cuts_even_the_first_pass(tmp_path: Path) -> None:

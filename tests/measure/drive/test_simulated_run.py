@@ -37,7 +37,7 @@ def test_reads(benchmark, device):
     benchmark(torch.ones(10, device=device).sum().item)
 """
 
-FAST = Preset("quick", 1, math.inf, 100.0, 0.5, 60.0)
+FAST = Preset("quick", 1, math.inf, 100.0, 0.5, 60.0, templates=1)
 """One launch, satisfied with anything."""
 
 

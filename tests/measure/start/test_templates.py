@@ -28,7 +28,7 @@ def facts(events: Events) -> list[dict[str, Any]]:
 
 
 def test_all_launches_but_the_first_are_forks_of_templates_that_take_turns(tmp_path: Path) -> None:
-    events = events_of(spec_of(tmp_path), launches=5)
+    events = events_of(spec_of(tmp_path), launches=5, preset=replace(FAST, templates=3))
     assert starts(events) == [
         ("fresh", None, templates.FIRST),
         *(("fork", number, "") for number in (0, 1, 2, 0)),
@@ -58,10 +58,9 @@ def test_a_fork_draws_other_random_numbers_than_the_next(tmp_path: Path) -> None
         " torch=torch.rand(1).item())\n"
     )
     spec = replace(spec_of(tmp_path, text), arguments=("-pno:randomly",))  # a plugin that seeds every test
-    drawn = facts(events_of(spec, launches=5))
-    assert len({each["numpy"] for each in drawn}) == 5
-    assert len({each["random"] for each in drawn}) == 5
-    assert len({each["torch"] for each in drawn}) == 5
+    drawn = facts(events_of(spec, launches=3))  # the last two are forks of one template
+    for library in ("numpy", "random", "torch"):
+        assert len({each[library] for each in drawn}) == 3, library
 
 
 def test_sizes_that_are_added_reach_forks(tmp_path: Path) -> None:
@@ -77,7 +76,7 @@ def test_sizes_that_are_added_reach_forks(tmp_path: Path) -> None:
         coordinator.measure(events.append, lambda: {"test_it.py::test_it": {"n": [4]}})
     finally:
         coordinator.close()
-    assert {("fork", 0, ""), ("fork", 1, "")} <= set(starts(events))
+    assert [start for start, _, _ in starts(events)].count("fork") >= 2
     assert outcomes(events)["test_it[a-4]"] == "passed"
 
 
@@ -105,7 +104,7 @@ def test_a_product_computed_by_an_import_makes_all_starts_fresh(
 ) -> None:
     """libgomp then waits, in a fork, for threads that are not there."""
     pytest.importorskip("torch")
-    monkeypatch.setattr(templates, "TRIAL_S", 3.0)
+    monkeypatch.setattr(templates, "TRIAL_S", 1.0)  # of a trial that never ends
     text = (
         "import torch, heavy\ndef test_it(benchmark):\n"
         "    benchmark(torch.mm, torch.ones(512, 512), torch.ones(512, 512))\n"
@@ -113,7 +112,7 @@ def test_a_product_computed_by_an_import_makes_all_starts_fresh(
     events = events_of(spec_of(tmp_path, text, COMPUTES, OMP_NUM_THREADS="2"), launches=2)
     assert outcomes(events) == {"test_it": "passed"}
     reason = starts(events)[1][2]
-    assert reason == "a product did not end in a fork within 3 s: an import has computed"
+    assert reason == "a product did not end in a fork within 1 s: an import has computed"
 
 
 FAILS = """
