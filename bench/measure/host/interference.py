@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil  # before any test, which may leave no path to it
+
 from bench.disturbance import HANDING_OVER, MIN_FOREIGN_S
 from bench.measure.host import priority
 from bench.measure.host.delays import RAN_SHARE, Switches, Threads, schedstat_works
@@ -196,8 +198,6 @@ def descendants_run_s() -> dict[int, float]:
     if schedstat_works():
         with suppress(FileNotFoundError):  # a kernel without CONFIG_PROC_CHILDREN, or a thread just ended
             return dict(_run_s(os.getpid()))
-    import psutil
-
     run_s = {}
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
@@ -221,8 +221,6 @@ def foreign_s(on: tuple[int, ...], descendants: Iterable[int]) -> float:
     Interrupts and what a hypervisor stole count as others'. In ticks of 10 ms, so that only differences
     over `MIN_FOREIGN_S` mean something.
     """
-    import psutil
-
     others_s = -time.process_time() - reaped_s()
     for number, times in enumerate(psutil.cpu_times(percpu=True)):
         if number in on:
