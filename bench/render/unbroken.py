@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.text import Text
 
 from bench.render.units import THIN
@@ -24,4 +25,4 @@ class Unbroken:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for segment in console.render(self.of, options):
-            yield segment._replace(text=segment.text.replace(STAND_IN, THIN))
+            yield Segment(segment.text.replace(STAND_IN, THIN), segment.style, segment.control)
