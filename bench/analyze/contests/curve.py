@@ -101,9 +101,7 @@ class Curve:
     def band(self) -> tuple[Array, Array, Array]:
         """Lower end, middle and upper end of the 95 % band along `x`."""
         tail = (1 - CONFIDENCE) / 2
-        ordered = np.sort(
-            self.draws, axis=0
-        )  # which is vectorized, as the selection for three quantiles is not
+        ordered = np.sort(self.draws, axis=0)  # vectorized, as selecting three quantiles is not
         low, middle, high = np.quantile(ordered, [tail, 0.5, 1 - tail], axis=0)
         return low, middle, high
 
