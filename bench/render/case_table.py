@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.analyze.names import words
 from bench.analyze.report import Report, RunReport
-from bench.render.names import words
 from bench.render.units import estimate, half_width, interval, known_digits, percent, quantity, sortable
 from bench.storage.tables import parameters
 

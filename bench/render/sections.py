@@ -11,14 +11,14 @@ from bench.analyze.contests.contests import Contest
 from bench.analyze.contests.order import Disorder
 from bench.analyze.estimates import changes
 from bench.analyze.estimates.doubts import failed_checks, gist
+from bench.analyze.names import circumstances, contender, count, short, words
 from bench.analyze.report import Report, RunReport
 from bench.analyze.runs.projection import Cell, Projection
 from bench.records import CrossingState
 from bench.render import contradictions
 from bench.render.document import table
 from bench.render.figures import Drawn
-from bench.render.names import circumstances, contender, short, words
-from bench.render.units import count, estimate, half_width, quantity
+from bench.render.units import estimate, half_width, quantity
 
 BASES = {"latency": "one call and its wait", "throughput": "back to back"}
 """What is timed, as people call it."""

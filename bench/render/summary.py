@@ -6,12 +6,12 @@ from typing import Any
 import pandas as pd
 
 from bench import patterns
+from bench.analyze.names import words
 from bench.analyze.report import Report
 from bench.render import sections
 from bench.render.decisions.pitfalls import told
 from bench.render.decisions.rows import CONFIDENCES, Row, more
 from bench.render.decisions.table import Decisions, decisions, differences
-from bench.render.names import words
 from bench.render.units import estimate, half_width
 
 MAX_LINES = 60

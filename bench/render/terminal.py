@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.analyze.estimates.confidence import of_interval
+from bench.analyze.names import contender, count, words
 from bench.analyze.questions.standings import Contender, Other, Standing, standings
 from bench.analyze.report import Report, RunReport
 from bench.plain import visible
@@ -17,9 +18,8 @@ from bench.render import sections
 from bench.render.decisions.pitfalls import told
 from bench.render.decisions.rows import CONFIDENCES, Row
 from bench.render.decisions.table import Decisions, decisions
-from bench.render.names import contender, words
 from bench.render.unbroken import Unbroken, whole
-from bench.render.units import count, times
+from bench.render.units import times
 
 PLAIN_WIDTH = 110
 """Columns where there is no terminal, as in a job's log."""

@@ -6,7 +6,7 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
 from rich.text import Text
 
-from bench.render.units import THIN
+from bench.analyze.names import THIN
 
 STAND_IN = "\ue000"
 """Stands for the no-break space while lines are broken: a character for private use, a column wide."""

@@ -3,6 +3,7 @@
 import math
 
 from bench.analyze.estimates.confidence import of_interval
+from bench.analyze.names import THIN, count
 
 PREFIXES = {-12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
 
@@ -11,8 +12,6 @@ DIGITS = 3
 
 MIN_DIGITS, MAX_DIGITS = 2, 7
 """Digits of the widest interval, and of the narrowest: a clock has no more."""
-
-THIN = "\N{NARROW NO-BREAK SPACE}"
 
 
 def quantity(value: float | None, unit: str = "", digits: int = DIGITS) -> str:
@@ -99,11 +98,6 @@ def percent(share: float | None) -> str:
     if share is None or not math.isfinite(share):
         return "–"
     return f"{100 * share:.{0 if share >= 0.0995 or share == 0 else 1}f}{THIN}%"
-
-
-def count(value: float) -> str:
-    """A whole number in groups of three digits."""
-    return f"{value:,.0f}".replace(",", THIN) if value >= 10_000 else f"{value:g}"
 
 
 def sortable(value: float) -> float | None:

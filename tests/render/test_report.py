@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from bench.analyze.contests.order import Disorder
+from bench.analyze.names import THIN
 from bench.analyze.questions.answers import answers
 from bench.analyze.questions.catalogue import QUESTIONS
 from bench.analyze.report import Report, RunReport, report
@@ -95,7 +96,7 @@ def test_what_does_not_add_up_is_said(course: Report) -> None:
     (part,) = course.runs
     odd = RunReport(part.analyzed)
     odd.__dict__["disorders"] = (Disorder("mul", "latency", "n", 2.0**24, less="", more="round_trip pinned"),)
-    assert sections.run(odd)["doubts"][-1].replace(units.THIN, " ") == (
+    assert sections.run(odd)["doubts"][-1].replace(THIN, " ") == (
         "mul (one call and its wait): faster with round trip pinned at n = 16 777 216 than its data in place"
     )
 
@@ -275,7 +276,7 @@ page.render(report([store.read_run({str(folder)!r})]))
     ],
 )  # fmt: skip
 def test_quantity(value: float | None, unit: str, digits: int, text: str) -> None:
-    assert units.quantity(value, unit, digits).replace(units.THIN, " ") == text
+    assert units.quantity(value, unit, digits).replace(THIN, " ") == text
 
 
 @pytest.mark.parametrize(
@@ -286,7 +287,7 @@ def test_quantity(value: float | None, unit: str, digits: int, text: str) -> Non
     ],
 )  # fmt: skip
 def test_an_estimate_has_the_digits_that_its_interval_supports(low: float, high: float, text: str) -> None:
-    assert units.estimate(1.624e-4, low, high).replace(units.THIN, " ") == text
+    assert units.estimate(1.624e-4, low, high).replace(THIN, " ") == text
 
 
 @pytest.mark.parametrize(
@@ -294,7 +295,7 @@ def test_an_estimate_has_the_digits_that_its_interval_supports(low: float, high:
     [(0.99, 1.01, "±1 %"), (0.55, 1.9, "±86 %"), (0.4, 2.1, "unsettled"), (1e-3, 10.0, "unsettled")],
 )
 def test_no_half_interval_beyond_a_factor_of_two_is_printed(low: float, high: float, text: str) -> None:
-    assert units.half_width(low, high).replace(units.THIN, " ") == text
+    assert units.half_width(low, high).replace(THIN, " ") == text
     assert ("95 %" in units.interval(1.0, low, high)) == (text != "unsettled")
 
 

@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
+from bench.analyze.names import count
 from bench.render.unbroken import Unbroken, whole
-from bench.render.units import count
 
 
 @pytest.mark.parametrize("width", range(12, 40))

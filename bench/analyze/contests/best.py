@@ -20,6 +20,7 @@ from bench.analyze.contests.levels import NORMAL, Array
 from bench.analyze.contests.ranges import Range, Ratio, gain_of, within
 from bench.analyze.estimates.confidence import Confidence, of_band, of_crossing, of_interval
 from bench.analyze.estimates.intervals import CONFIDENCE
+from bench.analyze.names import contender
 from bench.records import CrossingState
 
 NODES = 40
@@ -75,10 +76,10 @@ class _Size:
         return float(np.nanmax(np.abs(self.log) + NORMAL * self.error))
 
 
-def ranges_of_many(names: Sequence[str], curves: Curves) -> tuple[Range, ...]:
-    """The ranges of three contenders or more."""
+def ranges_of_many(names: Sequence[str], curves: Curves, between: str) -> tuple[Range, ...]:
+    """The ranges of three contenders or more; `between` says what they are, as `contender` does."""
     sizes = list(_sizes(names, curves))
-    ranges = [_of_range(names, curves, among, best) for among, best in _ranges(sizes)]
+    ranges = [_of_range(names, curves, among, best, between) for among, best in _ranges(sizes)]
     won = [each for each in ranges if each.winner]
     changes = sum(a.winner != b.winner for a, b in pairwise(won))
     state: CrossingState = "crosses_at" if changes == 1 else "multiple"
@@ -150,7 +151,9 @@ def _clears(sizes: Sequence[_Size], first: int, beaten: set[int]) -> Confidence:
     return of_band(np.exp(log - NORMAL * error), np.exp(log + NORMAL * error))
 
 
-def _of_range(names: Sequence[str], curves: Curves, sizes: Sequence[_Size], best: set[int]) -> Range:
+def _of_range(
+    names: Sequence[str], curves: Curves, sizes: Sequence[_Size], best: set[int], between: str
+) -> Range:
     """The range's record; its state and its crossing are the whole contest's: `ranges_of_many`."""
     logs = np.concatenate([size.log for size in sizes], axis=1)
     behind = np.nansum(logs, axis=1) / np.maximum(np.isfinite(logs).sum(axis=1), 1)
@@ -169,7 +172,8 @@ def _of_range(names: Sequence[str], curves: Curves, sizes: Sequence[_Size], best
             widest = float(np.exp(max(size.widest for size in sizes)))
             confidence = of_band([1 / widest], [widest])
             return Range("equal", *ends, "", ties, None, gain, confidence, *counts)
-        led = f"{names[first]} led, but {_listed(names, others)} cannot be told from it"
+        called = [contender(between, name) for name in names]
+        led = f"{called[first]} led, but {', '.join(called[i] for i in others)} cannot be told from it"
         return Range("inconclusive", *ends, "", ties, None, gain, "unsettled", *counts, led)
     gain = _between(names, curves, min(beaten, key=lambda i: behind[i]), first, ends)
     ties = tuple(names[i] for i in others)
@@ -177,10 +181,6 @@ def _of_range(names: Sequence[str], curves: Curves, sizes: Sequence[_Size], best
     if confidence == "solid" and _clears(sizes, first, beaten) != "solid":
         confidence = "rough"  # known on the whole, not at every size
     return Range("always_faster", *ends, names[first], ties, None, gain, confidence, *counts)
-
-
-def _listed(names: Sequence[str], chosen: Sequence[int]) -> str:
-    return ", ".join(names[i] for i in chosen)
 
 
 def _between(

@@ -137,7 +137,7 @@ def _choice(met: Sequence[_Met], names: pd.Series) -> Choice:
     if len(contenders) == 2 and timed:
         ranges = ranges_of_two(*timed.popitem(), met[0].outcome)
     else:
-        ranges = ranges_of_many(contenders, timed)
+        ranges = ranges_of_many(contenders, timed, pair.group.between)
     return Choice(
         pair.group.suite, pair.group.operation, pair.group.axis, pair.group.between, definition,
         pair.group.fixed, contenders, ranges, tuple(_contest(each, names) for each in against_first),

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.analyze.contests.levels import Array
+from bench.analyze.names import contender
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,9 @@ class Pair:
 
     @property
     def named(self) -> tuple[str, str]:
-        """Both as a reason names them: a number says of what."""
-        first, second = (
-            f"{self.group.between} {name}" if name.isdigit() else name
-            for name in (self.incumbent, self.challenger)
-        )
-        return first, second
+        """Both as a reason names them."""
+        between = self.group.between
+        return contender(between, self.incumbent), contender(between, self.challenger)
 
 
 def groups(cases: pd.DataFrame) -> Iterator[Group]:
@@ -75,12 +73,12 @@ def groups(cases: pd.DataFrame) -> Iterator[Group]:
     marked = cases[(cases["axis"] != "") & (cases["between"] != "")]
     for row in marked.itertuples():
         for operation, form, between, params in _parts(row):
-            size, contender = params.pop(row.axis, None), params.pop(between, None)
-            if contender is None or isinstance(size, bool | str | None) or not size > 0:
+            size, who = params.pop(row.axis, None), params.pop(between, None)
+            if who is None or isinstance(size, bool | str | None) or not size > 0:
                 continue
             key = json.dumps([row.suite, operation, row.axis, between, params], sort_keys=True, default=str)
             group = found.setdefault(key, Group(row.suite, operation, row.axis, between, params, {}))
-            group.rows.setdefault(form, {}).setdefault(str(contender), {})[float(size)] = row.Index
+            group.rows.setdefault(form, {}).setdefault(str(who), {})[float(size)] = row.Index
     return (group for group in found.values() if "" in group.rows)
 
 

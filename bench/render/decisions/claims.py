@@ -8,9 +8,9 @@ from itertools import groupby
 from bench.analyze.contests.contests import SUMMED
 from bench.analyze.contests.crossover import Place
 from bench.analyze.estimates.confidence import of_crossing
+from bench.analyze.names import circumstances, contender, count, words
 from bench.analyze.questions.answers import Claim, Gain, Span
-from bench.render.names import circumstances, contender, words
-from bench.render.units import count, near, times
+from bench.render.units import near, times
 
 
 def subject(claim: Claim) -> str:
@@ -99,7 +99,7 @@ def _at(claim: Claim, span: Span, rated: str) -> str:
         return f"no difference that matters {at}"
     if not known.winner:
         first, led, _ = known.reason.partition(" led, but ")
-        return f"not told apart {at}" + (f" ({contender(between, first)} led)" if led else "")
+        return f"not told apart {at}" + (f" ({first} led)" if led else "")
     winner = f"{contender(between, known.winner)} {at}"
     if rated and math.isfinite(span.items_per_s):
         where = "" if len(span.measured) == 1 else f"{count(span.measured[-1])}: "

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bench.analyze.names import contender, words
 from bench.analyze.pitfalls import Pitfall, Rule
-from bench.render.names import contender, words
 from bench.render.units import percent, quantity, times
 
 

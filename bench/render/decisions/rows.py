@@ -7,11 +7,11 @@ from textwrap import shorten
 
 from bench.analyze.contests.contests import Contest
 from bench.analyze.estimates.confidence import lowest
+from bench.analyze.names import contender, words
 from bench.analyze.questions.answers import Answer, Claim
 from bench.analyze.questions.catalogue import OTHERS, QUESTIONS
 from bench.analyze.questions.parts import COURSE, Step
 from bench.render.decisions.claims import gain, placement, subject, told
-from bench.render.names import contender, words
 from bench.render.units import percent, quantity, times
 
 TEXTS = {

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.transforms import blended_transform_factory
 
+from bench.analyze.names import THIN
 from bench.render.drawing.style import EDGE, FAINT, MISSING, SLIDE, SLIDE_INCHES
-from bench.render.units import THIN
 
 MAX_CHARACTERS = 24
 """Characters of a label: a third of a panel's width."""

@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
 
+from bench.analyze.names import THIN, count
 from bench.render.drawing import labels
-from bench.render.units import THIN, count, quantity
+from bench.render.units import quantity
 
 MARGIN = 0.05
 """Share of an axis that is left free at each end."""

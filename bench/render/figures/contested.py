@@ -8,12 +8,11 @@ import numpy as np
 
 from bench.analyze.contests.contests import Choice, Contest
 from bench.analyze.estimates.confidence import of_interval
+from bench.analyze.names import THIN, contender, count, words
 from bench.render.drawing.colours import Colours, light
 from bench.render.drawing.labels import MAX_LABELS, fitted
 from bench.render.drawing.points import Point
 from bench.render.drawing.style import MARKERS
-from bench.render.names import contender, words
-from bench.render.units import THIN, count
 
 TIMED = {"latency": "one call", "throughput": "back to back"}
 """How a contest's calls were timed, as readers say it."""

@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analyze.contests.contests import Choice
+from bench.analyze.names import contender, count, words
 from bench.render.drawing import points, scales, style
 from bench.render.drawing.colours import Colours, light
 from bench.render.drawing.labels import MAX_LABELS, Label, fitted, label_ends, room, shortened, size_of, width
 from bench.render.drawing.points import Drawing, Point
-from bench.render.names import contender, words
-from bench.render.units import count, estimate, quantity
+from bench.render.units import estimate, quantity
 from bench.storage.tables import parameters
 
 MAX_PANELS = 6

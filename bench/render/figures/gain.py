@@ -6,13 +6,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bench.analyze.contests.contests import SUMMED, Choice
+from bench.analyze.names import contender, count, words
 from bench.render.drawing import points, scales, style
 from bench.render.drawing.colours import Colours, light
 from bench.render.drawing.labels import Label, entitled, fitted, label_ends, named, room
 from bench.render.drawing.points import Drawing, Point
 from bench.render.figures.contested import Contested, Line, lines
-from bench.render.names import contender, words
-from bench.render.units import count, estimate
+from bench.render.units import estimate
 
 SIZE = 12
 """Of an axis' title and of curves' names, in points: a thirtieth of a slide's height."""

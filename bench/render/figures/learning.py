@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from bench.analyze.estimates.learning import Learning
+from bench.analyze.names import words
 from bench.render.drawing import points, scales, style
 from bench.render.drawing.colours import Colours, light
 from bench.render.drawing.labels import MAX_LABELS, Label, fitted, label_ends, room
 from bench.render.drawing.points import Drawing, Point
-from bench.render.names import words
 from bench.render.units import percent, quantity
 
 SIZE = 12

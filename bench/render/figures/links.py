@@ -9,12 +9,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bench.analyze.contests.transfers import copy_s, is_straight
+from bench.analyze.names import words
 from bench.render.drawing import points, scales, style
 from bench.render.drawing.colours import Colours, light
 from bench.render.drawing.labels import MAX_LABELS, Label, entitled, fitted, label_ends, room
 from bench.render.drawing.points import Drawing, Point
 from bench.render.figures.contested import DASHED
-from bench.render.names import words
 from bench.render.units import quantity
 
 SIZE = 12

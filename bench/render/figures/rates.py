@@ -9,12 +9,11 @@ from matplotlib.axes import Axes
 
 from bench.analyze.contests.contests import Choice
 from bench.analyze.contests.rates import Rate, rates
+from bench.analyze.names import contender, count, words
 from bench.render.drawing import points, scales, style
 from bench.render.drawing.colours import light
 from bench.render.drawing.labels import Label, entitled, label_ends, room
 from bench.render.drawing.points import Drawing, Point
-from bench.render.names import contender, words
-from bench.render.units import count
 
 SIZE = 12
 """Of all text but the title, in points."""

@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
+from bench.analyze.names import words
 from bench.render.drawing import scales, style
 from bench.render.drawing.labels import LEADING, POINTS, fitted, size_of
 from bench.render.drawing.points import Drawing, Point
 from bench.render.drawing.style import COLOURS, MARKERS
-from bench.render.names import words
 from bench.render.units import quantity
 
 HEADROOM = 8

@@ -6,12 +6,13 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from bench.analyze.names import count
 from bench.analyze.questions.parts import Part, Step
 from bench.render.drawing import scales, style
 from bench.render.drawing.colours import light
 from bench.render.drawing.labels import fitted, width
 from bench.render.drawing.points import Drawing, Point
-from bench.render.units import count, estimate, percent, quantity
+from bench.render.units import estimate, percent, quantity
 
 SIZE = 12
 """Of all text but the title, in points."""

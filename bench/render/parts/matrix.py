@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from bench.analyze.contests.contests import Choice, Contest
 from bench.analyze.contests.transfers import FORMS, LINKS
 from bench.analyze.estimates.confidence import Confidence, of_crossing
-from bench.render.names import circumstances, contender, words
-from bench.render.units import count, near, times
+from bench.analyze.names import circumstances, contender, count, words
+from bench.render.units import near, times
 
 BASES = {"latency": "one call and its wait", "throughput": "back to back, one wait for many calls"}
 """What is timed, in the order in which it is shown: what people meet first is one call."""

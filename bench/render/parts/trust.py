@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.analyze.analyzed import Quality
+from bench.analyze.names import count
 from bench.analyze.report import RunReport
 from bench.events import End
 from bench.render import contradictions
 from bench.render.parts.warnings import Ranked
-from bench.render.units import count, half_width, percent, quantity
+from bench.render.units import half_width, percent, quantity
 
 SPENT = {"timed": "timed blocks", "warmup": "warm-up", "setup": "set-up", "other": "waiting and planning"}
 """What a run's time is spent on, where its name is not how people call it."""

@@ -14,7 +14,9 @@ NAMES = ("a", "b", "c")
 SIZES: Array = np.asarray(2.0 ** np.arange(6), dtype=float)
 
 
-def answered(times: dict[str, Array], error: float, seed: int = 1) -> tuple[Range, ...]:
+def answered(
+    times: dict[str, Array], error: float, seed: int = 1, between: str = "kind"
+) -> tuple[Range, ...]:
     """What contenders with these ln(seconds) at SIZES come to; NaN where one was not timed."""
     random = np.random.default_rng(seed)
     noisy = {name: log + random.normal(0, error, len(log)) for name, log in times.items()}
@@ -22,7 +24,7 @@ def answered(times: dict[str, Array], error: float, seed: int = 1) -> tuple[Rang
     logs = [noisy[one] - noisy[other] for one, other in pairs]
     timed = [np.isfinite(log) for log in logs]
     met = [points(SIZES[at], log[at], 2**0.5 * error) for log, at in zip(logs, timed, strict=True)]
-    return ranges_of_many(tuple(times), dict(zip(pairs, curves(met), strict=True)))
+    return ranges_of_many(tuple(times), dict(zip(pairs, curves(met), strict=True)), between)
 
 
 def test_the_margin_is_dunnett_s() -> None:
@@ -77,6 +79,13 @@ def test_all_within_a_tie_are_equal_and_all_in_noise_are_not_told_apart() -> Non
     assert (equal.state, equal.winner, equal.ties, equal.confidence) == ("equal", "", NAMES, "solid")
     assert (open_.state, open_.winner, open_.ties) == ("inconclusive", "", NAMES)
     assert "cannot be told from it" in open_.reason
+
+
+def test_a_reason_calls_contenders_as_everything_else_does() -> None:
+    level = {name: np.zeros(6) for name in ("0", "1", "2")}
+    (open_,) = answered(level, 0.3, between="num_workers")
+    led, others = open_.reason.removesuffix(" cannot be told from it").split(" led, but ")
+    assert {led, *others.split(", ")} == {"0 workers", "1 worker", "2 workers"}
 
 
 def test_a_contender_that_was_not_timed_everywhere_wins_only_where_it_was() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from bench.analyze.blocks.clean import marked
 from bench.analyze.contests.contests import Contest, contests
+from bench.analyze.contests.groups import groups, pairs
 from bench.analyze.contests.order import Disorder, disorders
 from bench.analyze.contests.transfers import transfers
 from bench.analyze.estimates.estimate import ENDED
@@ -48,6 +49,13 @@ def test_the_first_collected_meets_each_other(tmp_path: Path) -> None:
         for contest in met(tmp_path, made_cases.curve("work", times, [64, 128], between="num_workers"))
     ]
     assert pairs == [("0", "1"), ("0", "2")]
+
+
+def test_a_reason_calls_contenders_as_everything_else_does(tmp_path: Path) -> None:
+    times = {str(workers): time_by(1) for workers in (0, 1)}
+    cases = made_cases.curve("work", times, [64, 128], between="num_workers")
+    (group,) = groups(store.read_run(recorded.write(tmp_path / "run", cases)).cases)
+    assert [pair.named for pair in pairs(group)] == [("0 workers", "1 worker")]
 
 
 def test_transfers_move_device_crossings_in_order(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from bench.analyze.contests.crossover import Outcome, find
 from bench.analyze.contests.curve import Curve, curves
 from bench.analyze.contests.levels import Array
 from bench.analyze.contests.ranges import ranges_of_two
+from bench.analyze.names import contender
 from bench.analyze.questions.answers import Claim, claim_of
 from bench.records import Crossing
 from bench.render.decisions.claims import gain, listed, told
@@ -31,7 +32,7 @@ def ends(found: Outcome) -> tuple[float, float]:
 
 
 def contest(names: tuple[str, str], curve: Curve) -> Contest:
-    found = find(curve, (f"num_workers {names[0]}", f"num_workers {names[1]}"))
+    found = find(curve, (contender("num_workers", names[0]), contender("num_workers", names[1])))
     if found.turned:
         names, curve = names[::-1], curve.turned()
     size, low, high = (found.places[-1].size, *ends(found)) if found.places else (None, None, None)
@@ -87,7 +88,8 @@ def of_many(times: Mapping[str, Sequence[float]], error: float = 0.01) -> Claim:
     }
     contests = tuple(contest(pair, curve) for pair, curve in met.items() if pair[0] == names[0])
     choice = Choice(
-        "suite", "load", "n", "num_workers", "throughput", {}, names, ranges_of_many(names, met), contests,
+        "suite", "load", "n", "num_workers", "throughput", {}, names,
+        ranges_of_many(names, met, "num_workers"), contests,
         may_be_best=may_be_best(names, met),
     )  # fmt: skip
     return claim_of(choice, NO_CASES)

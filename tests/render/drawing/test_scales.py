@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
 
+from bench.analyze.names import THIN
 from bench.render.drawing import scales, style
-from bench.render.units import PREFIXES, THIN
+from bench.render.units import PREFIXES
 
 ENDS = st.tuples(st.floats(1e-9, 1e9), st.floats(1.02, 1e12)).map(lambda pair: (pair[0], pair[0] * pair[1]))
 

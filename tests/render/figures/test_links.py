@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from bench.analyze.analyzed import AnalyzedRun
+from bench.analyze.names import THIN
 from bench.render.drawing import colours, style
 from bench.render.figures import links
-from bench.render.units import THIN
 from tests.render.figures import seen
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bench.analyze.estimates.confidence import of_crossing
+from bench.analyze.names import contender
 from bench.analyze.report import Report, report
-from bench.render.names import contender
 from bench.render.parts import matrix
 from bench.storage import store
 from tests import ROOT, made_cases

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from bench.analyze.analyzed import Quality
+from bench.analyze.names import THIN
 from bench.analyze.report import RunReport, report
 from bench.render.parts import trust
-from bench.render.units import THIN
 from bench.storage import store
 from tests import made_cases
 from tests import recorded_runs as recorded

@@ -1,7 +1,8 @@
-"""Names from code as people say them: operations, parameters, contenders."""
+"""Names from code as people say them: operations, parameters, contenders, and how many of them."""
 
 from bench.records import Crossing
-from bench.render.units import count
+
+THIN = "\N{NARROW NO-BREAK SPACE}"
 
 MAX_NAME = 80
 """Characters of a name that a terminal shows: an id may hold a number of hundreds of digits."""
@@ -52,6 +53,11 @@ def _device(name: str) -> str:
 def short(name: str) -> str:
     """A name with its middle left out where it is longer than a line has room for."""
     return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME // 2]}…{name[-MAX_NAME // 2 :]}"
+
+
+def count(value: float) -> str:
+    """A whole number in groups of three digits."""
+    return f"{value:,.0f}".replace(",", THIN) if value >= 10_000 else f"{value:g}"
 
 
 def words(name: str) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.render.names import contender, words
+from bench.analyze.names import contender, words
 
 
 @pytest.mark.parametrize(
