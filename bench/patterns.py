@@ -1,6 +1,7 @@
 """Patterns over cases: only `*` and `?` are special, so that ids with brackets mean what they say."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 
@@ -28,6 +29,14 @@ def name(case: str) -> str:
     """The part of a case's id after the `::` that comes last before any `[`."""
     path, bracket, parameters = case.partition("[")
     return path.rpartition("::")[2] + bracket + parameters
+
+
+def moved_to(gone: Iterable[str], come: Iterable[str]) -> dict[str, str]:
+    """Where cases that went seem to have been moved to: to the one that came with that name alone."""
+    went, here = [*gone], [*come]
+    counts = Counter(map(name, went)), Counter(map(name, here))
+    new = {name(case): case for case in here}
+    return {case: new[name(case)] for case in went if [count[name(case)] for count in counts] == [1, 1]}
 
 
 @cache

@@ -5,13 +5,24 @@ and groups. So no value of one case costs another, or a run, what can be written
 """
 
 import math
+import os
+import re
 import unicodedata
+from contextlib import suppress
 from typing import Any
 
 from bench.records import Scalar
 
 WHOLE = range(-(2**63), 2**63)
 """The whole numbers that a column of a table holds."""
+
+PLACE = re.compile(
+    r'^(?:E? +File "(?P<file>[^"]+)", line (?P<line>\d+)|(?P<path>\S[^:]*):(?P<number>\d+): )', re.MULTILINE
+)
+"""How pytest names a file and a line of what was raised while a file was imported."""
+
+LIBRARY = re.compile(r"/(site|dist)-packages/|/lib/python\d|^<")
+"""What paths have of files that are installed, or of none."""
 
 MOST_NUMBERS = 1000
 """Numbers of a list that is kept as one."""
@@ -33,6 +44,20 @@ def visible(line: str) -> str:
     return "".join(
         ascii(each)[1:-1] if each != "\n" and unicodedata.category(each)[0] == "C" else each for each in line
     )
+
+
+def placed(message: str) -> str:
+    """A message of pytest's, its last line with where the project's code raised: it stands further up."""
+    places = [
+        (each["file"] or each["path"], each["line"] or each["number"]) for each in PLACE.finditer(message)
+    ]
+    own = [(file, line) for file, line in places if not LIBRARY.search(file)]
+    if not own or not message.strip().rpartition("\n")[2].startswith("E "):
+        return message
+    file, line = own[-1]
+    with suppress(OSError):  # the working directory may be gone
+        file = file.removeprefix(f"{os.getcwd()}/")
+    return f"{message.rstrip()} ({file}, line {line})"
 
 
 def whole(value: int) -> int | float | None:

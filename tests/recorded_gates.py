@@ -17,7 +17,8 @@ BLOCK_S = 0.010
 
 @dataclass(frozen=True)
 class Compared:
-    """A made case on two sides: the true ratio head/base, how launches and blocks scatter, what goes wrong.
+    """A made case on two sides, or a file that could not be collected: the true ratio head/base, how launches
+    and blocks scatter, what goes wrong.
 
     `slower_from` is the launch from which `ratio` holds; `disturbed` the share of blocks on head that
     others took from; `skip` and `fails` hold the reason, by side.
@@ -38,7 +39,8 @@ class Compared:
 
     @property
     def id(self) -> str:
-        return self.name if self.name.startswith("control::") else f"suites/test_made.py::{self.name}"
+        whole = self.name.startswith("control::") or self.name.endswith(".py")
+        return self.name if whole else f"suites/test_made.py::{self.name}"
 
 
 CONTROLS = (Compared("control::interpreter", launch_sd=0.003), Compared("control::memory", launch_sd=0.01))

@@ -27,6 +27,38 @@ def raising(*_: object) -> str:
     raise RuntimeError("no")
 
 
+SYNTAX = """ImportError while importing test module
+/usr/lib/python3.11/importlib/__init__.py:126: in import_module
+    return _bootstrap._gcd_import(name[level:], package, level)
+suites/test_it.py:2: in <module>
+    import broken
+E     File "/elsewhere/broken.py", line 7
+E       def (
+E           ^
+E   SyntaxError: invalid syntax"""
+
+
+@pytest.mark.parametrize(
+    ("message", "last"),
+    [
+        (SYNTAX, "E   SyntaxError: invalid syntax (/elsewhere/broken.py, line 7)"),
+        (
+            "test_it.py:3: in <module>\n    1 / 0\nE   ZeroDivisionError: no",
+            "E   ZeroDivisionError: no (test_it.py, line 3)",
+        ),
+        (
+            "test_it.py:3: in <module>\n    version('a')\n"
+            "/v/lib/python3.11/importlib/x.py:9: in version\nE   OSError",
+            "E   OSError (test_it.py, line 3)",
+        ),
+        ("SystemExit: no licence", "SystemExit: no licence"),
+        ("E   OSError: full", "E   OSError: full"),
+    ],
+)
+def test_what_was_raised_while_a_file_was_imported_is_told_with_its_place(message: str, last: str) -> None:
+    assert plain.placed(message).splitlines()[-1] == last
+
+
 HOSTILE: list[Callable[[], Any]] = [
     lambda: type("Silent", (), {"__str__": raising})(),
     lambda: type("Closed", (), {"__getattr__": raising, "__repr__": raising})(),

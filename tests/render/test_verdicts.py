@@ -23,7 +23,7 @@ from bench.analyze.gate.settings import Budget, Settings
 from bench.analyze.report import RunReport, report
 from bench.render import page
 from bench.render.verdicts import FORMS, ci, terminal
-from bench.render.verdicts.words import GateSummary, headline, summary
+from bench.render.verdicts.words import GateSummary, headline, sections, summary
 from bench.storage import store
 from tests import made_cases, recorded_runs
 from tests import recorded_gates as gates
@@ -186,6 +186,17 @@ SURPRISED = asdict(Settings(faster="fail"))
 )  # fmt: skip
 def test_headline(tmp_path: Path, cases: Sequence[Compared], options: dict[str, Any], expected: str) -> None:
     assert headline(outcome(tmp_path, cases, **options)) == expected
+
+
+def test_what_was_moved_or_not_read_is_not_called_added(tmp_path: Path) -> None:
+    broken = Compared("b.py", fails={"base": "E   SyntaxError: invalid syntax"})
+    added = ["c.py::test_it", "b.py::test_b", "c.py::test_c"]
+    told = outcome(tmp_path, [Compared("test_a"), broken], missing=["a.py::test_it"], added=added)
+    assert dict(sections(told))["Benchmarks that differ"] == [
+        "added, so there is nothing to compare with: test_c",
+        "not compared, since their file could not be collected on base: test_b",
+        "moved, it seems: a.py::test_it → c.py::test_it",
+    ]
 
 
 @pytest.mark.parametrize("form", ["terminal", "markdown"])

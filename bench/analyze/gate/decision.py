@@ -14,7 +14,7 @@ Whoever measures asks `replay(AnalyzedRun(read_run(folder)))`, makes as many lau
 as it says, asks again, and is done when there are none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -29,7 +29,8 @@ from bench.analyze.gate.budgets import ABSENT, BudgetCheck, check_budgets, selec
 from bench.analyze.gate.pairs import KINDS, launch_ratios
 from bench.analyze.gate.series import CHECKPOINTS, EXTENSION, Judgement, judge, moved, typical_scatter
 from bench.analyze.gate.settings import Settings, of_header
-from bench.patterns import name
+from bench.events import test_of
+from bench.patterns import moved_to, name
 from bench.records import Kind, Verdict
 
 __all__ = ["CHECKPOINTS", "Decision", "Settings", "Sides", "Trouble", "decide", "replay"]
@@ -98,6 +99,11 @@ class Decision:
         """The share of the compared cases that stayed undecided."""
         undecided = sum(verdict.state == "undecided" for verdict in self.verdicts)
         return undecided / len(self.verdicts) if self.verdicts else 0.0
+
+    @property
+    def uncollected_on_base(self) -> set[str]:
+        """Files that could not be collected on base."""
+        return {each.case for each in self.troubles if each.side == "base" and "::" not in each.case}
 
     @property
     def exit_status(self) -> int:
@@ -252,8 +258,24 @@ def _uncompared(cases: pd.DataFrame, sides: Sides, done: bool) -> tuple[list[Tro
             skipped.append(Trouble(str(case), "base", by_side["base"]["message"] or "skipped"))
         elif done:
             troubles += [Trouble(str(case), side, why) for side, why in _missing(by_side)]
-    troubles += [Trouble(case, "head", MISSING) for case in sides.missing]
+    uncollected = {each.case for each in troubles if each.side == "head" and "::" not in each.case}
+    elsewhere = moved_to(sides.missing, sides.added)
+    for case in sides.missing:
+        troubles.append(Trouble(case, "head", _why_missing(case, uncollected, elsewhere)))
     return troubles, skipped
+
+
+def _why_missing(case: str, uncollected: Collection[str], elsewhere: Mapping[str, str]) -> str:
+    """Why a case of base is not on head: its file could not be collected, or it seems to lie in another."""
+    if (file := case.partition("::")[0]) in uncollected:
+        return f"is not on head, where {file} could not be collected"
+    if case not in elsewhere:
+        return MISSING
+    old, new = (test_of(each) for each in (case, elsewhere[case]))
+    return (
+        f"is on base in {file}, on head in {new.partition('::')[0]}: if it was moved, say so in "
+        f'[tool.bench.gate] by renamed = {{ "{old}" = "{new}" }}'
+    )
 
 
 def _fatal(by_side: Mapping[str, Any], broken: Mapping[str, Any]) -> bool:

@@ -106,8 +106,8 @@ def _matched(
     if matching.missing:
         raise SideError(
             f"no case is on both sides: {len(base)} on base only, such as {next(iter(base))}, and "
-            f"{len(head)} on head only; list those that were taken out or renamed in [tool.bench.gate]"
-            f"{dropped}"
+            f"{len(head)} on head only{_moved(matching)}; list those that were taken out or renamed in "
+            f"[tool.bench.gate]{dropped}"
         )
     keyword = request.selection.keyword
     what = f" that match -k {keyword!r}" if keyword else ""
@@ -115,6 +115,12 @@ def _matched(
         f"no benchmarks{what} on both sides: {len(base)} on base, {len(head)} on head; expected tests that "
         f"use the `benchmark` fixture; see `bench list`{dropped}"
     )
+
+
+def _moved(matching: Matching) -> str:
+    """Where a case that is missing on head seems to have been moved to, the first of them."""
+    moved = patterns.moved_to(matching.missing, matching.added)
+    return next((f", such as {new}, where it may have been moved" for new in moved.values()), "")
 
 
 def _only(wanted: str, matching: Matching) -> Matching:

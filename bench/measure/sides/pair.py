@@ -64,7 +64,8 @@ class Pair:
             try:
                 messages.append(worker.collected(timeout_s))
             except WorkerError as error:
-                raise SideError(f"{side.name} could not be collected: {error}") from None
+                seen = str(error).replace(f"{side.tree}/", "")  # as the user's own checkout has it
+                raise SideError(f"{side.name} could not be collected: {seen}") from None
         return messages
 
     def ask(self, command: Command) -> list[Any]:

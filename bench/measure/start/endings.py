@@ -2,6 +2,7 @@
 
 import re
 
+from bench import plain
 from bench.measure.worker.protocol import Ended
 
 USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 4, 3, 2
@@ -47,7 +48,7 @@ def why(message: Ended, words: str) -> str:
         return f"pytest refuses its arguments: {errors[-1].removeprefix('ERROR: ')}{round_them}"
     conftest = [line for line in lines if line.startswith(CONFTEST)]
     if conftest and message.status == USAGE_ERROR:
-        errors = [line[1:].strip() for line in lines if line.startswith("E  ")]
+        errors = [line[1:].strip() for line in plain.placed(words).splitlines() if line.startswith("E  ")]
         return " ".join([conftest[-1], *errors[-1:]])
     internal = [line.removeprefix(INTERNAL) for line in lines if line.startswith(INTERNAL)]
     if internal and message.status == INTERNAL_ERROR:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from bench.events import Launch, Outcome
 from bench.measure.start import adoption, bytecode, endings
 from bench.measure.start.adoption import Adopted
-from bench.measure.start.crashes import crash
+from bench.measure.start.crashes import crash, where_it_hangs
 from bench.measure.worker import protocol
 
 HOME = Path(__file__).resolve().parents[3]
@@ -188,7 +188,11 @@ class Worker:
                 looked_into = message.path
         except WorkerError as error:
             late = error.outcome == "timeout"
-            seen = f"collecting took more than {timeout_s:.0f} s" if late else str(error)
+            seen = (
+                f"collecting took more than {timeout_s:.0f} s{where_it_hangs(self.process, self._printed)}"
+                if late
+                else str(error)
+            )
             raise WorkerError(error.outcome, _at(looked_into, seen) if looked_into else seen) from None
         collected: protocol.Collected = message
         return replace(collected, collect_s=time.monotonic() - self._started_s)

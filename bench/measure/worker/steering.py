@@ -94,7 +94,8 @@ class Steering:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self.problems.append(protocol.Problem(report.nodeid, "failed", _tail(report.longreprtext)))
+            told = _tail(plain.placed(report.longreprtext))
+            self.problems.append(protocol.Problem(report.nodeid, "failed", told))
         elif report.skipped:
             self.problems.append(protocol.Problem(report.nodeid, "skipped", _reason(report)))
 

@@ -13,7 +13,7 @@ from bench.analyze.gate.decision import Decision
 from bench.analyze.report import RunReport
 from bench.analyze.runs.compare import Comparison
 from bench.analyze.runs.shift import RunShift
-from bench.patterns import name
+from bench.patterns import moved_to, name
 from bench.records import Verdict, VerdictState
 from bench.render import units
 from bench.render.parts.trust import spent, starts
@@ -220,8 +220,13 @@ def _benchmarks_changed(decision: Decision, stored: bool) -> list[str]:
     """What differs between the sides' benchmarks; of two `stored` runs nobody took anything out."""
     sides = decision.sides
     edited = "edited, so that the sides time different code (`--suites PATH` times one on both)"
+    moved, unread = moved_to(sides.missing, sides.added), decision.uncollected_on_base
+    unseen = [case for case in sides.added if case.partition("::")[0] in unread]
+    added = [case for case in sides.added if case not in (*unseen, *moved.values())]
     changed = {
-        (LATER if stored else "added, so there is nothing to compare with"): map(name, sides.added),
+        (LATER if stored else "added, so there is nothing to compare with"): map(name, added),
+        "not compared, since their file could not be collected on base": map(name, unseen),
+        "moved, it seems": (f"{old} → {new}" for old, new in moved.items()),
         (EARLIER if stored else "taken out on purpose"): map(name, sides.removed),
         "renamed": (f"{name(old)} → {name(new)}" for old, new in sides.renamed.items()),
         edited: map(name, sides.edited),

@@ -11,7 +11,7 @@ import pytest
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.blocks.clean import marked
 from bench.analyze.estimates.estimate import estimates
-from bench.analyze.gate.decision import Decision, replay
+from bench.analyze.gate.decision import MISSING, Decision, replay
 from bench.analyze.gate.pairs import launch_ratios
 from bench.analyze.gate.settings import Budget, Settings, of_header
 from bench.analyze.questions.table import table
@@ -190,6 +190,27 @@ def test_missing_case_is_no_silent_pass(tmp_path: Path) -> None:
     assert found.exit_status == 3
     assert "`removed`" in found.troubles[0].reason
     assert decided(tmp_path / "listed", [Compared("test_a")], removed=["test_gone"]).exit_status == 0
+
+
+def test_a_case_that_went_with_its_file_is_not_said_to_be_taken_out(tmp_path: Path) -> None:
+    broken = Compared("suites/test_more.py", fails={"head": "E   SyntaxError: invalid syntax"})
+    cases = [Compared("test_a"), broken]
+    found = decided(tmp_path, cases, missing=["suites/test_more.py::test_gone"])
+    assert found.exit_status == 3
+    assert [each.reason for each in found.troubles] == [
+        "failed: SyntaxError: invalid syntax",
+        "is not on head, where suites/test_more.py could not be collected",
+    ]
+
+
+def test_a_case_that_lies_in_another_file_is_said_to_be_moved(tmp_path: Path) -> None:
+    gone, come = ["a.py::test_it[1]", "a.py::test_gone"], ["b.py::test_it[1]", "b.py::test_more"]
+    found = decided(tmp_path, [Compared("test_a")], missing=gone, added=come)
+    assert [each.reason for each in found.troubles] == [
+        "is on base in a.py, on head in b.py: if it was moved, say so in [tool.bench.gate] by "
+        'renamed = { "a.py::test_it" = "b.py::test_it" }',
+        MISSING,
+    ]
 
 
 def test_interrupted_gate_does_not_pass(tmp_path: Path) -> None:

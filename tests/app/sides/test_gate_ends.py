@@ -15,7 +15,7 @@ from bench.__main__ import main
 from bench.storage.journal import Journal
 from tests import ROOT, recorded_runs
 from tests.app.sides.gated_project import SUITE, Repository, processes
-from tests.waiting import visited
+from tests.waiting import skip_hangs, visited
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,26 @@ from tests.waiting import visited
             3,
             "no case is on both",
         ),
-        ({"suites/test_it.py": "import not_there\n"}, ["--base", "main"], 3, "head could not be collected"),
+        (
+            {"suites/test_it.py": "import not_there\n"},
+            ["--base", "main"],
+            3,
+            "head could not be collected: suites/test_it.py: ModuleNotFoundError: "
+            "No module named 'not_there' (suites/test_it.py, line 1)",
+        ),
+        (
+            {"conftest.py": "\ndef (\n"},
+            ["--base", "main"],
+            3,
+            "head could not be collected: ImportError while loading conftest 'conftest.py'. SyntaxError: "
+            "invalid syntax (conftest.py, line 2)",
+        ),
+        (
+            {"suites/test_it.py": None, "suites/test_new.py": SUITE},
+            ["--base", "main"],
+            3,
+            "3 on head only, such as suites/test_new.py::test_parse[1], where it may have been moved",
+        ),
         (
             {"src/project/__init__.py": "from importlib.metadata import version\nversion('not-there')\n"},
             ["--base", "main"],
@@ -97,6 +116,19 @@ def test_bad_input_gets_one_clear_message(
     assert (ended, said in stderr) == (status, True), stderr
     assert "Traceback" not in stderr
     assert not repository.out.exists()
+    repository.assert_nothing_left()
+
+
+def test_a_side_that_hangs_while_it_is_collected_is_named_with_the_line(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    repository.write({"suites/test_it.py": f"import pytest\n{skip_hangs(monkeypatch, tmp_path)}\n"})
+    repository.commit()
+    repository.write({"suites/test_it.py": SUITE})
+    done = repository.gate("--base", "main")
+    assert done.returncode == 3
+    assert "base could not be collected: collecting took more than 300 s, at last in" in done.stderr
+    assert 'File "suites/test_it.py", line 2 in <' in done.stderr
     repository.assert_nothing_left()
 
 
