@@ -203,9 +203,10 @@ def harness(folder: Path) -> Path:
     """A copy of the package `bench` in `folder`: both sides are measured with it as it stands now.
 
     Else an edit made meanwhile, in the tree that a gate of this project runs from, would reach its workers.
+    What Python has compiled comes along: where it keeps nothing, each launch would compile the package anew.
     """
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(HOME / "bench", folder / "harness" / "bench", ignore=ignored)
+    unfinished = shutil.ignore_patterns("*.pyc.*")  # what another process is writing, and then renames
+    shutil.copytree(HOME / "bench", folder / "harness" / "bench", ignore=unfinished)
     return folder / "harness"
 
 

@@ -1,11 +1,13 @@
 """A side's own code: where it is found, and how code from elsewhere is recognized."""
 
 import os
+import py_compile
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 import pytest
 
-from bench.measure.sides.side import Side, SideError, check_python, environment_of, moved
+from bench.measure.sides.side import Side, SideError, check_python, environment_of, harness, moved
 from bench.measure.start.process import Spec
 
 
@@ -99,3 +101,18 @@ def test_a_python_is_lent_what_it_lacks_and_nothing_else(tmp_path: Path) -> None
     python.write_text("#!/bin/sh\nexit 0\n")
     assert check_python(str(python), tmp_path / "nothing") == ()
     assert not (tmp_path / "nothing").exists()
+
+
+def test_a_harness_comes_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def compiled_anew(*_: object, **_options: object) -> None:
+        raise AssertionError("what is compiled already would do")
+
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "a.py").write_text("A = 1\n")
+    compiled = Path(py_compile.compile(str(tmp_path / "bench" / "a.py")))
+    compiled.with_name(f"{compiled.name}.4711").touch()  # another process is writing it
+    monkeypatch.setattr("bench.measure.sides.side.HOME", tmp_path)
+    copy = harness(tmp_path / "gate") / "bench"
+    monkeypatch.setattr(SourceFileLoader, "source_to_code", compiled_anew)
+    assert SourceFileLoader("a", str(copy / "a.py")).get_code("a")
+    assert [each.name for each in (copy / "__pycache__").iterdir()] == [compiled.name]
