@@ -162,9 +162,13 @@ def profile(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the project's own tests: side by side, then apart and in order those that rest on real time."""
-    # A module's tests share fixtures that take up to 40 s: they stay in one process. Where teams of threads
-    # share processors, each waits for one that does not run; so every test gets one thread.
-    together = ("-n", "logical", "--maxprocesses", "8", "--dist", "loadfile", "-m", "not machine")
+    # Hundreds of processes import these, and a container may tell Python to keep nothing that it compiles.
+    run(session, "compileall", "-q", "bench", "trust", "tests/simulation")
+    # A module's tests share fixtures that take up to 40 s: they stay in one process. tests/conftest.py says
+    # which modules begin first. Where teams of threads share processors, each waits for one that does not
+    # run; so every test gets one thread.
+    shared = ("-n", "logical", "--maxprocesses", "8", "--dist", "loadfile", "--no-loadscope-reorder")
+    together = (*shared, "-m", "not machine")
     alone, success = {"OMP_NUM_THREADS": "1"}, (0, NO_TESTS)
     run(session, "pytest", *together, *session.posargs, env=alone, success_codes=success)
     apart = ("-p", "no:randomly", "-rx", "-m", "machine")

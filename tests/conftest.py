@@ -3,6 +3,7 @@
 import importlib.util
 import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,38 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
+LONGEST = (
+    "app/sides/test_gate_live.py", "app/sides/test_bisect.py", "commands/test_commands.py",
+    "render/browser/test_screens.py", "measure/start/test_templates.py", "app/sides/test_gate_simulated.py",
+    "faults/test_in_tests.py", "analyze/contests/test_refine.py", "commands/test_ends.py",
+    "faults/test_in_processes.py", "analyze/contests/test_simulated_crossovers.py",
+    "measure/sides/test_starting.py", "trust/test_coverage.py", "commands/test_profile.py",
+    "render/figures/test_figures.py", "faults/test_in_projects.py", "app/sides/test_gate_ends.py",
+    "suites/test_suites.py",
+)  # fmt: skip
+"""Modules that take 25 s or more on two cores, the longest first."""
+
 BEFORE = pytest.StashKey[Use]()
 """Of a test, what it began with; of a module, what its first test marked `machine` began with."""
+
+
+@pytest.hookimpl(trylast=True)  # behind pytest-randomly, which shuffles modules
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Side by side, long modules begin first: one that begins last leaves all other processors idle."""
+    if hasattr(config, "workerinput"):
+        order = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: order.get(item.path, len(order)))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where only tests marked `machine` are asked for, modules without one need not be imported.
+
+    Modules that are named are, so that pytest finds what was asked for.
+    """
+    everywhere = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if not (everywhere and config.option.markexpr == "machine" and collection_path.match("test_*.py")):
+        return None
+    return True if "mark.machine" not in collection_path.read_text("utf-8") else None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

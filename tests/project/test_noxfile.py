@@ -89,11 +89,17 @@ def test_the_environment_is_made_once_and_shared(noxfile: ModuleType, tmp_path: 
 
 
 def test_tests_that_rest_on_time_run_apart_and_in_order(noxfile: ModuleType) -> None:
-    together, apart = run(noxfile, "tests", "-x", no_install=True)
+    _, together, apart = run(noxfile, "tests", "-x", no_install=True)
     assert together[1:3] == apart[1:3] == ["-m", "pytest"]
     assert together[together.index("-m", 2) + 1] == "not machine"
     assert apart[3:] == ["-p", "no:randomly", "-rx", "-m", "machine", "-x"]
     assert "-n" in together
+    assert "--no-loadscope-reorder" in together, "xdist would let modules with most tests begin first"
+
+
+def test_what_every_process_imports_is_compiled_before_the_tests(noxfile: ModuleType) -> None:
+    compiled, *_ = run(noxfile, "tests", no_install=True)
+    assert compiled[1:] == ["-m", "compileall", "-q", "bench", "trust", "tests/simulation"]
 
 
 def test_lint_holds_the_direction_of_imports(noxfile: ModuleType) -> None:
