@@ -17,9 +17,9 @@ BLOCK_S = 0.010
 """Length of a block: long against the clock (50 ns) and the readings around it (0.1 ms), short against bursts
 of noise. Half of it would make a third more visits, and intervals narrower by a fifteenth."""
 
-SELF_DISTURBING_BLOCK_S = 0.55
-"""Shortest block of a case that disturbs itself: what others took is read from half a second on
-(`disturbance.MIN_FOREIGN_S`), and a block may turn out faster than expected."""
+SELF_DISTURBING_BLOCK_S = 0.2
+"""Shortest block of a case that disturbs itself: what others took is read from `interference.TOLD_S` on, and
+a block may turn out faster than expected."""
 
 MAX_CALLS = 1_000_000
 """Calls of a block where a call takes no time that the clock could tell."""

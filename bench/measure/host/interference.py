@@ -26,6 +26,11 @@ RECENT_S = 0.005
 """How long what was read after a block holds for the next: less than a case's set-up takes, or a partner's
 block, in which anything may have happened."""
 
+TOLD_S = 0.125
+"""Block from which a crowd has what others held of late, where it has no half a second of its own: as long
+as what `Others` waits between two readings, so that one comes behind the block. A crowd is children, more
+threads than processors, or threads that hand over to each other."""
+
 TEAM = "team"
 """The note of a block whose threads are a team: the calling one worked, and others that stay."""
 
@@ -44,7 +49,8 @@ class Interference:
     `delay_s` is the longest that one thread of the process was ready to run and did not: its run-queue
     delay, or what was stolen from the calling thread by a hypervisor or by interrupts where that is more
     and can be read, since the thread never left its processor. `foreign_s` is None for a block under
-    `MIN_FOREIGN_S`, unless it had several threads and no priority: then it is what others held of late;
+    `MIN_FOREIGN_S`, unless it had several threads and no priority, or was a crowd's of `TOLD_S`: then it is
+    what others held of late;
     `pace_s` the slower of before and after. `threads` and `children` count those that ran;
     all children that ended in the block count as one.
     """
@@ -75,7 +81,8 @@ class Readings:
         self._read_s = -math.inf  # when it last read after a block
         self._throttled_s = 0.0
         self._children_s: dict[int, float] = {}
-        self._others = Others() if priority.nice() >= 0 else None
+        self._others = Others()
+        self._outranked = priority.nice() >= 0
 
     @opening()
     def before(self, expected_s: float = math.inf) -> None:
@@ -93,8 +100,8 @@ class Readings:
             self._pace_s = pace_s()
             if self._quotas:
                 self._throttled_s = self._withheld_s()
-            if self._others:
-                self._others.share(len(self._processors))
+        if expected_s >= TOLD_S or (self._outranked and not recent):
+            self._others.share(len(self._processors))
         self._foreign_s = None
         if expected_s >= MIN_FOREIGN_S:
             self._foreign_s = foreign_s(self._processors, self._children_s)
@@ -116,10 +123,12 @@ class Readings:
         pace_before_s, withheld_s, children_s, reaped_before_s = begun
         grown_s = [s - children_s.get(child, 0.0) for child, s in self._children_s.items()]
         grown_s.append(self._reaped_s - reaped_before_s)
+        children = sum(s > RAN_SHARE * elapsed_s for s in grown_s)
+        crowd = children > 0 or delay.threads > len(self._processors) or delay.handing_over
         foreign = None
         if self._foreign_s is not None and elapsed_s >= MIN_FOREIGN_S:
             foreign = max(0.0, foreign_s(self._processors, self._children_s) - self._foreign_s)
-        elif self._others and delay.threads > 1:
+        elif (self._outranked and delay.threads > 1) or (crowd and elapsed_s >= TOLD_S):
             share = self._others.share(len(self._processors))
             foreign = None if share is None else share * elapsed_s * len(self._processors)
         return Interference(
@@ -128,7 +137,7 @@ class Readings:
             throttled_s=self._throttled_s - withheld_s if self._quotas_known else None,
             pace_s=max(pace_before_s, self._pace_s),
             threads=delay.threads,
-            children=sum(s > RAN_SHARE * elapsed_s for s in grown_s),
+            children=children,
             processors=len(self._processors),
             notes=(*[TEAM] * delay.team, *[HANDING_OVER] * delay.handing_over),
         )

@@ -4,6 +4,7 @@ The run is the coordinator, which is a worker's parent, and all that it started:
 no stranger.
 """
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -33,10 +34,11 @@ class Others:
         now_s = time.monotonic()
         if not self._samples or now_s - self._samples[-1][0] >= MIN_FOREIGN_S / SAMPLES:
             self._samples.append((now_s, self._used_s()))
-        (begun_s, before_s), (ended_s, after_s) = self._samples[0], self._samples[-1]
-        if ended_s - begun_s < MIN_FOREIGN_S:
-            return None
-        return max(0.0, after_s - before_s) / ((ended_s - begun_s) * processors)
+        ended_s, after_s = self._samples[-1]
+        for begun_s, before_s in reversed(self._samples):
+            if ended_s - begun_s >= MIN_FOREIGN_S:
+                return max(0.0, after_s - before_s) / ((ended_s - begun_s) * processors)
+        return None
 
 
 def others_s(coordinator: int) -> float:
@@ -63,6 +65,12 @@ def busy_s(times: Any) -> float:
 def descendants(process: int) -> Iterator[int]:
     """The living descendants of a process, by number."""
     tasks, gone = Path(f"/proc/{process}/task"), (FileNotFoundError, ProcessLookupError)
+    if sys.platform != "linux":
+        import psutil
+
+        with suppress(psutil.Error):
+            yield from (child.pid for child in psutil.Process(process).children(recursive=True))
+        return
     children: list[int] = []
     with suppress(*gone):  # the process just ended
         for task in os.listdir(tasks):

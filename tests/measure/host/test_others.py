@@ -4,13 +4,17 @@ import os
 import subprocess
 import sys
 from collections import namedtuple
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from bench.disturbance import MIN_FOREIGN_S, disturbed
+from bench.measure import originals
 from bench.measure.host import interference, others
+from bench.measure.host.delays import Delay
+from bench.measure.host.interference import Readings
 from bench.measure.host.others import Others, descendants, others_s
 from bench.records import Block
 
@@ -75,7 +79,58 @@ def test_the_run_s_own_processes_are_no_others(monkeypatch: pytest.MonkeyPatch) 
         child.wait()
 
 
-def test_a_team_without_priority_is_judged_by_what_others_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_share_is_not_that_of_long_before(clock: Clock) -> None:
+    """A worker asks only beside some blocks: what others held minutes ago is none of the latest one's."""
+    held = Others(lambda: clock.used_s)
+    for seconds, share in ((0.0, 0.0), (60.0, 1.0), (0.3, 0.0), (0.3, 0.0)):
+        clock.pass_by(seconds, share)
+        latest = held.share(2)
+    assert latest == 0.0
+
+
+@pytest.mark.parametrize(
+    ("outranked", "expected_s", "threads", "told"),
+    [
+        pytest.param(True, 0.01, 2, True, id="a team that others outrank"),
+        pytest.param(True, 0.01, 1, False, id="one thread that others outrank"),
+        pytest.param(False, 0.01, 9, False, id="a crowd's block too short to have a reading behind it"),
+        pytest.param(False, 0.2, 9, True, id="a crowd's block"),
+        pytest.param(False, 0.2, 1, False, id="one thread with priority is judged by its delay"),
+    ],
+)
+def test_which_blocks_have_what_others_held_of_late(
+    monkeypatch: pytest.MonkeyPatch, outranked: bool, expected_s: float, threads: int, told: bool
+) -> None:
+    """Of blocks under half a second, that have no reading of their own."""
+    monkeypatch.setattr(interference, "priority", SimpleNamespace(nice=lambda: 0 if outranked else -20))
+    monkeypatch.setattr(interference, "Threads", lambda: Ran(threads))
+    monkeypatch.setattr(interference, "schedstat_works", lambda: True)
+    monkeypatch.setattr(interference, "Others", lambda: SimpleNamespace(share=lambda _processors: 0.25))
+    monkeypatch.setattr(interference, "foreign_s", lambda *_: 0.0)
+    now = iter([0.0, expected_s])
+    monkeypatch.setattr(originals.time, "perf_counter", lambda: next(now))
+    monkeypatch.setattr(interference, "pace_s", lambda: 2e-6)
+    monkeypatch.setattr(interference, "processors", lambda: (0, 1))
+    monkeypatch.setattr(interference, "descendants_run_s", dict)
+    readings = Readings()
+    readings.before(expected_s)
+    assert readings.after().foreign_s == (pytest.approx(0.25 * expected_s * 2) if told else None)
+
+
+@dataclass
+class Ran:
+    """Figures of so many threads."""
+
+    threads: int
+
+    def before(self, expected_s: float) -> None:
+        """Nothing is read."""
+
+    def after(self, elapsed_s: float, idle_s: float) -> Delay:  # noqa: ARG002 - as in Threads
+        return Delay(0.0, self.threads)
+
+
+def test_a_team_without_priority_is_judged_by_what_others_hold() -> None:
     """No delay shows, and yet the block may take twice as long."""
     assert disturbed(Block("wall", 0, 1, 0.01, delay_s=0, foreign_s=0.0011, threads=2, processors=2), False)
     assert not disturbed(
@@ -83,6 +138,3 @@ def test_a_team_without_priority_is_judged_by_what_others_hold(monkeypatch: pyte
     )
     assert not disturbed(Block("wall", 0, 1, 0.01, delay_s=0, foreign_s=0.01, processors=2), False)
     assert not disturbed(Block("wall", 0, 1, 0.9, delay_s=0, foreign_s=0.5, threads=2, processors=2), False)
-    for nice, kept in ((0, True), (-20, False)):
-        monkeypatch.setattr(interference, "priority", SimpleNamespace(nice=lambda nice=nice: nice))
-        assert (interference.Readings()._others is not None) == kept
