@@ -215,12 +215,22 @@ class Lifecycle:
         return replace(counted, fragile=True) if self.visits else replace(counted, closed=troubles[0])
 
 
+def choosing_s_of(blocks: Sequence[Block]) -> float:
+    """Seconds of a case's very first warm-up in which its calls were chosen: those of blocks with fewer calls
+    than its last, or of its only one."""
+    warm = [block for block in blocks if block.kind == "warmup"]
+    series = [block for block in warm if block.calls == warm[-1].calls]
+    kept = series if len(series) > 1 else []
+    return sum(block.wall_s for block in warm) - sum(block.wall_s for block in kept)
+
+
 @dataclass(frozen=True)
 class Cost:
     """Seconds that a visit takes: `fresh_s` the latest that was the first of its launch, `later_s` another.
 
     Each is None before there was one. `bare_s` is what the latest fresh one took without its warm-up,
-    `around_s` what the latest took besides its blocks.
+    `around_s` what the latest took besides its blocks. A case's very first visit chooses its calls and looks
+    at its memory, which no other does: that part of it is left out.
     """
 
     fresh_s: float | None = None
@@ -241,12 +251,15 @@ class Cost:
             return self
         span_s = max(b.start_s + b.wall_s for b in blocks) - min(b.start_s for b in blocks)
         around_s = max(visit.setup_s for visit in visits) + max(visit.teardown_s for visit in visits)
-        took_s = max(around_s + span_s, *(visit.took_s for visit in visits))  # an old journal has no `took_s`
+        took_s = around_s + span_s
+        if self.fresh_s is not None:  # else its work was looked at behind its blocks
+            took_s = max(took_s, *(visit.took_s for visit in visits))  # an old journal has no `took_s`
         rest_s = max(0.0, took_s - sum(block.wall_s for block in blocks))  # they may have another clock
         if not fresh:
             return replace(self, later_s=took_s, around_s=rest_s)
         counted_s = sum(block.wall_s for block in blocks if block.kind not in WARMUP_KINDS)
-        return Cost(took_s, self.later_s, rest_s + counted_s, rest_s)
+        choosing_s = choosing_s_of(visits[0].blocks) if self.fresh_s is None else 0.0
+        return Cost(took_s - choosing_s, self.later_s, rest_s + counted_s, rest_s)
 
 
 @dataclass(frozen=True)

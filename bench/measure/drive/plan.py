@@ -25,7 +25,8 @@ class Preset:
 
     `refining_s` of the deadline are kept for further launches at sizes near crossovers; 0: none are added. A
     preset without a deadline adds them if it is more.
-    `templates` take turns in forking launches; `report_s` is what the report takes after the deadline.
+    `templates` take turns in forking launches behind the first, which is a fresh start; `report_s` is what
+    the report takes after the deadline.
     """
 
     name: str
@@ -35,7 +36,7 @@ class Preset:
     longest_call_s: float
     timeout_s: float
     refining_s: float = 0.0
-    templates: int = 3
+    templates: int = 2
     report_s: float = 30.0
 
     def within(self, minutes: int) -> "Preset":

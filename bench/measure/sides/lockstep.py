@@ -17,7 +17,7 @@ from bench.events import Event, Launch, Visit
 from bench.measure.drive import device_tasks
 from bench.measure.drive.entry import Entry, visit_s, wall_blocks
 from bench.measure.drive.ledger import Ledger
-from bench.measure.drive.plan import PRESETS, Progress, file_as_case
+from bench.measure.drive.plan import Progress, file_as_case
 from bench.measure.drive.second_tries import SecondTries
 from bench.measure.drive.session import CaseSession, never_visited
 from bench.measure.drive.visits import visit
@@ -42,6 +42,11 @@ PARTNER_LOST = Visited("passed")
 """How a visit ends whose partner died: it was cut, through no fault of its own."""
 
 
+TEMPLATES = 3
+"""Templates of a side, which take turns: what the two sides' templates of one number have that differs, such
+as where their memory lies, must not be all that a verdict rests on."""
+
+
 class Lockstep:
     """Two sides under comparison: `collect`, `add_cases`, then `measure_launch` as often as is wanted."""
 
@@ -63,7 +68,7 @@ class Lockstep:
         self._rng = random.Random(seed)
         self._names: dict[str, tuple[str, str]] = {}
         self._started_s = time.monotonic()
-        self._starting = Starting(sides, templates or Templates(PRESETS["default"].templates, seed), seed)
+        self._starting = Starting(sides, templates or Templates(TEMPLATES, seed), seed)
         self._waiting: tuple[Pair, list[Collected]] | None = None
         self._slowdown = 0.0
         self._tries = SecondTries()

@@ -214,13 +214,37 @@ def test_a_case_is_left_out_for_what_it_takes_undisturbed() -> None:
 def test_a_visit_costs_what_it_took_as_a_whole() -> None:
     """A test may load the rest of an epoch between its calls, or after the last."""
     blocks = (Block("first", 0.0, 1, 0.2), Block("wall", 0.5, 1, 0.1))
-    fresh = Cost().after([Visit("c", 0, setup_s=0.05, took_s=2.0, blocks=blocks)], fresh=True)
+    fresh = Cost(1.0).after([Visit("c", 1, setup_s=0.05, took_s=2.0, blocks=blocks)], fresh=True)
     assert (fresh.visit_s(fresh=True), fresh.visit_s()) == (2.0, pytest.approx(1.8))
     assert fresh.around_s == pytest.approx(1.7)
-    later = fresh.after([Visit("c", 0, took_s=1.0, blocks=blocks[1:])], fresh=False)
+    later = fresh.after([Visit("c", 1, took_s=1.0, blocks=blocks[1:])], fresh=False)
     assert (later.visit_s(fresh=True), later.visit_s()) == (2.0, 1.0)
     unknown = Cost().after([Visit("c", 0, setup_s=0.05, teardown_s=0.05, blocks=blocks)], fresh=True)
     assert unknown.visit_s(fresh=True) == pytest.approx(0.7), "as a journal of an older version has it"
+
+
+@pytest.mark.parametrize(
+    ("warm_up", "kept_s"),
+    [
+        pytest.param([(1, 0.01), (10, 0.1), *[(5, 0.05)] * 6], 0.3, id="calls are chosen, then six blocks"),
+        pytest.param([(1, 0.4)], 0.0, id="one call shows the memory of long ones"),
+        pytest.param([], 0.0, id="none"),
+    ],
+)
+def test_what_is_done_once_a_run_is_no_cost_of_the_launches_to_come(
+    warm_up: list[tuple[int, float]], kept_s: float
+) -> None:
+    """They would be planned as half as many: a first visit takes twice as long as a second launch's."""
+    made, now_s = [Block("first", 0.0, 1, 0.2)], 0.2
+    for calls, wall_s in warm_up:
+        made.append(Block("warmup", now_s, calls, wall_s))
+        now_s += wall_s
+    made.append(Block("wall", now_s, 10, 0.1))
+    looked_at_s = 3.0
+    visit = Visit("c", 0, setup_s=0.05, took_s=now_s + looked_at_s, blocks=tuple(made))
+    first = Cost().after([visit], fresh=True)
+    assert first.visit_s(fresh=True) == pytest.approx(0.05 + 0.2 + kept_s + 0.1)
+    assert first.visit_s() == pytest.approx(0.05 + 0.1)
 
 
 def test_a_kind_that_no_visit_has_timed_comes_before_one_that_has_been() -> None:

@@ -11,7 +11,7 @@ from typing import Any, Self
 import pytest
 
 from bench.events import Event, Launch, Visit
-from bench.measure.drive import coordinator
+from bench.measure.drive import coordinator, session
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.ledger import restored
 from bench.measure.drive.plan import Plan, Preset, Progress
@@ -127,7 +127,8 @@ class Run:
         cut_after: float = math.inf,
     ) -> None:
         clock = Clock()
-        monkeypatch.setattr(coordinator, "time", clock)
+        for module in (coordinator, session):
+            monkeypatch.setattr(module, "time", clock)
         collected = Collected(tuple(map(case_named, scripts)))
 
         class ScriptedTemplates(Templates):
@@ -191,41 +192,33 @@ ORDER = """\
 2.0 fragile[3] fragile[2]
 2.1 fragile[4] fragile[1]
 2.2 fragile[5]
-3.0 plain[1] plain[4] plain[2]
-3.1 plain[2] plain[1] plain[4]
-3.2 plain[1] plain[2] plain[4]
-3.3 plain[1] plain[2]
-3.4 plain[2] plain[1]
-3.5 plain[3]
-3.6 plain[1]
-3.7 plain[2]
-3.8 plain[1]
-3.9 plain[2]
-3.10 plain[1]
-3.11 plain[2]
-3.12 plain[1]
+3.0 plain[1] plain[2] plain[4]
+3.1 plain[4] plain[1] plain[2]
+3.2 plain[2] plain[1] plain[4]
+3.3 plain[3]
+3.4 plain[1] plain[2]
+3.5 plain[2] plain[1]
+3.6 plain[2] plain[1]
+3.7 plain[3]
+3.8 plain[2] plain[1]
+3.9 plain[2] plain[1]
+3.10 plain[1] plain[2]
+3.11 plain[2] plain[1]
+3.12 plain[4]
 3.13 plain[1]
-3.14 plain[2]
-4.0 fragile[2] fragile[3] fragile[1]
-4.1 fragile[4] fragile[5]
+4.0 fragile[2] fragile[3] fragile[1] fragile[4]
+4.1 fragile[5]
 4.2 fragile[4]
 4.3 fragile[4]
-5.0 plain[2] plain[1] plain[4]
-5.1 plain[3]
-5.2 plain[4] plain[1] plain[2]
-5.3 plain[2] plain[1]
-5.4 plain[3]
-5.5 plain[1] plain[2]
-5.6 plain[1]
-5.7 plain[2]
-5.8 plain[1]
-5.9 plain[2]
-5.10 plain[1]
-5.11 plain[2]
-5.12 plain[1]
-5.13 plain[2]
-5.14 plain[1]
-6.0 fragile[2] fragile[3] fragile[1] fragile[5]
+4.4 fragile[4]
+4.5 fragile[4]
+5.0 plain[4] plain[1] plain[2]
+5.1 plain[2] plain[3] plain[1]
+5.2 plain[5]
+5.3 plain[3]
+5.4 plain[1]
+5.5 plain[1]
+6.0 fragile[2] fragile[3] fragile[5] fragile[4] fragile[1]
 6.1 fragile[4]
 6.2 fragile[4]
 6.3 fragile[4]
@@ -233,6 +226,8 @@ ORDER = """\
 6.5 fragile[4]
 6.6 fragile[4]
 6.7 fragile[4]
+6.8 fragile[4]
+6.9 fragile[4]
 """
 
 
