@@ -30,6 +30,10 @@ TURN = 2
 """Blocks that a worker times before its partner does, where turns cost something: see
 docs/measurements.md, "Turns of two workers"."""
 
+NOT_LED_IN_S = 0.05
+"""Calls from here on count from the first of a later visit on: it takes as long as the others. See
+docs/measurements.md, "Calls that lead a block in"."""
+
 MAX_QUEUED: dict[Kind, int] = {"device": MAX_LAUNCHES, "cold": MAX_LAUNCHES // 4}
 """Most calls of a block that is queued as a whole; with a cold call go a flush and two events."""
 
@@ -57,20 +61,34 @@ def visit(
     fresh = launch not in entry.lifecycle.visits
     set_up(sessions, entry.case.id)
     once_set_up()
-    for session in sessions:  # also of a test whose partner has ended: it may read its result
-        session.block("wall" if session.left == 1 else "first" if fresh else "warmup", 1)
-    for session in sessions:
-        if fresh and _latest_call_s(session) > longest_s:
-            session.block("warmup", 1)  # a first call may compile for minutes: it judges no case
-    if _go_on(sessions, longest_s):
-        entry = replace(entry, timing=_warmed_up(sessions, entry.timing, fresh))
-    if _go_on(sessions, longest_s):
+    led_in = fresh or _is_led_in(entry) or any(session.left == 1 for session in sessions)
+    if led_in:
+        _first_calls(sessions, fresh, longest_s)
+        if _go_on(sessions, longest_s):
+            entry = replace(entry, timing=_warmed_up(sessions, entry.timing, fresh))
+    if not led_in or _go_on(sessions, longest_s):
         once_warm()
         _time(sessions, entry, flip, blocks or blocks_per_visit(entry), kinds(entry))
     once_timed()
     if not entry.lifecycle.visits and entry.timing.calls and not entry.timing.is_long:
         record_work(sessions)
     tear_down(sessions)
+
+
+def _is_led_in(entry: Entry) -> bool:
+    """Whether a later visit begins with a call that does not count."""
+    timing = entry.timing
+    short = timing.call_s < NOT_LED_IN_S or timing.calls != timing.calls_per_block
+    return short or timing.self_disturbing or entry.case.device != "cpu"
+
+
+def _first_calls(sessions: Sequence[CaseSession], fresh: bool, longest_s: float) -> None:
+    """A call in every session, another where it is far too long for a process's first one to judge by."""
+    for session in sessions:  # also of a test whose partner has ended: it may read its result
+        session.block("wall" if session.left == 1 else "first" if fresh else "warmup", 1)
+    for session in sessions:
+        if fresh and _latest_call_s(session) > longest_s:
+            session.block("warmup", 1)  # a first call may compile for minutes: it judges no case
 
 
 def _go_on(sessions: Sequence[CaseSession], longest_s: float) -> bool:

@@ -1,5 +1,6 @@
 """What a visit times, and in which order, with sessions that only keep books."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from bench.measure.drive.entry import Timing
 from bench.measure.drive.session import CaseSession, record_work
 from bench.measure.worker.protocol import Recorded
 from bench.records import Block, Kind
+from tests.measure.builders import entry
 
 
 class Queue:
@@ -116,6 +118,54 @@ class FakeSession:
         return self.blocks[-1]
 
 
+class WholeVisit(FakeSession):
+    """A session of a visit from its set-up on."""
+
+    running, alone = True, False
+
+    def __init__(self, call_s: float) -> None:
+        super().__init__()
+        self.blocks, self._call_s = [], call_s
+
+    def block(self, kind: Any, calls: int, peak: bool = False) -> Block:  # noqa: ARG002 - as a session's
+        self.blocks.append(Block(kind, 0.0, calls, calls * self._call_s))
+        return self.blocks[-1]
+
+    def allowed(self, calls: int, blocks: int) -> int:  # noqa: ARG002 - as a session's
+        return calls
+
+    def per_call_s(self, kind: Kind) -> list[float]:
+        return [block.wall_s / block.calls for block in self.blocks if block.kind == kind]
+
+
+@pytest.mark.parametrize(
+    ("call_s", "launch", "timing", "device", "kinds"),
+    [
+        pytest.param(1e-3, -1, {}, "cpu", "warmup wall wall", id="short calls"),
+        pytest.param(0.1, -1, {}, "cpu", "wall", id="long calls"),
+        pytest.param(0.1, 0, {}, "cpu", "first wall", id="long calls in a fresh process"),
+        pytest.param(0.1, -1, {"calls": 9}, "cpu", "warmup wall", id="calls that do not fit"),
+        pytest.param(0.3, -1, {"self_disturbing": True}, "cpu", "warmup wall wall", id="workers begin"),
+        pytest.param(0.1, -1, {}, "cuda", "warmup wall", id="a device's clocks and caches"),
+    ],
+)
+def test_which_visits_begin_with_a_call_that_does_not_count(
+    monkeypatch: pytest.MonkeyPatch,
+    call_s: float,
+    launch: int,
+    timing: dict[str, Any],
+    device: str,
+    kinds: str,
+) -> None:
+    for name in ("set_up", "tear_down"):
+        monkeypatch.setattr(visits, name, lambda *_: None)
+    known = Timing(calls=max(1, round(0.01 / call_s)), call_s=call_s, fastest_s=call_s)
+    case = entry(replace(known, **timing))
+    session = WholeVisit(call_s)
+    visits.visit([session], replace(case, case=replace(case.case, device=device)), launch)  # type: ignore[list-item]  # as much of one as it needs
+    assert " ".join(block.kind for block in session.blocks) == kinds
+
+
 @pytest.mark.parametrize(
     ("calls", "chosen"), [(0, 100), (1, 100), (25, 100), (26, 26), (100, 100), (399, 399), (400, 100)]
 )
@@ -140,7 +190,7 @@ def test_the_second_call_ever_tells_the_memory_of_long_ones(first_s: float, know
     assert (session.peaks[0], sum(session.peaks)) == (bool(seen), seen)
 
 
-@pytest.mark.parametrize(("calls", "chosen"), [(3, 6), (6, 6), (9, 9)])
+@pytest.mark.parametrize(("calls", "chosen"), [(1, 2), (2, 2), (3, 3)])
 def test_blocks_of_a_case_that_disturbs_itself_grow_with_its_speed(calls: int, chosen: int) -> None:
     """Else they would be too short to read what others took from them."""
     timing = Timing(calls=calls, call_s=0.1, fastest_s=0.1, self_disturbing=True)
