@@ -34,6 +34,7 @@ sys.path.insert(0, str(ROOT / "tests" / "simulation"))  # workers know it by the
 
 from simulated_accelerator import Parameters, install
 
+SIMULATION = ROOT / "tests" / "simulation"
 REPORTS = ROOT / "reports"
 
 LEFT_OUT = (
@@ -130,10 +131,14 @@ def operations(scratch: Path, _preset: str, keyword: str) -> Path:
 
 
 def simulated(scratch: Path, _preset: str, keyword: str) -> Path:
-    """A run on the processor and the simulated accelerator, which cannot do everything: cases may fail."""
+    """A run on the processor and the simulated accelerator, which cannot do everything: cases may fail.
+
+    The simulation lies where installed packages do, as an accelerator's own does: else no launch is forked.
+    """
     chosen = f"{SIMULATED_CASES} and ({keyword})" if keyword else SIMULATED_CASES
     arguments = ["--preset", SIMULATED_PRESET, "-k", chosen]
-    return _run(scratch, arguments, install(scratch / "installed", A_SMALL_GPU), allowed=(0, 1))
+    packages = shutil.copytree(SIMULATION, scratch / "site-packages")
+    return _run(scratch, arguments, install(packages, A_SMALL_GPU), allowed=(0, 1))
 
 
 def remade(scratch: Path, _preset: str, _keyword: str, name: str) -> Path:
