@@ -31,10 +31,17 @@ def write(folder: Path, apart: float) -> list[Path]:
     return paths
 
 
+@pytest.fixture
+def without_simulations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the section says of recorded runs: its simulations take 6 s, and have a test of their own."""
+    monkeypatch.setattr(coverage, "_simulated", list)
+
+
 def judged(claims: tuple[Claim, ...]) -> dict[str, bool | None]:
     return {claim.what.removeprefix("coverage: "): claim.passed for claim in claims}
 
 
+@pytest.mark.usefixtures("without_simulations")
 @pytest.mark.parametrize(("apart", "holds"), [(0.0, True), (0.05, False)])
 def test_runs_that_agree_hold_and_others_do_not(
     made: Callable[[float], list[Path]], tmp_path: Path, apart: float, holds: bool
@@ -50,6 +57,7 @@ def test_simulations_are_held_against_their_truth() -> None:
     assert list(judged(coverage.prove(Path()).claims).values()) == [True, True]
 
 
+@pytest.mark.usefixtures("without_simulations")
 def test_a_journal_alone_is_a_run(made: Callable[[float], list[Path]], tmp_path: Path) -> None:
     first, _ = made(0.0)
     with (first / "journal.jsonl").open("rb") as source, gzip.open(tmp_path / "one.jsonl.gz", "wb") as target:
