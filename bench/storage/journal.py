@@ -178,10 +178,10 @@ def events(folder: Path, without: bytes = b"", end: int = sys.maxsize) -> Iterat
     """
     file, number = journal_file(folder), 0
     for number, line in enumerate(lines(folder, end), start=1):
-        if without and line.startswith(without):
-            continue
         if number == 1 and not line.startswith(HEADER):
             raise StoreError(f"{file}, line 1: seen {line[:40]!r}, expected a header; name another run.")
+        if without and line.startswith(without):
+            continue
         event = parse(line, number, folder)
         if isinstance(event, Header) and event.version > VERSION:
             raise StoreError(

@@ -143,6 +143,14 @@ def test_a_visit_of_no_case_is_damage(whole: Path, tmp_path: Path) -> None:
         store.read_run(tmp_path)
 
 
+def test_a_visit_in_the_headers_place_is_damage(whole: Path, tmp_path: Path) -> None:
+    _, *rest = (whole / JOURNAL).read_bytes().splitlines(keepends=True)
+    rest.sort(key=lambda line: b'"event":"visit"' not in line)
+    (tmp_path / JOURNAL).write_bytes(b"".join(rest))
+    with pytest.raises(StoreError, match=r"line 1: seen .*visit.* expected a header"):
+        store.read_run(tmp_path)
+
+
 @pytest.fixture
 def runs(whole: Path, tmp_path: Path) -> Path:
     """A folder with a good run, and with one broken, one foreign and one newer."""
