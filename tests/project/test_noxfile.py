@@ -78,11 +78,14 @@ def run(noxfile: ModuleType, name: str, *posargs: str, **options: Any) -> list[l
 
 def test_the_environment_is_made_once_and_shared(noxfile: ModuleType, tmp_path: Path) -> None:
     own = str(tmp_path / ".venv/bin/python")
-    make, install, measure = run(noxfile, "bench", "--preset", "quick")
+    make, install, compiled, measure = run(noxfile, "bench", "--preset", "quick")
     assert make == [sys.executable, "-m", "venv", str(tmp_path / ".venv")]
     assert install == [
         own, "-m", "pip", "install", "--quiet", "--editable", f"{tmp_path}[suites,profile]",
-        "hypothesis>=6", "ruff>=0.8",
+        "hypothesis>=6", "ruff>=0.8", "--no-compile",
+    ]  # fmt: skip
+    assert compiled == [
+        own, "-m", "compileall", "-qq", "-j", "0", "-x", "packages/.*/tests/", str(tmp_path / ".venv/lib"),
     ]  # fmt: skip
     assert measure == [own, "-m", "bench", "run", "--preset", "quick"]
     assert run(noxfile, "report", "reports/a") == [[own, "-m", "bench", "report", "reports/a"]]
@@ -156,10 +159,10 @@ def test_each_version_of_torch_has_an_environment_of_its_own(
 ) -> None:
     run(noxfile, "bench")
     monkeypatch.setenv("BENCH_TORCH", wanted)
-    make, install, measure = run(noxfile, "bench")
+    make, install, _compiled, measure = run(noxfile, "bench")
     folder = tmp_path / f".venv-torch-{name}"
     assert make == [sys.executable, "-m", "venv", str(folder)]
-    assert install[-1] == f"torch{wanted}"
+    assert install[-2:] == [f"torch{wanted}", "--no-compile"]
     assert measure == [str(folder / "bin/python"), "-m", "bench", "run"]
     assert run(noxfile, "bench") == [measure]
     monkeypatch.delenv("BENCH_TORCH")
