@@ -62,6 +62,8 @@ def spec(paths: Sequence[str], keyword: str, devices: Sequence[str], preset: str
             beside = [each.name for each in there if each.is_dir() or "test" in each.stem]
             meant = did_you_mean(path.name, beside) or "; see `bench list`"
             raise UserError(f"{path} does not exist; expected a file or folder of benchmarks{meant}")
+        if path.resolve() == Path(path.resolve().anchor):
+            raise UserError(f"{path} is the whole disk; expected a file or folder of benchmarks")
     environment = {"BENCH_PRESET": preset}
     if devices:
         environment["BENCH_DEVICES"] = ",".join(dict.fromkeys(devices))

@@ -98,6 +98,7 @@ def test_a_run_in_which_all_is_skipped_says_why_and_is_no_success(tmp_path: Path
     ("arguments", "expected"),
     [
         (["run", "not/there"], "not/there does not exist"),
+        (["list", "/"], "/ is the whole disk; expected a file or folder of benchmarks"),
         (["run", "suites/test_04_dataloder.py"], "did you mean test_04_dataloader.py?"),
         (["list", "{suite}", "-k", "totl"], "did you mean total"),
         (["run", "{suite}::test_totl"], "test_it.py has no benchmark test_totl; did you mean test_total?"),
