@@ -14,7 +14,7 @@ from typing import Any, Literal
 from bench.codec import Codec
 from bench.records import Block, Case
 
-VERSION = 3
+VERSION = 4
 
 Outcome = Literal["passed", "skipped", "failed", "died", "timeout", "refused"]
 """How a visit ended: the first three are pytest's; else the worker died, hung, or would not begin."""
@@ -115,6 +115,16 @@ class Visit:
 
 
 @dataclass(frozen=True)
+class HeldBack:
+    """A case failed behind others (`before`) in its process, and is to be tried once more; what came of the
+    visit, in one worker or on two sides. Where no later visit or skip of the case follows, it has failed."""
+
+    case: str
+    before: tuple[str, ...] = ()
+    visits: tuple[Visit, ...] = ()
+
+
+@dataclass(frozen=True)
 class SizesAdded:
     """The sizes near crossovers that a run added after a round."""
 
@@ -191,7 +201,7 @@ class End:
 
 
 Event = (
-    Header | Case | Code | Skip | Launch | Launched | Visit | SizesAdded | Initialized | Checked
+    Header | Case | Code | Skip | Launch | Launched | Visit | HeldBack | SizesAdded | Initialized | Checked
     | CeilingsMeasured | GpuSample | Note | Explained | End
 )  # fmt: skip
 
@@ -199,7 +209,7 @@ EVENTS = Codec(
     "event",
     {
         "header": Header, "case": Case, "code": Code, "skip": Skip, "launch": Launch, "launched": Launched,
-        "visit": Visit, "sizes": SizesAdded, "initialize": Initialized, "check": Checked,
+        "visit": Visit, "held": HeldBack, "sizes": SizesAdded, "initialize": Initialized, "check": Checked,
         "ceilings": CeilingsMeasured, "gpu": GpuSample, "note": Note, "explained": Explained, "end": End,
     },
 )  # fmt: skip

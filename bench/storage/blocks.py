@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import compute
 from pyarrow import json as arrow_json
 
-from bench.events import Code, Visit, test_of
+from bench.events import Code, HeldBack, Skip, Visit, test_of
 from bench.records import Kind
 from bench.storage.journal import damaged, lines, parse
 
@@ -19,9 +19,9 @@ READINGS = ("start_s", "wall_s", "host_s", "device_s", "delay_s", "foreign_s", "
 COUNTS = {"calls": 1, "threads": 1, "children": 0, "processors": 1}
 """Whole numbers of a block, and what an absent one stands for."""
 
-VISIT, CODE = b'{"event":"visit"', b'{"event":"code"'
+VISIT, CODE, HELD, SKIP = (f'{{"event":"{name}"'.encode() for name in ("visit", "code", "held", "skip"))
 BLOCKS = b',"blocks":['
-"""How the lines of a visit and of a test's code begin, and where a visit's blocks do."""
+"""How the lines of these events begin, and where a visit's blocks do."""
 
 KINDS = get_args(Kind)
 COLUMNS = (
@@ -60,12 +60,14 @@ class Visits:
         self._lists: list[pa.ListArray] = []
         self._digests: dict[str, str] = {}
         self._counts_from: dict[int, int] = {}  # of a case, the first visit that counts
+        self._held: dict[str, HeldBack] = {}  # by case, while nothing of it follows
         pending: dict[int, bytes] = {}
         for number, line in enumerate(lines(folder) if journal is None else journal, start=1):
             if line.startswith(VISIT):
                 rest, blocks = _parted(line)
                 visit = parse(rest, number, folder)
                 assert isinstance(visit, Visit)
+                self._held.pop(visit.case, None)
                 self._note(visit)
                 pending[number] = blocks
                 if number % 4096 == 0 and sum(map(len, pending.values())) > CHUNK_BYTES:
@@ -74,6 +76,15 @@ class Visits:
                 code = parse(line, number, folder)
                 assert isinstance(code, Code)
                 self._renew(code)
+            elif line.startswith(HELD) or (self._held and line.startswith(SKIP)):
+                event = parse(line, number, folder)
+                assert isinstance(event, HeldBack | Skip)
+                self._held.pop(event.case, None)
+                if isinstance(event, HeldBack):
+                    self._held[event.case] = event
+        for visit in (visit for held in self._held.values() for visit in held.visits):
+            self._note(visit)
+            pending[-len(pending) - 1] = b"{}\n"  # failures, which were not tried once more: no block counts
         self._parse(pending, folder)
 
     def _renew(self, code: Code) -> None:
@@ -87,6 +98,8 @@ class Visits:
                 self._counts_from[number] = len(self._visits)
         for case, side in [key for key in self._cases if test_of(key[0]) == code.test]:
             del self._cases[case, side]
+        for case in [case for case in self._held if test_of(case) == code.test]:
+            del self._held[case]
 
     def _note(self, visit: Visit) -> None:
         """Counts a visit of its case, with the last extra_info and the last failure."""

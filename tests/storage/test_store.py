@@ -17,7 +17,7 @@ from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.blocks.clean import marked
 from bench.analyze.estimates.estimate import estimates
 from bench.analyze.questions.table import table
-from bench.events import Event, Visit
+from bench.events import Code, Event, HeldBack, Skip, Visit
 from bench.records import Case
 from bench.storage import archive, results, store
 from bench.storage.journal import JOURNAL, Journal, StoreError, events, find_runs
@@ -93,6 +93,30 @@ def test_a_run_without_a_block_reads(tmp_path: Path) -> None:
     frame = AnalyzedRun(store.read_run(tmp_path / "run")).cases
     assert list(frame["status"]) == ["skipped"]
     assert frame["reason"].str.contains("ended before").all()
+
+
+FAILED = Visit("a.py::test_a", 0, outcome="failed", message="E   boom")
+
+
+@pytest.mark.parametrize(
+    ("then", "outcome"),
+    [
+        ([], ("failed", "E   boom")),
+        ([Visit("a.py::test_a", 1)], ("passed", "")),
+        ([Skip("a.py::test_a", "too long")], ("skipped", "too long")),
+        ([Code("a.py::test_a", "2")], ("", "")),
+    ],
+)
+def test_what_was_held_back_has_failed_where_nothing_follows(
+    tmp_path: Path, then: list[Event], outcome: tuple[str, str]
+) -> None:
+    held = HeldBack("a.py::test_a", ("a.py::test_b",), (FAILED,))
+    with Journal.create(tmp_path / "run", HEADER) as journal:
+        for event in [Case("a.py::test_a", "a", "a"), Code("a.py::test_a", "1"), held, *then]:
+            journal.append(event)
+    run = store.read_run(tmp_path / "run")
+    assert [(row["outcome"], row["message"]) for row in run.cases.to_dict("records")] == [outcome]
+    assert not len(run.blocks)
 
 
 def test_blocks_arrive_whole(run_folder: Path) -> None:

@@ -36,6 +36,7 @@ class Coordinator:
     def __init__(self, plan: Plan, progress: Progress, past: Iterable[Event] = ()) -> None:
         self.plan = plan
         self.progress = progress
+        past = [*past]
         self.ledger = restored(past)
         self._rng = random.Random(plan.seed)
         self._started_s = time.monotonic() - self.ledger.elapsed_s
@@ -45,6 +46,8 @@ class Coordinator:
         self._digests: dict[str, str] = {}  # of the tests, as they are now
         self._schedule = Schedule(plan, self.ledger, plan.preset.deadline_s)
         self._tries = SecondTries()
+        for event in past:
+            self._tries.learn(event)
 
     @property
     def elapsed_s(self) -> float:
@@ -91,7 +94,7 @@ class Coordinator:
         if not self._waiting:
             self.collect()
         self._add_collected(self._waiting[0][1])
-        self.ledger.record_code(self._digests)
+        self._tries.forget(self.ledger.record_code(self._digests))
         most, number = self.plan.launches or self.plan.preset.launches, 0
         if wanted:
             self._schedule.deadline_s -= self.plan.preset.refining_s
@@ -124,7 +127,7 @@ class Coordinator:
         for kind in kinds:
             if self.elapsed_s < self._schedule.deadline_s or not number:
                 self._measure_kind(Turn(kind, number, self.elapsed_s, later))
-        for failed in self._tries.given_up():
+        for failed in self._tries.given_up() if kinds else ():  # not after a round that was made before
             self.ledger.record(failed)
         self._end_waiting()
         # A resumed run goes on with what it asked for.
@@ -264,7 +267,8 @@ class Coordinator:
 
     def _held_back(self, entry: Entry, ended: Visit, visited: set[str]) -> bool:
         """Whether a visit is not recorded, since the case is to be tried once more."""
-        if self._tries.holds(entry, [ended]):
+        if held := self._tries.holds(entry, [ended]):
+            self.ledger.write(held)
             visited.discard(ended.case)
             return True
         for note in self._tries.told([ended]):

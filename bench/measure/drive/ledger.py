@@ -75,8 +75,9 @@ class Ledger:
             case Visit():
                 self.learn_visit(event)
 
-    def record_code(self, digests: Mapping[str, str]) -> None:
-        """Records the code of tests where it is new. One that has other code than before is measured anew."""
+    def record_code(self, digests: Mapping[str, str]) -> list[str]:
+        """Records the code of tests where it is new; those that have other code than before, and are measured
+        anew."""
         known = dict(self.digests)
         for test, digest in digests.items():
             if known.get(test) != digest:
@@ -85,6 +86,7 @@ class Ledger:
         if changed:
             text = "changed since the run began: measured anew; what was measured before does not count"
             self.record(events.Note("warning", f"{', '.join(changed)} {text}"))
+        return changed
 
     def _learn_code(self, code: events.Code) -> None:
         """Forgets what is known of a test's cases where its code was another."""

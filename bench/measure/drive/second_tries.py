@@ -5,11 +5,11 @@ once more, first in a new launch. What fails there as well, or hangs, or fails w
 its own latest visit there, has failed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from bench.events import Note, Visit
+from bench.events import Code, Event, HeldBack, Note, Visit, test_of
 from bench.measure.drive.entry import Entry
 from bench.measure.worker import controls
 
@@ -33,6 +33,24 @@ class SecondTries:
     _before: list[str] = field(default_factory=list)
     _tried: set[str] = field(default_factory=set)
 
+    def learn(self, event: Event) -> None:
+        """Takes in an event of a run that was cut: what it held back is still to be tried once more."""
+        match event:
+            case HeldBack(case, before, visits):
+                self._tried.add(case)
+                self.held[case] = [*visits], [*before]
+            case Visit(case) if case in self.held:
+                del self.held[case]
+                if event.outcome == "passed":
+                    self.victims.append(case)
+            case Code(test):
+                self.forget([test])
+
+    def forget(self, tests: Collection[str]) -> None:
+        """Forgets what was held back of tests that have other code by now."""
+        for case in [case for case in self.held if test_of(case) in tests]:
+            del self.held[case]
+
     def begin(self) -> None:
         """A new launch begins: what waited for one is now due."""
         self.waiting, self._before = set(), []
@@ -51,8 +69,8 @@ class SecondTries:
         case = entry.case.id
         return case in self.waiting or (case in self.victims and launch in entry.lifecycle.visits)
 
-    def holds(self, entry: Entry, visits: Sequence[Visit]) -> bool:
-        """Whether what came of a visit, in one worker or on two sides, is held back."""
+    def holds(self, entry: Entry, visits: Sequence[Visit]) -> HeldBack | None:
+        """What is to be recorded where what came of a visit, in one worker or on two sides, is held back."""
         case, outcomes = entry.case.id, {visit.outcome for visit in visits}
         failed = "died" in outcomes or ("failed" in outcomes and not entry.lifecycle.visits)
         others = list(takewhile(lambda each: each != case, reversed(self._before)))[::-1]
@@ -60,10 +78,10 @@ class SecondTries:
             self._tried.add(case)
             self.held[case] = [*visits], others
             self.waiting.add(case)
-            return True
+            return HeldBack(case, tuple(others), tuple(visits))
         if entry.case.suite != controls.SUITE:
             self._before.append(case)
-        return False
+        return None
 
     def told(self, visits: Sequence[Visit]) -> Iterable[Note]:
         """What is to be said of a case that was tried again, and works."""

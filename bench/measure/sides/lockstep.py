@@ -230,7 +230,8 @@ class Lockstep:
         for side, session in zip(self.sides, sessions, strict=True):
             session.ended = session.ended or PARTNER_LOST
             visits.append(session.visit(case, launch, pass_number, side.name, self.elapsed_s))
-        if self._tries.holds(self.ledger.entries[case], visits):
+        if held := self._tries.holds(self.ledger.entries[case], visits):
+            self.ledger.write(held)
             return []
         for each in visits:
             self.ledger.write(each)

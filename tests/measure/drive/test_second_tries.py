@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-from bench.events import Launch, Note, Outcome, Visit
+from bench.events import Code, HeldBack, Launch, Note, Outcome, Visit
 from bench.measure.drive.entry import Entry
 from bench.measure.drive.second_tries import SecondTries
 from bench.records import Case
@@ -58,6 +58,27 @@ def test_what_fails_in_its_second_try_has_failed(tmp_path: Path) -> None:
     assert [visit.launch for visit in of_type(events, Visit) if visit.case == failed] == [1]
     assert len(of_type(events, Note)) == 1
     assert len(of_type(events, Launch)) == 2
+
+
+def test_a_run_that_goes_on_tries_once_more_what_failed_before_it_was_cut(tmp_path: Path) -> None:
+    folder = suite(tmp_path, FIRST_ONLY.replace("[1, 2, 3]", "[1, 2]"))
+    events = measured(folder, launches=1)
+    (held,) = of_type(events, HeldBack)
+    rest = measured(folder, launches=1, past=events[: events.index(held) + 1])
+    assert not of_type(rest, HeldBack)
+    assert next((each.case, each.outcome) for each in of_type(rest, Visit)) == (held.case, "passed")
+    (note,) = of_type(rest, Note)
+    assert note.text.startswith(f"{held.case} failed in a process after {held.before[0]} (")
+
+
+def test_a_round_that_was_made_before_gives_up_no_second_try(tmp_path: Path) -> None:
+    folder = suite(tmp_path, FIRST_ONLY.replace("[1, 2, 3]", "[1]"))
+    events = measured(folder, launches=1)
+    (case,) = [case.id for case in of_type(events, Case)]
+    lost = HeldBack(case, ("another",), (Visit(case, 1, outcome="died", message="killed"),))
+    rest = measured(folder, launches=2, past=[*events, lost])
+    assert {visit.outcome for visit in of_type(rest, Visit)} == {"passed"}
+    assert len(of_type(rest, Note)) == 1
 
 
 @pytest.mark.parametrize(("tests", "launches"), [(["bad"], 1), (["bad", "good"], 2), (["good"], 1)])
@@ -119,6 +140,17 @@ def test_what_is_held_back_waits_for_another_launch_and_comes_first_there(tries:
     assert names(tries.order(entries, 0)) == ["good"]
     tries.begin()
     assert names(tries.order(entries, 1)) == ["three", "two", "one", "good"]
+
+
+def test_a_run_that_goes_on_knows_what_was_held_back_and_what_came_of_it() -> None:
+    tries = SecondTries()
+    for name in ("a", "b", "c.py::test_c"):
+        tries.learn(HeldBack(name, ("good",), (visit(name, "failed"),)))
+    tries.learn(visit("a"))
+    tries.learn(Code("c.py::test_c", "changed"))
+    assert (list(tries.held), tries.victims) == (["b"], ["a"])
+    assert not tries.holds(entry("b"), [visit("b", "failed")])  # a third try is not made
+    assert names(tries.order([entry(name) for name in ("good", "b", "a")], 1)) == ["b", "a", "good"]
 
 
 def test_a_hang_is_not_held_back(tries: SecondTries) -> None:
