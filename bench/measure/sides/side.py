@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from bench.measure.sides import worktrees
@@ -16,11 +17,13 @@ from bench.measure.worker.code import Modules
 
 NAMES = ("base", "head")
 
-NEEDED = """
+PACKAGES = ("pytest", "pytest_benchmark", "psutil")
+
+NEEDED = f"""
 import sys
 if sys.version_info < (3, 11):
-    sys.exit(f"it is Python {sys.version_info[0]}.{sys.version_info[1]}, and workers need 3.11")
-import pytest, pytest_benchmark, psutil
+    sys.exit(f"it is Python {{sys.version_info[0]}}.{{sys.version_info[1]}}, and workers need 3.11")
+import {", ".join(PACKAGES)}
 """
 """What an environment must have for a worker; `bench` itself is ours, wherever the worker runs."""
 
@@ -160,6 +163,8 @@ def check_python(python: str, lent: Path) -> tuple[str, ...]:
 
 def _lacking(python: str, path: str) -> str:
     """Why a Python cannot run a worker, with a further `path` for its modules; "" where it can."""
+    if python == sys.executable and all(map(find_spec, PACKAGES)):
+        return ""  # found in this process, they need not be imported in another
     paths = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), path)))
     environment = {**os.environ, "PYTHONPATH": paths}
     try:

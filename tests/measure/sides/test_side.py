@@ -2,8 +2,10 @@
 
 import os
 import py_compile
+import sys
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -101,6 +103,19 @@ def test_a_python_is_lent_what_it_lacks_and_nothing_else(tmp_path: Path) -> None
     python.write_text("#!/bin/sh\nexit 0\n")
     assert check_python(str(python), tmp_path / "nothing") == ()
     assert not (tmp_path / "nothing").exists()
+
+
+def test_our_own_python_is_started_only_to_say_what_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def started(*_: object, **_options: object) -> NoReturn:
+        raise OSError(0, "started")
+
+    monkeypatch.setattr("bench.measure.sides.side.subprocess.run", started)
+    assert check_python(sys.executable, tmp_path / "lent") == ()
+    monkeypatch.setattr("bench.measure.sides.side.find_spec", lambda name: name != "psutil")
+    with pytest.raises(SideError, match="started"):
+        check_python(sys.executable, tmp_path / "lent")
 
 
 def test_a_harness_comes_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
