@@ -100,7 +100,7 @@ def test_a_damaged_journal_is_a_report_or_one_line(
         made = stored.read([folder])
         assert made.contests is not None
         assert made.cases["median_s"].dropna().between(0, float("inf")).all()
-        if not drawn:
+        if drawn == 11:  # one in twenty; numbers at the ends are drawn far more often
             stored.write(made, folder / "report")
     except StoreError as error:
         said = str(error)

@@ -94,9 +94,9 @@ def test_forks_are_held_against_fresh_starts(
     assert [claim.passed for claim in forks.claims(frame) if claim.demanded] == holds
 
 
-def runs(folder: Path, slower: float) -> dict[str, Run]:
-    made = [Made("suite", "work", {"i": i}, 1e-4, disturbed=0) for i in range(300)]
-    slow = [Made("suite", "work", {"i": i}, slower * 1e-4, disturbed=0) for i in range(300)]
+def runs(folder: Path, slower: float, cases: int = 100) -> dict[str, Run]:
+    made = [Made("suite", "work", {"i": i}, 1e-4, disturbed=0) for i in range(cases)]
+    slow = [Made("suite", "work", {"i": i}, slower * 1e-4, disturbed=0) for i in range(cases)]
     recorded_runs.write(folder / "first", made, seed=1)
     recorded_runs.write(folder / "second", slow, seed=2)
     return {name: read_run(folder / name) for name in ("first", "second")}
@@ -104,7 +104,7 @@ def runs(folder: Path, slower: float) -> dict[str, Run]:
 
 def test_repeated_runs_of_one_truth_agree_and_of_two_do_not(tmp_path: Path) -> None:
     """1 % between launches, five launches a run: the intervals hold 1 for 95 % of 300 cases (± 3 errors)."""
-    same = repeat.ratios(runs(tmp_path / "same", 1.0))
+    same = repeat.ratios(runs(tmp_path / "same", 1.0, cases=300))
     held = ((same["low"] <= 1) & (same["high"] >= 1)).mean()
     assert len(same) == 300
     assert 0.91 <= held <= 0.99
