@@ -187,7 +187,7 @@ IN_PROJECTS = (
         says="switched off",
         measured=False,
     ),
-    InProject("no_home", environment={"HOME": "/nowhere"}),
+    InProject("no_home", environment={"HOME": "/proc/nowhere"}),
     InProject("python_warns", python=("-W", "error::DeprecationWarning:test_a")),
     InProject("python_optimizes", environment={"PYTHONOPTIMIZE": "2"}),
     InProject("python_hash", environment={"PYTHONHASHSEED": "0"}),
