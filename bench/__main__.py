@@ -48,6 +48,9 @@ COMMANDS = {
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Errors of a disk that takes no more, or of a terminal that has gone."""
 
+NO_TEMPORARY = "No usable temporary directory"
+"""How Python's tempfile says that neither TMPDIR nor any other folder takes a file."""
+
 EXAMPLES = (
     "bench doctor",
     "bench run --preset quick",
@@ -143,6 +146,10 @@ def _run(options: argparse.Namespace) -> int:
     except Exception as error:
         if os.environ.get("BENCH_TRACEBACK"):
             raise
+        if isinstance(error, FileNotFoundError) and NO_TEMPORARY in str(error):
+            told = f"no temporary file can be made ({error.strerror}); make room, or set TMPDIR"
+            print(f"bench: {told}", file=sys.stderr)
+            return 2
         if told := _full(error):
             with suppress(OSError):
                 print(f"bench: {told}", file=sys.stderr)

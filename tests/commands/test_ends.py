@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,20 @@ def test_an_error_of_our_own_is_one_line_that_names_the_journal(
     monkeypatch.setenv("BENCH_TRACEBACK", "1")
     with pytest.raises(ZeroDivisionError):
         main(["run", "--out", str(tmp_path)])
+
+
+def test_a_machine_without_a_folder_for_temporary_files_is_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(_options: object) -> int:
+        with monkeypatch.context() as patch:
+            patch.setattr(tempfile, "tempdir", None)
+            patch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "nowhere")])
+            tempfile.mkdtemp()
+        return 0
+
+    monkeypatch.setattr("bench.commands.run.command", fails)
+    assert main(["run"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("bench: no temporary file can be made (No usable temporary directory found in")
+    assert line.endswith("); make room, or set TMPDIR")
