@@ -1,5 +1,6 @@
 """A pytest plugin of workers: what a suite's own settings would spoil is set back before others read it."""
 
+import re
 import sys
 import tempfile
 from collections.abc import Generator, Sequence
@@ -54,6 +55,22 @@ def undecodable(arguments: Sequence[str]) -> str:
             line = error.object.count(b"\n", 0, error.start) + 1
             seen = f"its line {line} has the byte 0x{error.object[error.start]:02x}"
             return f"{folder / name} is not UTF-8, as pytest expects its settings: {seen}; save it as UTF-8"
+    return ""
+
+
+ABSENT = re.compile(r"^E .*No module named '(\w+)", re.MULTILINE)
+"""How Python says which module it does not find."""
+
+
+def off_path(message: str, root: Path) -> str:
+    """Where above the project's root lies the module that a file does not find; "" where that is not why."""
+    name = found[1] if (found := ABSENT.search(message)) else ""
+    for folder in root.parents if name else ():
+        files = (folder / f"{name}.py", *(folder / name).glob("*.py"))
+        module = next((file.relative_to(folder) for file in files if file.is_file()), None)
+        if module:
+            way = f"set PYTHONPATH={folder}, or put a pytest.ini with the line [pytest] there"
+            return f"; {module} lies in {folder}, but that is not on Python's path: {way}"
     return ""
 
 

@@ -28,7 +28,7 @@ from bench.measure.devices import available, ceilings, device, self_check
 from bench.measure.devices.device import Device
 from bench.measure.host import environment, priority
 from bench.measure.host.interference import Readings
-from bench.measure.worker import code, controls, dropped, memory, plugin, protocol
+from bench.measure.worker import code, controls, dropped, hygiene, memory, plugin, protocol
 from bench.measure.worker.calls import PlainCalls
 from bench.measure.worker.settings import of_process, of_torch
 from bench.measure.worker.settings.kept import Kept
@@ -61,6 +61,7 @@ class Steering:
         self.items: dict[str, pytest.Item] = {}
         self.session_items: list[pytest.Item] = []
         self.problems: list[protocol.Problem] = []
+        self.root = Path()
         self.left_out: list[str] = []
         self.left_aside: list[Path] = []
         self.reports: list[pytest.TestReport] = []
@@ -81,7 +82,7 @@ class Steering:
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
         if isinstance(collector, pytest.File | pytest.Directory):
-            here = collector.config.invocation_params.dir
+            here, self.root = collector.config.invocation_params.dir, collector.config.rootpath
             self.channel.send(protocol.Collecting(plain.text(os.path.relpath(collector.path, here))))
         try:
             return (yield)
@@ -94,8 +95,9 @@ class Steering:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            told = _tail(plain.placed(report.longreprtext))
-            self.problems.append(protocol.Problem(report.nodeid, "failed", told))
+            told = plain.placed(report.longreprtext)
+            told += hygiene.off_path(told, self.root)
+            self.problems.append(protocol.Problem(report.nodeid, "failed", _tail(told)))
         elif report.skipped:
             self.problems.append(protocol.Problem(report.nodeid, "skipped", _reason(report)))
 

@@ -88,6 +88,24 @@ def test_a_file_that_leaves_python_while_it_is_imported_costs_itself_alone(tmp_p
     ]
 
 
+def test_a_module_that_lies_above_what_counts_as_the_root_is_named_with_a_way_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pipeline.py").write_text("")
+    (tmp_path / "elsewhere").mkdir()  # a folder without code is no module
+    (tmp_path / "tests").mkdir()
+    for module in ("pipeline", "elsewhere"):
+        (tmp_path / "tests" / f"test_{module}.py").write_text(f"import {module}\n")
+    found = selection.collected(selection.spec([str(tmp_path / "tests")], "", (), "quick"))
+    other, above = sorted(problem.last_line for problem in found.problems)
+    assert other == "ModuleNotFoundError: No module named 'elsewhere' (tests/test_elsewhere.py, line 1)"
+    assert f"; pipeline.py lies in {tmp_path}, but that is not on Python's path: set PYTHONPATH=" in above
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    found = selection.collected(selection.spec([str(tmp_path / "tests")], "", (), "quick"))
+    assert not found.problems
+
+
 THREADS = """
 import threading
 
