@@ -30,6 +30,8 @@ class Place:
 
 def lines(histories: Sequence[CaseHistory]) -> list[str]:
     """What changed, for a terminal."""
+    if not histories:
+        return ["No case was timed in two runs that are alike: there is no history yet."]
     changed = sum(bool(each.shifts) for each in histories)
     longest = max((len(series.runs) for series in histories), default=0)
     text = [f"{len(histories)} series of up to {longest} runs: {changed} changed.", *shared(histories)]

@@ -191,6 +191,12 @@ def test_a_folder_of_runs_names_runs_and_commits(folder: Path, capsys: pytest.Ca
     assert "test_op[cpu-b-64]" in page
 
 
+def test_a_single_run_is_no_history(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(next(folder.glob("2026*")), tmp_path / "run")
+    assert main(["history", str(tmp_path)]) == 0
+    assert "No case was timed in two runs that are alike" in capsys.readouterr().out
+
+
 def test_patterns_choose_cases(folder: Path) -> None:
     assert set(archive.read(folder, ["test_op[*-a-*"])[0]["case"]) == {
         f"suites/test_curves.py::test_op[cpu-a-{n}]" for n in (64, 128)
