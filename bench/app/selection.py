@@ -125,7 +125,8 @@ def none_matches(selection: Selection, found: Collected) -> UserError:
     broken = next((each for each in found.problems if each.outcome == "failed"), None)
     if broken and not found.left_out:
         return UserError(f"{broken.id} could not be collected: {broken.last_line}")
-    where = f"{' '.join(selection.paths) or 'suites/'}{why_nothing(found.facts)}"
+    why = "" if found.left_out else why_nothing(found.facts)  # else it is -k that leaves them out
+    where = f"{' '.join(selection.paths) or 'suites/'}{why}"
     if remark := left_out.dropped(found.facts):
         return UserError(f"no benchmarks{what} in {where}; {remark.text}")
     return UserError(f"no benchmarks{what} in {where}{meant}")

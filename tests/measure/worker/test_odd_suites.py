@@ -71,6 +71,18 @@ def test_what_a_project_leaves_aside_is_named(tmp_path: Path, ignored: str) -> N
         run.measure(request, resume=False)
 
 
+def test_what_a_project_leaves_aside_is_not_named_where_the_keyword_leaves_out_the_rest(
+    tmp_path: Path,
+) -> None:
+    suite(tmp_path, GOOD)
+    (tmp_path / "benches").mkdir()
+    suite(tmp_path / "benches", GOOD)
+    (tmp_path / "conftest.py").write_text("collect_ignore = ['benches']\n")
+    request = run.RunRequest(selection.Selection([str(tmp_path)], "nothing"), out=tmp_path / "out")
+    with pytest.raises(UserError, match=r"no benchmarks that match -k 'nothing' in \S+; see `bench list`$"):
+        run.measure(request, resume=False)
+
+
 def test_tests_that_are_only_marked_are_listed_as_not_measured(tmp_path: Path) -> None:
     """As a suite for pytest-codspeed alone has them."""
     marked = "import pytest\n@pytest.mark.benchmark\ndef test_marked():\n    sum(range(9))\n"
