@@ -107,7 +107,10 @@ def _rows(condition: Condition) -> list[tuple[str, str]]:
         ("cases, recorded launches", f"{condition.cases}, {condition.launches}"),
         ("false alarms in live gates", _at_most(condition.live)),
         ("false alarms in gates of recorded launches", _at_most(condition.dealt)),
-        ("… and in gates of redrawn launches (no bound)", f"{redrawn.count} of {redrawn.trials}"),
+        (
+            "… and in gates of redrawn launches (no bound)",
+            f"{redrawn.count} of {redrawn.trials}" if redrawn.trials else "–",
+        ),
         ("contaminated live gates", _at_most(condition.contaminated)),
         ("cases that stayed the same", percent(condition.same)),
         ("cases left undecided", percent(condition.undecided)),

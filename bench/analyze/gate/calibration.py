@@ -26,6 +26,7 @@ from bench.analyze.gate.decision import is_control, replay
 from bench.analyze.gate.pairs import launch_ratios
 from bench.analyze.gate.peers import PROCESSES, RULES, trials
 from bench.analyze.gate.resampling import Power, Rate, cases_of, dealt, power, redrawn, smallest, verdicts
+from bench.analyze.gate.series import STAGES
 from bench.analyze.gate.settings import Settings
 from bench.records import Verdict, VerdictState
 
@@ -100,6 +101,9 @@ def _condition(
     gates = [(run, decision) for run, decision in replayed if decision.exit_status != INCOMPLETE]
     decisions = [decision for _, decision in gates]
     launches = sum(pool.shape[1] for pool in pools.values())
+    recorded = pools.get(0.0, pd.DataFrame())
+    # Fewer launches than a gate's first step takes tell nothing of how they scatter: none are redrawn.
+    pools = {share: pool for share, pool in pools.items() if pool.shape[1] >= STAGES[0].stop}
     null = pools.pop(0.0, pd.DataFrame())
     of_dealt = [verdicts(each, settings) for each in dealt(null)]
     of_redrawn = [verdicts(each, settings) for each in redrawn(null, redraws, random)]
@@ -107,7 +111,7 @@ def _condition(
     spent = [sum(run.end.spent_s.values()) if run.end else 0.0 for run, _ in gates]
     return Condition(
         name=name,
-        cases=len(cases_of(null)) or max((len(each.verdicts) for each in decisions), default=0),
+        cases=len(cases_of(recorded)) or max((len(each.verdicts) for each in decisions), default=0),
         launches=launches,
         live=Rate(sum(each.exit_status == 1 for each in decisions), len(decisions)),
         dealt=_alarms(of_dealt),

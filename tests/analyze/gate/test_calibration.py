@@ -116,6 +116,18 @@ def test_hidden_bias_is_no_false_security(tmp_path: Path) -> None:
     assert 15 <= condition.redrawn.count <= 20, "half of the redrawn gates have the sides exchanged"
 
 
+@pytest.mark.parametrize("launches", [1, 4, 5])
+def test_too_few_launches_are_not_redrawn(tmp_path: Path, launches: int) -> None:
+    run = store.read_run(gates.write_calibration(tmp_path / "run", CASES, [0.0, 0.05] * launches))
+    made = calibrate([AnalyzedRun(run)], redraws=20)
+    (condition,) = made.conditions
+    assert (condition.cases, condition.launches) == (5, 2 * launches)
+    assert (condition.redrawn.trials, len(condition.smallest), len(condition.powers)) == (
+        (20, 5, 1) if launches >= 5 else (0, 0, 0)
+    )
+    assert json.loads(rendered.document(made))
+
+
 def test_sentence_and_document(found: Calibration) -> None:
     assert rendered.sentence(found).startswith(
         "On this machine: 1 false alarm in 3 gates without a change, at most 8"
