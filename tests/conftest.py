@@ -21,6 +21,10 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
+# What is printed is held back where Python is run as most people do; where it never is, as in many containers,
+# a line that nobody writes out would be missed by no test.
+os.environ.pop("PYTHONUNBUFFERED", None)
+
 LONGEST = (
     "app/sides/test_gate_live.py", "app/sides/test_bisect.py", "commands/test_commands.py",
     "render/browser/test_screens.py", "measure/start/test_templates.py", "app/sides/test_gate_simulated.py",

@@ -8,6 +8,7 @@ descriptor of the channel and pytest's arguments;
 import gc
 import os
 import sys
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
 import pytest
@@ -26,6 +27,13 @@ def _hide_ourselves() -> None:
         sys.modules[f"_{name}"] = sys.modules.pop(name)
 
 
+def _flush() -> None:
+    """Writes out what was printed, since the coordinator looks there for why a session ended."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # a full disk, or a test that closed it
+            stream.flush()
+
+
 def main(descriptor: int, arguments: list[str]) -> None:
     """Runs a worker over the channel at `descriptor`; returns when the coordinator says so or is gone."""
     kinship.die_with_parent()
@@ -39,6 +47,7 @@ def main(descriptor: int, arguments: list[str]) -> None:
         for name in filter(None, os.environ.get("BENCH_DEVICES", "").split(",")):
             available.get(name)
         status = pytest.main(arguments, plugins=[plugin, hygiene, dropped, Steering(channel)])
+        _flush()
     except (compat.CompatError, available.DeviceError, priority.PriorityError) as error:
         channel.send(protocol.Ended(refusal=str(error)))
     except EOFError:
