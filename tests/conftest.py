@@ -21,8 +21,8 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
-# What is printed is held back where Python is run as most people do; where it never is, as in many containers,
-# a line that nobody writes out would be missed by no test.
+# As most people run Python, it holds back what is printed; where it never does, as in many containers, no
+# test would miss a line that nobody writes out.
 os.environ.pop("PYTHONUNBUFFERED", None)
 
 LONGEST = (

@@ -166,8 +166,8 @@ def test_a_mistake_ends_the_process_with_its_status(suite: Path) -> None:
 def test_list_names_the_file_that_could_not_be_collected(suite: Path) -> None:
     suite.write_text("import nowhere_at_all\n" + suite.read_text())
     done = here("list", suite)
-    raised = "ModuleNotFoundError: No module named 'nowhere_at_all'"
-    assert (done.returncode, done.stdout) == (2, f"test_it.py: failed: {raised} ({suite}, line 1)\n")
+    raised = f"ModuleNotFoundError: No module named 'nowhere_at_all' ({suite}, line 1)"
+    assert (done.returncode, done.stdout) == (2, f"test_it.py: failed: {raised}\n")
     assert done.stderr == f"bench: test_it.py could not be collected: {raised}\n"
 
 
