@@ -23,7 +23,7 @@ can hold up for as long as a block lasts while no delay shows."""
 MIN_FOREIGN_S = 0.5
 """Shortest block in which foreign time is read: processor time comes in ticks of 10 ms a processor, so that
 over less than half a second a single tick would be over 2 %. A shorter block has what others took in the
-last half second, and has it only where the worker has no priority over them."""
+last half second: where the worker has no priority over them, or the case may disturb itself."""
 
 TELLING_S = 0.005
 """Shortest block that tells how many threads and children a case has: in a shorter one, threads that still

@@ -215,7 +215,7 @@ class Lifecycle:
         return replace(counted, fragile=True) if self.visits else replace(counted, closed=troubles[0])
 
 
-def choosing_s_of(blocks: Sequence[Block]) -> float:
+def _choosing_s(blocks: Sequence[Block]) -> float:
     """Seconds of a case's very first warm-up in which its calls were chosen: those of blocks with fewer calls
     than its last, or of its only one."""
     warm = [block for block in blocks if block.kind == "warmup"]
@@ -258,7 +258,7 @@ class Cost:
         if not fresh:
             return replace(self, later_s=took_s, around_s=rest_s)
         counted_s = sum(block.wall_s for block in blocks if block.kind not in WARMUP_KINDS)
-        choosing_s = choosing_s_of(visits[0].blocks) if self.fresh_s is None else 0.0
+        choosing_s = _choosing_s(visits[0].blocks) if self.fresh_s is None else 0.0
         return Cost(took_s - choosing_s, self.later_s, rest_s + counted_s, rest_s)
 
 

@@ -23,8 +23,8 @@ MIN_BLOCKS_PER_VISIT, MAX_BLOCKS_PER_VISIT = 2, 5
 than another one would."""
 
 LOADING_BLOCKS = 2
-"""Blocks of a visit of a case with processes of its own: starting those costs as much as a block of half a
-second, whose times scatter as much as visits do."""
+"""Blocks of a visit of a case with processes of its own: starting those costs as much as a block,
+whose times scatter as much as visits do."""
 
 LONG_BLOCK_S = 0.05
 """Block from which a visit may have a single one."""

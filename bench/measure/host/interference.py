@@ -18,7 +18,7 @@ import psutil  # before any test, which may leave no path to it
 from bench.disturbance import HANDING_OVER, MIN_FOREIGN_S
 from bench.measure.host import priority
 from bench.measure.host.delays import RAN_SHARE, Switches, Threads, schedstat_works
-from bench.measure.host.others import Others, busy_s
+from bench.measure.host.others import SAMPLES, Others, busy_s
 from bench.measure.host.processor import control_groups, quota_processors, throttled_s
 from bench.measure.originals import opening, os, time
 
@@ -26,7 +26,7 @@ RECENT_S = 0.005
 """How long what was read after a block holds for the next: less than a case's set-up takes, or a partner's
 block, in which anything may have happened."""
 
-TOLD_S = 0.125
+TOLD_S = MIN_FOREIGN_S / SAMPLES
 """Block from which a crowd has what others held of late, where it has no half a second of its own: as long
 as what `Others` waits between two readings, so that one comes behind the block. A crowd is children, more
 threads than processors, or threads that hand over to each other."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from bench import plain
 from bench.measure.start.adoption import Adopted
 
 FATAL = "Fatal Python error: "
@@ -21,7 +22,7 @@ FRAME = re.compile(r'  File "(?P<file>.+)", line \d+ in ')
 
 OURS = str(Path(__file__).parents[2])
 
-LIBRARY = re.compile(rf"/(site|dist)-packages/|/lib/python\d|^<|^{re.escape(OURS)}/")
+LIBRARY = re.compile(rf"{plain.LIBRARY.pattern}|^{re.escape(OURS)}/")
 """What paths have of files that are installed, ours, or none."""
 
 
