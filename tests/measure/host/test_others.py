@@ -88,6 +88,18 @@ def test_the_share_is_not_that_of_long_before(clock: Clock) -> None:
     assert latest == 0.0
 
 
+def test_descendants_are_found_on_systems_without_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the run's own workers would count as others."""
+    monkeypatch.setattr(others, "sys", SimpleNamespace(platform="darwin"))
+    monkeypatch.setattr(others, "Path", lambda _path: SimpleNamespace())
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        assert child.pid in descendants(os.getpid())
+    finally:
+        child.kill()
+        child.wait()
+
+
 @pytest.mark.parametrize(
     ("outranked", "expected_s", "threads", "told"),
     [
