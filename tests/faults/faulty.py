@@ -50,6 +50,7 @@ class Project:
 
     def __post_init__(self) -> None:
         self.mark = uuid.uuid4().hex
+        self.started: list[subprocess.Popen[str]] = []
         self.out, self.temporary = self.folder.parent / "out", self.folder.parent / "tmp"
         for each in (self.folder, self.temporary):
             each.mkdir(parents=True)
@@ -66,7 +67,7 @@ class Project:
     ) -> "subprocess.Popen[str]":
         """Starts a command; `prepare` is called in its process, before its Python."""
         given = self.environment | {MARK: self.mark, "TMPDIR": str(self.temporary), "PYTHONPATH": str(ROOT)}
-        return subprocess.Popen(
+        going = subprocess.Popen(
             [sys.executable, *python, "-c", BRIEF.format(timeout_s=self.timeout_s), *map(str, arguments)],
             cwd=self.folder,
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **given},
@@ -77,6 +78,8 @@ class Project:
             errors="backslashreplace",
             preexec_fn=prepare,
         )
+        self.started.append(going)
+        return going
 
     def command(self, *arguments: str | Path, python: Sequence[str] = ()) -> "Done":
         return ended(self.start(*arguments, python=python))
@@ -87,7 +90,14 @@ class Project:
         return self.command("run", *(arguments or (".",)), *few, python=python)
 
     def assert_nothing_left(self) -> None:
-        """No process, no temporary file, and no file in the project that was not there."""
+        """No process, no temporary file, and no file in the project that was not there.
+
+        A command that a failing test did not wait for is ended first: it would cost the next test as well.
+        """
+        for going in self.started:
+            if going.returncode is None:
+                going.kill()
+                going.communicate()
         until(lambda: not self.processes(), f"processes are left: {self.processes()}")
         assert list(self.temporary.iterdir()) == []
         strays = {path.name for path in self.folder.rglob("*")} & {".pytest_cache", ".benchmarks"}

@@ -46,15 +46,17 @@ def kept(project: Project) -> bool:
     return bool((bench.load(project.out)["blocks"] > 0).any())
 
 
-def below(pid: int, words: str) -> psutil.Process | None:
-    """The first process below whose command line has these words."""
+def killed_below(pid: int, words: str) -> bool:
+    """Kills the first process below whose command line has these words. False if there is none: what was
+    seen may have ended meanwhile, as a run's trial launches do."""
     for child in psutil.Process(pid).children(recursive=True):
         try:
             if words in " ".join(child.cmdline()):
-                return child
+                child.kill()
+                return True
         except psutil.Error:
             pass
-    return None
+    return False
 
 
 # Asked to end.
@@ -143,9 +145,8 @@ def test_a_killed_process_costs_no_run(project: Project, module: str) -> None:
     """A worker costs its case, a template nothing."""
     project.write({"test_m.py": SLOW})
     going = run(project, "--launches", "3")
-    process = until(lambda: below(going.pid, f"worker import {module}"), f"there is no {module}")
     visited(project.out, 1)
-    process.kill()
+    until(lambda: killed_below(going.pid, f"worker import {module}"), f"there is no {module}")
     done = ended(going)
     assert done.status in (0, 1)
     assert "Traceback" not in done.said
@@ -157,7 +158,7 @@ def test_a_killed_process_costs_no_run(project: Project, module: str) -> None:
 def test_a_killed_guard(project: Project) -> None:
     going = run(project, "--launches", "2")
     visited(project.out, 1)
-    until(lambda: below(going.pid, "it ends with the process"), "there is no guard").kill()
+    until(lambda: killed_below(going.pid, "it ends with the process"), "there is no guard")
     assert ended(going).status == 0
 
 
