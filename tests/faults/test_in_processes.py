@@ -140,18 +140,41 @@ def test_a_killed_run_is_read_and_resumed(project: Project) -> None:
     assert visits(journal) > before, done.said
 
 
-@pytest.mark.parametrize("module", ["main", pytest.param("template", marks=rare)])
-def test_a_killed_process_costs_no_run(project: Project, module: str) -> None:
-    """A worker costs its case, a template nothing."""
+HANGS_ONCE = """
+import time
+from pathlib import Path
+
+def hang_once():
+    if not (seen := Path(__file__).with_name("seen")).exists():
+        seen.touch()
+        time.sleep(600)
+
+def test_m(benchmark):
+    benchmark(hang_once)
+"""
+
+
+def test_a_killed_worker_costs_its_case(project: Project) -> None:
+    project.write({"test_m.py": HANGS_ONCE})
+    going = run(project, "--launches", "3")
+    until((project.folder / "seen").exists, "no worker came to the case")
+    assert killed_below(going.pid, "worker import main")
+    assert_others_are_measured(project, ended(going))
+
+
+@rare
+def test_a_killed_template_costs_nothing(project: Project) -> None:
     project.write({"test_m.py": SLOW})
     going = run(project, "--launches", "3")
     visited(project.out, 1)
-    until(lambda: killed_below(going.pid, f"worker import {module}"), f"there is no {module}")
-    done = ended(going)
+    until(lambda: killed_below(going.pid, "worker import template"), "there is no template")
+    assert_others_are_measured(project, ended(going))
+
+
+def assert_others_are_measured(project: Project, done: Done) -> None:
     assert done.status in (0, 1)
     assert "Traceback" not in done.said
-    cases = bench.load(project.out).set_index("operation")
-    assert (cases["blocks"] > 0).sum() >= 2
+    assert (bench.load(project.out)["blocks"] > 0).sum() >= 2
 
 
 @rare
