@@ -125,6 +125,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(best, "BLOCK_S", 0.0)
     monkeypatch.setattr(best, "PATIENCE_S", 0.0)
     monkeypatch.setattr(ceilings, "MAX_CALL_S", 0.0)
+    levels = [("L1", 2**13, True), ("memory", 2**20, False)]
+    monkeypatch.setattr(ceilings, "processor_levels", lambda: levels)
 
 
 def test_a_processor_has_finite_ceilings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,6 +177,15 @@ def test_memory_levels_are_read_from_the_system(tmp_path: Path) -> None:
         ("L2", 512 * 2**10, True),
         ("memory", 2**26, False),
     ]
+
+
+def test_a_cache_that_a_virtual_machine_shares_is_not_copied_beyond(tmp_path: Path) -> None:
+    """Twice a host's 480 MB would be copied for 14 s, and three such vectors be held."""
+    index = tmp_path / "sys/devices/system/cpu/cpu0/cache/index3"
+    index.mkdir(parents=True)
+    for name, text in (("level", "3"), ("type", "Unified"), ("size", "491520K")):
+        (index / name).write_text(text + "\n")
+    assert list(ceilings.processor_levels(tmp_path)) == [("L3", 120 * 2**20, False), ("memory", 2**28, False)]
 
 
 def test_usual_caches_stand_where_the_system_does_not_tell(tmp_path: Path) -> None:
