@@ -48,9 +48,9 @@ class HeadForked(Templates):
     def learn(self, first: Sequence[tuple[Worker, Collected]], timeout_s: float) -> None:
         super().learn(first[1:], timeout_s)
 
-    def start(self, specs: Sequence[Spec], kind: str = "") -> list[Worker]:
+    def start(self, specs: Sequence[Spec], kind: str = "", fresh: str = "") -> list[Worker]:
         base, head = specs
-        return [Worker(base, start_reason="as one side of a comparison"), *super().start([head], kind)]
+        return [Worker(base, start_reason="as one side of a comparison"), *super().start([head], kind, fresh)]
 
 
 def prove(folder: Path, launches: int = LAUNCHES) -> Proof:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.gate.decision import CHECKPOINTS, replay
+from bench.analyze.gate.series import FRESH
 from bench.analyze.report import Report
 from bench.app import UserError, recording, stored
 from bench.app.sides import explain, live, revisions
@@ -58,6 +59,10 @@ def failing_on(judged: GateSummary, states: Sequence[str]) -> GateSummary:
     return replace(judged, decision=replace(judged.decision, settings=settings))
 
 
+CONFIRMING = "a change is confirmed by fresh starts: where memory lies is the same in all forks of a template"
+"""Nothing changed, one template's forks took 5 % longer than the other's in each of twelve launches."""
+
+
 def is_stored(side: str) -> bool:
     """True where a side is the folder of a recorded run."""
     return journal_file(Path(side)).is_file()
@@ -101,7 +106,7 @@ def _launches(lockstep: Lockstep, progress: Progress, folder: Path) -> None:
         while number < rounds:
             begun_s = lockstep.elapsed_s
             progress.move(round=number + 1, rounds=rounds, left_s=(rounds - number) * latest_s)
-            lockstep.measure_launch(number, wanted)
+            lockstep.measure_launch(number, wanted, fresh=CONFIRMING if number in FRESH else "")
             number, latest_s = number + 1, lockstep.elapsed_s - begun_s
         decision, open_cases = replay(AnalyzedRun(read_run(folder))), lockstep.cases
         wanted = {case: lacking for case, lacking in decision.wanted.items() if case in open_cases}

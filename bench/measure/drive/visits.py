@@ -53,19 +53,22 @@ def visit(
 ) -> None:
     """Visits a case in every session. The sessions then hold the blocks and how the test ended.
 
-    `kinds` says, of the case once it is warm, what blocks are timed in every turn; `once_set_up` is called
-    before the first call, `once_warm` before the first that counts, `once_timed` after the last.
+    With `flip` the last session goes first in all that they do in turn, lead-in calls included: what comes
+    later in a visit may find the machine warmer. `kinds` says, of the case once it is warm, what blocks are
+    timed in every turn; `once_set_up` is called before the first call, `once_warm` before the first that
+    counts, `once_timed` after the last.
 
     Raises WorkerError where a worker dies or hangs.
     """
     fresh = launch not in entry.lifecycle.visits
-    set_up(sessions, entry.case.id)
+    in_turn = list(reversed(sessions)) if flip else sessions
+    set_up(in_turn, entry.case.id)
     once_set_up()
     led_in = fresh or _is_led_in(entry) or any(session.left == 1 for session in sessions)
     if led_in:
-        _first_calls(sessions, fresh, longest_s)
+        _first_calls(in_turn, fresh, longest_s)
         if _go_on(sessions, longest_s):
-            entry = replace(entry, timing=_warmed_up(sessions, entry.timing, fresh))
+            entry = replace(entry, timing=_warmed_up(sessions, in_turn, entry.timing, fresh))
     if not led_in or _go_on(sessions, longest_s):
         once_warm()
         _time(sessions, entry, flip, blocks or blocks_per_visit(entry), kinds(entry))
@@ -103,12 +106,14 @@ def _latest_call_s(session: CaseSession) -> float:
     return math.inf if ended else session.blocks[-1].wall_s / session.blocks[-1].calls
 
 
-def _warmed_up(sessions: Sequence[CaseSession], timing: Timing, fresh: bool) -> Timing:
+def _warmed_up(
+    sessions: Sequence[CaseSession], in_turn: Sequence[CaseSession], timing: Timing, fresh: bool
+) -> Timing:
     """Calls that do not count: until a block's calls are chosen, and in a fresh process until it is warm."""
     timing = calibrated(sessions[0], timing.in_new_launch() if fresh else timing)
     if not fresh or timing.is_long or not sessions[0].running:
         return timing
-    for session in sessions:
+    for session in in_turn:
         warm_up(session, timing)
     fastest_s = min([timing.fastest_s, *sessions[0].per_call_s("warmup")])
     # Once more: the first call may have waited for others.

@@ -70,7 +70,7 @@ class Lockstep:
         self._started_s = time.monotonic()
         self._starting = Starting(sides, templates or Templates(TEMPLATES, seed), seed)
         self._waiting: tuple[Pair, list[Collected]] | None = None
-        self._slowdown = 0.0
+        self._slowdown, self._fresh = 0.0, ""
         self._tries = SecondTries()
 
     @property
@@ -128,13 +128,15 @@ class Lockstep:
             if not entry.lifecycle.closed and entry.case.suite != controls.SUITE
         ]
 
-    def measure_launch(self, number: int, cases: Collection[str], slowdown: float = 0.0) -> None:
+    def measure_launch(
+        self, number: int, cases: Collection[str], slowdown: float = 0.0, fresh: str = ""
+    ) -> None:
         """One launch of these cases and the controls. Raises SideError where a side no longer starts.
 
         `slowdown` is what head is slowed down by on purpose, as a share; calls too long for that are left
-        out.
+        out. `fresh` is why its workers are started fresh where they could be forks.
         """
-        self._slowdown = slowdown
+        self._slowdown, self._fresh = slowdown, fresh
         entries = self.ledger.entries
         left = [entries[case] for case in cases if self._can_be_slowed(case)]
         passes = 0
@@ -180,7 +182,7 @@ class Lockstep:
 
     def _start(self, kind: str = "") -> tuple[Pair, list[Collected]]:
         begun_s = self.elapsed_s
-        started = self._starting.start(kind, self._slowdown)
+        started = self._starting.start(kind, self._slowdown, self._fresh)
         self.ledger.spent_s["imports"] += self.elapsed_s - begun_s
         return started
 

@@ -20,13 +20,13 @@ class Starting:
         self._seed = seed
         self._pairs = 0
 
-    def start(self, kind: str = "", slowdown: float = 0.0) -> tuple[Pair, list[Collected]]:
-        """A new pair that has collected; head is slowed down by that share.
+    def start(self, kind: str = "", slowdown: float = 0.0, fresh: str = "") -> tuple[Pair, list[Collected]]:
+        """A new pair that has collected; head is slowed down by that share. `fresh`: why it is no fork.
 
         Raises SideError where a side cannot be collected, or loads another side's code.
         """
         first = not self._pairs
-        pair = Pair(self._sides, self.templates.start(self._specs(slowdown), kind))
+        pair = Pair(self._sides, self.templates.start(self._specs(slowdown), kind, fresh))
         try:
             collected = self._collected(pair)
             if not self.templates.objects(pair.workers, collected):
@@ -41,7 +41,7 @@ class Starting:
             pair.kill()
             raise
         pair.kill()
-        return self.start(kind, slowdown)  # afresh, from now on
+        return self.start(kind, slowdown, fresh)  # afresh, from now on
 
     def _collected(self, pair: Pair) -> list[Collected]:
         """What each collected; nothing where a fork did not."""

@@ -63,12 +63,13 @@ class Templates:
         """Why launches of a kind are started fresh; "" where they are forked."""
         return self._refused.get("") or self._refused.get(kind, "")
 
-    def start(self, specs: Sequence[Spec], kind: str = "") -> list[Worker]:
+    def start(self, specs: Sequence[Spec], kind: str = "", fresh: str = "") -> list[Worker]:
         """A worker of each side, forked from templates of one hash seed or all started fresh.
 
-        Of the environment that a spec has, only variables of this project may differ from launch to launch.
+        `fresh` is why they are not to be forks, where they are not. Of the environment that a spec has, only
+        variables of this project may differ from launch to launch.
         """
-        reason = self.refusal(kind)
+        reason = fresh or self.refusal(kind)
         if not reason:
             number, workers = self._forked[kind] % self._count, list[Worker]()
             self._forked[kind] += 1
