@@ -81,6 +81,19 @@ def test_both_sides_are_forked_hash_alike_and_run_their_own_code(tmp_path: Path)
     assert hashes[1] == hashes[3] != hashes[2]
 
 
+def test_a_pair_that_is_to_start_fresh_does_and_says_why(tmp_path: Path) -> None:
+    starting = Starting(both(tmp_path), Templates(1, seed=7), seed=7)
+    starts = []
+    try:
+        for fresh in ("", "", "to confirm", ""):
+            pair, _ = starting.start("cpu", fresh=fresh)
+            with pair:
+                starts.append({(worker.template, worker.start_reason) for worker in pair.workers})
+    finally:
+        starting.templates.close()
+    assert starts == [{(None, templates.FIRST)}, {(0, "")}, {(None, "to confirm")}, {(0, "")}]
+
+
 @pytest.mark.parametrize("at", ["import", "visit"])
 def test_a_fork_that_fails_on_one_side_makes_both_start_fresh(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
