@@ -182,8 +182,8 @@ class Listed(WholeVisit):
 def test_the_side_that_goes_first_is_another_one_each_time_in_all_of_a_visit(
     monkeypatch: pytest.MonkeyPatch, launch: int
 ) -> None:
-    """Calls that get faster for a while, of 16 MB of fresh memory, were 5 to 10 % slower on the side that always
-    led in first."""
+    """Calls that get faster for a while, as copies to fresh memory do, were 5 to 10 % slower on the side that
+    always led in first."""
     set_up: list[Any] = []
     monkeypatch.setattr(visits, "set_up", lambda sessions, _case: set_up.append(list(sessions)))
     monkeypatch.setattr(visits, "tear_down", lambda _sessions: None)
