@@ -48,6 +48,7 @@ def test_runs_that_agree_hold_and_others_do_not(
 ) -> None:
     proof = coverage.prove(tmp_path / "out", made(apart))
     assert judged(proof.claims)["ratios that hold 1, all pairs"] is holds
+    assert proof.tables["pairs"]["compared"].mean() == pytest.approx(0.95, abs=0.03), "they have it in them"
     assert len(proof.tables["pairs"]) == 200
     widths = next(claim for claim in proof.claims if "first: half of the interval" in claim.what)
     assert widths.read == "1 %, 1 %"

@@ -1,10 +1,12 @@
 """Two stored runs compared: the gate's rule on the runs' estimates instead of pairs.
 
 The difference of two centres, in logarithms, with Welch's degrees of freedom. What all cases share is the
-machine's pace: it is taken out where the runs are alike, and always said. What else the machine did between
-the runs cannot be told from what the code did.
+machine's pace: it is taken out where the runs are alike, and always said. There the intervals hold as well by
+how much the machine treated cases unlike. What else it did between the runs cannot be told from what the code
+did.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,8 +53,9 @@ def compare(base: AnalyzedRun, head: AnalyzedRun, settings: Settings) -> Compari
 
 
 def _without(change: Centre, shift: RunShift) -> Centre:
-    """The change without what all cases share, which is known within an error of its own."""
-    error = float(np.hypot(change.error, shift.error))
+    """The change without what all cases share, which is known within an error of its own, and less surely
+    the further unchanged cases went apart."""
+    error = math.hypot(change.error, shift.error, shift.apart)
     return replace(change, mean=change.mean - shift.log, median=change.median - shift.log, error=error)
 
 

@@ -3,6 +3,11 @@
 No interval from within a run can hold that, and it is no property of a case. So it is estimated from all
 cases that both runs have, and taken out of comparisons between them where nothing else can have made it.
 The gate never uses it: its sides take turns.
+
+Nor does a machine drift alike for all: one whose memory got slower is slower at copies than at products. How
+far cases went apart beyond what each run knows of itself is estimated from them as well, and belongs in the
+interval of every ratio: the variance between studies of a random-effects meta-analysis, here between cases.
+R. DerSimonian and N. Laird, "Meta-analysis in clinical trials", Controlled Clinical Trials 7 (1986).
 """
 
 import math
@@ -12,7 +17,8 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
+from scipy.optimize import brentq
+from scipy.special import ndtr, ndtri
 
 from bench.analyze.estimates.intervals import CONFIDENCE
 from bench.analyze.runs.levels import MIN_RUNS, Array, changes, levels, noise
@@ -22,6 +28,10 @@ MIN_SHARED = 10
 
 LARGEST = 1.10
 """Ratio up to which a shift is the machine's pace; a larger one is a result."""
+
+WITHIN = float(2 * ndtr(1) - 1)
+"""Share of normal values that lie within one standard deviation. More tell of the tails and fewer resist the
+cases that really changed, which may be one in four."""
 
 FACTS = {
     "machine": ("machine_id", "machine", "host"),
@@ -41,13 +51,15 @@ Kind = Literal["pace", "large", "unlike"]
 class RunShift:
     """How much longer all cases of a run take than in another, in logarithms, with its standard error.
 
-    `cases` are those that it rests on.
+    `cases` are those that it rests on; `apart` is the standard deviation by which they went apart beyond
+    their own errors.
     """
 
     log: float
     error: float
     cases: int
     kind: Kind
+    apart: float
 
     @property
     def taken_out(self) -> bool:
@@ -81,6 +93,18 @@ def shift_of(logs: Array, errors: Array) -> tuple[float, float] | None:
     return middle, math.sqrt(math.pi / 2 / float((weights**2).sum())) * max(apart, 1.0)
 
 
+def apart(logs: Array, errors: Array, middle: float) -> float:
+    """The standard deviation that has to be added to each error so that as many values lie within one of the
+    middle as of normal ones; 0 where they do without."""
+    usable = np.isfinite(logs) & np.isfinite(errors)
+    distances, variances = np.abs(logs[usable] - middle), errors[usable] ** 2
+
+    def excess(deviation: float) -> float:
+        return float(np.quantile(distances - np.sqrt(variances + deviation**2), WITHIN))
+
+    return float(brentq(excess, 0.0, float(distances.max()) + 1e-9)) if excess(0.0) > 0 else 0.0
+
+
 def between(
     logs: Array, errors: Array, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> RunShift | None:
@@ -90,7 +114,7 @@ def between(
     log, error = found
     alike = all(fact(before, places) == fact(after, places) for places in FACTS.values())
     kind: Kind = "unlike" if not alike else "large" if abs(log) > math.log(LARGEST) else "pace"
-    return RunShift(log, error, int(np.isfinite(logs).sum()), kind)
+    return RunShift(log, error, int(np.isfinite(logs).sum()), kind, apart(logs, errors, log))
 
 
 def shared(cases: pd.DataFrame) -> Array:

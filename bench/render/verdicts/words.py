@@ -21,6 +21,9 @@ from bench.render.parts.trust import spent, starts
 MANY_UNDECIDED = 0.2
 """Share of undecided cases from which that comes first: such a gate hardly guards anything."""
 
+TOLD_APART = 0.01
+"""How far cases went apart between two runs, as a deviation of logarithms, from where it is said."""
+
 STATES: tuple[VerdictState, ...] = ("slower", "undecided", "faster", "same")
 """In the order in which a table shows them."""
 
@@ -109,7 +112,11 @@ def shift_words(shift: RunShift) -> str:
     """What all cases of two runs share, and what was made of it."""
     shared = f"What all {shift.cases} cases share, {changes.change(shift.ratio)} ({_ends(shift)}),"
     if shift.taken_out:
-        return f"{shared} is the machine's pace, and taken out of each change."
+        pace = f"{shared} is the machine's pace, and taken out of each change."
+        if shift.apart < TOLD_APART:
+            return pace
+        unlike = f"It was not alike for all: cases lie {units.percent(shift.apart)} apart besides"
+        return f"{pace} {unlike}, which the bounds of each change hold."
     if shift.kind == "large":
         return f"{shared} is too much for a machine's pace: it is left in each change, and a result."
     return f"{shared} is left in each change, since the runs differ in what decides times."

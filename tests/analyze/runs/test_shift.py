@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.analyze.runs.shift import MIN_SHARED, between, shift_of
+from bench.analyze.runs.shift import MIN_SHARED, apart, between, shift_of
 
 ALIKE = {"machine": "attic", "python": {"version": "3.12"}, "torch": {"version": "2.14", "threads": 2}}
 
@@ -44,6 +44,35 @@ def test_its_interval_holds_the_truth() -> None:
         low, high = shift.interval
         held += low <= np.exp(-0.04) <= high
     assert 0.91 <= held / 300 <= 0.99
+
+
+@pytest.mark.parametrize("deviation", [0.0, 0.03, 0.1])
+@pytest.mark.parametrize("changed", [0, 30])
+def test_how_far_cases_went_apart_is_found_beside_some_that_changed(deviation: float, changed: int) -> None:
+    """300 cases known unequally well, of which a tenth may have become slower by a half: of the others three
+    in four then have to lie where two in three would.
+    """
+    random = np.random.default_rng(4)
+    errors = random.uniform(0.02, 0.08, 300)
+    logs = random.normal(0.05, np.sqrt(errors**2 + deviation**2))
+    logs[:changed] += 0.4
+    found = apart(logs, errors, 0.05)
+    assert found == pytest.approx(deviation, abs=0.03 if changed else 0.01)
+
+
+def test_intervals_with_it_hold_1_where_a_machine_drifts_unlike_for_its_cases() -> None:
+    """40 pairs of runs: 95 % (93 to 97), and without it few more than half."""
+    random, held, bare, count = np.random.default_rng(5), 0, 0, 40 * 200
+    for _ in range(40):
+        errors = random.uniform(0.01, 0.05, 200)
+        logs = 0.03 + random.normal(0, np.sqrt(errors**2 + 0.05**2))
+        shift = between(logs, errors, ALIKE, ALIKE)
+        assert shift is not None
+        off = np.abs(logs - shift.log)
+        held += int((off <= 1.96 * np.sqrt(errors**2 + shift.error**2 + shift.apart**2)).sum())
+        bare += int((off <= 1.96 * np.sqrt(errors**2 + shift.error**2)).sum())
+    assert 0.93 <= held / count <= 0.97
+    assert bare / count < 0.75
 
 
 def test_too_few_cases_share_nothing() -> None:
