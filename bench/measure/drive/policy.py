@@ -46,11 +46,6 @@ DEVICE_TURNS: tuple[tuple[Kind, ...], ...] = (QUOTED, ("device",), QUOTED, ("col
 PASS_SHARE = 0.2
 """Share of what is left of a launch that a pass may take: what is worth most is asked anew after each."""
 
-HARDLY, TRIED_SHARE = 0.2, 0.1
-"""Of a case whose visits count less often than this, nearly all are lost: such cases together get this share
-of a pass, enough to see whether others still disturb them. Beside one busy process the cases with processes
-of their own took half of a run, of which 3 % counted."""
-
 NEAR_WEIGHT = 2.0
 """How much more a case counts whose size lies near an open crossing."""
 
@@ -132,31 +127,16 @@ def next_pass(
         entry.case.id: gain_per_s(entry, launch, run) * (NEAR_WEIGHT if entry.case.id in near else 1.0)
         for entry in wanted
     }
+    chosen: list[Entry] = []
     left_s = seconds - TYPICAL_VISIT_S * len(unseen)
-    ordered = sorted(wanted, key=lambda entry: worth[entry.case.id], reverse=True)
-    lost = [entry for entry in ordered if run.of(entry).counting < HARDLY]
     part_s = left_s * PASS_SHARE
-    tried = _fitting(lost, launch, part_s * TRIED_SHARE) if len(lost) < len(wanted) else []
-    part_s -= sum(_cost_s(entry, launch) for entry in tried)
-    others = [entry for entry in ordered if entry not in lost] or ordered
-    chosen = tried + (_fitting(others, launch, part_s) or _fitting(others, launch, left_s)[:1])
+    for entry in sorted(wanted, key=lambda entry: worth[entry.case.id], reverse=True):
+        cost_s = entry.cost.visit_s(launch not in entry.lifecycle.visits)
+        if cost_s <= part_s or (not chosen and cost_s <= left_s):
+            chosen.append(entry)
+            part_s -= cost_s
     rng.shuffle(chosen)
     return _in_turn(unseen, rng) + chosen
-
-
-def _fitting(entries: Iterable[Entry], launch: int, seconds: float) -> list[Entry]:
-    """Those whose next visit fits into what the ones before them leave of the seconds."""
-    fitting = []
-    for entry in entries:
-        if (cost_s := _cost_s(entry, launch)) <= seconds:
-            fitting.append(entry)
-            seconds -= cost_s
-    return fitting
-
-
-def _cost_s(entry: Entry, launch: int) -> float:
-    """What the next visit of a case in a launch takes."""
-    return entry.cost.visit_s(fresh=launch not in entry.lifecycle.visits)
 
 
 def _in_turn(unseen: list[Entry], rng: random.Random) -> list[Entry]:

@@ -11,7 +11,7 @@ Nothing here reads a clock or talks to a worker.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import NormalDist, fmean, median, variance
 
 from bench.measure.drive.entry import Entry, Visited
@@ -46,9 +46,6 @@ MAX_VISITS = 12
 MIN_PASSES, MAX_PASSES = 2, 8
 """Fewest and most passes through all cases that a launch is planned for."""
 
-COUNTING, WORTH_VISITS = 0.8, 2.5
-"""Share of visits that count before any was made, and how many visits that is worth."""
-
 UNSEEN = 0.5
 """Visits and launches that a case without a counted one is taken to have: known to its own scatter's half."""
 
@@ -57,14 +54,10 @@ CONFIDENT = NormalDist().inv_cdf(0.975)
 
 @dataclass(frozen=True)
 class Scatter:
-    """Standard deviations of ln(seconds): between the visits of a launch, and between launches.
-
-    `counting` is the share of visits that others did not disturb.
-    """
+    """Standard deviations of ln(seconds): between the visits of a launch, and between launches."""
 
     visit: float = VISIT_SCATTER
     launch: float = LAUNCH_SCATTER
-    counting: float = COUNTING
 
     def half_width(self, visits: float, launches: float) -> float:
         """Half the 95 % interval of a case's centre, in logarithms."""
@@ -83,30 +76,16 @@ class Typical:
         likes = self.self_disturbing if entry.timing.self_disturbing else self.others
         visited = entry.timing.visited
         squares = PRIOR_FREEDOM * likes.visit**2 + visited.squares
-        counting = _counting(visited.total, sum(entry.lifecycle.visits.values()), likes.counting)
-        return Scatter(math.sqrt(squares / (PRIOR_FREEDOM + visited.freedom)), likes.launch, counting)
+        return Scatter(math.sqrt(squares / (PRIOR_FREEDOM + visited.freedom)), likes.launch)
 
 
 def typical(entries: Iterable[Entry]) -> Typical:
-    """What a run's cases show of their scatter, and how many of their visits count.
-
-    Beside a busy process cases with processes of their own are disturbed in nearly every visit, others
-    in few.
-    """
-    known = list(entries)
-    likes = ([each for each in known if each.timing.self_disturbing == kind] for kind in (False, True))
-    return Typical(*map(_of_likes, likes))
-
-
-def _of_likes(entries: Sequence[Entry]) -> Scatter:
-    made = sum(sum(each.lifecycle.visits.values()) for each in entries)
-    counting = _counting(sum(each.timing.visited.total for each in entries), made, COUNTING)
-    return replace(_middle([each.timing.visited for each in entries]), counting=counting)
-
-
-def _counting(counted: int, made: int, expected: float) -> float:
-    """The share of visits that count, from those that did and what is expected of others."""
-    return (counted + WORTH_VISITS * expected) / (made + WORTH_VISITS)
+    """What a run's cases show of their scatter."""
+    known = [(entry.timing.self_disturbing, entry.timing.visited) for entry in entries]
+    others, self_disturbing = (
+        _middle([visited for itself, visited in known if itself == kind]) for kind in (False, True)
+    )
+    return Typical(others, self_disturbing)
 
 
 def _middle(cases: Sequence[Visited]) -> Scatter:
@@ -144,9 +123,11 @@ def gain_per_s(entry: Entry, launch: int, run: Typical) -> float:
 
     Of visits that others disturb nothing counts: what share did so far is expected to do so again.
     """
-    visited, scatter = entry.timing.visited, run.of(entry)
-    counting = scatter.counting
+    visited = entry.timing.visited
+    made = sum(entry.lifecycle.visits.values())
+    counting = (visited.total + 2) / (made + 2.5)  # before it has been seen, four in five are
     opened = counting if launch not in visited.counts else 0.0
+    scatter = run.of(entry)
     now = scatter.half_width(visited.total or UNSEEN, len(visited.counts) or UNSEEN)
     then = scatter.half_width((visited.total or UNSEEN) + counting, (len(visited.counts) or UNSEEN) + opened)
     weight = CONTEST_WEIGHT if entry.in_contest else 1.0

@@ -126,15 +126,6 @@ def test_a_case_near_a_crossing_or_of_a_contest_counts_more() -> None:
     assert chosen([*entries, known("contest", 3, 0.4, axis="n")], 5.0) == ["contest"]
 
 
-def test_cases_that_others_disturb_each_time_share_a_tenth_of_a_pass() -> None:
-    """Of 100 s a pass takes 20, of which two go to see whether they still do; all if nothing else is left."""
-    lost = [replace(known(f"lost {n}", 12, 0.5), timing=Timing(self_disturbing=True)) for n in range(20)]
-    others = [known(f"other {n}", 3, 0.5) for n in range(40)]  # 1 s each, the first in a launch
-    names = [name.partition(" ")[0] for name in chosen([*lost, *others], 101.0)]
-    assert (names.count("lost"), names.count("other")) == (2, 18)
-    assert len(chosen(lost, 101.0)) == 20
-
-
 def test_a_dear_case_has_its_turn_where_nothing_is_worth_more() -> None:
     assert chosen([known("dear", 1, 1.5)], 5.0) == ["dear"]
     assert chosen([known("dearer than what is left", 1, 3.0)], 5.0) == []

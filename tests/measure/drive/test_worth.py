@@ -57,9 +57,7 @@ def test_a_run_s_scatter_is_found_at_both_levels() -> None:
 
 def test_few_cases_or_one_launch_leave_what_they_cannot_tell_to_the_constants() -> None:
     rng = np.random.default_rng(1)
-    few = typical([drawn(rng, 0.3, 0.1, 4, 4)]).others
-    assert (few.visit, few.launch) == (Scatter().visit, Scatter().launch)
-    assert typical([]) == Typical()
+    assert typical([drawn(rng, 0.3, 0.1, 4, 4)]) == Typical()
     single = typical([drawn(rng, 0.3, 0.1, 1, 9) for _ in range(50)]).others
     assert (single.visit, single.launch) == (pytest.approx(0.3, rel=0.2), Scatter().launch)
 
@@ -107,20 +105,6 @@ def test_a_case_whose_visits_never_count_is_not_asked_for_ever() -> None:
         for made in (0, 10, 100)
     ]
     assert gains[0] > 2.5 * gains[1] > 6.25 * gains[2] > 0
-
-
-def test_what_disturbs_the_likes_of_a_case_is_expected_to_disturb_it() -> None:
-    """Of forty visits of cases with processes of their own none counted: two in 42.5 are expected to."""
-    loading = [
-        replace(entry([]), timing=Timing(self_disturbing=True), lifecycle=Lifecycle({0: 8})) for _ in range(5)
-    ]
-    plain = [entry([[0.0] * 8]) for _ in range(5)]
-    run = typical([*loading, *plain])
-    assert run.self_disturbing.counting == pytest.approx(2 / 42.5)
-    assert run.others.counting == pytest.approx(42 / 42.5)
-    new = replace(loading[0], lifecycle=Lifecycle())
-    assert run.of(new).counting == run.self_disturbing.counting
-    assert gain_per_s(new, 0, run) < 0.15 * gain_per_s(new, 0, Typical())
 
 
 def test_launches_are_as_many_as_kalibera_and_jones_have_it() -> None:
