@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +25,11 @@ hypothesis.settings.load_profile("untimed")
 # As most people run Python, it holds back what is printed; where it never does, as in many containers, no
 # test would miss a line that nobody writes out.
 os.environ.pop("PYTHONUNBUFFERED", None)
+
+# What a shell starts in the background ignores Ctrl-C, and so would the commands that tests interrupt.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 LONGEST = (
     "app/sides/test_gate_live.py", "app/sides/test_bisect.py", "commands/test_commands.py",
