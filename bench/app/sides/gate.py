@@ -60,7 +60,7 @@ def failing_on(judged: GateSummary, states: Sequence[str]) -> GateSummary:
 
 
 CONFIRMING = "a change is confirmed by fresh starts: where memory lies is the same in all forks of a template"
-"""Nothing changed, one template's forks took 5 % longer than the other's in each of twelve launches."""
+"""Nothing changed, one template's forks took 3 to 7 % longer than the other's in each of twelve launches."""
 
 
 def is_stored(side: str) -> bool:
