@@ -1,7 +1,6 @@
 """A command started among faults, and what it must not leave."""
 
 import os
-import signal
 import subprocess
 import sys
 import uuid
@@ -34,12 +33,6 @@ on a busy machine a run would end before it came to all cases."""
 MARK = "BENCH_FAULT"
 
 
-def heed_signals() -> None:
-    """Before a command's Python: who runs the tests, such as a shell in the background, may ignore these."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-
-
 @dataclass
 class Project:
     """A folder of a project with two good cases, and of what a command on it writes."""
@@ -63,9 +56,9 @@ class Project:
             path.write_text(text, encoding="utf-8", errors="surrogateescape")
 
     def start(
-        self, *arguments: str | Path, python: Sequence[str] = (), prepare: Callable[[], None] = heed_signals
+        self, *arguments: str | Path, python: Sequence[str] = (), prepare: Callable[[], None] | None = None
     ) -> "subprocess.Popen[str]":
-        """Starts a command; `prepare` is called in its process, before its Python."""
+        """Starts a command; `prepare` is called in its process, before its Python, where it is given."""
         given = self.environment | {MARK: self.mark, "TMPDIR": str(self.temporary), "PYTHONPATH": str(ROOT)}
         going = subprocess.Popen(
             [sys.executable, *python, "-c", BRIEF.format(timeout_s=self.timeout_s), *map(str, arguments)],

@@ -9,7 +9,7 @@ import pytest
 
 import bench
 from tests import rare
-from tests.faults.faulty import Project, ended, heed_signals
+from tests.faults.faulty import Project, ended
 from tests.waiting import visited
 
 
@@ -24,7 +24,6 @@ def closed(*numbers: int) -> Callable[[], None]:
     """As by `>&-` in a shell."""
 
     def prepare() -> None:
-        heed_signals()
         for number in numbers:
             os.close(number)
 
@@ -33,13 +32,11 @@ def closed(*numbers: int) -> Callable[[], None]:
 
 def full() -> None:
     """As by `>/dev/full`."""
-    heed_signals()
     os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
 
 
 def of_few_bytes() -> None:
     """Files may not grow beyond these, as on a full disk."""
-    heed_signals()
     resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, 8_000))
 
 

@@ -15,7 +15,7 @@ import pytest
 
 import bench
 from tests import ROOT, rare
-from tests.faults.faulty import GOOD, MARK, Done, Project, ended, heed_signals
+from tests.faults.faulty import GOOD, MARK, Done, Project, ended
 from tests.waiting import until, visited
 
 SLOW = "import time\ndef test_slow(benchmark):\n    benchmark(time.sleep, 0.05)\n"
@@ -85,7 +85,6 @@ def test_ctrl_c_while_it_starts(project: Project, after_s: float) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=heed_signals,
     )
     assert any("import 'argparse'" in line for line in going.stderr)  # -v says what has been imported
     time.sleep(after_s)

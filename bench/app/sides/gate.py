@@ -16,9 +16,8 @@ from bench.app import UserError, recording, stored
 from bench.app.sides import explain, live, revisions
 from bench.app.sides.calibrate import known_false_alarms
 from bench.events import Explained
-from bench.measure.drive.plan import PRESETS, Progress
+from bench.measure.drive.plan import Progress
 from bench.measure.sides.lockstep import Lockstep
-from bench.measure.start.templates import Templates
 from bench.render.verdicts.words import GateSummary, of_comparison, summary
 from bench.storage.journal import StoreError, find_runs, has_runs, header, journal_file
 from bench.storage.store import read_run
@@ -80,8 +79,7 @@ def measure(
         entry = {"calibration": {"condition": live.condition(), "slowdowns": []}} if null else {}
         alike = request.pythons[0] == request.pythons[1]
         ceilings = any(budget.min_ceiling_share is not None for budget in compared.settings.budgets)
-        templates = Templates(PRESETS[request.selection.preset].templates, request.seed)
-        lockstep = Lockstep(compared.sides, progress, request.seed, alike, ceilings, templates)
+        lockstep = Lockstep(compared.sides, progress, request.seed, alike, ceilings)
         launches = partial(_launches, lockstep, progress)
         try:
             with live.measured(lockstep, compared, request, launches, **entry) as journal:
