@@ -43,14 +43,20 @@ NEAR = 0.03
 
 
 class HeadForked(Templates):
-    """Forks head's workers, and starts base's fresh."""
+    """Forks head's workers, and starts base's fresh with the hash seeds of head's templates.
+
+    Seeds are a setting, part of a case's speed however its process was started: in a gate both sides have one.
+    """
 
     def learn(self, first: Sequence[tuple[Worker, Collected]], timeout_s: float) -> None:
         super().learn(first[1:], timeout_s)
 
     def start(self, specs: Sequence[Spec], kind: str = "", fresh: str = "") -> list[Worker]:
         base, head = specs
-        return [Worker(base, start_reason="as one side of a comparison"), *super().start([head], kind, fresh)]
+        [forked] = super().start([head], kind, fresh)
+        if forked.template is not None:
+            base = self._seeded(base, forked.template)
+        return [Worker(base, start_reason="as one side of a comparison"), forked]
 
 
 def prove(folder: Path, launches: int = LAUNCHES) -> Proof:
