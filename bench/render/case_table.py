@@ -70,6 +70,13 @@ def facts(report: Report, rows: Sequence[Mapping[Any, Any]]) -> list[list[list[s
     return [[pair for pair in pairs if pair[1]] for pairs in of_rows]
 
 
+def numbered(facts: list[list[list[str]]]) -> tuple[list[str], list[list[list[int]]]]:
+    """Each text once, and the facts as places in that list: hundreds of cases say the same."""
+    places: dict[str, int] = {}
+    by_place = [[[places.setdefault(text, len(places)) for text in pair] for pair in each] for each in facts]
+    return list(places), by_place
+
+
 def _options(part: RunReport) -> str:
     """What `bench run` needs besides a case to measure it as it was in the run."""
     arguments = part.run.header.arguments

@@ -26,7 +26,8 @@ const links = (kind, keys, shown = (key) => key) => make("ul", {}, ...keys.map((
 
 function caseDetails(row, position) {
   const launches = data.blocks[position];
-  const [again, told] = [true, false].map((wanted) => data.facts[position].filter(([name]) => (name === "measure again") === wanted));
+  const pairs = data.facts[position].map((pair) => pair.map((place) => data.texts[place]));
+  const [again, told] = [true, false].map((wanted) => pairs.filter(([name]) => (name === "measure again") === wanted));
   const parts = [make("p", { class: "aside" }, make("code", {}, row.key))];
   const profile = data.profiles[position];
   if (profile) parts.push(make("p", {}, make("a", { href: profile }, "Where its time goes: operators, memory, stacks")));

@@ -104,6 +104,7 @@ def _data(
     rows = report.cases.to_dict("records")
     cases = _cases(report, keys, rows, warned)
     budget = max(case_table.MAX_POINTS // max(len(cases), 1), 4)
+    texts, facts = case_table.numbered(case_table.facts(report, rows))
     series, runs = history_page.series_table(history)
     projection = {"projection": sections.projection_table(report.projection)} if report.projection else {}
     return {
@@ -116,7 +117,8 @@ def _data(
         },
         "families": {suite["name"]: suite["title"] for suite in sections.suites(report, {})},
         "accelerators": sorted({*report.cases["device"]} - {"cpu"}),
-        "facts": case_table.facts(report, rows),
+        "texts": texts,
+        "facts": facts,
         "blocks": [each for part in report.runs for each in case_table.block_codes(part, budget)],
         "simulated": bool(report.simulated),
     }

@@ -19,7 +19,7 @@ from bench.analyze.questions.catalogue import QUESTIONS
 from bench.analyze.report import Report, RunReport, report
 from bench.events import Checked
 from bench.records import Case
-from bench.render import figures, page, sections, summary, units
+from bench.render import case_table, figures, page, sections, summary, units
 from bench.render.decisions.rows import rows
 from bench.storage import store
 from bench.storage.journal import Journal
@@ -112,6 +112,8 @@ def test_the_crossovers_call_contenders_as_the_answers_do(course: Report) -> Non
 def test_every_case_is_on_the_page_with_its_blocks(course: Report, course_page: str) -> None:
     data = embedded(course_page)
     assert [row["key"] for row in data["tables"]["case"]["rows"]] == course.cases["case"].tolist()
+    told = [[[data["texts"][place] for place in pair] for pair in facts] for facts in data["facts"]]
+    assert told == case_table.facts(course, course.cases.to_dict("records"))
     assert len(data["facts"]) == len(data["blocks"]) == len(course.cases)
     wall = course.blocks[course.blocks["kind"] == "wall"]
     drawn = [code for case in data["blocks"] for launch in case for code in launch]

@@ -27,6 +27,9 @@ FAINT = "#6f7680"
 GROUND = "#fdfefd"
 """Stands for the ground that a picture lies on: in SVG it becomes `var(--ground)`."""
 
+FONT = "font-family: 'DejaVu Sans', sans-serif;"
+"""The font as SVG names it at every text; a picture says it once."""
+
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 9,
     "axes.titlesize": 10, "axes.titlelocation": "left", "axes.titleweight": "bold",
@@ -154,6 +157,10 @@ def _inked(svg: bytes) -> bytes:
     # Indents and metadata that nobody reads are a tenth of a page.
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r"\s*\n\s*", " ", re.sub(r">\s+<", "><", text))
+    # Nor does anybody see millionths of a point, turns by nothing, or a font named at each text.
+    text = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", tag[0]), text)
+    text = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", text).replace(f" {FONT}", "")
+    text = text.replace("<svg", f'<svg style="{FONT}"', 1)
     # The page gives the width; the viewBox keeps the proportions.
     return re.sub(r'(<svg[^>]*?) height="[^"]*"|\bwidth="[\d.]+pt"', r"\1", text, count=2).encode()
 

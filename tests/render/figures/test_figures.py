@@ -107,6 +107,19 @@ def test_figures_follow_the_ground_of_the_page(drawn: dict[str, figures.Drawn]) 
     assert "currentColor" in svg
 
 
+def test_pictures_keep_no_digits_that_nobody_sees_and_all_that_they_say() -> None:
+    with style.in_style(large=False):
+        figure = style.blank(3, 2)
+        figure.text(1 / 3, 1 / 7, "0.12345 ms", rotation=0)
+        svg = style.saved(figure, [])["svg"].decode()
+    assert ">0.12345 ms</text>" in svg
+    tags = "".join(re.findall("<[^>]+>", svg))
+    assert not re.search(r"\.\d{3}", tags)
+    assert 'x="72" y="123.42"' in tags
+    assert "rotate" not in tags
+    assert svg.count("DejaVu Sans") == 1
+
+
 def test_a_run_of_nothing_has_no_figures(tmp_path: Path) -> None:
     skipped = Made("test_a", "a", {"n": 1}, 1.0, skip="not today")
     drawn = figures.draw(report([store.read_run(recorded.write(tmp_path / "run", [skipped]))]))
