@@ -45,7 +45,7 @@ NEAR = 0.03
 class HeadForked(Templates):
     """Forks head's workers, and starts base's fresh with the hash seeds of head's templates.
 
-    Seeds are a setting, part of a case's speed however its process was started: in a gate both sides have one.
+    Seeds are a setting, part of a case's speed however its process starts: in a gate both sides have one.
     """
 
     def learn(self, first: Sequence[tuple[Worker, Collected]], timeout_s: float) -> None:

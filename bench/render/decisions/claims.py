@@ -108,11 +108,16 @@ def _at(claim: Claim, span: Span, rated: str) -> str:
 
 
 def _rivals(claim: Claim, span: Span) -> str:
-    """Whom the winner cannot be told from, and where, if not throughout: "4 and 16, nor from 0 at 64"."""
-    texts = []
+    """Whom the winner cannot be told from, and where, if not throughout: "4 and 16, nor from 0 at 64".
+
+    The one by which the winner is called as well, in another way, is "plain".
+    """
+    between, texts = claim.choice.between, list[str]()
+    winner = contender(between, span.range.winner)
+    called = {name: name if between == "num_workers" else contender(between, name) for name in span.rivals}
     for sizes, names in groupby(span.rivals, key=lambda name: span.rivals[name]):
-        counts = claim.choice.between == "num_workers"
-        who = joined([name if counts else contender(claim.choice.between, name) for name in names])
+        whom = (called[name] for name in names)
+        who = joined([f"plain {name}" if winner.startswith(f"{name} (") else name for name in whom])
         texts.append(who if sizes == span.measured else f"{who} at {listed(sizes, span.measured)}")
     return ", nor from ".join(texts)
 

@@ -79,7 +79,7 @@ def test_two_contenders(y: Sequence[float], error: float, text: str, gained: str
     assert bool(gained) == bool(gain(claim))
 
 
-def of_many(times: Mapping[str, Sequence[float]], error: float = 0.01) -> Claim:
+def of_many(times: Mapping[str, Sequence[float]], error: float = 0.01, between: str = "num_workers") -> Claim:
     names = tuple(times)
     met = {
         (one, other): fitted(np.subtract(times[one], times[other]).tolist(), error)
@@ -88,8 +88,7 @@ def of_many(times: Mapping[str, Sequence[float]], error: float = 0.01) -> Claim:
     }
     contests = tuple(contest(pair, curve) for pair, curve in met.items() if pair[0] == names[0])
     choice = Choice(
-        "suite", "load", "n", "num_workers", "throughput", {}, names,
-        ranges_of_many(names, met, "num_workers"), contests,
+        "suite", "load", "n", between, "throughput", {}, names, ranges_of_many(names, met, between), contests,
         may_be_best=may_be_best(names, met),
     )  # fmt: skip
     return claim_of(choice, NO_CASES)
@@ -116,6 +115,13 @@ def test_a_tie_is_said_where_it_holds() -> None:
     nearer = {"0": [0.0, 0.9, 0.9, 0.9, 0.9], "1": [0.01] * 5, "2": [0.0] * 5, "4": [0.9, 0.0, 0.9, 0.0, 0.9]}
     assert told(of_many(nearer, error=0.05)) == (
         "2 workers at n 16 to 4096, not told from 1, nor from 4 at 64 and 1024, nor from 0 at 16"
+    )
+
+
+def test_a_rival_that_the_winner_is_called_by_as_well_is_plain() -> None:
+    times = {"torch": [0.9] * 5, "onnxruntime run": [0.0] * 5, "onnxruntime": [0.01] * 5}
+    assert told(of_many(times, error=0.05, between="engine")) == (
+        "ONNX Runtime (session.run) at n 16 to 4096, not told from plain ONNX Runtime"
     )
 
 
