@@ -12,18 +12,17 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-import pandas as pd
 
 from bench.analyze.analyzed import AnalyzedRun
-from bench.analyze.blocks.clean import STEADY_KINDS, marked, marked_blocks
+from bench.analyze.blocks.clean import marked
 from bench.analyze.estimates.estimate import estimates
 from bench.measure.drive import visits
 from bench.measure.host import priority
 from bench.storage.tables import Run
-from trust import sides
 from trust.busy import FAR, compared
 from trust.claims import Claim, Proof, per_cent
 from trust.company import Company
+from trust.recorded import Runs
 from trust.sides import Plan, Side, interleaved, suites
 from trust.simulated import measured
 
@@ -87,8 +86,7 @@ def _of_warm_up(folder: Path) -> Iterator[Claim]:
         (cold, "the warm-up taken away", "a warning"),
     ):
         # Time is virtual here: what others took from the real machine means nothing.
-        blocks = marked(run.blocks.assign(delay_s=0.0, throttled_s=0.0, pace_s=np.nan))
-        frame = estimates(run, blocks).cases
+        frame = estimates(run, marked(_undisturbed(run).blocks)).cases
         ratio = frame["median_s"].iat[0] / run.cases["extra"].iat[0]["truth_s"]
         warned = "warming up" in frame["warnings"].iat[0]
         yield Claim(
@@ -105,11 +103,15 @@ def _of_disturbed(folder: Path) -> Iterator[Claim]:
     plan = Plan(replace(spec, environment={**spec.environment, priority.VARIABLE: "0"}), launches=2)
     with Company() as company:
         runs = interleaved(folder / "disturbed", plan, [Side("quiet"), Side("busy", company.busy)])
-    with patch.object(sides, "marked_blocks", _counting_all):
-        counted = compared(runs)
+    return told_of_disturbed(runs)
+
+
+def told_of_disturbed(runs: Runs) -> Iterator[Claim]:
+    """What the section busy says of runs as they were recorded, and as if nobody had disturbed a block."""
+    counted = {side: _undisturbed(run) for side, run in runs.items()}
     for what, table, wrong in (
         ("disturbed blocks not counted", compared(runs), False),
-        ("disturbed blocks counted", counted, True),
+        ("disturbed blocks counted", compared(counted), True),
     ):
         both_ok = table[(table["busy"] == "ok") & (table["quiet"] == "ok")]
         off = (both_ok["ratio"] - 1).abs().max() if len(both_ok) else 0.0
@@ -121,7 +123,6 @@ def _of_disturbed(folder: Path) -> Iterator[Claim]:
         )
 
 
-def _counting_all(run: Run) -> pd.DataFrame:
-    """A run's blocks, marked as if nobody had disturbed any."""
-    blocks = marked_blocks(run)
-    return blocks.assign(disturbed=False, counted=blocks["kind"].isin(STEADY_KINDS))
+def _undisturbed(run: Run) -> Run:
+    """The run as if nobody had taken anything from its blocks."""
+    return replace(run, blocks=run.blocks.assign(delay_s=0.0, foreign_s=0.0, throttled_s=0.0, pace_s=np.nan))

@@ -24,7 +24,7 @@ from bench.storage.tables import Run
 from tests import recorded_runs
 from tests.made_cases import Made
 from trust import beside as beside_us
-from trust import busy, cost, figures, forks, render, repeat
+from trust import busy, cost, figures, forks, mutations, render, repeat
 from trust.__main__ import SECTIONS, main
 from trust.claims import Claim, Proof
 from trust.company import Company
@@ -112,6 +112,17 @@ def test_repeated_runs_of_one_truth_agree_and_of_two_do_not(tmp_path: Path) -> N
     other = repeat.ratios(runs(tmp_path / "other", 1.15))
     assert other["ratio"].median() == pytest.approx(1.15, rel=0.005), "too much for a pace: it stays in"
     assert repeat.claims(other)[0].passed is False
+
+
+def test_counting_what_others_disturbed_is_noticed(tmp_path: Path) -> None:
+    for side, disturbed in (("quiet", 0.0), ("busy", 0.6)):
+        made = [Made("suite", "work", {"i": i}, 1e-4, disturbed=disturbed) for i in range(3)]
+        recorded_runs.write(tmp_path / side, made, seed=1)
+    sides = {side: read_run(tmp_path / side) for side in ("quiet", "busy")}
+    kept, counted = mutations.told_of_disturbed(sides)
+    assert kept.passed
+    assert counted.passed
+    assert "3 of 3 cases ok" in counted.read
 
 
 def wall_blocks(**columns: list[Any]) -> pd.DataFrame:
