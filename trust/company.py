@@ -1,4 +1,4 @@
-"""Processes that compete for the processors while something is measured: one for every two processors."""
+"""Processes that compete for the processors while something is measured: one for every two, or for each."""
 
 import signal
 from collections.abc import Iterator
@@ -11,10 +11,11 @@ from bench.measure.host.interference import processors
 
 
 class Company:
-    """Competing processes, stopped except within `busy()`."""
+    """Competing processes, stopped except within `busy()`: `everywhere` as many as there are processors."""
 
-    def __init__(self) -> None:
-        self._competing = competing(max(1, len(processors()) // 2))
+    def __init__(self, everywhere: bool = False) -> None:
+        count = len(processors())
+        self._competing = competing(count if everywhere else max(1, count // 2))
 
     def __enter__(self) -> Self:
         self._processes = self._competing.__enter__()

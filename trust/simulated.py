@@ -4,6 +4,7 @@ import math
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def measured(
     virtual: bool = False,
     keyword: str = "",
     launches: int = PRESET.launches,
+    target: float = PRESET.target,
     ceilings: bool = True,
     arguments: tuple[str, ...] = (),
     environment: Mapping[str, str] | None = None,
@@ -69,7 +71,8 @@ def measured(
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "journal.jsonl").unlink(missing_ok=True)
         with Journal.create(folder, Header(run=folder.name)) as journal:
-            coordinator = Coordinator(Plan(spec, PRESET, launches, ceilings=ceilings), Progress(), [])
+            preset = replace(PRESET, target=target)
+            coordinator = Coordinator(Plan(spec, preset, launches, ceilings=ceilings), Progress(), [])
             try:
                 coordinator.measure(journal.append)
             finally:
