@@ -287,6 +287,14 @@ def test_a_cost_is_read_within_each_visit() -> None:
     assert row.ratio == pytest.approx(1.1)
 
 
+@pytest.mark.parametrize(("reading_s", "passed"), [(74e-6, True), (76e-6, False)])
+def test_readings_may_take_a_share_of_a_gate_s_block(reading_s: float, passed: bool) -> None:
+    told = cost.claims(pd.DataFrame(), {"all_s": reading_s, "kernel_s": 1e-5}, 1e-3)
+    (claim,) = (each for each in told if each.demanded)
+    assert claim.passed == passed
+    assert claim.read == f"{reading_s / 25e-6:.1f} % of it, {reading_s * 1e6:.0f} µs"
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads by /proc")
 def test_readings_are_timed_in_a_process_of_just_so_many_threads() -> None:
     found = cost.reading(3)
