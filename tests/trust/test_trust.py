@@ -17,6 +17,8 @@ import psutil
 import pytest
 
 from bench.events import Header, Launch, Visit
+from bench.measure.start.process import Spec
+from bench.measure.start.templates import Templates, hash_seed
 from bench.records import Block, Case
 from bench.storage.journal import Journal
 from bench.storage.store import read_run
@@ -123,6 +125,14 @@ def test_counting_what_others_disturbed_is_noticed(tmp_path: Path) -> None:
     assert kept.passed
     assert counted.passed
     assert "3 of 3 cases ok" in counted.read
+
+
+def test_a_fresh_start_hashes_as_the_fork_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Spec] = []
+    monkeypatch.setattr(forks, "Worker", lambda spec, **_: started.append(spec))
+    monkeypatch.setattr(Templates, "start", lambda *_: [SimpleNamespace(template=2)])
+    forks.HeadForked(5, seed=1).start([Spec(("base",)), Spec(("head",))])
+    assert [spec.environment["PYTHONHASHSEED"] for spec in started] == [hash_seed(3)]
 
 
 def wall_blocks(**columns: list[Any]) -> pd.DataFrame:

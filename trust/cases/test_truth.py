@@ -46,6 +46,6 @@ def test_lazy(benchmark):
     def call():
         global calls_made
         calls_made += 1
-        timeline.charge(10e-6 * (1 + 2 * math.exp(-calls_made / 1000)))
+        timeline.charge(10e-6 * (1 + 2 * math.exp(-calls_made / 4000)))
 
     benchmark(call)

@@ -110,7 +110,7 @@ def _at(claim: Claim, span: Span, rated: str) -> str:
 def _rivals(claim: Claim, span: Span) -> str:
     """Whom the winner cannot be told from, and where, if not throughout: "4 and 16, nor from 0 at 64".
 
-    The one by which the winner is called as well, in another way, is "plain".
+    A rival whose name begins the winner's is "plain": ONNX Runtime beside ONNX Runtime (session.run).
     """
     between, texts = claim.choice.between, list[str]()
     winner = contender(between, span.range.winner)
