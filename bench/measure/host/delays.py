@@ -78,7 +78,8 @@ class Threads:
         """The longest delay of a thread since `before`, and how many threads ran.
 
         `idle_s` is how long the calling thread used no processor: it was stolen if the thread was never
-        taken off its processor.
+        taken off its processor. Where no clocks were asked, what the calling thread ran is the rest: its
+        figures lag most, since it always runs while they are read.
         """
         process_ns = time.process_time_ns() - self._process_ns
         threads, begun = self._threads, self._figures
@@ -90,11 +91,13 @@ class Threads:
         grown = list(map(int.__sub__, self._figures, begun))
         least_ns = RAN_SHARE * elapsed_s * 1e9
         ran, lag_ns = grown[::FIGURES], LAGGING_S * 1e9 * len(grown) / FIGURES
+        own = self._threads.index(self._own)
         if clocks and self._threads is threads:
             ran, lag_ns = list(map(int.__sub__, clocks, self._clocks_then)), 0.0
+        else:
+            ran[own] = round((elapsed_s - idle_s) * 1e9)
         staying = sum(ran_ns > least_ns for ran_ns in ran)
         passing = math.ceil((process_ns - sum(ran) - lag_ns - least_ns) / (elapsed_s * 1e9))
-        own = self._threads.index(self._own)
         longest_ns, times = max(zip(grown[1::FIGURES], grown[2::FIGURES], strict=True))
         longest_s, count = longest_ns / 1e9, max(1, staying + max(passing, 0))
         stolen_s = idle_s if grown[FIGURES * own + 2] == 0 else 0.0

@@ -84,6 +84,15 @@ def test_threads_that_leave_the_calling_one_idle_are_no_team(tasks: Path, own: i
     assert threads.after(elapsed_s=0.010, idle_s=0.00995) == Delay(0, 2, team=False)
 
 
+def test_what_the_calling_thread_ran_before_a_block_counts_to_none(tasks: Path, own: int) -> None:
+    """Its figures lag by a tick: 9 ms of work ahead of the block show up in it, and it waited all the while."""
+    threads = Threads(tasks)
+    threads.before()
+    schedule(tasks, own, 109, 5, 11)
+    schedule(tasks, 2, 550, 7, 21)
+    assert threads.after(elapsed_s=0.5, idle_s=0.499) == Delay(0, 1)
+
+
 @pytest.mark.parametrize(
     ("expected_s", "process_ms", "seen"),
     [
@@ -109,11 +118,12 @@ def test_threads_that_came_and_went_count_by_what_the_process_ran_beyond_the_oth
     assert threads.after(elapsed_s=0.020, idle_s=0) == seen
 
 
-def test_a_thread_that_came_counts_from_its_own_start(tasks: Path) -> None:
+def test_a_thread_that_came_counts_from_its_own_start(tasks: Path, own: int) -> None:
     threads = Threads(tasks)
     threads.before()
+    schedule(tasks, own, 101, 5, 11)
     schedule(tasks, 3, 9, 2, 4)
-    seen = threads.after(elapsed_s=0.010, idle_s=0)
+    seen = threads.after(elapsed_s=0.010, idle_s=0.010)
     assert (seen.delay_s, seen.threads) == (pytest.approx(0.002), 1)
 
 
