@@ -182,7 +182,8 @@ def pair_of(contest: Contest) -> tuple[str, str]:
 
 
 def _span(choice: Choice, known: Range, cases: pd.DataFrame) -> Span:
-    sizes = sorted({size for contest in choice.contests for size in contest.sizes})
+    against_first = {size for contest in choice.contests for size in contest.sizes}
+    sizes = sorted(against_first.union(choice.may_be_best))  # the first contender may lack some
     measured = tuple(each for each in sizes if known.smallest <= each <= known.largest)
     if not known.winner or not measured:
         return Span(known, measured, ())

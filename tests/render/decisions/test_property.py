@@ -1,5 +1,6 @@
 """What holds of every decision table: each contest in one row, no size left out, no figure too sure."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -45,7 +46,22 @@ def test_no_size_is_left_out(reports: list[Report]) -> None:
     assert len(claims) > 50
     for claim in claims:
         measured = {size for contest in claim.choice.contests for size in contest.sizes}
+        measured |= set(claim.choice.may_be_best)
         assert {size for span in claim.spans for size in span.measured} == measured
+
+
+@pytest.mark.parametrize("example", RECORDED)
+@pytest.mark.parametrize("seed", range(6))
+def test_any_part_of_a_run_has_answers(example: str, seed: int) -> None:
+    """As after its first minute, or with some cases that failed: contenders then lack sizes, the first, too."""
+    whole, rng = store.read_run(ROOT / "reports" / example), np.random.default_rng(seed)
+    kept = rng.random(len(whole.cases)) < rng.uniform(0.2, 0.9)
+    cases = whole.cases[kept].reset_index(drop=True)
+    blocks = whole.blocks[whole.blocks["case"].isin(cases["case"])].reset_index(drop=True)
+    made = report([dataclasses.replace(whole, cases=cases, blocks=blocks)])
+    assert summary.render(made)
+    for answer in made.runs[0].answers:
+        assert all(span.measured for claim in answer.claims for span in claim.spans)
 
 
 sizes = st.lists(st.floats(-2, 2), min_size=1, max_size=5)
