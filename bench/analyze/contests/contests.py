@@ -53,7 +53,7 @@ class Choice:
     """All contenders of a group set against each other: what is known, by ranges of sizes; none where nothing
     was measured, for the `reason`.
 
-    `contests` are those of the first contender with each other one. `may_be_best` has at each size those
+    `contests` are those of the first contender that meets any with each other one. `may_be_best` has at each size those
     that are not known to be slower than another there.
     """
 
@@ -131,7 +131,7 @@ def _why_not(match: _Match, run: Run) -> str:
 def _choice(met: Sequence[_Met], names: pd.Series) -> Choice:
     pair, definition = met[0].match.pair, met[0].match.definition
     contenders = tuple(pair.group.contenders(pair.form))
-    against_first = [each for each in met if each.match.pair.incumbent == contenders[0]]
+    against_first = [each for each in met if each.match.pair.incumbent == pair.incumbent]
     timed = {_names(each): each.curve for each in met if each.curve}
     candidates = may_be_best(contenders, timed)
     if len(contenders) == 2 and timed:

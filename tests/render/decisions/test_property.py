@@ -51,11 +51,11 @@ def test_no_size_is_left_out(reports: list[Report]) -> None:
 
 
 @pytest.mark.parametrize("example", RECORDED)
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(10))
 def test_any_part_of_a_run_has_answers(example: str, seed: int) -> None:
     """As after its first minute, or with some cases that failed: contenders then lack sizes, the first, too."""
     whole, rng = store.read_run(ROOT / "reports" / example), np.random.default_rng(seed)
-    kept = rng.random(len(whole.cases)) < rng.uniform(0.2, 0.9)
+    kept = rng.random(len(whole.cases)) < rng.uniform(0.03, 0.9)
     cases = whole.cases[kept].reset_index(drop=True)
     blocks = whole.blocks[whole.blocks["case"].isin(cases["case"])].reset_index(drop=True)
     made = report([dataclasses.replace(whole, cases=cases, blocks=blocks)])
