@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analyze.contests.crossover import AHEAD, BEHIND, LEVEL, Outcome, Place, Stretch
+from bench.analyze.contests.crossover import AHEAD, BEHIND, LEVEL, TIE, Outcome, Place, Stretch
 from bench.analyze.contests.curve import Curve
 from bench.analyze.contests.levels import Array
 from bench.analyze.estimates.confidence import Confidence, of_band, of_crossing
@@ -68,10 +68,10 @@ def _of_stretch(
     elif stretch.code in (AHEAD, BEHIND):
         state = "always_faster" if stretch.code == AHEAD else "never"
         confidence = of_band(lows, highs)
-        if confidence == "unsettled" and _known_at_sizes(curve, stretch):
-            confidence = "rough"
     else:
         confidence = "unsettled"
+    if confidence == "unsettled" and not place and _known_at_sizes(curve, stretch):
+        confidence = "rough"
     winner = {AHEAD: names[1], BEHIND: names[0]}.get(stretch.code, "")
     gain = gain_of(sign * curve.draws[:, inside])
     at = _sizes_within(curve, stretch)
@@ -82,10 +82,14 @@ def _of_stretch(
 
 
 def _known_at_sizes(curve: Curve, stretch: Stretch) -> bool:
-    """Whether one is ahead at all sizes measured, though the band holds more between them."""
+    """Whether whoever follows the answer loses no more than a tie at any size measured, though the band holds
+    more between them: the one ahead is level with the other at worst, or both are."""
     at = curve.at_points[_sizes_within(curve, stretch)]
-    lows, _, highs = np.exp(curve.band)[:, at]
-    return of_band(lows, highs) != "unsettled"
+    lows, _, highs = np.array(curve.band)[:, at]
+    tie = np.log1p(TIE)
+    never_behind, never_ahead = bool((lows >= -tie).all()), bool((highs <= tie).all())
+    known = {AHEAD: never_behind, BEHIND: never_ahead, LEVEL: never_behind and never_ahead}
+    return known.get(stretch.code, False)
 
 
 def within(curve: Curve, smallest: float, largest: float) -> NDArray[np.bool_]:
