@@ -53,8 +53,8 @@ class Choice:
     """All contenders of a group set against each other: what is known, by ranges of sizes; none where nothing
     was measured, for the `reason`.
 
-    `contests` are those of the first contender that meets any with each other one. `may_be_best` has at each size those
-    that are not known to be slower than another there.
+    `contests` are those of the first contender that meets any with each other one. `may_be_best` has at each
+    size those that are not known to be slower than another there.
     """
 
     suite: str

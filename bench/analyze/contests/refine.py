@@ -1,9 +1,10 @@
-"""Which sizes to measure next, so that a run knows its crossovers better: bisection in log size.
+"""Which sizes to measure next, so that a run knows its contests better: bisection in log size.
 
-Two things keep a crossing's interval wide. Sizes too far apart leave the curve between them open: a size is
-added in the middle. Too few launches leave the times themselves open: the sizes around are measured again,
-and nothing is added while a crossing may be anywhere between two of them: a third tells no more of it.
-Nothing is decided from how long a size would take, nor from which side it would favour.
+Sizes at which contenders cannot be told apart are measured again. Two things keep a crossing's interval wide.
+Sizes too far apart leave the curve between them open: a size is added in the middle. Too few launches leave
+the times themselves open: the sizes around are measured again, and nothing is added while a crossing may be
+anywhere between two of them: a third tells no more of it. Nothing is decided from how long a size would take,
+nor from which side it would favour.
 """
 
 import math
@@ -11,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from bench.analyze.contests.contests import Contest
+from bench.analyze.contests.contests import Choice, Contest
 from bench.analyze.contests.crossover import Place, suggested
 from bench.analyze.contests.curve import Curve
 
@@ -34,17 +35,27 @@ Sizes = dict[str, dict[str, list[float]]]
 """Sizes by test ("path::test") and axis."""
 
 
-def wanted(contests: Iterable[Contest], launches: int) -> Sizes:
-    """The sizes around every crossing that is not known well enough yet, those to be added among them.
+def wanted(choices: Iterable[Choice], launches: int) -> Sizes:
+    """The sizes at which contenders are not told apart, and those around every crossing that is not known
+    well enough yet, those to be added among them.
 
     A crossing is known well enough when its interval is, from as many launches as the run was to have.
     """
     sizes_of: dict[str, dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
-    for contest in contests:
-        sizes = around(contest.curve, contest.places, launches) if contest.curve else set()
-        for case in contest.crossing.evidence if sizes else ():
-            sizes_of[case.partition("[")[0]][contest.crossing.axis] |= sizes
+    for choice in choices:
+        for contest in choice.contests:
+            sizes = around(contest.curve, contest.places, launches) if contest.curve else set()
+            sizes |= _open(choice, contest)
+            for case in contest.crossing.evidence if sizes else ():
+                sizes_of[case.partition("[")[0]][choice.axis] |= sizes
     return {test: {axis: sorted(sizes) for axis, sizes in axes.items()} for test, axes in sizes_of.items()}
+
+
+def _open(choice: Choice, contest: Contest) -> set[float]:
+    """The sizes of a contest at which the choice has no answer."""
+    ranges = [each for each in choice.ranges if each.state == "inconclusive"]
+    inside = (any(each.smallest <= size <= each.largest for each in ranges) for size in contest.sizes)
+    return {_plain(size) for size, is_open in zip(contest.sizes, inside, strict=True) if is_open}
 
 
 def around(curve: Curve, places: Sequence[Place], launches: int) -> set[float]:

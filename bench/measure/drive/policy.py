@@ -47,7 +47,7 @@ PASS_SHARE = 0.2
 """Share of what is left of a launch that a pass may take: what is worth most is asked anew after each."""
 
 NEAR_WEIGHT = 2.0
-"""How much more a case counts whose size lies near an open crossing."""
+"""How much more a case counts whose size lies near an open crossing, or at which a contest has no answer."""
 
 MAX_EXPONENT = 3.0
 """The steepest rise of time with size that is extrapolated: a matrix product's."""

@@ -133,7 +133,7 @@ class Schedule:
         return min(kept_s, MAX_KEPT * self.deadline_s)
 
     def near_cases(self) -> set[str]:
-        """The cases at sizes near open crossings, by the latest round."""
+        """The cases at the sizes that contests lack, by the latest round."""
         sizes = self.ledger.sizes.get(max(self.ledger.sizes, default=0), {})
         return {entry.case.id for entry in self.entries() if among(entry.case, sizes)}
 

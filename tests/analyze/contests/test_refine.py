@@ -2,21 +2,25 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bench.analyze.contests import refine
+from bench.analyze.contests.contests import Choice, Contest
 from bench.analyze.contests.crossover import Outcome, find
 from bench.analyze.contests.curve import Curve, curves
 from bench.analyze.contests.levels import Points
+from bench.analyze.contests.ranges import ranges_of_two
 from bench.events import Event, Launch, Sizes, SizesAdded, Visit
 from bench.measure.drive.coordinator import Coordinator
 from bench.measure.drive.plan import Plan, Preset, Progress
 from bench.measure.start.process import Spec
 from bench.measure.worker.plugin import evenly
-from tests.analyze.contests.contested import TRIALS, least_held
+from bench.records import Crossing
+from tests.analyze.contests.contested import TRIALS, least_held, points
 
 Contenders = tuple[Callable[[float], float], Callable[[float], float]]
 """The seconds of two contenders by size."""
@@ -260,3 +264,17 @@ def test_time_that_is_spent_ends_it(tmp_path: Path) -> None:
     finally:
         coordinator.close()
     assert sum(isinstance(event, Launch) for event in events) == 1
+
+
+def test_sizes_without_an_answer_are_measured_again() -> None:
+    """Of five sizes one is noisy: nobody is known to be ahead there, nor that they are level."""
+    errors = np.array([0.01, 0.01, 0.08, 0.01, 0.01])
+    known = replace(points(COARSE, [0.0, 0.0, -0.05, 1.5, 1.5]), error=errors)
+    [fitted] = curves([known])
+    names, evidence = ("torch", "numpy"), ("test.py::test_it[torch-64]", "test.py::test_it[numpy-64]")
+    crossing = Crossing("it", "n", *names, "throughput", "inconclusive", evidence=evidence)
+    met = Contest(crossing, "test", "engine", tuple(COARSE), (), (), (), (LAUNCHES,) * 5, curve=fitted)
+    ranges = ranges_of_two(names, fitted, find(fitted))
+    choice = Choice("test", "it", "n", "engine", "throughput", {}, names, ranges, (met,))
+    assert refine.wanted([choice], LAUNCHES) == {"test.py::test_it": {"n": [16384]}}
+    assert refine.wanted([replace(choice, ranges=())], LAUNCHES) == {}

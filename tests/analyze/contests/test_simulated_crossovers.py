@@ -21,7 +21,7 @@ from scipy.optimize import least_squares
 
 from bench.analyze.blocks.clean import marked_blocks
 from bench.analyze.contests import refine
-from bench.analyze.contests.contests import Contest
+from bench.analyze.contests.contests import Choice, Contest, choices
 from bench.analyze.contests.contests import contests as contests_of
 from bench.analyze.contests.order import disorders
 from bench.events import Header, Launch, SizesAdded
@@ -164,10 +164,14 @@ def run(noise: float, tmp_path_factory: pytest.TempPathFactory) -> Path:
     written = folder / "run"
     with Journal.create(written, Header(run="simulated")) as journal:
         try:
-            coordinator.measure(journal.append, lambda: refine.wanted(found(read_run(written)), LAUNCHES))
+            coordinator.measure(journal.append, lambda: refine.wanted(chosen(read_run(written)), LAUNCHES))
         finally:
             coordinator.close()
     return written
+
+
+def chosen(run: Run) -> list[Choice]:
+    return choices(run, marked_blocks(run))
 
 
 def found(run: Run) -> list[Contest]:

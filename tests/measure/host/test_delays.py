@@ -85,7 +85,7 @@ def test_threads_that_leave_the_calling_one_idle_are_no_team(tasks: Path, own: i
 
 
 def test_what_the_calling_thread_ran_before_a_block_counts_to_none(tasks: Path, own: int) -> None:
-    """Its figures lag by a tick: 9 ms of work ahead of the block show up in it, and it waited all the while."""
+    """Its figures lag by a tick: 9 ms of work ahead of the block show up in it."""
     threads = Threads(tasks)
     threads.before()
     schedule(tasks, own, 109, 5, 11)

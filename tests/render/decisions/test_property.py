@@ -53,7 +53,7 @@ def test_no_size_is_left_out(reports: list[Report]) -> None:
 @pytest.mark.parametrize("example", RECORDED)
 @pytest.mark.parametrize("seed", range(10))
 def test_any_part_of_a_run_has_answers(example: str, seed: int) -> None:
-    """As after its first minute, or with some cases that failed: contenders then lack sizes, the first, too."""
+    """As after its first minute, or with some cases that failed: contenders then lack sizes."""
     whole, rng = store.read_run(ROOT / "reports" / example), np.random.default_rng(seed)
     kept = rng.random(len(whole.cases)) < rng.uniform(0.03, 0.9)
     cases = whole.cases[kept].reset_index(drop=True)
