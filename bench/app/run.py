@@ -121,8 +121,7 @@ def _after_round(plan: Plan, folder: Path, screen: recording.Screen) -> Callable
     def look() -> Sizes:
         part = RunReport(AnalyzedRun(read_run(folder)))
         screen.tell(answered(part.answers)[:MAX_LINES])
-        launches = plan.launches or refine.KNOWN_LAUNCHES
-        return refine.wanted(part.choices, launches) if plan.preset.refining_s else {}
+        return refine.wanted(part.choices, plan.launches) if plan.preset.refining_s else {}
 
     return look
 

@@ -35,27 +35,32 @@ Sizes = dict[str, dict[str, list[float]]]
 """Sizes by test ("path::test") and axis."""
 
 
-def wanted(choices: Iterable[Choice], launches: int) -> Sizes:
+def wanted(choices: Iterable[Choice], launches: int | None = None) -> Sizes:
     """The sizes at which contenders are not told apart, and those around every crossing that is not known
     well enough yet, those to be added among them.
 
-    A crossing is known well enough when its interval is, from as many launches as the run was to have.
+    A crossing is known well enough when its interval is, from as many `launches` as the run is to have. Where
+    somebody set that number, no size gets more of them for being open.
     """
     sizes_of: dict[str, dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
     for choice in choices:
         for contest in choice.contests:
-            sizes = around(contest.curve, contest.places, launches) if contest.curve else set()
-            sizes |= _open(choice, contest)
+            enough = launches or KNOWN_LAUNCHES
+            sizes = around(contest.curve, contest.places, enough) if contest.curve else set()
+            sizes |= _open(choice, contest, launches or math.inf)
             for case in contest.crossing.evidence if sizes else ():
                 sizes_of[case.partition("[")[0]][choice.axis] |= sizes
     return {test: {axis: sorted(sizes) for axis, sizes in axes.items()} for test, axes in sizes_of.items()}
 
 
-def _open(choice: Choice, contest: Contest) -> set[float]:
-    """The sizes of a contest at which the choice has no answer."""
+def _open(choice: Choice, contest: Contest, most: float) -> set[float]:
+    """The sizes of a contest at which the choice has no answer, from fewer launches than `most`."""
     ranges = [each for each in choice.ranges if each.state == "inconclusive"]
-    inside = (any(each.smallest <= size <= each.largest for each in ranges) for size in contest.sizes)
-    return {_plain(size) for size, is_open in zip(contest.sizes, inside, strict=True) if is_open}
+    return {
+        _plain(size)
+        for size, launches in zip(contest.sizes, contest.launches, strict=True)
+        if launches < most and any(each.smallest <= size <= each.largest for each in ranges)
+    }
 
 
 def around(curve: Curve, places: Sequence[Place], launches: int) -> set[float]:

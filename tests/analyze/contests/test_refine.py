@@ -276,5 +276,7 @@ def test_sizes_without_an_answer_are_measured_again() -> None:
     met = Contest(crossing, "test", "engine", tuple(COARSE), (), (), (), (LAUNCHES,) * 5, curve=fitted)
     ranges = ranges_of_two(names, fitted, find(fitted))
     choice = Choice("test", "it", "n", "engine", "throughput", {}, names, ranges, (met,))
-    assert refine.wanted([choice], LAUNCHES) == {"test.py::test_it": {"n": [16384]}}
-    assert refine.wanted([replace(choice, ranges=())], LAUNCHES) == {}
+    assert refine.wanted([choice]) == {"test.py::test_it": {"n": [16384]}}
+    assert refine.wanted([choice], LAUNCHES) == {}  # somebody asked for so many, and it has them
+    assert refine.wanted([choice], LAUNCHES + 1) == {"test.py::test_it": {"n": [16384]}}
+    assert refine.wanted([replace(choice, ranges=())]) == {}
