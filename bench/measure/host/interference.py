@@ -143,17 +143,16 @@ class Readings:
         )
 
     @opening()
-    def stretch(self) -> Callable[[], float | None]:
+    def stretch(self) -> Callable[[], float]:
         """Begins a stretch of time; what is returned ends it, and says which share of the processors others
-        held in it: None of one under `MIN_FOREIGN_S`."""
+        held in it. It goes on until it has lasted `MIN_FOREIGN_S`: less tells nothing."""
         on, begun_s = processors(), time.perf_counter()
         before_s = foreign_s(on, descendants_run_s())
 
         @opening()
-        def ended() -> float | None:
+        def ended() -> float:
+            time.sleep(max(0.0, MIN_FOREIGN_S - (time.perf_counter() - begun_s)))
             length_s = time.perf_counter() - begun_s
-            if length_s < MIN_FOREIGN_S:
-                return None
             return max(0.0, foreign_s(on, descendants_run_s()) - before_s) / (length_s * len(on))
 
         return ended

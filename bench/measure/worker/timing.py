@@ -12,7 +12,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench import plain
-from bench.disturbance import TELLING_S
+from bench.disturbance import HANDING_OVER, TELLING_S
 from bench.measure import compat
 from bench.measure.devices import available, device
 from bench.measure.devices.device import Device, Loop, Timed
@@ -108,7 +108,7 @@ class CaseTimer:
         apart = calls.one_by_one and command.calls > 1 and command.expected_s >= TELLING_S
         others_share = self.readings.stretch() if apart else lambda: None
         timed = calls.time(target, command.kind, command.calls, watched)
-        taken = asdict(parts[0] if len(parts) == 1 else together(parts, timed.wall_s, others_share()))
+        taken = asdict(parts[0] if len(parts) == 1 else together(parts, timed.wall_s, others_share))
         notes = [*timed.notes, *taken.pop("notes")]
         if allocations != target.allocator_counts():
             notes.append("allocated")
@@ -116,11 +116,14 @@ class CaseTimer:
         return Block(command.kind, start_s, command.calls, *times_s, notes=tuple(notes), **taken)
 
 
-def together(parts: Sequence[Interference], wall_s: float, others_share: float | None) -> Interference:
+def together(
+    parts: Sequence[Interference], wall_s: float, others_share: Callable[[], float | None]
+) -> Interference:
     """What others took from calls that were timed one by one, with a set-up between them that does not count.
 
-    Processor time of others is told of half a second and more alone: of such calls none tells. They have the
-    share that others held while they and their set-ups were made, where that took so long.
+    Processor time of others is told of half a second and more alone: of such calls none tells. Where their
+    own delay says nothing, since they are a crowd's, they have the share that others held while they and
+    their set-ups were made.
     """
 
     def total(values: Sequence[float | None]) -> float | None:
@@ -129,8 +132,8 @@ def together(parts: Sequence[Interference], wall_s: float, others_share: float |
 
     number = min(part.processors for part in parts)
     foreign_s = total([part.foreign_s for part in parts])
-    if foreign_s is None and others_share is not None:
-        foreign_s = others_share * wall_s * number
+    if foreign_s is None and any(map(_is_crowd, parts)) and (share := others_share()) is not None:
+        foreign_s = share * wall_s * number
     return Interference(
         delay_s=total([part.delay_s for part in parts]),
         foreign_s=foreign_s,
@@ -141,6 +144,10 @@ def together(parts: Sequence[Interference], wall_s: float, others_share: float |
         processors=number,
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )
+
+
+def _is_crowd(part: Interference) -> bool:
+    return part.children > 0 or part.threads > part.processors or HANDING_OVER in part.notes
 
 
 def recorded_work(

@@ -217,15 +217,25 @@ def test_foreign_time_is_read_only_over_blocks_long_enough_for_it(monkeypatch: p
     assert readings.after().foreign_s is None
 
 
-def test_a_stretch_of_half_a_second_tells_what_others_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    used = iter([5.0, 5.3, 6.0])
+def test_a_stretch_tells_what_others_held_and_lasts_half_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ticks of 10 ms tell nothing of less: a shorter one is watched a little longer."""
+    used, now_s = iter([5.0, 5.3, 6.0, 6.2]), 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now_s
+        now_s += seconds
+
     monkeypatch.setattr(interference, "foreign_s", lambda *_: next(used))
     monkeypatch.setattr(interference, "processors", lambda: (0, 1))
-    now = iter([0.0, 0.6, 1.0, 1.4])
-    monkeypatch.setattr(originals.time, "perf_counter", lambda: next(now))
+    monkeypatch.setattr(originals.time, "perf_counter", lambda: now_s)
+    monkeypatch.setattr(originals.time, "sleep", sleep)
     readings = Readings()
-    assert readings.stretch()() == pytest.approx(0.3 / (0.6 * 2))
-    assert readings.stretch()() is None, "too short for ticks of 10 ms"
+    ended = readings.stretch()
+    sleep(0.6)
+    assert (ended(), now_s) == (pytest.approx(0.3 / (0.6 * 2)), 0.6)
+    ended = readings.stretch()
+    sleep(0.1)
+    assert (ended(), now_s) == (pytest.approx(0.2 / (0.5 * 2)), pytest.approx(1.1))
 
 
 @pytest.mark.parametrize(("recent_s", "second"), [(0.0, 3e-6), (1e9, 4e-6)])

@@ -64,7 +64,7 @@ def test_what_was_taken_from_calls_one_by_one_adds_up() -> None:
         Interference(0.1, None, 0.0, 1e-6, 1, 0, 2),
         Interference(0.2, 0.5, 0.1, 3e-6, 2, 1, 1, ("team",)),
     ]
-    added = together(parts, 0.3, None)
+    added = together(parts, 0.3, lambda: None)
     assert added.delay_s == pytest.approx(0.3)
     assert added == Interference(added.delay_s, None, 0.1, 3e-6, 2, 1, 1, ("team",))
 

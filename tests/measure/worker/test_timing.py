@@ -15,9 +15,11 @@ from bench.measure.worker.timing import CaseTimer
 from bench.records import Block
 
 
-def block(others_share: float | None, made: calls.Calls | None = None, expected_s: float = 0.2) -> Block:
+def block(
+    others_share: float | None, made: calls.Calls | None = None, expected_s: float = 0.2, children: int = 2
+) -> Block:
     """Three calls of 10 ms that wait for two children of their own on two processors, with a set-up each."""
-    taken = Interference(0.004, None, None, 2e-6, threads=1, children=2, processors=2)
+    taken = Interference(0.004, None, None, 2e-6, threads=1, children=children, processors=2)
     stretch: Callable[[], Callable[[], float | None]] = lambda: lambda: others_share  # noqa: E731
     readings: Any = SimpleNamespace(before=lambda _s: None, after=lambda: taken, stretch=stretch)
     pedantic = calls.PedanticCalls(lambda: None, setup=lambda: None, rounds=3)
@@ -38,6 +40,10 @@ def test_calls_beside_workers_of_their_own_are_judged_by_what_others_held(
     assert timed.foreign_s == (None if others_share is None else pytest.approx(others_share * 0.03 * 2))
     assert disturbs_itself(timed, 2)
     assert disturbed(timed, True) == is_disturbed
+
+
+def test_calls_of_one_thread_wait_for_no_such_reading() -> None:
+    assert block(0.5, children=0).foreign_s is None
 
 
 def test_calls_in_one_stretch_and_short_ones_cost_no_such_reading() -> None:
