@@ -33,8 +33,10 @@ TORCHS_PHASES = {
 
 REST = "forward, loss"
 
+ONNXRUNTIME = "onnxruntime"
+
 KINDS = {
-    "cpu_op": "operator", "user_annotation": "mark", "onnxruntime": "onnxruntime",
+    "cpu_op": "operator", "user_annotation": "mark", ONNXRUNTIME: ONNXRUNTIME,
     "kernel": "kernel", "device_work": "kernel", "gpu_memcpy": "copy", "gpu_memset": "copy",
     "cuda_runtime": "runtime", "cuda_driver": "runtime", "xpu_runtime": "runtime",
     "privateuse1_runtime": "runtime",
@@ -117,7 +119,15 @@ def _marks(events: Iterable[Event]) -> list[Event]:
 
 def _spans(events: list[Event], begin_us: float) -> pd.DataFrame:
     """The spans, each after the one it lies in."""
-    events.sort(key=lambda event: (str(event["pid"]), str(event["tid"]), event["ts"], -event["dur"]))
+    places = {id(event): place for place, event in enumerate(events)}
+
+    def outer_first(event: Event) -> tuple[Any, ...]:
+        begun = str(event["pid"]), str(event["tid"]), event["ts"]
+        if event["cat"] == ONNXRUNTIME:  # in whole microseconds, and written as it ends: the outer ones last
+            return (*begun, 0.0, -places[id(event)])
+        return (*begun, -event["dur"], places[id(event)])
+
+    events.sort(key=outer_first)
     parents, depths, own_us = _nested(events)
     spans = pd.DataFrame(
         {

@@ -80,6 +80,19 @@ def test_without_marks_torchs_own_tell_the_phases() -> None:
     )
 
 
+def test_what_onnx_runtime_began_in_one_microsecond_lies_in_what_ended_last() -> None:
+    """Its times are whole microseconds: a node may seem to take as long as what runs it, or longer."""
+    names = {"onnx::MatMul": 4, "SequentialExecutor::Execute": 3, "model_run": 3}
+    spans = [span("onnxruntime", name, MAIN, 12, took_us) for name, took_us in names.items()]
+    table = operators.operators(trace.read({"traceEvents": [mark("call", 10, 90, 1), *spans]}))
+    assert dict(zip(table["name"], table["within"], strict=True)) == {
+        "call": "",
+        "model_run": "call",
+        "SequentialExecutor::Execute": "model_run",
+        "onnx::MatMul": "SequentialExecutor::Execute",
+    }
+
+
 def test_a_trace_without_calls_is_refused() -> None:
     with pytest.raises(ValueError, match="marks no call"):
         trace.read({"traceEvents": [operator("aten::mm", 0, 1, 1)]})
