@@ -125,7 +125,7 @@ def _spans(events: list[Event], begin_us: float) -> pd.DataFrame:
         begun = str(event["pid"]), str(event["tid"]), event["ts"]
         if event["cat"] == ONNXRUNTIME:  # in whole microseconds, and written as it ends: the outer ones last
             return (*begun, 0.0, -places[id(event)])
-        return (*begun, -event["dur"], places[id(event)])
+        return (*begun, -event["dur"], 0)
 
     events.sort(key=outer_first)
     parents, depths, own_us = _nested(events)

@@ -10,7 +10,7 @@ import resource
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil  # before any test, which may leave no path to it
@@ -28,8 +28,7 @@ block, in which anything may have happened."""
 
 TOLD_S = MIN_FOREIGN_S / SAMPLES
 """Block from which a crowd has what others held of late, where it has no half a second of its own: as long
-as what `Others` waits between two readings, so that one comes behind the block. A crowd is children, more
-threads than processors, or threads that hand over to each other."""
+as what `Others` waits between two readings, so that one comes behind the block."""
 
 TEAM = "team"
 """The note of a block whose threads are a team: the calling one worked, and others that stay."""
@@ -63,6 +62,11 @@ class Interference:
     children: int
     processors: int
     notes: tuple[str, ...] = ()
+
+    @property
+    def is_crowd(self) -> bool:
+        """Whether threads or processes of its own waited for each other, so that its delay says nothing."""
+        return self.children > 0 or self.threads > self.processors or HANDING_OVER in self.notes
 
 
 class Readings:
@@ -123,24 +127,23 @@ class Readings:
         pace_before_s, withheld_s, children_s, reaped_before_s = begun
         grown_s = [s - children_s.get(child, 0.0) for child, s in self._children_s.items()]
         grown_s.append(self._reaped_s - reaped_before_s)
-        children = sum(s > RAN_SHARE * elapsed_s for s in grown_s)
-        crowd = children > 0 or delay.threads > len(self._processors) or delay.handing_over
-        foreign = None
-        if self._foreign_s is not None and elapsed_s >= MIN_FOREIGN_S:
-            foreign = max(0.0, foreign_s(self._processors, self._children_s) - self._foreign_s)
-        elif (self._outranked and delay.threads > 1) or (crowd and elapsed_s >= TOLD_S):
-            share = self._others.share(len(self._processors))
-            foreign = None if share is None else share * elapsed_s * len(self._processors)
-        return Interference(
+        taken = Interference(
             delay_s=delay.delay_s,
-            foreign_s=foreign,
+            foreign_s=None,
             throttled_s=self._throttled_s - withheld_s if self._quotas_known else None,
             pace_s=max(pace_before_s, self._pace_s),
             threads=delay.threads,
-            children=children,
+            children=sum(s > RAN_SHARE * elapsed_s for s in grown_s),
             processors=len(self._processors),
             notes=(*[TEAM] * delay.team, *[HANDING_OVER] * delay.handing_over),
         )
+        foreign = None
+        if self._foreign_s is not None and elapsed_s >= MIN_FOREIGN_S:
+            foreign = max(0.0, foreign_s(self._processors, self._children_s) - self._foreign_s)
+        elif (self._outranked and delay.threads > 1) or (taken.is_crowd and elapsed_s >= TOLD_S):
+            share = self._others.share(len(self._processors))
+            foreign = None if share is None else share * elapsed_s * len(self._processors)
+        return taken if foreign is None else replace(taken, foreign_s=foreign)
 
     @opening()
     def stretch(self) -> Callable[[], float]:

@@ -12,7 +12,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench import plain
-from bench.disturbance import HANDING_OVER, TELLING_S
+from bench.disturbance import TELLING_S
 from bench.measure import compat
 from bench.measure.devices import available, device
 from bench.measure.devices.device import Device, Loop, Timed
@@ -132,7 +132,7 @@ def together(
 
     number = min(part.processors for part in parts)
     foreign_s = total([part.foreign_s for part in parts])
-    if foreign_s is None and any(map(_is_crowd, parts)) and (share := others_share()) is not None:
+    if foreign_s is None and any(part.is_crowd for part in parts) and (share := others_share()) is not None:
         foreign_s = share * wall_s * number
     return Interference(
         delay_s=total([part.delay_s for part in parts]),
@@ -144,10 +144,6 @@ def together(
         processors=number,
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )
-
-
-def _is_crowd(part: Interference) -> bool:
-    return part.children > 0 or part.threads > part.processors or HANDING_OVER in part.notes
 
 
 def recorded_work(
