@@ -14,9 +14,9 @@ def present() -> tuple[Setting, ...]:
     return *of_process.SETTINGS, *(of_torch.SETTINGS if of_torch.is_loaded() else ())
 
 
-def current() -> dict[str, Any]:
-    """Every setting as it is now, by name."""
-    return {each.name: each.read() for each in present()}
+def current(*only: str) -> dict[str, Any]:
+    """Every setting as it is now, or these alone, by name."""
+    return {each.name: each.read() for each in present() if not only or each.name in only}
 
 
 @dataclass
@@ -29,12 +29,10 @@ class Kept:
     @contextmanager
     def meant(self, *only: str) -> Iterator[None]:
         """What is changed meanwhile, of all settings or of these, is meant to last: it was not the test."""
-        before = current()
+        before = current(*only)
         yield
-        after = current()
-        names = only or tuple(after)
-        changed = (name for name in names if name in after and before.get(name) != after[name])
-        self.before |= {name: after[name] for name in changed}
+        after = current(*only)
+        self.before |= {name: value for name, value in after.items() if before.get(name) != value}
 
     def put_back(self) -> None:
         """Undoes what was left changed, and notes what that was."""
