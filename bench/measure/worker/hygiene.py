@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from bench.measure.worker import plugin
+
 SPOILING_PLUGINS = ("timeout", "rerunfailures", "flaky", "dsession", "hypothesispytest")
 """Plugins whose work would spoil a worker's: time-outs that count its waiting, tests run again, and one
 that imports its whole library, two seconds of it, to print a summary that nobody reads. Their options stay: a
@@ -109,3 +111,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     for name in SPOILING_PLUGINS:
         if manager.has_plugin(name):
             manager.unregister(name=name)
+
+
+def spare_the_log(session: pytest.Session) -> None:
+    """Has pytest catch no log where no test reads it: before each phase of each visit it would hang two
+    handlers on every logger that keeps its records to itself, of which torch has dozens."""
+    manager, name = session.config.pluginmanager, "logging-plugin"
+    if manager.has_plugin(name) and not any(plugin.uses(item, "caplog") for item in session.items):
+        manager.unregister(name=name)

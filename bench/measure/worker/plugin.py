@@ -204,20 +204,25 @@ def _give_synchronizing_clock(item: pytest.Item) -> None:
 
 
 def is_case(item: pytest.Item) -> bool:
-    """True for a test whose fixtures include `benchmark`, or which asks for it: `request.getfixturevalue`."""
+    """True for a test that uses the `benchmark` fixture."""
+    return uses(item, "benchmark")
+
+
+def uses(item: pytest.Item, fixture: str) -> bool:
+    """True for a test whose fixtures include that one, or which asks for it: `request.getfixturevalue`."""
     names = getattr(item, "fixturenames", ())
-    if "benchmark" in names or "request" not in names:
-        return "benchmark" in names
+    if fixture in names or "request" not in names:
+        return fixture in names
     functions = (getattr(item, "function", None), *compat.fixture_functions(item))
     codes = (getattr(inspect.unwrap(each), "__code__", None) for each in functions if each is not None)
-    return any(_asks_for_it(code) for code in codes if code is not None)
+    return any(_asks_for(fixture, code) for code in codes if code is not None)
 
 
-def _asks_for_it(code: CodeType) -> bool:
+def _asks_for(fixture: str, code: CodeType) -> bool:
     """True where a function, or one within it, asks for the fixture by its name."""
     within = [each for each in code.co_consts if isinstance(each, CodeType)]
-    asks = "getfixturevalue" in code.co_names and "benchmark" in code.co_consts
-    return asks or any(map(_asks_for_it, within))
+    asks = "getfixturevalue" in code.co_names and fixture in code.co_consts
+    return asks or any(_asks_for(fixture, each) for each in within)
 
 
 MARKED_ONLY = "marked `benchmark`, but it does not use the `benchmark` fixture: nothing says what to time"

@@ -109,6 +109,7 @@ class Steering:
         gc.collect()
         gc.freeze()  # what was imported is not looked at again: it would take a tenth of a second each time
         gc.enable()
+        hygiene.spare_the_log(session)
         self.session_items = session.items
         self.items = {plain.text(item.nodeid): item for item in session.items if plugin.is_case(item)}
         self.channel.send(self._collected(session.config))
