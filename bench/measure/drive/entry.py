@@ -30,6 +30,13 @@ LONG_CALL_S = 1.0
 DRY_FACTOR = 8
 """By how much a block is cut whose queue ran dry: a forward pass is five launches a call or more."""
 
+SLOW_START = 1.05
+"""How many times as long as the others the first block of a visit may take, led in by one block that does not
+count: a difference that matters. See docs/measurements.md, "How visits begin"."""
+
+MIN_STARTS = 2
+"""Visits that must have told of their first block before it is believed."""
+
 WARMUP_KINDS = ("first", "warmup")
 
 ENDED_BY_TEST = ("passed", "skipped", "failed")
@@ -70,7 +77,8 @@ class Timing:
 
     `call_s` is a call's share of the latest block, `fastest_s` of the fastest; `visited` what the visits came
     to that had an undisturbed block. `calls`, a multiple of `multiple`, make a block; 0 while not chosen.
-    `votes` says of each block that was long enough whether it disturbed itself, `processors` how many a block
+    `votes` says of each block that was long enough whether it disturbed itself, `slow_starts` of each visit
+    that was led in by one block whether its first that counts was slow. `processors` is how many a block
     could use, `kinds` those of all blocks so far. `queued` has, by kind, how many calls fit into a device's
     queue, where that is fewer.
     """
@@ -84,12 +92,18 @@ class Timing:
     processors: int = 1
     votes: tuple[bool, ...] = ()
     self_disturbing: bool = False
+    slow_starts: tuple[bool, ...] = ()
     queued: Mapping[Kind, int] = field(default_factory=dict)
     kinds: frozenset[Kind] = frozenset()
 
     @property
     def is_long(self) -> bool:
         return self.call_s >= LONG_CALL_S
+
+    @property
+    def starts_slow(self) -> bool:
+        """Whether each visit has to be warmed up as in a fresh process: one block does not lead it in."""
+        return len(self.slow_starts) >= MIN_STARTS and 2 * sum(self.slow_starts) > len(self.slow_starts)
 
     @property
     def calls_per_block(self) -> int:
@@ -135,6 +149,8 @@ class Timing:
         middle_s = median(block.wall_s / block.calls for block in clean) if clean else 0.0
         if middle_s > 0:
             timing = replace(timing, visited=timing.visited.after(visits[0].launch, math.log(middle_s)))
+        if len(clean) == len(wall_blocks(visits[0])) and (start := slow_start(blocks)) is not None:
+            timing = replace(timing, slow_starts=(*timing.slow_starts, start))
         warm = [block.wall_s / block.calls for block in blocks[1:] if block.kind == "warmup"]
         queued = dict(self.queued)
         for block in (block for visit in visits for block in visit.blocks if "queue_ran_dry" in block.notes):
@@ -147,6 +163,14 @@ class Timing:
 
 def wall_blocks(visit: Visit) -> list[Block]:
     return [block for block in visit.blocks if block.kind == "wall"]
+
+
+def slow_start(blocks: Sequence[Block]) -> bool | None:
+    """Whether the first block that counts is slow against the rest; None where it was not led in by one alone
+    or there is no rest."""
+    led_in = [block.kind for block in blocks if block.kind in WARMUP_KINDS] == ["warmup"]
+    first, *rest = [block.wall_s / block.calls for block in blocks if block.kind == "wall"] or [0.0]
+    return first > SLOW_START * median(rest) if led_in and rest else None
 
 
 def is_cold(blocks: Sequence[Block]) -> bool:

@@ -66,7 +66,7 @@ def visit(
     once_set_up()
     led_in = fresh or _is_led_in(entry) or any(session.left == 1 for session in sessions)
     if led_in:
-        _first_calls(in_turn, fresh, longest_s)
+        _first_calls(in_turn, entry.timing, fresh, longest_s)
         if _go_on(sessions, longest_s):
             entry = replace(entry, timing=_warmed_up(sessions, in_turn, entry.timing, fresh))
     if not led_in or _go_on(sessions, longest_s):
@@ -79,16 +79,18 @@ def visit(
 
 
 def _is_led_in(entry: Entry) -> bool:
-    """Whether a later visit begins with a call that does not count."""
+    """Whether a later visit begins with calls that do not count."""
     timing = entry.timing
     short = timing.call_s < NOT_LED_IN_S or timing.calls != timing.calls_per_block
     return short or timing.self_disturbing or entry.case.device != "cpu"
 
 
-def _first_calls(sessions: Sequence[CaseSession], fresh: bool, longest_s: float) -> None:
-    """A call in every session, another where it is far too long for a process's first one to judge by."""
+def _first_calls(sessions: Sequence[CaseSession], timing: Timing, fresh: bool, longest_s: float) -> None:
+    """In every session a fresh process's first call, another where that is far too long to judge by; in a
+    later visit as many as make a block of the warm-up."""
     for session in sessions:  # also of a test whose partner has ended: it may read its result
-        session.block("wall" if session.left == 1 else "first" if fresh else "warmup", 1)
+        kind: Kind = "wall" if session.left == 1 else "first" if fresh else "warmup"
+        session.block(kind, 1 if fresh or session.left is not None else _warmup_calls(timing))
     for session in sessions:
         if fresh and _latest_call_s(session) > longest_s:
             session.block("warmup", 1)  # a first call may compile for minutes: it judges no case
@@ -109,9 +111,10 @@ def _latest_call_s(session: CaseSession) -> float:
 def _warmed_up(
     sessions: Sequence[CaseSession], in_turn: Sequence[CaseSession], timing: Timing, fresh: bool
 ) -> Timing:
-    """Calls that do not count: until a block's calls are chosen, and in a fresh process until it is warm."""
+    """Calls that do not count: until a block's calls are chosen, and in a fresh process until it is warm, in
+    every visit where one block of them is not enough."""
     timing = calibrated(sessions[0], timing.in_new_launch() if fresh else timing)
-    if not fresh or timing.is_long or not sessions[0].running:
+    if not (fresh or timing.starts_slow) or timing.is_long or not sessions[0].running:
         return timing
     for session in in_turn:
         warm_up(session, timing)
@@ -146,12 +149,16 @@ def calibrated(session: CaseSession, timing: Timing) -> Timing:
     return replace(timing, calls=timing.calls_per_block)
 
 
+def _warmup_calls(timing: Timing) -> int:
+    """How many calls make a block of the warm-up."""
+    return max(1, min(timing.calls, round(WARMUP_BLOCK_S / timing.call_s)))
+
+
 def warm_up(session: CaseSession, timing: Timing) -> None:
     """Goes on until the series is stationary, or its time is spent."""
     if WARMUP_BLOCKS * timing.call_s > MAX_WARMUP_S:
         return  # the first call has warmed up what so few more could
-    calls = min(timing.calls, max(1, round(WARMUP_BLOCK_S / timing.call_s)))
-    spent_s = 0.0
+    calls, spent_s = _warmup_calls(timing), 0.0
     while session.left is None and spent_s < MAX_WARMUP_S and not settled(session.per_call_s("warmup")):
         block = session.block("warmup", calls)
         if block is None:

@@ -43,7 +43,7 @@ MIN_LAUNCHES = 3
 MAX_VISITS = 12
 """Visits of a case in one launch: beyond, another launch tells more."""
 
-MIN_PASSES, MAX_PASSES = 2, 8
+MIN_PASSES, MAX_PASSES = 2, MAX_VISITS
 """Fewest and most passes through all cases that a launch is planned for."""
 
 UNSEEN = 0.5

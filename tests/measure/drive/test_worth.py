@@ -9,6 +9,7 @@ import pytest
 from bench.measure.drive.entry import Cost, Entry, Lifecycle, Timing, Visited
 from bench.measure.drive.worth import (
     LEAST_LAUNCH,
+    MAX_VISITS,
     Scatter,
     Typical,
     gain_per_s,
@@ -111,8 +112,8 @@ def test_launches_are_as_many_as_kalibera_and_jones_have_it() -> None:
     """Ten cases, 1 s a pass, 4 s to open a launch: sqrt(4) x 0.1 / 0.05 is 4 passes, 8 s a launch."""
     cases = [entry([[0.0]], fresh_s=0.3, later_s=0.1) for _ in range(10)]
     assert launches_worth(81.0, 2.0, cases, Typical(Scatter(0.1, 0.05))) == 10
-    assert launches_worth(81.0, 2.0, cases, Typical(Scatter(0.1, 1e-9))) == 81 // (4 + 8), (
-        "at most eight passes"
+    assert launches_worth(81.0, 2.0, cases, Typical(Scatter(0.1, 1e-9))) == 81 // (4 + MAX_VISITS), (
+        "at most as many passes as a launch visits a case"
     )
     assert launches_worth(81.0, 2.0, cases, Typical(Scatter(0.1, 9.0))) == 81 // (4 + 2), "and two at least"
     assert launches_worth(1.0, 2.0, cases, Typical()) == 1
