@@ -99,7 +99,7 @@ def beside(blocks: pd.DataFrame, near_s: NDArray[np.float64]) -> float:
     """
     wall = blocks[blocks["kind"] == "wall"]
     between_s = np.sqrt(near_s[:-1] * near_s[1:])
-    clean = (wall["counted"] | wall["off_pace"]).to_numpy()[1:]
+    clean = wall["counted"].to_numpy()[1:]
     ratios = (wall["wall_s"] / wall["calls"]).to_numpy()[1:] / between_s
     ratios = ratios[clean & np.isfinite(ratios)]
     return float(np.median(ratios)) if len(ratios) else math.nan

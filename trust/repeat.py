@@ -4,6 +4,7 @@ A machine that is 1.4 times as fast while the second run is measured makes all c
 the ratio is given in units of the pace beside each block as well; the demands are on times.
 """
 
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -68,8 +69,7 @@ def _centres(run: Run, paced: bool) -> dict[str, Centre]:
     """The centre of each case, in seconds, or in units of the pace beside each block."""
     blocks = marked_blocks(run)
     if paced:
-        counted = blocks["counted"] | blocks["off_pace"]
-        blocks = blocks.assign(counted=counted, wall_s=blocks["wall_s"] / blocks["pace_s"].fillna(1.0))
+        blocks = blocks.assign(wall_s=blocks["wall_s"] / blocks["pace_s"].fillna(1.0), pace_s=math.nan)
     return centres_by_case(run, centres_of(run, blocks))
 
 

@@ -143,7 +143,6 @@ def wall_blocks(**columns: list[Any]) -> pd.DataFrame:
         "wall_s": [0.5, 0.2, 0.2, 0.2],
         "calls": [1, 2, 2, 2],
         "counted": [False, True, True, True],
-        "off_pace": False,
     }
     return pd.DataFrame({**usual, **columns})
 
@@ -158,8 +157,6 @@ def test_a_peer_is_met_before_and_behind_each_block() -> None:
     assert math.isnan(beside(wall_blocks(counted=[False] * 4), near_s))
     stopped = np.array([0.05, 0.2, math.nan])
     assert beside(slower, stopped) == pytest.approx(1.5)
-    elsewhere = wall_blocks(counted=[False] * 4, off_pace=[False, True, True, True])
-    assert beside(elsewhere, near_s) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("stopped", [True, False])

@@ -1,4 +1,4 @@
-"""Which blocks count: those that others left alone, by `bench.disturbance` and the pace of the processor."""
+"""Which blocks count: those that others left alone, by `bench.disturbance`."""
 
 import numpy as np
 import pandas as pd
@@ -18,11 +18,8 @@ wakes up once is not enough."""
 ONE_PACE_SHARE = 0.5
 """Share of a run's blocks that must be made at one pace for the others to be odd."""
 
-PACED_BELOW_S = 0.5
-"""Blocks from here on are not judged by pace: read at both ends, it says little of the middle."""
-
 ENOUGH_BLOCKS = 3
-"""Blocks at the run's pace from which a case's others do not count: a median needs three."""
+"""Blocks from which a case's others, of far fewer calls, do not count: a median needs three."""
 
 STEADY_KINDS = ("wall", "latency", "device", "cold")
 
@@ -41,10 +38,9 @@ def marked_blocks(run: Run) -> pd.DataFrame:
 
 
 def marked(blocks: pd.DataFrame) -> pd.DataFrame:
-    """The blocks with `disturbed`, `counted` and `off_pace`.
+    """The blocks with `disturbed` and `counted`; a case disturbs itself if most of its wall blocks do.
 
-    A case disturbs itself if most of its wall blocks do. `off_pace` is true for blocks that are clean, but
-    were made while the processor ran at another pace than for most of the run.
+    A processor whose pace changes disturbs none: `bench.analyze.estimates.pace` takes out what it did.
     """
     case = blocks.groupby("case", observed=True, sort=False).ngroup()
     series = blocks.groupby(["case", "kind"], observed=True, sort=False).ngroup()
@@ -52,11 +48,8 @@ def marked(blocks: pd.DataFrame) -> pd.DataFrame:
     shares = itself.astype(float).where(tells(blocks)).groupby(case).transform("mean")
     case_disturbs_itself = shares >= SELF_DISTURBING_SHARE
     by_others = disturbed(blocks, case_disturbs_itself)
-    on_device = (blocks["kind"] == "device") & blocks["device_s"].notna()
     clean = ~by_others & blocks["kind"].isin(STEADY_KINDS)
-    clean &= ~_misfit(blocks, clean, series)
-    off_pace = _off_pace(blocks, clean, series) & clean & ~on_device & ~case_disturbs_itself
-    return blocks.assign(disturbed=by_others | off_pace, counted=clean & ~off_pace, off_pace=off_pace)
+    return blocks.assign(disturbed=by_others, counted=clean & ~_misfit(blocks, clean, series))
 
 
 def _misfit(blocks: pd.DataFrame, clean: pd.Series, series: pd.Series) -> pd.Series:
@@ -67,20 +60,6 @@ def _misfit(blocks: pd.DataFrame, clean: pd.Series, series: pd.Series) -> pd.Ser
     few = blocks["calls"] * MISFIT <= blocks["calls"].groupby(series).transform("last")
     kept = (clean & ~few).groupby(series).transform("sum")
     return few & (kept >= ENOUGH_BLOCKS)
-
-
-def _off_pace(blocks: pd.DataFrame, clean: pd.Series, series: pd.Series) -> pd.Series:
-    """Blocks to leave out because the processor ran at another pace than for most of the run.
-
-    Only where their series, a case's blocks of one kind, has enough at that pace; a case that was never
-    measured at it keeps the others, and gets a warning (`bench.analyze.estimates.doubts`). Blocks of two
-    sides alternate: a change of pace slows both down, and cancels.
-    """
-    low_s, high_s = pace_of_run(blocks)
-    other = ~blocks["pace_s"].between(low_s, high_s) & blocks["pace_s"].notna()
-    other &= (blocks["wall_s"] < PACED_BELOW_S) & (blocks["side"] == "")
-    kept = (clean & ~other).groupby(series).transform("sum")
-    return other & (kept >= ENOUGH_BLOCKS)
 
 
 def pace_of_run(blocks: pd.DataFrame) -> tuple[float, float]:

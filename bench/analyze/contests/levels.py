@@ -2,8 +2,7 @@
 
 Two levels: visits of a launch, and launches. Launches that timed both contenders are paired: what a process
 or its moment did to both cancels in their difference. Where each had processes of its own, each is a series
-by itself, and what the processor's pace did to one of them alone is foreseen, with an error of its own
-(SLOPE). How far launches scatter beyond what their visits explain is estimated from all series of the run
+by itself. How far launches scatter beyond what their visits explain is estimated from all series of the run
 (R. C. Paule and J. Mandel, "Consensus values and weighting factors", Journal of Research of the National
 Bureau of Standards 87, 1982), and each series' own scatter is moderated (`bench.analyze.estimates.scatter`):
 so one launch has an error as well, that of the run's others.
@@ -30,7 +29,8 @@ from bench.analyze.estimates.scatter import (
     Prior,
     moderated,
 )
-from bench.analyze.estimates.visits import ONE_THREAD, TEAM, kinds_of, row_of_block
+from bench.analyze.estimates.visits import visits_of
+from bench.records import Kind
 from bench.storage.tables import Run
 
 Array = NDArray[np.float64]
@@ -46,33 +46,28 @@ cut off, so that a few wild ones do not widen all."""
 NORMAL = 1.959964
 """Standard errors that a normal value's 95 % interval reaches to either side."""
 
-SLOPE, SLOPE_ERROR = 1 / 2, 12**-0.5
-"""How much ln(seconds per call) follows the logarithm of the processor's pace: not at all where a case waits
-for memory, in full where it computes. Mean and deviation of what lies between, everywhere as likely."""
-
 
 @dataclass(frozen=True)
 class Means:
     """ln(seconds per call) of every row in every launch: the mean of its visits, the variance of that mean by
     the visits' scatter, and how many they are. All have the shape (rows, launches); NaN and 0 where a launch
-    did not time a row. `pace` is ln(the pace beside a row's visits), one a row, NaN where it tells nothing.
+    did not time a row. `unsure` is a row's error for not knowing how far it follows the processor's pace.
     """
 
     log: Array
     variance: Array
     visits: Integers
-    pace: Array
+    unsure: Array
 
     @classmethod
     def of(cls, visits: pd.DataFrame, kinds: Integers, launches: int) -> Self:
-        """From the visits, indexed by row, launch and pass: `log` is ln(seconds), `spread` the standard
-        deviation of their blocks', `pace` ln(the processor's pace); `kinds` has each row's kind of case.
+        """From the visits, as `visits_of` has them; `kinds` has each row's kind of case.
 
         Visits far from the middle of their launch, by the scatter of their row, count as if they lay at
         Huber's bend.
         """
         shape = len(kinds), launches
-        row, launch = (visits.index.get_level_values(name).to_numpy(int) for name in ("row", "launch"))
+        row, launch = (visits[name].to_numpy(int) for name in ("row", "launch"))
         unit, log = row * launches + launch, visits["log"].to_numpy(float)
         count = np.bincount(unit, minlength=len(kinds) * launches)
         deviation = _between_visits(log, unit, count.reshape(shape), kinds, float(visits["spread"].median()))
@@ -82,8 +77,9 @@ class Means:
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = (np.bincount(unit, bent, len(count)) / count).reshape(shape)
             variance = deviation[:, None] ** 2 / count.reshape(shape)
-        paces = visits["pace"].groupby(row).mean().reindex(range(len(kinds))).to_numpy(float)
-        return cls(mean, np.where(np.isfinite(mean), variance, np.nan), count.reshape(shape), paces)
+        unsure = np.zeros(len(kinds))
+        unsure[row] = visits["unsure"]
+        return cls(mean, np.where(np.isfinite(mean), variance, np.nan), count.reshape(shape), unsure)
 
     def or_of(self, other: Self, chosen: NDArray[np.bool_]) -> Self:
         """The same, with the rows chosen taken from another."""
@@ -92,7 +88,7 @@ class Means:
             np.where(of, other.log, self.log),
             np.where(of, other.variance, self.variance),
             np.where(of, other.visits, self.visits),
-            np.where(chosen, other.pace, self.pace),
+            np.where(chosen, other.unsure, self.unsure),
         )
 
     def seconds(self) -> Array:
@@ -102,7 +98,7 @@ class Means:
             return np.asarray(np.exp(np.where(timed, self.log, 0).sum(axis=1) / timed.sum(axis=1)))
 
     def of_rows(self, rows: Integers) -> Self:
-        return type(self)(self.log[rows], self.variance[rows], self.visits[rows], self.pace[rows])
+        return type(self)(self.log[rows], self.variance[rows], self.visits[rows], self.unsure[rows])
 
     def plus(self, seconds: Array) -> Self:
         """The same, with so many seconds added to each call of a row."""
@@ -110,25 +106,10 @@ class Means:
         return replace(self, log=log, variance=self.variance * np.exp(2 * (self.log - log)))
 
 
-def means(run: Run, blocks: pd.DataFrame, kind: str) -> Means:
-    """The means of a run's marked blocks of one kind.
-
-    A launch in which the processor ran at another pace throughout counts as well: what that did to both
-    contenders cancels, and where it does not, the interval is wider. The pace tells nothing of accelerators,
-    nor beside a case's own workers, which slow what is read of it.
-    """
-    timed = blocks[(blocks["kind"] == kind) & (blocks["counted"] | blocks["off_pace"])]
-    timed = timed.assign(row=row_of_block(run, timed), log=np.log(timed["wall_s"] / timed["calls"]))
-    launch_counts = timed.groupby(["row", "launch"])["counted"].transform("any")
-    timed = timed[timed["counted"] | ~launch_counts]
-    by_visit = timed.groupby(["row", "launch", "pass"])
-    visits = by_visit["log"].agg(log="median", spread="std")
-    kinds_of_case = kinds_of(run, blocks[blocks["kind"] == "wall"])[visits.index.get_level_values("row")]
-    paced = (kinds_of_case == ONE_THREAD) | (kinds_of_case == TEAM)
-    visits["pace"] = np.log(by_visit["pace_s"].median()).where(paced)
+def means(run: Run, blocks: pd.DataFrame, kind: Kind) -> Means:
+    """The means of a run's marked blocks of one kind."""
     launches = int(run.blocks["launch"].max()) + 1 if len(run.blocks) else 0
-    kinds = pd.factorize(run.cases["device"])[0]
-    return Means.of(visits, kinds, launches)
+    return Means.of(visits_of(run, blocks, kind), pd.factorize(run.cases["device"])[0], launches)
 
 
 def _between_visits(log: Array, unit: Integers, count: Integers, kinds: Integers, spread: float) -> Array:
@@ -152,14 +133,14 @@ def _between_visits(log: Array, unit: Integers, count: Integers, kinds: Integers
 @dataclass(frozen=True)
 class Meeting:
     """Two contenders' launches at each size: one series of paired differences (`second` is NaN there), or one
-    series of each contender. `launches` and `visits` are those of the contender that had fewer; `pace` is how
-    much slower the processor was beside the incumbent, a logarithm, 0 in a series of pairs.
+    series of each contender. `launches` and `visits` are those of the contender that had fewer; `unsure` is
+    the error for not knowing how far either follows the pace.
     """
 
     sizes: Array
     first: Means
     second: Means
-    pace: Array
+    unsure: Array
     launches: Integers
     visits: Integers
 
@@ -192,17 +173,16 @@ def meeting(sizes: Array, incumbent: Means, challenger: Means) -> Meeting:
         np.where(paired, one.log - other.log, one.log),
         np.where(paired, one.variance + other.variance, one.variance),
         visits,
-        one.pace,
+        one.unsure,
     )
     second = Means(
         np.where(paired, np.nan, other.log),
         np.where(paired, np.nan, other.variance),
         np.where(paired, 0, other.visits),
-        other.pace,
+        other.unsure,
     )
     fewer = np.minimum(one.visits.sum(axis=1), other.visits.sum(axis=1))
-    pace = np.where(paired[:, 0], 0, np.nan_to_num(one.pace - other.pace))
-    return Meeting(sizes[order], first, second, pace, launches, fewer)
+    return Meeting(sizes[order], first, second, np.hypot(one.unsure, other.unsure), launches, fewer)
 
 
 def points(meetings: Sequence[Meeting]) -> list[Points]:
@@ -220,13 +200,13 @@ def points(meetings: Sequence[Meeting]) -> list[Points]:
         one, other = (slice(start + i * len(met.sizes), start + (i + 1) * len(met.sizes)) for i in (0, 1))
         start = other.stop
         alone = np.isnan(mean[other])
-        y = mean[one] - np.where(alone, 0, mean[other]) - SLOPE * met.pace
+        y = mean[one] - np.where(alone, 0, mean[other])
         first2, second2 = error[one] ** 2, np.where(alone, 0, error[other] ** 2)
         both2 = first2 + second2
         together = both2**2 / (first2**2 / freedom[one] + second2**2 / freedom[other])  # Welch's
         half = stdtrit(together, (1 + CONFIDENCE) / 2) * np.sqrt(both2)
-        unlike = np.hypot(half / NORMAL, SLOPE_ERROR * met.pace)
-        result.append(Points(met.sizes, y, unlike, met.launches, met.visits))
+        whole = np.hypot(half / NORMAL, met.unsure)
+        result.append(Points(met.sizes, y, whole, met.launches, met.visits))
     return result
 
 

@@ -7,7 +7,7 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
-from bench.analyze.blocks.clean import PACED_BELOW_S, pace_of_run, unread
+from bench.analyze.blocks.clean import unread
 from bench.analyze.declared import number
 from bench.analyze.estimates.beaten import MISCOUNTED, Beaten
 from bench.analyze.estimates.changes import change
@@ -98,8 +98,6 @@ def _of_visits(frame: pd.DataFrame, blocks: pd.DataFrame) -> Iterable[RowWarning
     for row, excess in _warming(counted).items():
         text = f"the first block of a launch against its others: {change(np.exp(excess))}"
         yield row, f"still warming up: {text}"
-    for row, ratio in other_paces(blocks, counted).items():
-        yield row, f"measured while the processor took {ratio:.1f} times as long as for most of the run"
 
 
 def _of_calls(cases: pd.DataFrame, frame: pd.DataFrame, blocks: pd.DataFrame) -> Iterable[RowWarning]:
@@ -247,14 +245,6 @@ def _mode_gaps(counted: pd.DataFrame) -> dict[int, float]:
         apart = (launches >= split + 2) & (gap > MODE_GAP) & (gap > 3 * own)
         largest = np.where(apart, np.fmax(largest, gap), largest)
     return {int(row): float(gap) for row, gap in zip(table.index, largest, strict=True) if gap > 0}
-
-
-def other_paces(blocks: pd.DataFrame, counted: pd.DataFrame) -> dict[int, float]:
-    """Rows whose counted blocks were mostly made at another pace than the run's, and its ratio to that."""
-    low_s, high_s = pace_of_run(blocks)
-    paces = counted[counted["wall_s"] < PACED_BELOW_S].groupby("row")["pace_s"].median()
-    off = paces[(paces < low_s) | (paces > high_s)]
-    return {int(row): pace / (low_s * high_s) ** 0.5 for row, pace in off.items()}
 
 
 def _drifts(counted: pd.DataFrame) -> dict[int, float]:

@@ -1,18 +1,22 @@
 """A run's visits as numbers, and each case's centre from them: `scatter` is told which cases are alike."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.analyze.estimates.pace import PACED_BELOW_S, steadied
 from bench.analyze.estimates.scatter import Centres, centres
 from bench.disturbance import disturbs_itself
 from bench.events import Launch
+from bench.records import Kind
 from bench.storage.tables import Run
 
 ONE_THREAD, TEAM, DISTURBS_ITSELF, ACCELERATOR = range(4)
-"""Kinds of case: cases of one kind scatter alike from visit to visit."""
+"""Kinds of case: cases of one kind scatter alike from visit to visit. The pace tells nothing of the last two:
+a device has its own, and a case's own workers slow what is read of it."""
 
 MOST = 0.5
 """Share of a case's blocks from which all of them are taken for what these are."""
@@ -28,31 +32,52 @@ def row_of_block(run: Run, blocks: pd.DataFrame) -> NDArray[np.int_]:
     return rows
 
 
-def visits_of(run: Run, blocks: pd.DataFrame) -> pd.DataFrame:
-    """A row a visit with a counted wall block: row, launch, log and spread.
+def paced_visits(run: Run, blocks: pd.DataFrame, kind: Kind = "wall") -> pd.DataFrame:
+    """A row a visit with a counted block of that kind: row, launch, pass, log, spread and pace.
 
     `row` is that of its case in `run.cases`, `log` the median of its blocks' ln(seconds per call), `spread`
-    their standard deviation, NaN of a single one.
+    their standard deviation, NaN of a single one, `pace` that of their ln(pace), NaN where it tells nothing.
     """
-    counted = blocks[blocks["counted"] & (blocks["kind"] == "wall")]
-    logs = np.log(counted["wall_s"] / counted["calls"])
-    by_visit = logs.groupby([row_of_block(run, counted), counted["launch"], counted["pass"]])
-    visits = by_visit.agg(["median", "std"]).reset_index(names=["row", "launch", "pass"])
-    return visits.rename(columns={"median": "log", "std": "spread"})
+    counted = blocks[blocks["counted"] & (blocks["kind"] == kind)]
+    counted = counted.assign(
+        row=row_of_block(run, counted),
+        log=np.log(counted["wall_s"] / counted["calls"]),
+        pace=np.log(counted["pace_s"].where(counted["wall_s"] < PACED_BELOW_S)),
+    )
+    by_visit = counted.groupby(["row", "launch", "pass"])
+    visits = by_visit.agg(log=("log", "median"), spread=("log", "std"), pace=("pace", "median")).reset_index()
+    kinds = kinds_of(run, blocks[blocks["kind"] == "wall"])[visits["row"].to_numpy(int)]
+    return visits.assign(pace=visits["pace"].where(np.isin(kinds, (ONE_THREAD, TEAM))))
+
+
+def visits_of(run: Run, blocks: pd.DataFrame, kind: Kind = "wall") -> pd.DataFrame:
+    """The visits, each `log` as it would have been at the run's pace: row, launch, pass, log, spread, and
+    `unsure` and `varies` of the visit's case (`Steadied`)."""
+    visits, kinds = paced_visits(run, blocks, kind), kinds_of(run, blocks[blocks["kind"] == "wall"])
+    row = visits["row"].to_numpy(int)
+    steady = steadied(visits["log"].to_numpy(float), visits["pace"].to_numpy(float), row, kinds)
+    of_case = {"unsure": steady.unsure[row], "varies": steady.varies[row]}
+    return visits.drop(columns="pace").assign(log=steady.log, **of_case)
 
 
 def centres_of(run: Run, blocks: pd.DataFrame) -> Centres:
     """The centre of ln(seconds per call), wall time, of every row of `run.cases`, from its counted blocks."""
-    visits = visits_of(run, blocks)
-    launch = visits["launch"].to_numpy(int)
-    return centres(
+    visits, kinds = visits_of(run, blocks), kinds_of(run, blocks[blocks["kind"] == "wall"])
+    row, launch = visits["row"].to_numpy(int), visits["launch"].to_numpy(int)
+    found = centres(
         visits["log"].to_numpy(float),
-        visits["row"].to_numpy(int),
+        row,
         launch,
-        kinds_of(run, blocks[blocks["kind"] == "wall"]),
+        kinds,
         blocks=float(visits["spread"].median()),
         template=templates_of(run.launches, launch),
     )
+    unsure = np.zeros(len(kinds))
+    unsure[row] = np.hypot(visits["unsure"], visits["varies"])
+    error = np.hypot(found.error, unsure)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        freedom = found.freedom * np.where(unsure > 0, (error / found.error) ** 4, 1.0)  # Welch's
+    return replace(found, error=error, freedom=freedom)
 
 
 def kinds_of(run: Run, wall: pd.DataFrame) -> NDArray[np.int_]:
