@@ -50,12 +50,12 @@ def _rests_on(quality: Quality) -> list[str]:
 
 
 def _pace(share: float | None) -> str:
-    """How steadily the machine ran; "" where an old run does not tell."""
+    """How steadily the machine ran, and that estimates are without it; "" where an old run does not tell."""
     if share is None:
         return ""
     if not math.isfinite(share):
-        return "no steady pace"
-    return "steady pace" if share <= STEADY else f"{percent(share)} of blocks at another pace"
+        return "no steady pace: taken out"
+    return "steady pace" if share <= STEADY else f"{percent(share)} of blocks at another pace: taken out"
 
 
 def duration(seconds: float) -> str:

@@ -56,9 +56,9 @@ def test_the_line_says_machine_length_and_what_its_word_rests_on(part: RunReport
 def test_the_line_names_what_speaks_against_a_run(part: RunReport) -> None:
     bad = replace(GOOD, passed_checks=1, off_pace_share=0.25, launches_of_case=1, half_width=3.0)
     told = line(part, bad)
-    for words in ("1 self-check failed", "25 % of blocks at another pace", "1 launch a case", "unsettled"):
+    for words in ("1 self-check failed", "at another pace: taken out", "1 launch a case", "unsettled"):
         assert words in told
-    assert "no steady pace" in line(part, replace(GOOD, off_pace_share=math.nan))
+    assert "no steady pace: taken out" in line(part, replace(GOOD, off_pace_share=math.nan))
     assert "pace" not in line(part, replace(GOOD, off_pace_share=None))
     assert line(part, replace(GOOD, cases=0)).endswith("nothing was timed")
 
