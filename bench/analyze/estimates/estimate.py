@@ -90,7 +90,7 @@ def _times(blocks: pd.DataFrame, centres: Centres) -> pd.DataFrame:
     device = counted[(counted["kind"] == "device") & ~counted["notes"].str.contains("queue_ran_dry")]
     # A cold block's wall time has flushes and holds in it: without the device's own time there is no figure.
     cold = counted[(counted["kind"] == "cold") & ~counted["notes"].str.contains("queue_ran_dry")]
-    # Later visits of a launch begin with one call that is not counted: that is no part of the warm-up.
+    # Later visits of a launch begin with calls that are not counted: these are no part of the warm-up.
     first_visit = blocks["pass"] == blocks.groupby(["row", "launch"])["pass"].transform("min")
     warmup = blocks[(kind == "warmup") & first_visit].groupby(["row", "launch"])["wall_s"].sum()
     per_row = all_wall.groupby("row")

@@ -166,9 +166,9 @@ def wall_blocks(visit: Visit) -> list[Block]:
 
 
 def slow_start(blocks: Sequence[Block]) -> bool | None:
-    """Whether the first block that counts is slow against the rest; None where it was not led in by one alone
-    or there is no rest."""
-    led_in = [block.kind for block in blocks if block.kind in WARMUP_KINDS] == ["warmup"]
+    """Whether the first block that counts is slow against the rest; None where there is no rest, or it was
+    led in otherwise than by a call and, unless that is long, a block."""
+    led_in = [block.kind for block in blocks if block.kind in WARMUP_KINDS] in (["warmup"], ["warmup"] * 2)
     first, *rest = [block.wall_s / block.calls for block in blocks if block.kind == "wall"] or [0.0]
     return first > SLOW_START * median(rest) if led_in and rest else None
 

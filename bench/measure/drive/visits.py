@@ -86,12 +86,14 @@ def _is_led_in(entry: Entry) -> bool:
 
 
 def _first_calls(sessions: Sequence[CaseSession], timing: Timing, fresh: bool, longest_s: float) -> None:
-    """In every session a fresh process's first call, another where that is far too long to judge by; in a
-    later visit as many as make a block of the warm-up."""
+    """A call in every session, another where it is far too long for a process's first one to judge by; in a
+    later visit as many more as make a block of the warm-up. The one is by itself: a call that changes its
+    input, or is answered from a cache, shows in nothing else."""
     for session in sessions:  # also of a test whose partner has ended: it may read its result
-        kind: Kind = "wall" if session.left == 1 else "first" if fresh else "warmup"
-        session.block(kind, 1 if fresh or session.left is not None else _warmup_calls(timing))
+        session.block("wall" if session.left == 1 else "first" if fresh else "warmup", 1)
     for session in sessions:
+        if not fresh and session.left is None and (more := _warmup_calls(timing) - 1):
+            session.block("warmup", more)
         if fresh and _latest_call_s(session) > longest_s:
             session.block("warmup", 1)  # a first call may compile for minutes: it judges no case
 

@@ -232,6 +232,7 @@ ORDER = """\
 6.7 fragile[4]
 6.8 fragile[4]
 6.9 fragile[4]
+6.10 fragile[4]
 """
 
 
