@@ -174,3 +174,42 @@ def test_suite_settings_that_would_spoil_a_run_are_set_back(tmp_path: Path) -> N
 
 def test_presets_have_the_same_names_for_workers_and_coordinator() -> None:
     assert tuple(PRESETS) == PRESET_NAMES
+
+
+LOGS = """
+import logging
+
+def test_asks_by_name(benchmark, request):
+    logs = request.getfixturevalue("caplog")
+    benchmark(logging.getLogger("theirs").warning, "heard")
+    assert "heard" in logs.text
+
+def test_as_an_argument(benchmark, caplog):
+    benchmark(logging.getLogger("theirs").warning, "heard")
+    assert "heard" in caplog.text
+"""
+
+HANDLERS = """
+import logging
+import pytest
+
+@pytest.fixture
+def unused():
+    return "caplog"
+
+def test_it(benchmark, unused):
+    handlers = logging.getLogger().handlers
+    benchmark.extra_info["caught_by"] = sum("Capture" in type(each).__name__ for each in handlers)
+    benchmark(sum, [1])
+"""
+
+
+@pytest.mark.parametrize("name", ["test_asks_by_name", "test_as_an_argument"])
+def test_logs_are_caught_for_tests_that_read_them(tmp_path: Path, name: str) -> None:
+    assert outcomes(measured(suite(tmp_path, LOGS), keyword=name)) == {name: "passed"}
+
+
+def test_no_log_is_caught_where_none_is_read(tmp_path: Path) -> None:
+    """To hang pytest's handlers on each of torch's loggers, three times a visit, takes one ms or two."""
+    events = measured(suite(tmp_path, HANDLERS))
+    assert {event.extra_info["caught_by"] for event in events if isinstance(event, Visit)} == {0}
