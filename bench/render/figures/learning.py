@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from bench.analyze.estimates.learning import Learning
 from bench.analyze.names import words
+from bench.analyze.questions.learning import Learning
 from bench.render.drawing import points, scales, style
 from bench.render.drawing.colours import Colours, light
 from bench.render.drawing.labels import MAX_LABELS, Label, fitted, label_ends, room

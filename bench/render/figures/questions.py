@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 
 from bench.analyze.contests.contests import Choice
 from bench.analyze.contests.rates import rates
-from bench.analyze.estimates.learning import learning
 from bench.analyze.questions.answers import Answer
 from bench.analyze.questions.catalogue import OF_OPERATIONS, QUESTIONS
+from bench.analyze.questions.learning import learning
 from bench.analyze.report import RunReport
 from bench.render.decisions.rows import no_answer
 from bench.render.drawing import colours, style
