@@ -6,15 +6,13 @@ launch; the section `busy` holds a case's blocks beside a competitor against its
 
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from bench.disturbance import DELAY_LIMIT, TEAM_DELAY_LIMIT
-from bench.storage.journal import StoreError
-from bench.storage.store import read_run
 from bench.storage.tables import Run
+from trust.recorded import named
 
 DELAYS = (0.003, 0.01, 0.02, 0.05, 0.10, 0.30)
 """Shares of a block between which delays are told apart; both limits are among them."""
@@ -84,12 +82,7 @@ def within_limits(rows: pd.DataFrame) -> pd.Series:
 
 def main(paths: list[str]) -> None:
     """Prints the table of the runs in these folders."""
-    if not paths:
-        sys.exit("trust: expected folders of runs: python -m trust.bias RUN ...")
-    try:
-        runs = {path: read_run(Path(path)) for path in paths}
-    except StoreError as error:
-        sys.exit(f"trust: {error}")
+    runs = dict(zip(paths, named(paths, "bias"), strict=True))
     print(table(runs).to_string(index=False, float_format=lambda value: f"{value:+.3f}"))
 
 

@@ -6,7 +6,6 @@ standard deviation of visits about their case, as they were read and at the run'
 """
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,8 +13,7 @@ import pandas as pd
 from bench.analyze.analyzed import AnalyzedRun
 from bench.analyze.estimates.pace import steadied
 from bench.analyze.estimates.visits import ONE_THREAD, TEAM, kinds_of, paced_visits
-from bench.storage.journal import StoreError
-from bench.storage.store import read_run
+from trust.recorded import named
 
 MIN_VISITS = 4
 """Visits of a case from which it is looked at."""
@@ -57,12 +55,7 @@ def _row(run: str, kind: str, away: pd.DataFrame) -> dict[str, float | str]:
 
 def main(paths: list[str]) -> None:
     """Prints the table of the runs in these folders."""
-    if not paths:
-        sys.exit("trust: expected folders of runs: python -m trust.pace RUN ...")
-    try:
-        runs = [AnalyzedRun(read_run(Path(path))) for path in paths]
-    except StoreError as error:
-        sys.exit(f"trust: {error}")
+    runs = [AnalyzedRun(run) for run in named(paths, "pace")]
     table = pd.DataFrame([row for run in runs for row in of_run(run)])
     print(table.to_string(index=False, float_format=lambda value: f"{value:.3g}"))
 

@@ -1,6 +1,7 @@
-"""What several sides recorded: their estimates, their visits, and by how much their times differ."""
+"""What runs recorded: several sides' estimates, visits, and by how much their times differ; runs by folder."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,8 @@ from bench.analyze.estimates.intervals import TRIM
 from bench.analyze.gate.pairs import paired
 from bench.disturbance import MIN_PAIRS
 from bench.events import Visit
-from bench.storage.journal import events
+from bench.storage.journal import StoreError, events
+from bench.storage.store import read_run
 from bench.storage.tables import Run
 
 Runs = dict[str, Run]
@@ -57,3 +59,13 @@ def by_side(frame: pd.DataFrame, column: str) -> pd.DataFrame:
 def visits(folder: Path, side: str) -> Iterator[Visit]:
     """Every visit of a side, as it was recorded."""
     return (event for event in events(folder / side) if isinstance(event, Visit))
+
+
+def named(paths: Sequence[str], module: str) -> list[Run]:
+    """The runs in these folders; ends the program with a sentence where there are none, or one is no run."""
+    if not paths:
+        sys.exit(f"trust: expected folders of runs: python -m trust.{module} RUN ...")
+    try:
+        return [read_run(Path(path)) for path in paths]
+    except StoreError as error:
+        sys.exit(f"trust: {error}")

@@ -4,14 +4,12 @@ To hold two revisions against each other, record runs of both in turn on one mac
 """
 
 import sys
-from pathlib import Path
 
 import pandas as pd
 
 from bench.analyze.blocks.clean import marked_blocks
-from bench.storage.journal import StoreError
-from bench.storage.store import read_run
 from bench.storage.tables import Run
+from trust.recorded import named
 
 
 def spent(run: Run) -> dict[str, float | str]:
@@ -42,12 +40,7 @@ def spent(run: Run) -> dict[str, float | str]:
 
 def main(paths: list[str]) -> None:
     """Prints a row for each of the runs in these folders."""
-    if not paths:
-        sys.exit("trust: expected folders of runs: python -m trust.spending RUN ...")
-    try:
-        runs = [read_run(Path(path)) for path in paths]
-    except StoreError as error:
-        sys.exit(f"trust: {error}")
+    runs = named(paths, "spending")
     if unfinished := [run.name for run in runs if run.end is None or not sum(run.end.spent_s.values())]:
         sys.exit(f"trust: {', '.join(unfinished)} did not end, and does not say what its time went to")
     table = pd.DataFrame([spent(run) for run in runs])

@@ -5,14 +5,12 @@ A row a run; with one run, a row for each of the cases that begin slowest as wel
 """
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from bench.storage.journal import StoreError
-from bench.storage.store import read_run
 from bench.storage.tables import Run
+from trust.recorded import named
 
 LONGEST_S = 0.01
 """Calls up to which a block holds several: a longer call is compared with another one alone."""
@@ -66,12 +64,7 @@ def of_run(run: Run) -> dict[str, float | str]:
 
 def main(paths: list[str]) -> None:
     """Prints a row for each of the runs in these folders."""
-    if not paths:
-        sys.exit("trust: expected folders of runs: python -m trust.starts RUN ...")
-    try:
-        runs = [read_run(Path(path)) for path in paths]
-    except StoreError as error:
-        sys.exit(f"trust: {error}")
+    runs = named(paths, "starts")
     table = pd.DataFrame([of_run(run) for run in runs])
     print(table.to_string(index=False, float_format=lambda value: f"{value:.3g}"))
     if len(runs) == 1:
