@@ -1,4 +1,4 @@
-"""What runs recorded: several sides' estimates, visits, and by how much their times differ; runs by folder."""
+"""What sides recorded: their estimates, their visits, how far their times differ; runs by their folders."""
 
 import sys
 from collections.abc import Iterator, Sequence
